@@ -1,0 +1,1 @@
+//! Parameters: read, checked, refused by name. See the contract.

@@ -1,0 +1,1 @@
+//! Running ONNX models: backends, execution providers and the proof of which one runs.

@@ -1,0 +1,1 @@
+//! Bags: MCAP and sqlite3, in and out.

@@ -1,0 +1,5 @@
+//! Where messages come from and go to.
+
+pub mod bag;
+#[cfg(feature = "ros")]
+pub mod ros;

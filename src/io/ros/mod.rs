@@ -1,0 +1,1 @@
+//! The live ROS 2 node.

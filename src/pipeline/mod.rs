@@ -1,0 +1,1 @@
+//! The walk: message in, perceive, plan, messages out.

@@ -1,0 +1,38 @@
+//! The values that walk through Vedette, and nothing that acts on them.
+//!
+//! Every other module speaks in these types; this one depends on none of them. A type carries its meaning with
+//! it: the space of a box ([`BBox<TensorPx>`](BBox) or [`BBox<ImagePx>`](BBox)), the stamp and the TF frame of a
+//! value ([`Stamped`]), the unit of a number (in its name: `_px`, `_m`, `_rad`, `_ns`, `_mps`).
+//!
+//! Conventions, fixed here for the whole crate:
+//! - **Image coordinates** are continuous, origin at the outer corner of the top left pixel, x right, y down:
+//!   pixel `(column, row)` covers `[column, column + 1) x [row, row + 1)` and its centre is at `+ 0.5`.
+//!   [`CameraModel`] alone follows OpenCV and sensor_msgs/CameraInfo, where pixel centres lie at integers; the
+//!   half pixel is added in `spatial`.
+//! - **Robot frames** follow REP-103 (x forward, y left, z up; optical frames z forward, x right, y down) and
+//!   REP-105 (`map`, `odom`, `base_link`).
+//! - `Frame` is a picture; `frame_id` is a TF frame.
+
+mod bbox;
+mod camera;
+mod detection;
+mod frame;
+mod image;
+mod message;
+mod plan;
+mod stamp;
+mod stamped;
+mod tensor;
+mod track;
+
+pub use bbox::{BBox, ImagePx, TensorPx};
+pub use camera::{CameraModel, CameraModelError, Distortion};
+pub use detection::{ClassId, Detection, Labels, Scene};
+pub use frame::Frame;
+pub use image::{ImageError, ImageView, PixelFormat, Size};
+pub use message::RawMessage;
+pub use plan::{Decision, Plan, PlanSource, PlanStep, Pose2};
+pub use stamp::{Stamp, StampError};
+pub use stamped::{FrameId, Stamped};
+pub use tensor::{Element, TensorData, TensorMut, TensorRef};
+pub use track::{GroundPosition, Track, TrackId};

@@ -1,0 +1,1 @@
+//! CDR bytes to types and back.
