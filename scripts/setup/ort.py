@@ -1,0 +1,129 @@
+"""ONNX Runtime: the shared libraries out of the Python wheels, unpacked where `ort` loads them from.
+
+- `.deps/onnxruntime`: the CPU build, always.
+- `.deps/onnxruntime-gpu`: the build with the TensorRT and CUDA providers inside. On its own it
+  shows how the node behaves where the GPU's libraries are missing.
+- `.deps/cuda`: the CUDA, cuDNN and TensorRT libraries that those providers load. When they are
+  there, the environment points to the GPU build.
+"""
+
+import platform
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import layout
+import process
+import pythons
+from steps import SetupError, Step
+
+LIBRARY = "libonnxruntime.so"
+CPU_LOCK = layout.HERE / "onnxruntime.lock"
+GPU_LOCK = layout.HERE / "onnxruntime-gpu.lock"
+CUDA_LOCK = layout.HERE / "cuda.lock"
+
+# The libraries are the same in the wheels for every Python: take those of one.
+WHEEL_PYTHON = "3.12"
+GLIBC_MINORS = (17, 26, 27, 28, 31, 34, 35)
+
+
+def cpu_step() -> Step:
+    """The step that unpacks the CPU build."""
+    return wheel_step("onnxruntime", CPU_LOCK, layout.ONNXRUNTIME)
+
+
+def gpu_wheel_step() -> Step:
+    """The step that unpacks the build with the GPU providers, without what they load."""
+    return wheel_step("onnxruntime-gpu", GPU_LOCK, layout.ONNXRUNTIME_GPU)
+
+
+def cuda_step() -> Step:
+    """The step that brings the CUDA, cuDNN and TensorRT libraries: several gigabytes."""
+    return Step("cuda", install_cuda, [layout.HERE / "ort.py", CUDA_LOCK, platform.machine()], [layout.CUDA])
+
+
+def library() -> Path:
+    """The library that the environment names: the GPU build where its libraries are, else the CPU's."""
+    folder = layout.ONNXRUNTIME_GPU if cuda_step().is_done() else layout.ONNXRUNTIME
+    return folder / LIBRARY
+
+
+def gpu_library_dirs() -> list[Path]:
+    """Where the loader finds what the GPU providers need; empty without them."""
+    if not cuda_step().is_done():
+        return []
+    return sorted({path.parent for path in layout.CUDA.rglob("*.so*") if path.parent.name in ("lib", "tensorrt_libs")})
+
+
+def wheel_step(name: str, lock: Path, target: Path) -> Step:
+    """A step that unpacks the libraries of the one wheel that `lock` names into `target`."""
+    return Step(
+        name,
+        lambda: unpack_wheel(name, lock, target),
+        [layout.HERE / "ort.py", lock, platform.machine()],
+        [target / LIBRARY],
+    )
+
+
+def unpack_wheel(name: str, lock: Path, target: Path) -> str:
+    """Download the wheel, check it against the lock, and keep its shared libraries."""
+    with tempfile.TemporaryDirectory(dir=layout.DEPS) as scratch:
+        wheel = download_wheel(name, lock, Path(scratch))
+        libraries = Path(scratch) / "libraries"
+        libraries.mkdir()
+        with zipfile.ZipFile(wheel) as archive:
+            for entry in archive.namelist():
+                file_name = Path(entry).name
+                if file_name.startswith("libonnxruntime") and ".so" in file_name:
+                    with archive.open(entry) as source, (libraries / file_name).open("wb") as sink:
+                        shutil.copyfileobj(source, sink)
+        link_plain_name(wheel, libraries)
+        shutil.rmtree(target, ignore_errors=True)
+        libraries.rename(target)
+    version = wheel.name.split("-")[1]
+    return f"{name} {version} for {platform.machine()} in {layout.shown(target)}"
+
+
+def download_wheel(name: str, lock: Path, folder: Path) -> Path:
+    """The wheel that `lock` names for this machine, in `folder`."""
+    machine = platform.machine()
+    platforms = [word for minor in GLIBC_MINORS for word in ("--platform", f"manylinux_2_{minor}_{machine}")]
+    process.run(
+        name,
+        [
+            pythons.interpreter(), "-m", "pip", "download", "--no-deps", "--require-hashes",
+            "--only-binary=:all:", "--implementation", "cp", "--python-version", WHEEL_PYTHON,
+            *platforms, "--dest", folder, "-r", lock,
+        ],
+        env=pythons.environment(),
+        cure=pythons.NETWORK_CURE,
+    )  # fmt: skip
+    wheels = list(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise SetupError(f"expected one wheel for {machine} from {layout.shown(lock)}, got {len(wheels)}")
+    return wheels[0]
+
+
+def link_plain_name(wheel: Path, libraries: Path) -> None:
+    """Give `libonnxruntime.so.<version>` its shorter names."""
+    versioned = list(libraries.glob(f"{LIBRARY}.*"))
+    if len(versioned) != 1:
+        raise SetupError(f"{wheel.name} holds {len(versioned)} files named {LIBRARY}.<version>, expected 1")
+    (libraries / f"{LIBRARY}.1").symlink_to(versioned[0].name)
+    (libraries / LIBRARY).symlink_to(versioned[0].name)
+
+
+def install_cuda() -> str:
+    """Install the libraries' wheels into a folder of their own."""
+    shutil.rmtree(layout.CUDA, ignore_errors=True)
+    process.run(
+        "cuda",
+        [
+            pythons.interpreter(), "-m", "pip", "install", "--no-deps", "--require-hashes",
+            "--only-binary=:all:", "--no-compile", "--target", layout.CUDA, "-r", CUDA_LOCK,
+        ],
+        env=pythons.environment(),
+        cure=pythons.NETWORK_CURE,
+    )  # fmt: skip
+    return f"CUDA, cuDNN and TensorRT libraries in {layout.shown(layout.CUDA)}"
