@@ -59,7 +59,7 @@ def step(chosen: Ros, keys: list[str]) -> Step:
 
 def write(chosen: Ros) -> str:
     """Write the file whole, or not at all."""
-    lines = own_ros_lines() if not chosen.sourced else sourced_ros_lines()
+    lines = sourced_ros_lines() if chosen.sourced else own_ros_lines()
     lines += common_lines(chosen)
     scratch = layout.ENV_FILE.with_suffix(".partial")
     scratch.write_text(HEAD + "\n".join(lines) + "\n" + TAIL)

@@ -21,9 +21,14 @@ NETWORK_CURE = (
 
 @cache
 def interpreter() -> Path:
-    """A CPython that the ROS wheels support: the running one, or else the newest on PATH."""
+    """A CPython that the ROS wheels support: the running one, or else the newest on PATH.
+
+    Of a virtual environment (ours, when env.sh is sourced) the Python that it was made with counts,
+    so that the set-up does not depend on what it makes.
+    """
     if sys.version_info[:2] in SUPPORTED:
-        return Path(sys.executable)
+        base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        return base if base.exists() else Path(sys.executable)
     for major, minor in reversed(SUPPORTED):
         found = shutil.which(f"python{major}.{minor}")
         if found:
