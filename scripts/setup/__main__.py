@@ -4,16 +4,16 @@ Everything is put inside the project, into `.deps/`, `data/` and `models/`; no r
 step that is up to date is skipped, without the network. Targets are done in the order of the
 table below, each after the targets that it needs; with no target, all but the optional ones.
 
-    ros                 a sourced ROS 2 (Jazzy, Humble), or else one in .deps/ros; the Python tools
-    interfaces          the message packages of msgs/ that this ROS lacks
-    onnxruntime         ONNX Runtime for the CPU
-    onnxruntime-gpu     optional: ONNX Runtime with the TensorRT and CUDA providers
-    cuda                optional: the CUDA and cuDNN libraries that those load (large)
-    tensorrt            optional: the TensorRT libraries, where the system has none (large)
-    env                 .deps/env.sh, which a shell sources
-    weights             models/yolov12n/yolov12n.onnx
-    footage             data/vtest.avi
-    bag                 data/vtest, the footage as a rosbag2 folder
+    ros                     a sourced ROS 2 (Jazzy, Humble), or else one in .deps/ros; the Python tools
+    interfaces              the message packages of msgs/ that this ROS lacks
+    onnxruntime             ONNX Runtime for the CPU
+    onnxruntime-gpu-wheel   optional: ONNX Runtime with the TensorRT and CUDA providers
+    cuda                    optional: the CUDA and cuDNN libraries that those load (large)
+    tensorrt                optional: the TensorRT libraries, where the system has none (large)
+    env                     .deps/env.sh, which a shell sources
+    weights                 models/yolov12n/yolov12n.onnx
+    footage                 data/vtest.avi
+    bag                     data/vtest, the footage as a rosbag2 folder
 
 `--gpu` adds the optional targets. Exit status: 0 done, 1 a step failed, 2 wrong usage.
 """
@@ -39,15 +39,15 @@ NEEDS = {
     "ros": (),
     "interfaces": ("ros",),
     "onnxruntime": (),
-    "onnxruntime-gpu": (),
-    "cuda": ("onnxruntime-gpu",),
-    "tensorrt": ("onnxruntime-gpu",),
+    "onnxruntime-gpu-wheel": (),
+    "cuda": ("onnxruntime-gpu-wheel",),
+    "tensorrt": ("onnxruntime-gpu-wheel",),
     "env": ("ros", "interfaces", "onnxruntime"),
     "weights": (),
     "footage": (),
     "bag": ("ros", "footage"),
 }
-OPTIONAL = ("onnxruntime-gpu", "cuda", "tensorrt")
+OPTIONAL = ("onnxruntime-gpu-wheel", "cuda", "tensorrt")
 
 
 def wanted(targets: list[str], gpu: bool) -> list[str]:
@@ -71,7 +71,7 @@ def make_step(name: str, chosen: ros.Ros) -> Step:
         return interfaces.step(chosen, make_step("ros", chosen).key())
     if name == "onnxruntime":
         return ort.cpu_step()
-    if name == "onnxruntime-gpu":
+    if name == "onnxruntime-gpu-wheel":
         return ort.gpu_wheel_step()
     if name == "cuda":
         return ort.cuda_step()

@@ -44,7 +44,7 @@ def cpu_step() -> Step:
 
 def gpu_wheel_step() -> Step:
     """The step that unpacks the build with the GPU providers, without what they load."""
-    return wheel_step("onnxruntime-gpu", GPU_LOCK, layout.ONNXRUNTIME_GPU)
+    return wheel_step("onnxruntime-gpu-wheel", GPU_LOCK, layout.ONNXRUNTIME_GPU)
 
 
 def cuda_step() -> Step:
@@ -97,7 +97,7 @@ def unpack_wheel(name: str, lock: Path, target: Path) -> str:
         shutil.rmtree(target, ignore_errors=True)
         libraries.rename(target)
     version = wheel.name.split("-")[1]
-    return f"{name} {version} for {platform.machine()} in {layout.shown(target)}"
+    return f"{wheel.name.split('-')[0]} {version} for {platform.machine()} in {layout.shown(target)}"
 
 
 def download_wheel(name: str, lock: Path, folder: Path) -> Path:

@@ -56,7 +56,7 @@ class Step:
 
     def ensure(self) -> None:
         """Run the step unless it is done, and print one line about it."""
-        print(f"{self.name:<18}", end=" ", flush=True)
+        print(f"{self.name:<22}", end=" ", flush=True)
         if self.is_done():
             print("skipped  up to date", flush=True)
             return
