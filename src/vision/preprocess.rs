@@ -388,7 +388,8 @@ mod tests {
             (w, h) in (1u32..80, 1u32..80), (tw, th) in (1u32..70, 1u32..70), format in 0usize..5, seed in any::<u32>(),
         ) {
             let picture = image::RgbImage::from_fn(w, h, |x, y| {
-                image::Rgb([0, 8, 16].map(|shift| ((x * 31 + y * 17).wrapping_mul(2_654_435_761) ^ seed) as u8 >> (shift / 8)))
+                let bytes = ((x * 31 + y * 17).wrapping_mul(2_654_435_761) ^ seed).to_le_bytes();
+                image::Rgb([bytes[3], bytes[2], bytes[1]])
             });
             let [mut detected, mut portable] = preprocessors(Size { width_px: tw, height_px: th });
             let tensor = tensor_of(&mut detected, &picture, PixelFormat::ALL[format]);

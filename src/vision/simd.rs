@@ -38,15 +38,35 @@ impl Avx2 {
         }
     }
 
-    /// As [`blend_rows`], compiled for AVX2.
+    /// As [`blend_rows`].
     pub fn blend_rows(self, rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
-        #[target_feature(enable = "avx2")]
-        fn compiled(rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
-            blend_rows(rows, weights, affine, out);
-        }
         // SAFETY: `self` is proof of AVX2.
-        unsafe { compiled(rows, weights, affine, out) }
+        unsafe { blend_sixteens(rows, weights, affine, out) }
     }
+}
+
+/// Sixteen columns at a time, what is left over by the portable kernel.
+#[target_feature(enable = "avx2")]
+fn blend_sixteens(rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
+    let [upper, lower] = rows.map(|row| row.as_chunks::<16>());
+    let (chunks, rest) = out.as_chunks_mut::<16>();
+    let (upper_weight, lower_weight) = (_mm256_set1_epi16(weights[0]), _mm256_set1_epi16(weights[1]));
+    let (gain, bias) = (_mm256_set1_ps(affine.gain), _mm256_set1_ps(affine.bias));
+    for ((out, upper), lower) in chunks.iter_mut().zip(upper.0).zip(lower.0) {
+        // SAFETY: both are references to 32 bytes; the loads are unaligned ones.
+        let (upper, lower) =
+            unsafe { (_mm256_loadu_si256(upper.as_ptr().cast()), _mm256_loadu_si256(lower.as_ptr().cast())) };
+        let sum = _mm256_add_epi16(_mm256_mulhi_epi16(upper, upper_weight), _mm256_mulhi_epi16(lower, lower_weight));
+        let values = _mm256_srai_epi16::<2>(_mm256_add_epi16(sum, _mm256_set1_epi16(2)));
+        let halves = [_mm256_castsi256_si128(values), _mm256_extracti128_si256::<1>(values)];
+        for (out, half) in out.as_chunks_mut::<8>().0.iter_mut().zip(halves) {
+            let floats = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(half));
+            let normalized = _mm256_add_ps(_mm256_mul_ps(floats, gain), bias);
+            // SAFETY: a reference to 32 bytes; the store is an unaligned one.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), normalized) };
+        }
+    }
+    blend_rows([upper.1, lower.1], weights, affine, rest);
 }
 
 /// Eight columns' offsets and weights, if `LOAD` bytes may be read at each offset.
