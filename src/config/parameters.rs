@@ -141,18 +141,18 @@ parameters! {
     }
     "Tracking" {
         /// Boxes with at least this score are matched with tracks first; above `track_low_score`.
-        track_high_score: f64 = 0.5, SHARE;
-        /// Boxes with at least this score, and below the high one, may continue a track that is left over. Boxes below
-        /// `score_threshold` never reach the tracker.
+        track_high_score: f64 = 0.4, SHARE;
+        /// Boxes with at least this score, and below the high one, may continue a track that is left over and never
+        /// begin one. They are published only from `score_threshold` up.
         track_low_score: f64 = 0.1, SHARE;
         /// A box that no track claims begins one when its score is at least this; not below `track_high_score`.
-        track_new_score: f64 = 0.6, SHARE;
+        track_new_score: f64 = 0.4, SHARE;
         /// Least intersection over union of a box and the place where its track is expected.
         track_min_iou: f64 = 0.2, SHARE;
         /// A track that was not seen for longer is given up.
         track_max_unseen_ms: i64 = 1000, PERIOD_OR_ZERO_MS;
         /// Frames in which a new track must be seen before it is published and planned with.
-        track_confirm_frames: usize = 3, Domain::Integers { min: 1, max: 100 };
+        track_confirm_frames: usize = 2, Domain::Integers { min: 1, max: 100 };
     }
     "Camera mounting" {
         /// The robot's own frame, in which plans are expressed: x forward, y left, z up, z = 0 on the ground.

@@ -1,6 +1,6 @@
 //! A picture for people: boxes, names, scores and track numbers drawn on a copy of the image, the decision below.
 
-use crate::types::{BBox, ClassId, Decision, ImageError, ImagePx, ImageView, Labels, PixelFormat, Scene, Size};
+use crate::types::{BBox, ClassId, Decision, ImageError, ImagePx, ImageView, Labels, PixelFormat, Plan, Scene, Size};
 use font8x8::legacy::BASIC_LEGACY;
 use std::fmt::Write;
 use std::ops::Range;
@@ -44,6 +44,13 @@ impl Canvas {
                 }
             }
         }
+    }
+
+    /// Takes another picture and draws all that the walk came to on it: the scene, and the plan's word and reason.
+    pub fn draw(&mut self, image: &ImageView, scene: &Scene, labels: &Labels, plan: &Plan) {
+        self.load(image);
+        self.draw_scene(scene, labels);
+        self.draw_banner(plan.decision, plan.reason());
     }
 
     /// Width and height.

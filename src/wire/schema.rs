@@ -105,6 +105,20 @@ mod tests {
     use crate::wire::{diagnostic_msgs, nav_msgs, rosgraph_msgs, sensor_msgs, vedette_msgs, vision_msgs};
 
     #[test]
+    fn vedette_msgs_have_the_fields_of_their_ros_package() {
+        for (name, text) in [
+            ("vedette_msgs/Plan", include_str!("../../msgs/vedette_msgs/msg/Plan.msg")),
+            ("vedette_msgs/PlanStep", include_str!("../../msgs/vedette_msgs/msg/PlanStep.msg")),
+        ] {
+            let without_comment = |line: &'static str| line.split('#').next().unwrap_or_default().trim();
+            let package_fields: Vec<&str> =
+                text.lines().map(without_comment).filter(|line| !line.is_empty() && !line.contains('=')).collect();
+            let ours = DEFINITIONS.iter().find(|known| known.name == name).unwrap();
+            assert_eq!(ours.text.lines().collect::<Vec<_>>(), package_fields, "{name}");
+        }
+    }
+
+    #[test]
     fn every_type_that_is_read_or_written_has_a_definition() {
         for name in [
             diagnostic_msgs::DIAGNOSTIC_ARRAY,
