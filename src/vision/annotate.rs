@@ -37,7 +37,7 @@ impl Canvas {
         for row in (0..self.size.height_px).map(|row| image.row(row)) {
             match image.format() {
                 PixelFormat::Rgb8 => self.pixels.extend_from_slice(row),
-                PixelFormat::Mono8 => self.pixels.extend(row.iter().flat_map(|&grey| [grey; 3])),
+                PixelFormat::Mono8 => self.pixels.extend(row.iter().flat_map(|&gray| [gray; 3])),
                 PixelFormat::Rgba8 => self.pixels.extend(row.chunks_exact(bytes_per_pixel).flat_map(|p| &p[..3])),
                 PixelFormat::Bgr8 | PixelFormat::Bgra8 => {
                     self.pixels.extend(row.chunks_exact(bytes_per_pixel).flat_map(|p| [p[2], p[1], p[0]]));
@@ -71,26 +71,26 @@ impl Canvas {
         ImageView::new(&self.pixels, self.size, self.size.width_px * 3, PixelFormat::Rgb8)
     }
 
-    /// Draws each detection with its class, score and track, as `person 0.87 #12`, in its class's colour; each track
+    /// Draws each detection with its class, score and track, as `person 0.87 #12`, in its class's color; each track
     /// that this frame did not see, as `person? #12` in thin lines where it should be.
     pub fn draw_scene(&mut self, scene: &Scene, labels: &Labels) {
         let thick = self.step();
         for track in scene.tracks.iter().filter(|track| !track.seen) {
             let name = labels.name(track.class);
-            self.draw_box(track.bbox, 1, class_colour(track.class), format_args!("{name}? #{}", track.id));
+            self.draw_box(track.bbox, 1, class_color(track.class), format_args!("{name}? #{}", track.id));
         }
         // The best last, on top.
         for detection in scene.detections.iter().rev() {
             let (name, score) = (labels.name(detection.class), detection.score);
-            let colour = class_colour(detection.class);
+            let color = class_color(detection.class);
             match detection.track {
-                Some(id) => self.draw_box(detection.bbox, 2 * thick, colour, format_args!("{name} {score:.2} #{id}")),
-                None => self.draw_box(detection.bbox, 2 * thick, colour, format_args!("{name} {score:.2}")),
+                Some(id) => self.draw_box(detection.bbox, 2 * thick, color, format_args!("{name} {score:.2} #{id}")),
+                None => self.draw_box(detection.bbox, 2 * thick, color, format_args!("{name} {score:.2}")),
             }
         }
     }
 
-    /// Draws a band along the bottom edge: the decision in its colour, the reason behind it, cut at the right edge.
+    /// Draws a band along the bottom edge: the decision in its color, the reason behind it, cut at the right edge.
     pub fn draw_banner(&mut self, decision: Decision, reason: &str) {
         let step = self.step();
         let height = (GLYPH_PX + 6) * step;
@@ -98,20 +98,20 @@ impl Canvas {
         let top = bottom - height;
         let word = decision.as_str().to_ascii_uppercase();
         let word_width = text_width(&word, step) + 6 * step;
-        let colour = decision_colour(decision);
-        self.fill(0..word_width, top..bottom, colour);
+        let color = decision_color(decision);
+        self.fill(0..word_width, top..bottom, color);
         self.fill(word_width..width, top..bottom, [32; 3]);
-        self.draw_text((3 * step, top + 3 * step), step, ink_on(colour), &word);
+        self.draw_text((3 * step, top + 3 * step), step, ink_on(color), &word);
         self.draw_text((word_width + 3 * step, top + 3 * step), step, WHITE, reason);
     }
 
-    fn draw_box(&mut self, bbox: BBox<ImagePx>, line: i64, colour: Rgb, text: std::fmt::Arguments) {
+    fn draw_box(&mut self, bbox: BBox<ImagePx>, line: i64, color: Rgb, text: std::fmt::Arguments) {
         let (left, right) = (whole_px(bbox.x_min().floor()), whole_px(bbox.x_max().ceil()));
         let (top, bottom) = (whole_px(bbox.y_min().floor()), whole_px(bbox.y_max().ceil()));
-        self.fill(left..right, top..top + line, colour);
-        self.fill(left..right, bottom - line..bottom, colour);
-        self.fill(left..left + line, top..bottom, colour);
-        self.fill(right - line..right, top..bottom, colour);
+        self.fill(left..right, top..top + line, color);
+        self.fill(left..right, bottom - line..bottom, color);
+        self.fill(left..left + line, top..bottom, color);
+        self.fill(right - line..right, top..bottom, color);
 
         let mut label = std::mem::take(&mut self.text);
         label.clear();
@@ -122,13 +122,13 @@ impl Canvas {
         // Above the box where there is room, else inside it; shifted left rather than cut.
         let x = left.min(i64::from(self.size.width_px) - width).max(0);
         let y = if top >= height { top - height } else { top.max(0) };
-        self.fill(x..x + width, y..y + height, colour);
-        self.draw_text((x + step, y + step), step, ink_on(colour), &label);
+        self.fill(x..x + width, y..y + height, color);
+        self.draw_text((x + step, y + step), step, ink_on(color), &label);
         self.text = label;
     }
 
     /// Letters from the top left corner `(x, y)` on, each `8 * step` px wide and high. Outside ASCII: `?`.
-    fn draw_text(&mut self, (x, y): (i64, i64), step: i64, colour: Rgb, text: &str) {
+    fn draw_text(&mut self, (x, y): (i64, i64), step: i64, color: Rgb, text: &str) {
         let mut left = x;
         for letter in text.chars() {
             if left >= i64::from(self.size.width_px) {
@@ -138,14 +138,14 @@ impl Canvas {
             for (row, bits) in (0..).zip(glyph) {
                 for column in (0..GLYPH_PX).filter(|column| bits >> column & 1 == 1) {
                     let (x, y) = (left + column * step, y + row * step);
-                    self.fill(x..x + step, y..y + step, colour);
+                    self.fill(x..x + step, y..y + step, color);
                 }
             }
             left += GLYPH_PX * step;
         }
     }
 
-    fn fill(&mut self, columns: Range<i64>, rows: Range<i64>, colour: Rgb) {
+    fn fill(&mut self, columns: Range<i64>, rows: Range<i64>, color: Rgb) {
         let inside = |px: i64, side: u32| usize::try_from(px.clamp(0, i64::from(side))).unwrap_or(0);
         let columns = inside(columns.start, self.size.width_px)..inside(columns.end, self.size.width_px);
         let rows = inside(rows.start, self.size.height_px)..inside(rows.end, self.size.height_px);
@@ -155,7 +155,7 @@ impl Canvas {
         let row_bytes = self.size.width_px as usize * 3;
         for row in rows {
             let run = row * row_bytes + columns.start * 3..row * row_bytes + columns.end * 3;
-            self.pixels[run].as_chunks_mut().0.fill(colour);
+            self.pixels[run].as_chunks_mut().0.fill(color);
         }
     }
 
@@ -174,8 +174,8 @@ fn whole_px(value: f32) -> i64 {
     value.clamp(-1e6, 1e6) as i64
 }
 
-/// A bright colour for each class, the same in every picture; neighbours in the list are far apart in hue.
-fn class_colour(class: ClassId) -> Rgb {
+/// A bright color for each class, the same in every picture; neighbours in the list are far apart in hue.
+fn class_color(class: ClassId) -> Rgb {
     const GOLDEN_RATIO: f32 = 0.618_034;
     const SATURATION: f32 = 0.75;
     let hue = (f32::from(class.0) * GOLDEN_RATIO).fract() * 6.0;
@@ -191,7 +191,7 @@ fn byte_of(share: f32) -> u8 {
     (share * 255.0).round() as u8
 }
 
-fn decision_colour(decision: Decision) -> Rgb {
+fn decision_color(decision: Decision) -> Rgb {
     match decision {
         Decision::Proceed => [0, 140, 60],
         Decision::Slow | Decision::Yield | Decision::Avoid => [240, 170, 0],
@@ -214,7 +214,7 @@ mod tests {
 
     const SIZE: Size = Size { width_px: 200, height_px: 120 };
 
-    fn grey_canvas(size: Size) -> Canvas {
+    fn gray_canvas(size: Size) -> Canvas {
         let data = vec![90; (size.width_px * size.height_px) as usize];
         Canvas::new(&ImageView::new(&data, size, size.width_px, PixelFormat::Mono8).unwrap())
     }
@@ -264,31 +264,31 @@ mod tests {
     }
 
     #[test]
-    fn a_box_is_outlined_in_its_classs_colour_and_its_inside_left_alone() {
-        let mut canvas = grey_canvas(SIZE);
+    fn a_box_is_outlined_in_its_classs_color_and_its_inside_left_alone() {
+        let mut canvas = gray_canvas(SIZE);
         let detections = vec![detection(40.0, 50.0, 60.0, 40.0, None)];
         canvas.draw_scene(&Scene { detections, tracks: vec![] }, &labels());
-        let colour = class_colour(ClassId(0));
+        let color = class_color(ClassId(0));
         for (x, y) in [(40, 50), (99, 89), (41, 70), (98, 70), (70, 51), (70, 88)] {
-            assert_eq!(pixel(&canvas, x, y), colour, "{x},{y}");
+            assert_eq!(pixel(&canvas, x, y), color, "{x},{y}");
         }
         assert_eq!((pixel(&canvas, 70, 70), pixel(&canvas, 39, 70)), ([90; 3], [90; 3]));
-        assert!((40..100).any(|x| pixel(&canvas, x, 45) == ink_on(colour)), "a label above the box");
+        assert!((40..100).any(|x| pixel(&canvas, x, 45) == ink_on(color)), "a label above the box");
     }
 
     #[test]
     fn a_track_that_was_seen_is_drawn_by_its_detection_alone() {
         let labels = labels();
-        let mut canvas = grey_canvas(SIZE);
+        let mut canvas = gray_canvas(SIZE);
         canvas.draw_scene(&Scene { detections: vec![], tracks: vec![track(40.0, 50.0, 60.0, 40.0, true)] }, &labels);
-        assert_eq!(canvas.pixels(), grey_canvas(SIZE).pixels());
+        assert_eq!(canvas.pixels(), gray_canvas(SIZE).pixels());
         canvas.draw_scene(&Scene { detections: vec![], tracks: vec![track(40.0, 50.0, 60.0, 40.0, false)] }, &labels);
-        assert_eq!(pixel(&canvas, 40, 70), class_colour(ClassId(1)));
+        assert_eq!(pixel(&canvas, 40, 70), class_color(ClassId(1)));
     }
 
     #[test]
-    fn the_banner_shows_the_decisions_colour_along_the_bottom() {
-        let mut canvas = grey_canvas(SIZE);
+    fn the_banner_shows_the_decisions_color_along_the_bottom() {
+        let mut canvas = gray_canvas(SIZE);
         canvas.draw_banner(
             Decision::Stop,
             "person #12 at 1.8 m, stopping distance 2.3 m: a line longer than the picture",
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn loading_another_picture_leaves_nothing_of_the_last() {
-        let mut canvas = grey_canvas(SIZE);
+        let mut canvas = gray_canvas(SIZE);
         canvas.draw_banner(Decision::Proceed, "clear");
         let image = ImageView::new(&[7, 8, 9], Size { width_px: 1, height_px: 1 }, 3, PixelFormat::Rgb8).unwrap();
         canvas.load(&image);
@@ -308,11 +308,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_eighty_classes_have_colours_of_their_own() {
-        let mut colours: Vec<Rgb> = (0..80).map(|class| class_colour(ClassId(class))).collect();
-        colours.sort_unstable();
-        colours.dedup();
-        assert_eq!(colours.len(), 80);
+    fn the_first_eighty_classes_have_colors_of_their_own() {
+        let mut colors: Vec<Rgb> = (0..80).map(|class| class_color(ClassId(class))).collect();
+        colors.sort_unstable();
+        colors.dedup();
+        assert_eq!(colors.len(), 80);
     }
 
     proptest! {
@@ -321,7 +321,7 @@ mod tests {
             (width_px, height_px) in (1u32..60, 1u32..60),
             (x, y, w, h) in (-1e9f32..1e3, -1e9f32..1e3, 0.0f32..1e9, 0.0f32..1e9),
         ) {
-            let mut canvas = grey_canvas(Size { width_px, height_px });
+            let mut canvas = gray_canvas(Size { width_px, height_px });
             let scene = Scene {
                 detections: vec![detection(x, y, w, h, Some(TrackId(u64::MAX)))],
                 tracks: vec![track(y, x, h, w, false)],

@@ -2,7 +2,7 @@
 //! `INTER_LINEAR`.
 //!
 //! Detectors are trained and evaluated on that function's output, so its arithmetic is the specification: sample
-//! positions in `f32` with pixel centres at `+ 0.5`, weights of 11 bits, a row blended first (kept with 7 fraction
+//! positions in `f32` with pixel centers at `+ 0.5`, weights of 11 bits, a row blended first (kept with 7 fraction
 //! bits), then two rows. Two kernels: [`Kernel::blend_columns`] gathers pixels of a row into planes,
 //! [`Kernel::blend_rows`] blends two such rows into normalized floats. Both exist in portable Rust, which is
 //! the reference, and in AVX2; the results are the same bit for bit.
@@ -53,9 +53,9 @@ impl Columns {
         self.offsets.len()
     }
 
-    /// Colour planes of the blended row: 3, or 1 for grey. Alpha is left out.
+    /// Color planes of the blended row: 3, or 1 for gray. Alpha is left out.
     pub fn planes(&self) -> usize {
-        self.bytes_per_pixel.min(3)
+        self.bytes_per_pixel().min(3)
     }
 
     pub fn bytes_per_pixel(&self) -> usize {
@@ -92,7 +92,7 @@ pub(super) fn rebuild_row_pairs(pairs: &mut Vec<RowPair>, source_px: u32, resize
     }
 }
 
-/// The source position of a resized pixel's centre: whole pixels (`-1` left of the first centre) and the rest.
+/// The source position of a resized pixel's center: whole pixels (`-1` left of the first center) and the rest.
 #[expect(clippy::cast_possible_truncation, reason = "f32 positions are the specification; whole parts fit i64")]
 fn sample(index: u32, source_px: u32, resized_px: u32) -> (i64, f32) {
     let scale = 1.0 / (f64::from(resized_px) / f64::from(source_px));
@@ -157,12 +157,12 @@ impl Kernel {
 
 /// The portable kernel, from column `start` on.
 fn blend_columns(bytes: &[u8], columns: &Columns, out: &mut [i16], start: usize) {
-    let samples = columns.offsets[start..].iter().zip(&columns.weights[start..]);
+    let samples = columns.offsets()[start..].iter().zip(&columns.weights()[start..]);
     let pair_bytes = columns.pair_bytes;
     if columns.planes() == 1 {
-        for (grey, (&offset, &weights)) in out[start..].iter_mut().zip(samples) {
+        for (gray, (&offset, &weights)) in out[start..].iter_mut().zip(samples) {
             let pair = &bytes[offset as usize..][..pair_bytes + 1];
-            *grey = blend_pair(pair[0], pair[pair_bytes], weights);
+            *gray = blend_pair(pair[0], pair[pair_bytes], weights);
         }
         return;
     }
@@ -244,7 +244,8 @@ mod tests {
     proptest! {
         #[test]
         fn both_column_kernels_agree_bit_for_bit(
-            source_px in 1u32..90, resized_px in 1u32..90, format in 0usize..3, behind in 0usize..40, seed in any::<u8>(),
+            source_px in 1u32..90, resized_px in 1u32..90,
+            format in 0usize..3, behind in 0usize..40, seed in any::<u8>(),
         ) {
             let bytes_per_pixel = [1, 3, 4][format];
             let columns = columns(source_px, resized_px, bytes_per_pixel);

@@ -23,17 +23,17 @@ impl Avx2 {
     /// Blends columns from the first on, as long as eight together may be loaded from `bytes`, and returns how many
     /// it did; the rest is left to the portable kernel.
     pub fn blend_columns(self, bytes: &[u8], columns: &Columns, out: &mut [i16]) -> usize {
-        // A pixel's two weights side by side, its colours one after another; a set high bit gives zero.
+        // A pixel's two weights side by side, its colors one after another; a set high bit gives zero.
         const Z: i8 = -1;
-        const GREY: [i8; 16] = [0, Z, 1, Z, 4, Z, 5, Z, 8, Z, 9, Z, 12, Z, 13, Z];
+        const GRAY: [i8; 16] = [0, Z, 1, Z, 4, Z, 5, Z, 8, Z, 9, Z, 12, Z, 13, Z];
         const RGB: [i8; 16] = [0, Z, 3, Z, 1, Z, 4, Z, 2, Z, 5, Z, Z, Z, Z, Z];
         const RGBA: [i8; 16] = [0, Z, 4, Z, 1, Z, 5, Z, 2, Z, 6, Z, Z, Z, Z, Z];
         // SAFETY: `self` is proof of AVX2.
         unsafe {
             match columns.bytes_per_pixel() {
-                1 => blend_grey(bytes, columns, &GREY, out),
-                3 => blend_colour(bytes, columns, &RGB, out),
-                _ => blend_colour(bytes, columns, &RGBA, out),
+                1 => blend_gray(bytes, columns, &GRAY, out),
+                3 => blend_color(bytes, columns, &RGB, out),
+                _ => blend_color(bytes, columns, &RGBA, out),
             }
         }
     }
@@ -82,9 +82,9 @@ fn loadable(bytes: &[u8], offsets: &[u32; 8], weights: &[Weights; 8]) -> Option<
     (_mm256_movemask_epi8(inside) == -1).then_some((at, weights))
 }
 
-/// Three planes from pixels of three or four bytes; `pairs` puts the two pixels' colours side by side, as words.
+/// Three planes from pixels of three or four bytes; `pairs` puts the two pixels' colors side by side, as words.
 #[target_feature(enable = "avx2")]
-fn blend_colour(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i16]) -> usize {
+fn blend_color(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i16]) -> usize {
     // SAFETY: a reference to 16 bytes; the load is an unaligned one.
     let pairs = unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(pairs.as_ptr().cast())) };
     let width = columns.len();
@@ -131,14 +131,15 @@ fn blend_colour(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i1
 
 /// One plane from pixels of one byte; `pairs` makes words of the first two of every four bytes.
 #[target_feature(enable = "avx2")]
-fn blend_grey(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i16]) -> usize {
+fn blend_gray(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i16]) -> usize {
     // SAFETY: a reference to 16 bytes; the load is an unaligned one.
     let pairs = unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(pairs.as_ptr().cast())) };
     let groups = columns.offsets().as_chunks::<8>().0.iter().zip(columns.weights().as_chunks::<8>().0);
     let mut done = 0;
     for ((offsets, weights), out) in groups.zip(out.as_chunks_mut::<8>().0) {
         let Some((at, weights)) = loadable(bytes, offsets, weights) else { break };
-        // SAFETY: `loadable` found `LOAD` bytes, of which 4 are read, at each of the eight offsets inside `bytes`.
+        // SAFETY: `loadable` found `LOAD` bytes, of which 4 are read, at each of the eight offsets inside `bytes`;
+        // none is above `i32::MAX`.
         let pixels = unsafe { _mm256_i32gather_epi32::<1>(bytes.as_ptr().cast(), at) };
         let sums = _mm256_srai_epi32::<4>(_mm256_madd_epi16(_mm256_shuffle_epi8(pixels, pairs), weights));
         let words = _mm256_permute4x64_epi64::<0b00_00_10_00>(_mm256_packs_epi32(sums, sums));
