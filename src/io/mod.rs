@@ -3,3 +3,4 @@
 pub mod bag;
 #[cfg(feature = "ros")]
 pub mod ros;
+pub mod source;
