@@ -6,7 +6,7 @@ use super::mcap_file::McapFile;
 use super::metadata::{BagCompression, BagMetadata};
 use super::sqlite_file::SqliteFile;
 use super::storage::Storage;
-use crate::io::source::{Loss, SourceError};
+use crate::io::{Loss, SourceError};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};

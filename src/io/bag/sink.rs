@@ -177,7 +177,7 @@ fn offered_qos(latched: bool) -> String {
 mod tests {
     use super::*;
     use crate::io::bag::BagSource;
-    use crate::io::source::Source;
+    use crate::io::Source;
 
     fn create(path: &Path) -> Result<McapSink, SinkError> {
         let topic_of = |output: Output| output.name().replace('~', "/vedette");

@@ -3,7 +3,7 @@
 use super::files::{self, BagFiles, OpenFile};
 use super::inflate::{Codec, Inflater, MAX_INFLATED};
 use super::storage::{Bound, Step};
-use crate::io::source::{Loss, Source, SourceError, TopicInfo};
+use crate::io::{Loss, Source, SourceError, TopicInfo};
 use crate::types::{RawMessage, Stamp};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

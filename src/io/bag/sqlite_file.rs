@@ -6,7 +6,7 @@
 //! file; data is read row by row into one buffer.
 
 use super::storage::{Bound, Channel, Step, Storage};
-use crate::io::source::{Loss, SourceError};
+use crate::io::{Loss, SourceError};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use std::collections::BTreeMap;
 use std::io::Read;

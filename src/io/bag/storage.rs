@@ -1,6 +1,6 @@
 //! What the merge asks of one bag file.
 
-use crate::io::source::{Loss, SourceError};
+use crate::io::{Loss, SourceError};
 
 /// A topic, or one of several channels on a topic, in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 mod damage;
 
 use super::BagSource;
-use crate::io::source::{Source, SourceError};
+use crate::io::{Source, SourceError};
 use std::path::{Path, PathBuf};
 
 const START_NS: i64 = 1_700_000_000_000_000_000;

@@ -3,7 +3,7 @@
 use super::blocks::Blocks;
 use super::records::{ChunkRecords, Frame, MESSAGE_HEADER, chunk_header, message_header};
 use crate::io::bag::inflate::{Codec, Inflater};
-use crate::io::source::SourceError;
+use crate::io::SourceError;
 use ::mcap::records::op;
 use std::ops::Range;
 

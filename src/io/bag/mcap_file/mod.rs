@@ -11,7 +11,7 @@ mod summary;
 mod survey;
 
 use super::storage::{Bound, Channel, Step, Storage};
-use crate::io::source::{Loss, SourceError};
+use crate::io::{Loss, SourceError};
 use blocks::Blocks;
 use chunk::{ChunkLoader, LoadedChunk};
 use std::collections::BTreeMap;

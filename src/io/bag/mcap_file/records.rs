@@ -2,7 +2,7 @@
 
 use super::blocks::{Blocks, to_usize};
 use crate::io::bag::inflate::{Codec, MAX_INFLATED};
-use crate::io::source::SourceError;
+use crate::io::SourceError;
 use ::mcap::records::op;
 
 /// Opcode (1 byte) and length (8 bytes).

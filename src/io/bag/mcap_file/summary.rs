@@ -2,7 +2,7 @@
 
 use super::blocks::Blocks;
 use super::records::{FRAME, Frame, frame, parse};
-use crate::io::source::SourceError;
+use crate::io::SourceError;
 use ::mcap::records::{ChunkIndex, Record, Statistics, op};
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use super::chunk::{ChunkLoader, ChunkRef, LoadedChunk};
 use super::records::{ChunkRecords, Frame, MESSAGE_HEADER, chunk_header, frame, log_time_ns, message_header, parse};
 use super::summary::{self, Definitions, Summary};
 use crate::io::bag::inflate::MAX_INFLATED;
-use crate::io::source::{Loss, SourceError};
+use crate::io::{Loss, SourceError};
 use ::mcap::records::{Statistics, op};
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use super::{data, expected, lines, lines_and_errors};
 use crate::io::bag::BagSource;
-use crate::io::source::{Loss, Source, SourceError};
+use crate::io::{Loss, Source, SourceError};
 use proptest::prelude::*;
 use std::path::Path;
 
