@@ -242,7 +242,7 @@ fn affinity(followed: &Followed, bbox: &BBox<ImagePx>, class: ClassId, needed: f
         (Some(predicted), Some(bbox)) => predicted.iou(&bbox),
         _ => 0.0,
     };
-    if !(overlap >= needed) {
+    if overlap < needed {
         0.0
     } else if class == followed.vote.winner() {
         overlap
