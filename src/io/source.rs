@@ -44,9 +44,10 @@ pub trait Source: Send {
 /// Something that a file should hold and does not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
-    /// The file stops before its closing records: the recorder was killed, or the copy is not complete.
+    /// The file stops before its closing records: the recorder was killed, or the copy is not complete. Or bytes in its
+    /// middle, before a chunk that the index knows, are no records.
     #[error(
-        "{path}: cut off: {bytes} bytes from byte {at} on are no whole record, {recovered} messages could be read \
+        "{path}: cut off or damaged: {bytes} bytes from byte {at} on are no whole record, {recovered} messages could be read \
          from them",
         path = path.display()
     )]
@@ -55,7 +56,7 @@ pub enum Loss {
         path: PathBuf,
         /// Where the last whole record ends.
         at: u64,
-        /// How many bytes follow; 0 when the file stops between two records.
+        /// How many bytes up to the end, or to the next chunk; 0 when the file stops between two records.
         bytes: u64,
         /// Messages that could still be read from those bytes.
         recovered: u64,

@@ -111,16 +111,18 @@ impl Walk<'_> {
                 continue;
             }
             let record = frame(self.blocks, at)?.filter(|record| record.opcode != 0);
-            let Some(record) = record else { return self.cut(at, None) };
-            if matches!(record.opcode, op::DATA_END | op::FOOTER) {
+            if record.is_some_and(|record| matches!(record.opcode, op::DATA_END | op::FOOTER)) {
                 return Ok(());
             }
-            match record.end().filter(|end| *end <= self.blocks.len()) {
-                Some(end) => {
+            match record.and_then(|record| Some((record, record.end()?))) {
+                Some((record, end)) if end <= self.blocks.len() => {
                     self.take(record)?;
                     at = end;
                 }
-                None => return self.cut(at, Some(record)),
+                _ => match self.cut(at, record) {
+                    Some(next) => at = next,
+                    None => return Ok(()),
+                },
             }
         }
     }
@@ -158,10 +160,11 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The file ends at `at`, or with the record that begins there.
-    fn cut(&mut self, at: u64, record: Option<Frame>) -> Result<(), SourceError> {
+    /// At `at` no whole record begins: the file ends there, or was damaged. Gives the next chunk that the index knows.
+    fn cut(&mut self, at: u64, record: Option<Frame>) -> Option<u64> {
+        let next = self.index.range(at..).next().map(|(next, _)| *next);
         let mut recovered = 0;
-        if let Some(record) = record.filter(|record| record.opcode == op::CHUNK) {
+        if let (None, Some(record)) = (next, record.filter(|record| record.opcode == op::CHUNK)) {
             self.scanned += 1;
             let chunk = ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole: false };
             let chunk = self.look_into(chunk);
@@ -170,9 +173,9 @@ impl Walk<'_> {
                 self.survey.chunks.push(chunk);
             }
         }
-        let bytes = self.blocks.len() - at;
+        let bytes = next.unwrap_or(self.blocks.len()) - at;
         self.survey.losses.push(Loss::Cut { path: self.blocks.path().to_owned(), at, bytes, recovered });
-        Ok(())
+        next
     }
 
     /// Decompresses a chunk to learn its definitions, channels and times. One that is damaged is noted as it is: its

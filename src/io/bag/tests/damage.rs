@@ -88,7 +88,7 @@ fn the_loss_says_where_the_file_was_cut_and_how_much_lies_behind() {
     let losses: Vec<_> = source.losses().iter().map(ToString::to_string).collect();
     let path = changed.folder.path().join("unchunked_no_summary.mcap");
     let expected = format!(
-        "{}: cut off: 40 bytes from byte {end} on are no whole record, 0 messages could be read from them",
+        "{}: cut off or damaged: 40 bytes from byte {end} on are no whole record, 0 messages could be read from them",
         path.display()
     );
     assert_eq!(losses, [expected]);
@@ -141,6 +141,30 @@ fn a_chunk_that_contradicts_its_crc_is_an_error_with_its_offset_and_the_rest_is_
         assert!(found.len() >= 26 && !found.contains(&damaged), "{}", found.len());
         assert!(found.is_sorted_by_key(|line| line.split(' ').next().unwrap().to_owned()));
     }
+}
+
+#[test]
+fn damage_between_two_chunks_costs_nothing_behind_it_when_there_is_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("noted.mcap");
+    let mut writer = ::mcap::Writer::new(std::fs::File::create(&path).unwrap()).unwrap();
+    let channel = writer.add_channel(0, "/a", "cdr", &Default::default()).unwrap();
+    let header =
+        |time| ::mcap::records::MessageHeader { channel_id: channel, sequence: 0, log_time: time, publish_time: time };
+    writer.write_to_known_channel(&header(1), b"before").unwrap();
+    let note = ::mcap::records::Metadata { name: "note".into(), metadata: Default::default() };
+    writer.write_metadata(&note).unwrap();
+    writer.write_to_known_channel(&header(2), b"behind").unwrap();
+    let note = writer.finish().unwrap().metadata_indexes.remove(0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let length = usize::try_from(note.offset).unwrap() + 1;
+    bytes[length..length + 8].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let mut source = BagSource::open(std::slice::from_ref(&path)).unwrap();
+    assert_eq!(source.next_message().unwrap().unwrap().cdr, b"before");
+    assert_eq!(source.next_message().unwrap().unwrap().cdr, b"behind");
+    assert!(source.next_message().unwrap().is_none());
+    assert_eq!(source.losses(), [Loss::Cut { path, at: note.offset, bytes: note.length, recovered: 0 }]);
 }
 
 #[test]
