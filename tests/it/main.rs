@@ -1,1 +1,5 @@
 //! Integration tests, one binary.
+
+mod allocations;
+mod infer;
+mod onnx_runtime;
