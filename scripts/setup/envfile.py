@@ -111,7 +111,9 @@ def common_lines(chosen: Ros) -> list[str]:
     return [
         f'export LIBCLANG_PATH="{in_root(libclang)}"',
         f'export BINDGEN_EXTRA_CLANG_ARGS="${{BINDGEN_EXTRA_CLANG_ARGS:--I{headers}}}"',
-        f'export ORT_DYLIB_PATH="${{ORT_DYLIB_PATH:-{in_root(ort.library())}}}"',
+        'case "${ORT_DYLIB_PATH:-}" in',
+        f'    "" | {in_root(layout.DEPS)}/*) export ORT_DYLIB_PATH="{in_root(ort.library())}" ;;',
+        "esac",
         *prepend("LD_LIBRARY_PATH", ort.gpu_library_dirs()),
         'if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ]; then',
         f'    export FASTRTPS_DEFAULT_PROFILES_FILE="{profile}" FASTDDS_DEFAULT_PROFILES_FILE="{profile}"',

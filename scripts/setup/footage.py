@@ -54,7 +54,8 @@ def unpack_package(scratch: Path) -> Path:
         options += private_lists(scratch)
         process.run("footage", ["apt-get", *options, "update"], cure=CURE)
         if not has_candidate(options):
-            raise SetupError(f"apt's sources offer no package {PACKAGE}", f"add Debian's or Ubuntu's main archive, or {CURE}")
+            cure = f"add the main archive of Debian, or Ubuntu's universe, to apt's sources; or {CURE}"
+            raise SetupError(f"apt's sources offer no package {PACKAGE}", cure)
     process.run("footage", ["apt-get", *options, "download", PACKAGE], cwd=scratch, cure=CURE)
     packages = list(scratch.glob(f"{PACKAGE}_*.deb"))
     if len(packages) != 1:

@@ -84,7 +84,8 @@ def site_packages(prefix: Path) -> Path:
     """The folder of installed packages of the venv at `prefix`."""
     found = sorted(prefix.glob("lib/python3.*/site-packages"))
     if len(found) != 1:
-        raise SetupError(f"{layout.shown(prefix)} is no Python environment", f"remove {layout.shown(prefix)} and run again")
+        place = layout.shown(prefix)
+        raise SetupError(f"{place} is no Python environment", f"remove {place} and run again")
     return found[0]
 
 

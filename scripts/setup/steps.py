@@ -61,19 +61,23 @@ class Step:
             print("skipped  up to date", flush=True)
             return
         started = time.monotonic()
-        self.stamp.unlink(missing_ok=True)
         try:
-            result = self.run()
+            result = self.perform()
         except BaseException:
             print("failed", flush=True)
             raise
+        print(f"done     {time.monotonic() - started:5.1f} s  {result}", flush=True)
+
+    def perform(self) -> str:
+        """Run the step and stamp it if it succeeds; what `run` says about the result."""
+        self.stamp.unlink(missing_ok=True)
+        result = self.run()
         missing = [layout.shown(path) for path in self.outputs if not path.exists()]
         if missing:
-            print("failed", flush=True)
             raise SetupError(f"the step ended without making {', '.join(missing)}")
         self.stamp.parent.mkdir(parents=True, exist_ok=True)
         self.stamp.write_text(self.key())
-        print(f"done     {time.monotonic() - started:5.1f} s  {result}", flush=True)
+        return result
 
 
 def report(step: str, error: SetupError) -> None:
