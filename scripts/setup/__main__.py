@@ -84,7 +84,7 @@ def make_step(name: str, chosen: ros.Ros) -> Step:
         return weights.step()
     if name == "footage":
         return footage.step()
-    return bag.step(chosen, make_step("footage", chosen).key())
+    return bag.step(chosen)
 
 
 def set_up(names: list[str]) -> int:

@@ -2,16 +2,17 @@
 
 import shutil
 
+import footage
 import layout
 import process
 from ros import Ros
 from steps import Step
 
 
-def step(ros: Ros, footage_key: str) -> Step:
+def step(ros: Ros) -> Step:
     """The step that records the bag, again whenever the footage or the recorder changes."""
     code = [layout.HERE / name for name in ("record_bag.py", "vtest_camera.py")]
-    return Step("bag", lambda: record(ros), [*code, footage_key], [layout.BAG / "metadata.yaml"])
+    return Step("bag", lambda: record(ros), [*code, footage.VIDEO_SHA256], [layout.BAG / "metadata.yaml"])
 
 
 def record(ros: Ros) -> str:

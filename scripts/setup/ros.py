@@ -20,7 +20,7 @@ from steps import SetupError, Step
 
 USABLE_DISTROS = ("jazzy", "humble")
 
-# Raise it when the way of making the environments changes, and they are made anew.
+# Raise it when the way of making or correcting the environments changes: they are made anew.
 RECIPE = "recipe 1"
 
 
@@ -68,7 +68,7 @@ def choose() -> Ros:
 
 def step(ros: Ros) -> Step:
     """The step that makes `ros` usable."""
-    recipe = [RECIPE, layout.HERE / "patching.py", layout.HERE / "build.lock"]
+    recipe = [RECIPE, layout.HERE / "build.lock"]
     if ros.sourced:
         system_python = shutil.which("python3", path="/usr/bin") or str(pythons.interpreter())
         return Step(

@@ -1,7 +1,7 @@
 """What a step of the set-up is, when it may be skipped, and how it is reported.
 
 A step is skipped when its outputs exist and its stamp holds the hash of the same inputs: the
-files that it reads, the code that it runs and the facts that it depends on. A stamp is written
+files that it reads, the facts that it depends on and the version of its recipe. A stamp is written
 only after a step has succeeded, so an interrupted step runs again.
 """
 
