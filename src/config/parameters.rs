@@ -100,7 +100,7 @@ parameters! {
         /// `fallback`: when a provider cannot run the model the next one does, and diagnostics warn for as long as it
         /// does. `strict`: the first must run, else configuring fails with the reason and the cure.
         provider_policy: ProviderPolicy = ProviderPolicy::Fallback, Domain::OneOf(ProviderPolicy::NAMES);
-        /// Threads of one inference on the CPU; 0 is as many as there are physical cores.
+        /// Threads of one inference on the CPU; 0 is one for each core that the process may use.
         intra_op_threads: usize = 0, Domain::Integers { min: 0, max: 1024 };
         /// Let TensorRT compute in 16-bit floating point.
         tensorrt_fp16: bool = true, Domain::Flag;
@@ -183,6 +183,8 @@ parameters! {
         latency_budget_ms: i64 = 300, Domain::Integers { min: 0, max: 60_000 };
         /// The robot's highest speed, in m/s.
         max_speed_mps: f64 = 1.5, Domain::Numbers { min: 0.01, max: 100.0 };
+        /// The speed limit while a track has no place on the ground: without camera_info, or with its foot hidden.
+        unplaced_speed_mps: f64 = 0.3, DISTANCE_M;
         /// The speed that is planned with when odometry is absent or too old; at most `max_speed_mps`.
         assumed_speed_mps: f64 = 1.0, DISTANCE_M;
         /// Age of the odometry, against the image's stamp, beyond which `assumed_speed_mps` serves.

@@ -107,3 +107,64 @@ pub(super) fn session(config: &Config, engine_cache: Option<PathBuf>) -> Session
         ..SessionOptions::default()
     }
 }
+
+pub(super) fn planning(config: &Config, labels: &Labels) -> Result<PlanningParams, ClassError> {
+    let obstacles = classes("obstacle_classes", &config.obstacle_classes, labels)?;
+    Ok(PlanningParams {
+        corridor_width_m: config.corridor_width_m,
+        corridor_length_m: config.corridor_length_m,
+        stop_margin_m: config.stop_margin_m,
+        deceleration_mps2: config.deceleration_mps2,
+        latency_budget_ms: ms(config.latency_budget_ms),
+        max_speed_mps: config.max_speed_mps,
+        unplaced_speed_mps: config.unplaced_speed_mps,
+        clear_after_ms: ms(config.clear_after_ms),
+        distance_hysteresis_m: config.distance_hysteresis_m,
+        path_spacing_m: config.path_spacing_m,
+        valid_for_ms: ms(config.plan_valid_for_ms),
+        base_frame: FrameId::new(&config.base_frame),
+        obstacle_classes: obstacles.map(|mask| labels.classes().filter(|class| mask.contains(*class)).collect()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Labels {
+        Labels::new(["person", "car", "dog"], 0)
+    }
+
+    #[test]
+    fn the_rooms_defaults_are_the_documented_ones() {
+        let config = Config::default();
+        assert_eq!(tracking(&config), TrackingParams::default());
+        assert_eq!(planning(&config, &labels()).unwrap(), PlanningParams::default());
+        let of_rooms = SessionOptions::default();
+        let ours = session(&config, None);
+        assert_eq!((ours.providers, ours.policy), (of_rooms.providers, of_rooms.policy));
+        assert_eq!(ours.intra_op_threads, of_rooms.intra_op_threads);
+    }
+
+    #[test]
+    fn named_classes_become_indices() {
+        let config = Config {
+            classes: vec!["dog".into(), "person".into()],
+            obstacle_classes: vec!["car".into()],
+            ..Config::default()
+        };
+        let mask = thresholds(&config, &labels()).unwrap().classes.unwrap();
+        let kept: Vec<&str> =
+            labels().classes().filter(|class| mask.contains(*class)).map(|class| ["person", "car", "dog"][usize::from(class.0)]).collect();
+        assert_eq!(kept, ["person", "dog"]);
+        let obstacles = planning(&config, &labels()).unwrap().obstacle_classes.unwrap();
+        assert_eq!(obstacles.into_iter().collect::<Vec<_>>(), [labels().find("car").unwrap()]);
+    }
+
+    #[test]
+    fn a_class_that_the_model_does_not_have_is_refused_by_parameter() {
+        let config = Config { obstacle_classes: vec!["persn".into()], ..Config::default() };
+        let error = planning(&config, &labels()).unwrap_err();
+        assert_eq!(error.to_string(), r#"parameter obstacle_classes: the model has no class "persn", did you mean "person"?"#);
+    }
+}

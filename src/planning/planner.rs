@@ -89,6 +89,18 @@ impl Planner {
         }
     }
 
+    /// Forgets what it has seen and begins again at `stop`: the stamps began again. The sequence goes on.
+    pub fn reset(&mut self) {
+        self.motions = GroundMotions::default();
+        self.hold = Hold::new(i64::from(self.params.clear_after_ms) * 1_000_000, self.plan.valid_for_ns);
+        self.cause = None;
+    }
+
+    /// The last plan; before the first frame a `stop` that has sequence 0.
+    pub fn last(&self) -> &Plan {
+        &self.plan
+    }
+
     /// The plan for one frame, in the base frame and under the frame's stamp.
     ///
     /// Tracks of classes that do not count are not looked at. A track that is not seen counts where it is predicted,
