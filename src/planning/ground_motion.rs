@@ -31,13 +31,18 @@ struct Mover {
 }
 
 /// The motion of every track that has a place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct GroundMotions {
     movers: Vec<Mover>,
     last: Option<Stamp>,
 }
 
 impl GroundMotions {
+    /// Nothing is known; there is room for `expected` tracks.
+    pub(super) fn new(expected: usize) -> Self {
+        Self { movers: Vec::with_capacity(expected), last: None }
+    }
+
     /// Takes the tracks of one frame. The robot's own way is taken out along x; its yaw rate is not known here.
     pub(super) fn update(&mut self, stamp: Stamp, tracks: &[Track], own_speed_mps: f64) {
         let dt_s = self.last.map_or(0.0, |last| stamp.seconds_since(last));
@@ -109,7 +114,7 @@ mod tests {
 
     /// Ten frames a second for three seconds; the position in metres as a function of time.
     fn watched(own_speed_mps: f64, position: impl Fn(f64) -> (f64, f64)) -> GroundVelocity {
-        let mut motions = GroundMotions::default();
+        let mut motions = GroundMotions::new(4);
         for frame in 0..30i32 {
             let (x, y) = position(f64::from(frame) / 10.0);
             motions.update(at(i64::from(frame) * 100), &[track(1, x, y, 0.1)], own_speed_mps);
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_pause_and_a_clock_set_back_begin_anew() {
-        let mut motions = GroundMotions::default();
+        let mut motions = GroundMotions::new(4);
         for frame in 0..20i64 {
             motions.update(at(frame * 100), &[track(1, 9.0 - 0.2 * frame as f64, 0.0, 0.1)], 0.0);
         }

@@ -8,6 +8,9 @@ use super::care::{Care, Word};
 use crate::types::Stamp;
 use std::collections::VecDeque;
 
+/// Room for two seconds of limits that rise from frame to frame at 30 Hz; more make it grow.
+const EXPECTED_LIMITS: usize = 64;
+
 /// Why a plan is more careful than the frame asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
@@ -72,7 +75,7 @@ impl Hold {
             last: None,
             slow: Latch::CLOSED,
             stop: Latch::CLOSED,
-            limits: VecDeque::new(),
+            limits: VecDeque::with_capacity(EXPECTED_LIMITS),
         }
     }
 

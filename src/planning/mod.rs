@@ -20,11 +20,14 @@
 //!
 //! Not known here, and to be left room for: the robot's outline (the margin counts from the base frame's origin), its
 //! yaw rate (in a turn, standing things seem to move sideways: more careful, never less), slopes, and whatever the
-//! detector does not see or know.
+//! detector does not see or know. A walker who crosses at the robot's own speed comes at a bearing of 45 degrees: a
+//! camera with a narrower view sees them late, and no rule here makes up for it.
 
 mod braking;
 mod care;
 mod corridor;
+#[cfg(test)]
+mod encounters;
 mod ground_motion;
 mod hold;
 mod params;

@@ -4,7 +4,7 @@ use crate::types::{ClassId, FrameId};
 use std::collections::BTreeSet;
 
 /// Parameters of the [`Planner`](super::Planner). Ranges are checked where parameters are read (`config`); values
-/// outside them end in `stop`, never in a panic.
+/// outside them make plans that are too careful or of no use, and never panic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanningParams {
     /// Full width of the strip ahead of the robot that must be free, in metres: the robot's width and room on both

@@ -17,6 +17,8 @@ use std::sync::Arc;
 const MAX_STEPS: usize = 16;
 /// A path has no more poses than this.
 const MAX_POSES: u32 = 10_000;
+/// Room for as many tracks as a street has; more make it grow.
+const EXPECTED_TRACKS: usize = 64;
 /// Room for a reason, so that strings stop growing early.
 const REASON_CAPACITY: usize = 192;
 /// The robot's own place.
@@ -62,31 +64,35 @@ impl Planner {
     /// A planner that has seen nothing: it begins at `stop`. `model` is the name of the model whose boxes it will get.
     pub fn new(params: PlanningParams, model: Arc<str>) -> Self {
         let valid_for_ns = i64::from(params.valid_for_ms) * 1_000_000;
-        Self {
+        let mut planner = Self {
             braking: Braking {
                 latency_s: f64::from(params.latency_budget_ms) / 1000.0,
                 deceleration_mps2: params.deceleration_mps2,
                 margin_m: params.stop_margin_m,
             },
-            motions: GroundMotions::default(),
+            motions: GroundMotions::new(EXPECTED_TRACKS),
             hold: Hold::new(i64::from(params.clear_after_ms) * 1_000_000, valid_for_ns),
             cause: None,
-            found: Vec::new(),
-            spare: Vec::new(),
+            found: Vec::with_capacity(EXPECTED_TRACKS),
+            // A step for every thing, and one that says what the plan waits for.
+            spare: (0..=MAX_STEPS).map(|_| String::with_capacity(REASON_CAPACITY)).collect(),
             plan: Plan {
                 sequence: 0,
                 decision: Decision::Stop,
                 speed_limit_mps: Some(0.0),
-                steps: Vec::new(),
+                steps: Vec::with_capacity(MAX_STEPS),
                 path: Vec::new(),
                 valid_for_ns,
                 source: PlanSource::Rules,
                 model,
                 prompt_version: 0,
-                verdict: String::new(),
+                verdict: String::with_capacity(2 * REASON_CAPACITY),
             },
             params,
-        }
+        };
+        // The longest path once, so that no later one has to grow.
+        planner.write_path(planner.rules(0.0).about_nothing());
+        planner
     }
 
     /// Forgets what it has seen and begins again at `stop`: the stamps began again. The sequence goes on.
@@ -247,11 +253,11 @@ impl Planner {
     fn write_path(&mut self, care: Care) {
         self.plan.path.clear();
         let PlanningParams { corridor_length_m, stop_margin_m, path_spacing_m, .. } = self.params;
-        if care.word == Word::Stop || !(path_spacing_m > 0.0) {
+        if care.word == Word::Stop {
             return;
         }
         let end_m = self.nearest_m().map_or(corridor_length_m, |gap_m| (gap_m - stop_margin_m).min(corridor_length_m));
-        let ahead = (0..=MAX_POSES).map(|pose| f64::from(pose) * path_spacing_m).take_while(|&x_m| x_m <= end_m);
+        let ahead = (0..=MAX_POSES).map(|pose| f64::from(pose) * path_spacing_m.abs()).take_while(|&x_m| x_m <= end_m);
         self.plan.path.extend(ahead.map(|x_m| Pose2 { x_m, ..HERE }));
     }
 }

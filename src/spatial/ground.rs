@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_camera_sees_five_metres_at_the_angle_of_its_height() {
+    fn a_level_camera_sees_five_meters_at_the_angle_of_its_height() {
         // 1 m high, 5 m away: 100 px below the horizon of 500 px focal length.
         let ground = ahead_of(340.0, 1.0).unwrap();
         assert!((ground.position_m.x - 5.3).abs() < 1e-9 && ground.position_m.y.abs() < 1e-9);
@@ -212,6 +212,7 @@ mod tests {
             prop_assume!(pixel.is_some());
             let (x_px, y_px) = pixel.unwrap();
             prop_assume!((0.0..640.0).contains(&x_px) && (0.0..475.0).contains(&y_px));
+            #[expect(clippy::cast_possible_truncation, reason = "boxes have f32 pixels")]
             let bbox = BBox::from_center(x_px as f32, y_px as f32 - 5.0, 10.0, 10.0).unwrap();
             let ground = ground_position(&camera, &base_from_camera, &bbox).unwrap();
             // The box has f32 pixels: 1e-4 px at 30 m from a height of 0.4 m.

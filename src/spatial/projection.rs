@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_centre_of_the_principal_pixel_looks_straight_ahead() {
+    fn the_center_of_the_principal_pixel_looks_straight_ahead() {
         let k = [500.0, 0.0, 319.0, 0.0, 500.0, 239.0, 0.0, 0.0, 1.0];
         let camera = CameraModel::new(Size { width_px: 640, height_px: 480 }, &k, "", [].into_iter()).unwrap();
         assert_eq!(ray_from_pixel(&camera, 319.5, 239.5), Some(Vector3::z()));

@@ -1,26 +1,63 @@
-//! Who takes which box: the best assignment of rows to columns, or of neither.
+//! Who takes which box: the best assignment of rows to columns, where anyone may stay alone.
 //!
 //! The Hungarian method by shortest augmenting paths with potentials (Kuhn 1955; Jonker and Volgenant 1987), one row at
-//! a time, `O(rows^2 * (rows + columns))` at worst and about `rows * columns` for tracks, most of which overlap one box.
+//! a time, over the pairs that gain something: most tracks overlap few boxes.
 
 /// A solver that keeps its tables between calls.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Assignment {
-    /// Minus the gain of each pair, row by row.
-    costs: Vec<f64>,
+    /// Where each row's pairs begin in `pairs`, and where the last one's end.
+    starts: Vec<usize>,
+    /// Column and cost (minus the gain), row by row, by ascending column.
+    pairs: Vec<(usize, f64)>,
+    /// Potentials: `cost - row - column >= 0` for every pair, and 0 for those that are made; a row's is at most 0, and 0
+    /// where it is alone; a column's is at most 0, and 0 where it is free.
     row_potential: Vec<f64>,
     column_potential: Vec<f64>,
-    /// The row that holds each column, if any.
     row_of: Vec<Option<usize>>,
-    /// For the row being placed: the cheapest way found to each column, the column before it on that way, and whether
-    /// the way is final.
-    cheapest: Vec<f64>,
-    previous: Vec<Option<usize>>,
-    is_final: Vec<bool>,
     column_of: Vec<Option<usize>>,
+    search: Search,
+}
+
+/// The search for one row's place: the cheapest way to every column that it has come to.
+#[derive(Debug)]
+struct Search {
+    /// Columns that have been reached.
+    reached: Vec<usize>,
+    /// By column: length of the way, the row before it, and whether the way is final.
+    length: Vec<f64>,
+    previous: Vec<usize>,
+    is_final: Vec<bool>,
+}
+
+/// Where a search ends.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// At a free column.
+    Column(usize),
+    /// At a row that stays alone from now on.
+    Row(usize),
 }
 
 impl Assignment {
+    /// A solver with room for `expected` rows and as many columns; more make it grow.
+    pub(super) fn new(expected: usize) -> Self {
+        Self {
+            starts: Vec::with_capacity(expected + 1),
+            pairs: Vec::with_capacity(expected * expected),
+            row_potential: Vec::with_capacity(expected),
+            column_potential: Vec::with_capacity(expected),
+            row_of: Vec::with_capacity(expected),
+            column_of: Vec::with_capacity(expected),
+            search: Search {
+                reached: Vec::with_capacity(expected),
+                length: Vec::with_capacity(expected),
+                previous: Vec::with_capacity(expected),
+                is_final: Vec::with_capacity(expected),
+            },
+        }
+    }
+
     /// Pairs rows with columns so that the sum of the gains is the greatest possible; each row and column is used at
     /// most once. A pair whose gain is not a positive, finite number is never made. Returns one entry per row.
     ///
@@ -31,80 +68,109 @@ impl Assignment {
         columns: usize,
         mut gain: impl FnMut(usize, usize) -> f64,
     ) -> &[Option<usize>] {
-        self.costs.clear();
+        self.starts.clear();
+        self.pairs.clear();
         for row in 0..rows {
-            for column in 0..columns {
+            self.starts.push(self.pairs.len());
+            self.pairs.extend((0..columns).filter_map(|column| {
                 let gain = gain(row, column);
-                self.costs.push(if gain.is_finite() && gain > 0.0 { -gain } else { 0.0 });
-            }
+                (gain.is_finite() && gain > 0.0).then_some((column, -gain))
+            }));
         }
-        // Behind the real columns lies one empty place per row, at no gain: a row may always stay alone.
-        let places = columns + rows;
+        self.starts.push(self.pairs.len());
         refill(&mut self.row_potential, rows, 0.0);
-        refill(&mut self.column_potential, places, 0.0);
-        refill(&mut self.row_of, places, None);
-        for row in 0..rows {
-            self.place(row, columns, places);
-        }
+        refill(&mut self.column_potential, columns, 0.0);
         refill(&mut self.column_of, rows, None);
-        for (column, row) in self.row_of[..columns].iter().enumerate() {
-            if let Some(row) = *row
-                && self.costs[row * columns + column] < 0.0
-            {
-                self.column_of[row] = Some(column);
-            }
+        refill(&mut self.row_of, columns, None);
+        refill(&mut self.search.length, columns, f64::INFINITY);
+        refill(&mut self.search.previous, columns, 0);
+        refill(&mut self.search.is_final, columns, false);
+        for row in 0..rows {
+            self.place(row);
         }
         &self.column_of
     }
 
-    /// Finds the cheapest way to seat one more row, moving rows that sit already where that is cheaper.
-    fn place(&mut self, row: usize, columns: usize, places: usize) {
-        refill(&mut self.cheapest, places, f64::INFINITY);
-        refill(&mut self.previous, places, None);
-        refill(&mut self.is_final, places, false);
-        let mut from_column = None;
-        let mut from_row = row;
-        let free_column = loop {
-            let mut step = f64::INFINITY;
-            let mut next = None;
-            for column in (0..places).filter(|&column| !self.is_final[column]) {
-                let cost = if column < columns { self.costs[from_row * columns + column] } else { 0.0 };
-                let reduced = cost - self.row_potential[from_row] - self.column_potential[column];
-                if reduced < self.cheapest[column] {
-                    self.cheapest[column] = reduced;
-                    self.previous[column] = from_column;
-                }
-                if self.cheapest[column] < step {
-                    step = self.cheapest[column];
-                    next = Some(column);
-                }
-            }
-            // There are more places than rows, so one is always left.
-            let Some(column) = next else { return };
-            self.row_potential[row] += step;
-            for other in 0..places {
-                if self.is_final[other] {
-                    self.column_potential[other] -= step;
-                    if let Some(holder) = self.row_of[other] {
-                        self.row_potential[holder] += step;
+    /// Finds the cheapest way to place one more row, moving rows that have a place where that is cheaper, or sending
+    /// one away.
+    fn place(&mut self, row: usize) {
+        self.search.reached.clear();
+        let mut scanned = row;
+        let mut scanned_at = 0.0;
+        let mut best_alone = (0.0, row);
+        let (length, end) = loop {
+            self.scan(scanned, scanned_at);
+            match self.search.nearest() {
+                Some(column) if self.search.length[column] < best_alone.0 => {
+                    scanned_at = self.search.length[column];
+                    let Some(holder) = self.row_of[column] else { break (scanned_at, End::Column(column)) };
+                    self.search.is_final[column] = true;
+                    scanned = holder;
+                    let alone = scanned_at - self.row_potential[holder];
+                    if alone < best_alone.0 {
+                        best_alone = (alone, holder);
                     }
-                } else {
-                    self.cheapest[other] -= step;
                 }
-            }
-            self.is_final[column] = true;
-            match self.row_of[column] {
-                None => break column,
-                Some(holder) => (from_column, from_row) = (Some(column), holder),
+                _ => break (best_alone.0, End::Row(best_alone.1)),
             }
         };
-        // Walk back: every row on the way moves one seat on, and the new row takes the first.
-        let mut column = free_column;
-        while let Some(before) = self.previous[column] {
-            self.row_of[column] = self.row_of[before];
-            column = before;
+        self.raise_potentials(row, length);
+        self.walk_back(row, end);
+    }
+
+    /// Follows the pairs of a row that was reached after `from`.
+    fn scan(&mut self, row: usize, from: f64) {
+        let Search { reached, length, previous, is_final } = &mut self.search;
+        for &(column, cost) in &self.pairs[self.starts[row]..self.starts[row + 1]] {
+            let through = from + cost - self.row_potential[row] - self.column_potential[column];
+            if !is_final[column] && through < length[column] {
+                if length[column] == f64::INFINITY {
+                    reached.push(column);
+                }
+                length[column] = through;
+                previous[column] = row;
+            }
         }
-        self.row_of[column] = Some(row);
+    }
+
+    /// Keeps the invariant of the potentials after a search of this length, and clears the search's tables.
+    fn raise_potentials(&mut self, row: usize, length: f64) {
+        self.row_potential[row] = length;
+        for &column in &self.search.reached {
+            if self.search.is_final[column] {
+                let rest = length - self.search.length[column];
+                self.column_potential[column] -= rest;
+                if let Some(holder) = self.row_of[column] {
+                    self.row_potential[holder] += rest;
+                }
+            }
+            self.search.length[column] = f64::INFINITY;
+            self.search.is_final[column] = false;
+        }
+    }
+
+    /// From the end of the way to the new row: every row on it moves one place on.
+    fn walk_back(&mut self, new_row: usize, end: End) {
+        let mut next = match end {
+            End::Column(column) => Some(column),
+            End::Row(row) => self.column_of[row].take(),
+        };
+        while let Some(column) = next {
+            let row = self.search.previous[column];
+            self.row_of[column] = Some(row);
+            next = self.column_of[row].replace(column);
+            if row == new_row {
+                break;
+            }
+        }
+    }
+}
+
+impl Search {
+    /// The column with the shortest way that is not final; of equals the lowest.
+    fn nearest(&self) -> Option<usize> {
+        let open = self.reached.iter().copied().filter(|&column| !self.is_final[column]);
+        open.min_by(|&a, &b| self.length[a].total_cmp(&self.length[b]).then(a.cmp(&b)))
     }
 }
 
@@ -143,7 +209,7 @@ mod tests {
             (columns, gains) in (1usize..6, 1usize..6).prop_flat_map(|(r, c)| (Just(c), gains(r, c)))
         ) {
             let rows = gains.len() / columns;
-            let mut assignment = Assignment::default();
+            let mut assignment = Assignment::new(4);
             let found = assignment.solve(rows, columns, |row, column| gains[row * columns + column]);
             let mut used = vec![false; columns];
             let mut total = 0.0;
@@ -161,7 +227,7 @@ mod tests {
         fn any_number_ends_in_an_assignment(
             gains in prop::collection::vec(prop::num::f64::ANY, 12)
         ) {
-            let mut assignment = Assignment::default();
+            let mut assignment = Assignment::new(4);
             let found = assignment.solve(3, 4, |row, column| gains[row * 4 + column]);
             for (row, column) in found.iter().enumerate() {
                 if let Some(column) = column {
@@ -173,7 +239,7 @@ mod tests {
 
     #[test]
     fn nothing_to_assign_is_an_empty_answer() {
-        let mut assignment = Assignment::default();
+        let mut assignment = Assignment::new(4);
         assert_eq!(assignment.solve(0, 3, |_, _| 1.0), []);
         assert_eq!(assignment.solve(2, 0, |_, _| 1.0), [None, None]);
     }
@@ -181,13 +247,13 @@ mod tests {
     #[test]
     fn a_greedy_choice_that_costs_more_is_not_made() {
         let gains = [[0.9, 0.8], [0.8, 0.0]];
-        let mut assignment = Assignment::default();
+        let mut assignment = Assignment::new(4);
         assert_eq!(assignment.solve(2, 2, |row, column| gains[row][column]), [Some(1), Some(0)]);
     }
 
     #[test]
     fn equal_gains_go_to_the_lower_column() {
-        let mut assignment = Assignment::default();
+        let mut assignment = Assignment::new(4);
         assert_eq!(assignment.solve(2, 3, |_, _| 0.5), [Some(0), Some(1)]);
     }
 }

@@ -12,6 +12,8 @@ const DOUBTFUL_MIN_IOU: f32 = 0.5;
 const OTHER_CLASS_FACTOR: f32 = 0.7;
 /// An unconfirmed track may miss boxes for this part of `max_unseen_ms`.
 const UNCONFIRMED_PART: i64 = 4;
+/// Room for as many boxes as a street has; more make it grow.
+const EXPECTED_BOXES: usize = 64;
 /// Boxes with a smaller side overlap nothing reliably.
 const MIN_SIDE_PX: f32 = 1.0;
 /// Coordinates further out belong to no picture ([`ImageView`](crate::types::ImageView) allows 32768).
@@ -63,13 +65,13 @@ impl Tracker {
     pub fn new(params: TrackingParams) -> Self {
         Self {
             params,
-            followed: Vec::new(),
+            followed: Vec::with_capacity(EXPECTED_BOXES),
             now: None,
             ids_given: 0,
-            assignment: Assignment::default(),
-            free: Vec::new(),
-            players: Vec::new(),
-            offered: Vec::new(),
+            assignment: Assignment::new(EXPECTED_BOXES),
+            free: Vec::with_capacity(EXPECTED_BOXES),
+            players: Vec::with_capacity(EXPECTED_BOXES),
+            offered: Vec::with_capacity(EXPECTED_BOXES),
         }
     }
 
