@@ -354,7 +354,9 @@ mod tests {
     fn several_image_topics_are_listed() {
         let bag = [topic("/front/image", Input::Image), topic("/rear/image", Input::Image)];
         let error = ReplayTopics::choose(&bag, no_remap).unwrap_err().to_string();
-        assert!(error.contains("--remap image:=TOPIC") && error.contains("/front/image") && error.contains("/rear/image"));
+        assert!(
+            error.contains("--remap image:=TOPIC") && error.contains("/front/image") && error.contains("/rear/image")
+        );
         let rear = ReplayTopics::choose(&bag, |input| (input == Input::Image).then(|| "/rear/image".into())).unwrap();
         assert_eq!(rear, ReplayTopics { image: "/rear/image".into(), camera_info: None, odom: None });
     }

@@ -1,6 +1,6 @@
 //! The lane that runs on every frame: picture to boxes, boxes to tracks, tracks to places.
 
-use crate::spatial;
+use crate::spatial::place_on_ground;
 use crate::tracking::Tracker;
 use crate::types::{Frame, Scene, Stamped};
 use crate::zoo::{Detector, Thresholds, ZooError};
@@ -39,11 +39,11 @@ impl Perceive {
         self.tracker.reset();
     }
 
-    /// One frame's scene, under the frame's stamp. Frames must come in the order of their stamps.
+    /// Turns one frame into the [`scene`](Self::scene). Frames must come in the order of their stamps.
     ///
     /// # Errors
     /// When the detector could not run; tracks stay as they were.
-    pub fn frame(&mut self, frame: &Stamped<Frame<'_>>) -> Result<Stamped<&Scene>, ZooError> {
+    pub fn frame(&mut self, frame: &Stamped<Frame<'_>>) -> Result<(), ZooError> {
         let Frame { image, camera, base_from_camera } = frame.value();
         let Scene { detections, tracks } = &mut self.scene;
         detections.clear();
@@ -52,10 +52,8 @@ impl Perceive {
         detections.retain(|detection| detection.score >= self.publish_score);
         // A camera_info for another image size (a binned or cropped stream) would place everything wrongly.
         let camera = camera.as_ref().filter(|camera| camera.size() == image.size());
-        for track in tracks.iter_mut() {
-            track.ground = camera.and_then(|camera| spatial::ground_position(camera, base_from_camera, &track.bbox));
-        }
-        Ok(frame.as_ref().map(|_| &self.scene))
+        place_on_ground(tracks, camera, base_from_camera);
+        Ok(())
     }
 
     /// The last frame's scene.

@@ -154,8 +154,11 @@ mod tests {
             ..Config::default()
         };
         let mask = thresholds(&config, &labels()).unwrap().classes.unwrap();
-        let kept: Vec<&str> =
-            labels().classes().filter(|class| mask.contains(*class)).map(|class| ["person", "car", "dog"][usize::from(class.0)]).collect();
+        let kept: Vec<&str> = labels()
+            .classes()
+            .filter(|class| mask.contains(*class))
+            .map(|class| ["person", "car", "dog"][usize::from(class.0)])
+            .collect();
         assert_eq!(kept, ["person", "dog"]);
         let obstacles = planning(&config, &labels()).unwrap().obstacle_classes.unwrap();
         assert_eq!(obstacles.into_iter().collect::<Vec<_>>(), [labels().find("car").unwrap()]);
@@ -165,6 +168,9 @@ mod tests {
     fn a_class_that_the_model_does_not_have_is_refused_by_parameter() {
         let config = Config { obstacle_classes: vec!["persn".into()], ..Config::default() };
         let error = planning(&config, &labels()).unwrap_err();
-        assert_eq!(error.to_string(), r#"parameter obstacle_classes: the model has no class "persn", did you mean "person"?"#);
+        assert_eq!(
+            error.to_string(),
+            r#"parameter obstacle_classes: the model has no class "persn", did you mean "person"?"#
+        );
     }
 }

@@ -192,8 +192,9 @@ impl Walk {
         );
         let speed = self.speeds.at(stamp);
 
-        let scene = self.perceive.frame(&frame).map_err(FrameError::from)?;
+        self.perceive.frame(&frame).map_err(FrameError::from)?;
         self.previous = Some(stamp);
+        let scene = frame.as_ref().map(|_| self.perceive.scene());
         let located = frame.value().camera.is_some();
         let counts = (scene.value().detections.len(), scene.value().tracks.len());
         let labels = self.perceive.detector().labels();
