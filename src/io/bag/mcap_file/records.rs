@@ -95,20 +95,19 @@ pub(super) fn chunk_header(
         let u64_at = |at: usize| Some(u64::from_le_bytes(*head.get(at..at + 8)?.first_chunk()?));
         let u32_at = |at: usize| Some(u32::from_le_bytes(*head.get(at..at + 4)?.first_chunk()?));
         let name_len = usize::try_from(u32_at(28)?).ok().filter(|len| *len <= NAME)?;
-        let name = String::from_utf8_lossy(head.get(FIXED..FIXED + name_len)?).into_owned();
-        Some((u64_at(0)?, u64_at(16)?, u32_at(24)?, name, u64_at(FIXED + name_len)?))
+        let name = String::from_utf8_lossy(head.get(FIXED..FIXED + name_len)?);
+        let codec = Codec::from_name(&name).ok_or_else(|| name.into_owned());
+        Some((u64_at(0)?, u64_at(16)?, u32_at(24)?, (codec, name_len), u64_at(FIXED + name_len)?))
     })();
-    let Some((start, inflated, crc, name, data)) = header else {
+    let Some((start, inflated, crc, (codec, name_len), data)) = header else {
         return Err(blocks.corrupt(frame.at, "chunk header does not parse"));
     };
-    let Some(codec) = Codec::from_name(&name) else {
-        return Err(SourceError::UnknownCompression {
-            path: blocks.path().to_owned(),
-            found: name,
-            expected: "none, zstd or lz4",
-        });
-    };
-    let data_at = frame.body_at() + (FIXED + name.len() + 8) as u64;
+    let codec = codec.map_err(|found| SourceError::UnknownCompression {
+        path: blocks.path().to_owned(),
+        found,
+        expected: "none, zstd or lz4",
+    })?;
+    let data_at = frame.body_at() + (FIXED + name_len + 8) as u64;
     let available = end.saturating_sub(data_at);
     if whole && data > available {
         let reason = format!("chunk claims {data} bytes of records, its record has room for {available}");

@@ -168,6 +168,21 @@ fn damage_between_two_chunks_costs_nothing_behind_it_when_there_is_an_index() {
 }
 
 #[test]
+fn a_chunk_that_claims_more_than_fits_is_an_error_before_anything_is_allocated() {
+    let whole = std::fs::read(data().join("zstd.mcap")).unwrap();
+    let chunk = ::mcap::Summary::read(&whole).unwrap().unwrap().chunk_indexes.remove(0);
+    let at = usize::try_from(chunk.chunk_start_offset).unwrap();
+    let (inflated, compressed) = (at + 25, at + 45);
+    for (place, reason) in [(inflated, "claims to hold 1099511627776"), (compressed, "claims 1099511627776 bytes")] {
+        let changed =
+            Changed::new("zstd.mcap", |bytes| bytes[place..place + 8].copy_from_slice(&(1_u64 << 40).to_le_bytes()));
+        let (found, errors) = lines_and_errors(&mut changed.open().unwrap());
+        assert!(errors.len() == 1 && errors[0].contains(reason), "{errors:?}");
+        assert!(errors[0].contains(&format!("at byte {at}: ")) && found.len() > 25, "{errors:?}");
+    }
+}
+
+#[test]
 fn an_unknown_chunk_compression_is_named() {
     let changed = Changed::new("lz4.mcap", |bytes| {
         let places: Vec<_> = (0..bytes.len() - 3).filter(|at| &bytes[*at..at + 3] == b"lz4").collect();
