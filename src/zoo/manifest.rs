@@ -26,8 +26,8 @@ use super::{ManifestError, keys};
 use crate::infer::file_sha256;
 use crate::types::Size;
 use serde::Deserialize;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::{fmt, fs};
 
 /// The longest side of an input that is taken for meant.
 const MAX_SIDE_PX: u32 = 8192;
@@ -40,12 +40,30 @@ pub enum Family {
     Yolo,
 }
 
+impl fmt::Display for Family {
+    /// The word in manifests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Yolo => "yolo",
+        })
+    }
+}
+
 /// What a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// Boxes with classes.
     Detect,
+}
+
+impl fmt::Display for Task {
+    /// The word in manifests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Detect => "detect",
+        })
+    }
 }
 
 /// The terms of the weights.

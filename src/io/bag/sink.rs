@@ -176,8 +176,8 @@ fn offered_qos(latched: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::bag::BagSource;
     use crate::io::Source;
+    use crate::io::bag::BagSource;
 
     fn create(path: &Path) -> Result<McapSink, SinkError> {
         let topic_of = |output: Output| output.name().replace('~', "/vedette");

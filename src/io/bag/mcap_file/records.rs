@@ -1,8 +1,8 @@
 //! The framing of MCAP records (<https://mcap.dev/spec>), checked against the bytes that are there.
 
 use super::blocks::{Blocks, to_usize};
-use crate::io::bag::inflate::{Codec, MAX_INFLATED};
 use crate::io::SourceError;
+use crate::io::bag::inflate::{Codec, MAX_INFLATED};
 use ::mcap::records::op;
 
 /// Opcode (1 byte) and length (8 bytes).
