@@ -2,12 +2,18 @@
 
 use crate::types::Stamp;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The steady clock.
 #[expect(clippy::disallowed_methods, reason = "the one place of the live edge that reads the steady clock")]
 pub fn steady_now() -> Instant {
     Instant::now()
+}
+
+/// The wall clock, for log messages.
+#[expect(clippy::disallowed_methods, reason = "the one place of the live edge that reads the wall clock")]
+pub fn wall_now() -> Stamp {
+    Stamp::from_ns(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, saturating_ns))
 }
 
 /// ROS time of one node, and the time that the watchdog counts in. Cheap to clone, for any thread.

@@ -1,22 +1,45 @@
 //! Logs the ROS way: to stderr, to `/rosout` and to the log file, through rcutils, so that `--ros-args --log-level`
 //! and `rqt_console` work as with any node. And warnings at a limited rate.
 
-use super::clock::steady_now;
+use super::clock::{steady_now, wall_now};
+use r2r::QosProfile;
+use r2r::rcl_interfaces::msg::Log;
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-/// The name of the node's logger, once there is a node: messages under it reach `/rosout`.
-static LOGGER: OnceLock<String> = OnceLock::new();
+/// Where ROS logs come together.
+const ROSOUT: &str = "/rosout";
 
-/// Logs under the node's own name from now on.
-pub fn use_logger_of(node: &r2r::Node) {
+/// The node that logs, once there is one.
+static SOURCE: OnceLock<Source> = OnceLock::new();
+
+struct Source {
+    logger: String,
+    /// Where the ROS log does not reach `/rosout` by itself: since Jazzy that is left to the client libraries.
+    rosout: Option<Mutex<r2r::Publisher<Log>>>,
+}
+
+/// Logs under the node's own name from now on, to `/rosout` too.
+///
+/// # Errors
+/// When `/rosout` cannot be published.
+pub fn log_as(node: &mut r2r::Node) -> r2r::Result<()> {
+    let name = node.name()?;
+    let by_itself = node.get_publishers_info_by_topic(ROSOUT, false)?.iter().any(|publisher| publisher.node_name == name);
+    let rosout = if by_itself { None } else { Some(Mutex::new(node.create_publisher(ROSOUT, rosout_qos())?)) };
     // A process has one node; a second one would log under the first one's name.
-    let _ = LOGGER.set(node.logger().to_owned());
+    let _ = SOURCE.set(Source { logger: node.logger().to_owned(), rosout });
+    Ok(())
+}
+
+/// rcl's own for `/rosout`.
+fn rosout_qos() -> QosProfile {
+    QosProfile::default().keep_last(1000).transient_local().lifespan(Duration::from_secs(10))
 }
 
 /// A tracing layer that hands every event to the ROS log. Filter it before: rcutils drops what is below its own
@@ -30,15 +53,25 @@ impl<S: Subscriber> Layer<S> for RosLog {
         event.record(&mut text);
         // C strings end at the first NUL.
         let text = text.0.replace('\0', " ");
-        let severity = match *event.metadata().level() {
-            Level::ERROR => r2r::LogSeverity::Error,
-            Level::WARN => r2r::LogSeverity::Warn,
-            Level::INFO => r2r::LogSeverity::Info,
-            Level::DEBUG | Level::TRACE => r2r::LogSeverity::Debug,
+        // The numbers are those of rcl_interfaces/msg/Log.
+        let (severity, level) = match *event.metadata().level() {
+            Level::ERROR => (r2r::LogSeverity::Error, 40),
+            Level::WARN => (r2r::LogSeverity::Warn, 30),
+            Level::INFO => (r2r::LogSeverity::Info, 20),
+            Level::DEBUG | Level::TRACE => (r2r::LogSeverity::Debug, 10),
         };
-        let logger = LOGGER.get().map_or("vedette", String::as_str);
-        let metadata = event.metadata();
-        r2r::log(&text, logger, metadata.file().unwrap_or(""), metadata.line().unwrap_or(0), severity);
+        let source = SOURCE.get();
+        let logger = source.map_or("vedette", |source| &source.logger);
+        let (file, line) = (event.metadata().file().unwrap_or(""), event.metadata().line().unwrap_or(0));
+        r2r::log(&text, logger, file, line, severity);
+        if let Some(rosout) = source.and_then(|source| source.rosout.as_ref()) {
+            let (sec, nanosec) = wall_now().to_ros();
+            let stamp = r2r::builtin_interfaces::msg::Time { sec, nanosec };
+            let (name, file) = (logger.to_owned(), file.to_owned());
+            let log = Log { stamp, level, name, msg: text, file, function: String::new(), line };
+            // A log that nobody gets is no reason to log.
+            let _ = rosout.lock().unwrap_or_else(PoisonError::into_inner).publish(&log);
+        }
     }
 }
 

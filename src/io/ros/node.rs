@@ -88,7 +88,8 @@ pub struct Shared {
 pub fn run(config: &Config, names: &Names, walk: Walk) -> Result<(), NodeError> {
     let signals = Signals::listen().map_err(|source| NodeError::System { action: "listen to signals", source })?;
     let mut node = create(names)?;
-    log::use_logger_of(&node);
+    log::log_as(&mut node)
+        .map_err(|source| NodeError::Endpoint { action: "publish", name: "/rosout".into(), source })?;
 
     let clock = NodeClock::new(&mut node, config.use_sim_time)
         .map_err(|source| NodeError::Endpoint { action: "subscribe to", name: "/clock".into(), source })?;

@@ -32,7 +32,7 @@ pub struct ParameterServices {
 }
 
 impl ParameterServices {
-    /// Offers the services, and tells `/parameter_events` what was declared.
+    /// Offers the services. Nothing changes after the start, so there are no `/parameter_events`.
     ///
     /// # Errors
     /// When DDS refuses a service.
@@ -43,7 +43,6 @@ impl ParameterServices {
             (name, parameter)
         });
         let declared: BTreeMap<_, _> = declared.collect();
-        announce(node, &declared)?;
         Ok(Self {
             declared,
             list: requests(node, "~/list_parameters")?,
@@ -160,16 +159,6 @@ fn ros_value(value: ParameterValue) -> msg::ParameterValue {
         }
     };
     message
-}
-
-/// `ros2 param` caches through these events; like rclcpp, one is sent for the parameters declared at the start.
-fn announce(node: &mut r2r::Node, declared: &BTreeMap<String, Declared>) -> r2r::Result<()> {
-    let events = node.create_publisher::<msg::ParameterEvent>("/parameter_events", QosProfile::parameter_events())?;
-    let new_parameters = declared
-        .iter()
-        .map(|(name, parameter)| msg::Parameter { name: name.clone(), value: parameter.value.clone() })
-        .collect();
-    events.publish(&msg::ParameterEvent { node: node.fully_qualified_name()?, new_parameters, ..Default::default() })
 }
 
 fn listed(declared: &BTreeMap<String, Declared>, request: &ListParameters::Request) -> msg::ListParametersResult {
