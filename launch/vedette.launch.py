@@ -51,7 +51,7 @@ def node(context):
             **executable(),
             arguments=["node"],
             name=given["name"],
-            namespace=given["namespace"],
+            namespace=given["namespace"] or None,
             parameters=parameters,
             remappings=[(name, given[name]) for name in INPUTS],
             ros_arguments=["--log-level", given["log_level"]],

@@ -3,7 +3,6 @@
 import threading
 import time
 
-import numpy as np
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import (
     QoSDurabilityPolicy,
@@ -43,7 +42,8 @@ class Camera:
         self.node = ros.create_node(name)
         self.images = self.node.create_publisher(Image, "/image", qos_profile_sensor_data)
         self.infos = None
-        self.pixels = np.arange(3 * WIDTH * HEIGHT, dtype=np.uint32).astype(np.uint8).tobytes()
+        # All red, in BGR.
+        self.pixels = bytes((0, 0, 255)) * (WIDTH * HEIGHT)
 
     def connect(self, with_info=False):
         """Waits until the node takes the pictures; with_info also publishes camera_info."""
@@ -101,13 +101,13 @@ class Camera:
 
 
 class Listener:
-    """Collects messages in a thread of its own; `listener["/vedette/plan"]` are those that have come."""
+    """Collects messages, or their bytes, in a thread of its own; `listener["/vedette/plan"]` are those that have come."""
 
-    def __init__(self, ros, name, topics, qos=RELIABLE):
+    def __init__(self, ros, name, topics, qos=RELIABLE, raw=False):
         self.node = ros.create_node(name)
         self.came = {topic: [] for topic in topics}
         for topic, message_class in topics.items():
-            self.node.create_subscription(message_class, topic, self.came[topic].append, qos)
+            self.node.create_subscription(message_class, topic, self.came[topic].append, qos, raw=raw)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.thread = threading.Thread(target=self.executor.spin, daemon=True)

@@ -4,6 +4,7 @@ Every run has a ROS domain of its own on this machine only. The binary is VEDETT
 missing one is a stated skip.
 """
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -72,14 +73,37 @@ def ros():
     rclpy.shutdown()
 
 
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A model that sees red boxes in a red picture, in a millisecond; see tests/data/models/generate.py."""
+    folder = tmp_path_factory.mktemp("models") / "colours"
+    folder.mkdir()
+    weights = (ROOT / "tests/data/models/yolo_rows.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(weights)
+    (folder / "model.toml").write_text(
+        f"""family = "yolo"
+task = "detect"
+source = "tests/data/models/generate.py"
+input = {{ width_px = 64, height_px = 64 }}
+license = {{ name = "Apache-2.0" }}
+
+[[files]]
+path = "model.onnx"
+bytes = {len(weights)}
+sha256 = "{hashlib.sha256(weights).hexdigest()}"
+"""
+    )
+    return folder
+
+
 @pytest.fixture
-def start(binary, ros, tmp_path):
+def start(binary, model, ros, tmp_path):
     """Starts nodes: `start("-p", "max_age_ms:=200")` returns when the node publishes; all are ended with the test."""
     running = []
     watcher = ros.create_node("watcher")
 
     def start_node(*ros_args, detections="/vedette/detections"):
-        node = NodeProcess(binary, ["-p", f"model:={test_model()}", *ros_args], tmp_path / f"node{len(running)}.log")
+        node = NodeProcess(binary, ["-p", f"model:={model}", "-p", "intra_op_threads:=1", *ros_args], tmp_path / f"node{len(running)}.log")
         running.append(node)
         deadline = time.monotonic() + START_S
         while watcher.count_publishers(detections) == 0:
@@ -114,11 +138,3 @@ def listen(ros):
     yield listen_to
     for listener in listeners:
         listener.close()
-
-
-def test_model():
-    """The model of the tests: small, so that a frame takes a millisecond."""
-    return os.environ.get("VEDETTE_TEST_MODEL", ROOT / "tests/data/models/tiny")
-
-
-test_model.__test__ = False

@@ -24,7 +24,15 @@ def test_every_picture_is_answered_under_its_own_header(start, camera, listen):
     assert listener.stamps(DETECTIONS) == sent
     assert all(message.header.frame_id == FRAME_ID for message in listener[DETECTIONS])
     for array in listener[DETECTIONS]:
-        assert all(detection.header == array.header for detection in array.detections)
+        assert array.detections, "the picture is all red"
+        for detection in array.detections:
+            assert detection.header == array.header
+            assert detection.results[0].hypothesis.class_id == "red"
+            box = detection.bbox
+            assert 0 <= box.center.position.x - box.size_x / 2 and box.center.position.x + box.size_x / 2 <= WIDTH
+            assert 0 <= box.center.position.y - box.size_y / 2 and box.center.position.y + box.size_y / 2 <= HEIGHT
+    tracks = {detection.id for detection in listener[DETECTIONS][-1].detections if detection.id}
+    assert tracks and tracks <= {detection.id for detection in listener[DETECTIONS][-5].detections}, "ids stay"
     # The watchdog may have spoken before the first picture.
     plans = [plan for plan in listener[PLAN] if plan.source == "rules"]
     assert [plan.header.stamp for plan in plans] == [array.header.stamp for array in listener[DETECTIONS]]

@@ -46,7 +46,7 @@ pub struct Counts {
 pub struct LastFrame {
     /// The plan's word.
     pub decision: &'static str,
-    /// Why: the first step's reason, or the verdict.
+    /// Why, in one line.
     pub reason: String,
     /// Published boxes.
     pub detections: usize,
@@ -69,7 +69,7 @@ impl Counts {
         let last = self.last.get_or_insert_default();
         last.decision = report.decision.as_str();
         last.reason.clear();
-        last.reason.push_str(plan.steps.first().map_or(&plan.verdict, |step| &step.reason));
+        last.reason.push_str(plan.reason());
         (last.detections, last.tracks) = (report.detections, report.tracks);
     }
 

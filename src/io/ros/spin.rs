@@ -165,11 +165,12 @@ impl Spin {
                 let silent = Duration::from_nanos(silent_ns.unsigned_abs());
                 self.silent = Some(silent);
                 if first {
-                    tracing::warn!("no fresh image for {:.2} s: saying stop", silent.as_secs_f64());
+                    tracing::warn!("no fresh image for {} ms: saying stop", silent.as_millis());
                 }
                 // ROS time has begun, else there were no watch_ns.
                 let stamp = self.shared.clock.now().unwrap_or_default();
-                if let Err(error) = self.stop.say(&mut self.shared.publishers, stamp, silent) {
+                let silence_ms = fresh_ns.is_some().then_some(silent_ns / 1_000_000);
+                if let Err(error) = self.stop.say(&mut self.shared.publishers, stamp, silence_ms) {
                     self.limiter.warn("stop", format_args!("{error}: {}", error.source));
                 }
             }
