@@ -119,8 +119,7 @@ fn frames(before: &Counts, moment: &Moment<'_>) -> Section {
     let counts = moment.counts;
     let seconds = moment.elapsed.as_secs_f64().max(1e-3);
     let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
-    let (rate_in, rate_out) =
-        (rate(counts.received, before.received), rate(counts.processed, before.processed));
+    let (rate_in, rate_out) = (rate(counts.received, before.received), rate(counts.processed, before.processed));
 
     let mut section = Section::new("frames");
     section.message = format!("{rate_in:.1} Hz in, {rate_out:.1} Hz out");
@@ -193,4 +192,84 @@ fn topics(topics: &[(Topic, Publishing)]) -> Section {
         section.message = "connected".to_owned();
     }
     section
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::Provider;
+    use crate::io::ros::health::SUPERSEDED;
+    use crate::pipeline::Input;
+    use r2r::QosProfile;
+
+    fn moment(counts: &Counts) -> Moment<'_> {
+        Moment { counts, topics: &[], elapsed: Duration::from_secs(2), silent: None }
+    }
+
+    fn value<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
+        section.values.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn a_fallback_warns_with_reason_and_cure() {
+        let mut proof = Proof {
+            requested: vec![Provider::TensorRt, Provider::Cpu],
+            running: Provider::Cpu,
+            nodes: vec![("CPUExecutionProvider".to_owned(), 372)],
+            refused: vec![Refusal {
+                provider: Provider::TensorRt,
+                reason: "no libnvinfer".to_owned(),
+                cure: "install it".to_owned(),
+            }],
+        };
+        let section = inference("yolov12n", &proof);
+        assert_eq!(section.level, Level::Warn);
+        assert_eq!(section.message, "cpu runs yolov12n; a fallback, tensorrt was asked for first");
+        assert_eq!(value(&section, "nodes on CPUExecutionProvider"), Some("372"));
+        assert_eq!(value(&section, "tensorrt refused"), Some("no libnvinfer"));
+        assert_eq!(value(&section, "tensorrt cure"), Some("install it"));
+
+        proof.requested.remove(0);
+        assert_eq!(inference("yolov12n", &proof).level, Level::Ok);
+    }
+
+    #[test]
+    fn losses_warn_once_and_stay_counted() {
+        let mut counts = Counts { received: 60, processed: 58, ..Counts::default() };
+        counts.drop_message(Input::Image, SUPERSEDED);
+        counts.drop_message(Input::Image, "too_old");
+        let section = frames(&Counts::default(), &moment(&counts));
+        assert_eq!(section.level, Level::Warn);
+        assert_eq!(section.message, "30.0 Hz in, 29.0 Hz out; lost since the last report: image too_old 1");
+        assert_eq!(value(&section, "dropped image superseded"), Some("1"));
+
+        let later = frames(&counts, &moment(&counts));
+        assert_eq!((later.level, value(&later, "dropped image too_old")), (Level::Ok, Some("1")));
+    }
+
+    #[test]
+    fn gaps_between_stamps_name_the_dds_profile() {
+        let counts = Counts { missing: 3, ..Counts::default() };
+        let section = frames(&Counts::default(), &moment(&counts));
+        assert!(section.level == Level::Warn && section.message.contains("config/fastdds.xml"));
+    }
+
+    #[test]
+    fn silence_is_an_error_and_the_plan_a_stop() {
+        let counts = Counts::default();
+        let section = plan(&Moment { silent: Some(Duration::from_millis(1250)), ..moment(&counts) });
+        assert_eq!((section.level, section.message.as_str()), (Level::Error, "stop: no fresh image for 1.2 s"));
+        assert_eq!(value(&section, "source"), Some("watchdog"));
+    }
+
+    #[test]
+    fn a_camera_that_nobody_publishes_or_that_does_not_fit_warns() {
+        let topic = Topic { input: Input::Image, name: "/camera/image".to_owned(), qos: QosProfile::sensor_data() };
+        let nobody = topics(&[(topic.clone(), Publishing::default())]);
+        assert_eq!((nobody.level, nobody.message.as_str()), (Level::Warn, "nobody publishes /camera/image"));
+        let strange = Publishing { publishers: 0, problems: vec!["it is strange".to_owned()] };
+        assert_eq!(topics(&[(topic.clone(), strange)]).message, "it is strange");
+        let connected = topics(&[(topic, Publishing { publishers: 1, problems: Vec::new() })]);
+        assert_eq!((connected.level, connected.message.as_str()), (Level::Ok, "connected"));
+    }
 }

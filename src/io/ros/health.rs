@@ -75,7 +75,10 @@ impl Counts {
 
     /// What was lost since `before`, by input and cause; a picture that a newer one replaced is no fault but the
     /// newest-wins rule at work.
-    pub fn faults_since<'a>(&'a self, before: &'a Counts) -> impl Iterator<Item = (&'static str, &'static str, u64)> + 'a {
+    pub fn faults_since<'a>(
+        &'a self,
+        before: &'a Counts,
+    ) -> impl Iterator<Item = (&'static str, &'static str, u64)> + 'a {
         self.dropped.iter().filter_map(|(key, count)| {
             let new = count - before.dropped.get(key).copied().unwrap_or(0);
             (new > 0 && key.1 != SUPERSEDED).then_some((key.0, key.1, new))

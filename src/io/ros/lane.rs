@@ -156,7 +156,8 @@ impl Lane {
                 "from_the_future"
             }
             NotFresh::NoClock => {
-                limiter.warn("no_clock", "image dropped: use_sim_time is set and no /clock has come, its age is unknown");
+                limiter
+                    .warn("no_clock", "image dropped: use_sim_time is set and no /clock has come, its age is unknown");
                 "no_clock"
             }
         };

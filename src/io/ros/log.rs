@@ -30,7 +30,8 @@ struct Source {
 /// When `/rosout` cannot be published.
 pub fn log_as(node: &mut r2r::Node) -> r2r::Result<()> {
     let name = node.name()?;
-    let by_itself = node.get_publishers_info_by_topic(ROSOUT, false)?.iter().any(|publisher| publisher.node_name == name);
+    let by_itself =
+        node.get_publishers_info_by_topic(ROSOUT, false)?.iter().any(|publisher| publisher.node_name == name);
     let rosout = if by_itself { None } else { Some(Mutex::new(node.create_publisher(ROSOUT, rosout_qos())?)) };
     // A process has one node; a second one would log under the first one's name.
     let _ = SOURCE.set(Source { logger: node.logger().to_owned(), rosout });

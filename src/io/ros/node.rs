@@ -88,11 +88,17 @@ pub struct Shared {
 pub fn run(config: &Config, names: &Names, walk: Walk) -> Result<(), NodeError> {
     let signals = Signals::listen().map_err(|source| NodeError::System { action: "listen to signals", source })?;
     let mut node = create(names)?;
-    log::log_as(&mut node)
-        .map_err(|source| NodeError::Endpoint { action: "publish", name: "/rosout".into(), source })?;
+    log::log_as(&mut node).map_err(|source| NodeError::Endpoint {
+        action: "publish",
+        name: "/rosout".into(),
+        source,
+    })?;
 
-    let clock = NodeClock::new(&mut node, config.use_sim_time)
-        .map_err(|source| NodeError::Endpoint { action: "subscribe to", name: "/clock".into(), source })?;
+    let clock = NodeClock::new(&mut node, config.use_sim_time).map_err(|source| NodeError::Endpoint {
+        action: "subscribe to",
+        name: "/clock".into(),
+        source,
+    })?;
     let publishers = Publishers::new(&mut node).map_err(|(output, source)| NodeError::Endpoint {
         action: "publish",
         name: output.name().into(),
@@ -103,8 +109,11 @@ pub fn run(config: &Config, names: &Names, walk: Walk) -> Result<(), NodeError> 
         let qos = qos::subscription(config.qos_overrides.get(&name));
         Topic { input, name, qos }
     });
-    let parameters = ParameterServices::new(&mut node, config)
-        .map_err(|source| NodeError::Endpoint { action: "serve", name: "parameters".into(), source })?;
+    let parameters = ParameterServices::new(&mut node, config).map_err(|source| NodeError::Endpoint {
+        action: "serve",
+        name: "parameters".into(),
+        source,
+    })?;
 
     tracing::info!("{} listens to {}; {}", names.node(), topics[0].name, walk.proof());
 

@@ -163,8 +163,7 @@ fn ros_value(value: ParameterValue) -> msg::ParameterValue {
 
 fn listed(declared: &BTreeMap<String, Declared>, request: &ListParameters::Request) -> msg::ListParametersResult {
     let names = names_below(declared.keys(), &request.prefixes, request.depth);
-    let mut prefixes: Vec<String> =
-        names.iter().filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned())).collect();
+    let mut prefixes: Vec<String> = names.iter().filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned())).collect();
     prefixes.dedup();
     msg::ListParametersResult { names, prefixes }
 }

@@ -38,12 +38,7 @@ impl StopPlan {
     ///
     /// # Errors
     /// The message that DDS did not take.
-    pub fn say(
-        &mut self,
-        outputs: &mut impl Outputs,
-        now: Stamp,
-        silence_ms: Option<i64>,
-    ) -> Result<(), OutputError> {
+    pub fn say(&mut self, outputs: &mut impl Outputs, now: Stamp, silence_ms: Option<i64>) -> Result<(), OutputError> {
         self.said += 1;
         let plan = stop_plan(self.said, Arc::clone(&self.model), silence_ms, self.max_age_ms, self.valid_for_ms);
         let plan = Stamped::new(now, self.base_frame.clone(), plan);

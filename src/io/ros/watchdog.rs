@@ -83,7 +83,8 @@ mod tests {
     #[test]
     fn the_stop_is_repeated_at_the_period_while_the_silence_lasts() {
         let mut watchdog = Watchdog::new(50 * MS, 0);
-        let said: Vec<i64> = (0..=400).filter(|ms| matches!(watchdog.check(ms * MS, None), Watch::Stop { .. })).collect();
+        let said: Vec<i64> =
+            (0..=400).filter(|ms| matches!(watchdog.check(ms * MS, None), Watch::Stop { .. })).collect();
         assert_eq!(said, [51, 151, 251, 351]);
     }
 
