@@ -1,2 +1,6 @@
-//! Benchmarks of the core.
-fn main() {}
+//! Benchmarks of the core for developers: `cargo bench --bench core`. The comparison with the peers is `make bench`.
+
+mod vision;
+
+criterion::criterion_group!(stages, vision::preprocess, vision::nms);
+criterion::criterion_main!(stages);

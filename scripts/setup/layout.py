@@ -15,6 +15,7 @@ INTERFACES_PREFIX = DEPS / "interfaces"
 ONNXRUNTIME = DEPS / "onnxruntime"
 ONNXRUNTIME_GPU = DEPS / "onnxruntime-gpu"
 CUDA = DEPS / "cuda"
+TENSORRT = DEPS / "tensorrt"
 ENV_FILE = DEPS / "env.sh"
 
 MESSAGES = ROOT / "msgs"

@@ -11,17 +11,19 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-UV = ("uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes")
-UV += ("--no-annotate", "--no-header", "--only-binary", ":all:", "--no-binary", "empy", "--upgrade")
+# These two have no wheels.
+SOURCE_PACKAGES = ("empy", "tensorrt-cu13-libs")
+UV = ("uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--upgrade")
+UV += ("--no-annotate", "--no-header", "--only-binary", ":all:")
+UV += tuple(word for name in SOURCE_PACKAGES for word in ("--no-binary", name))
 HEADER = "# Written by scripts/setup/lock.py from {sources}.\n"
 
 
 def lock(target: str, sources: list[str], *options: str, python: str = "3.10") -> None:
     """Resolve `sources` together into `target`, for CPython from the version `python` on."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("UV_", "PIP_FIND"))}
-    done = subprocess.run(
-        [*UV, "--python-version", python, *options, *sources], cwd=HERE, env=environment, check=True, capture_output=True, text=True
-    )
+    command = [*UV, "--python-version", python, *options, *sources]
+    done = subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     (HERE / target).write_text(HEADER.format(sources=", ".join(sources)) + done.stdout)
 
 
@@ -29,4 +31,6 @@ if __name__ == "__main__":
     lock("ros.lock", ["ros.in", "tools.in"])
     lock("tools.lock", ["tools.in", "sourced.in"])
     lock("build.lock", ["build.in"], "--constraints", "ros.lock")
-    lock("onnxruntime.lock", ["onnxruntime.in"], "--no-deps", python="3.12")
+    for name in ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-build"):
+        lock(f"{name}.lock", [f"{name}.in"], "--no-deps", python="3.12")
+    lock("cuda.lock", ["cuda.in"], python="3.12")

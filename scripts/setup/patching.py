@@ -36,9 +36,7 @@ def unlink_python(log_name: str, patchelf: Path, libraries: Iterable[Path]) -> N
 
 def python_only_needs(library: Path) -> set[str]:
     """The names of Python-only libraries that the bytes of `library` mention."""
-    return {
-        match.decode() for match in re.findall(rb"lib\w+?" + re.escape(PYTHON_ONLY.encode()), library.read_bytes())
-    }
+    return {match.decode() for match in re.findall(rb"lib\w+?" + re.escape(PYTHON_ONLY.encode()), library.read_bytes())}
 
 
 def add_rmw_linker_script(lib: Path) -> None:

@@ -46,9 +46,7 @@ def run(
 def output(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> str:
     """What `command` prints on stdout, stripped; an empty string if it fails or does not exist."""
     try:
-        done = subprocess.run(
-            [str(word) for word in command], env=env, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([str(word) for word in command], env=env, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -21,9 +21,14 @@ NETWORK_CURE = (
 
 @cache
 def interpreter() -> Path:
-    """A CPython that the ROS wheels support: the running one, or else the newest on PATH."""
+    """A CPython that the ROS wheels support: the running one, or else the newest on PATH.
+
+    Of a virtual environment (ours, when env.sh is sourced) the Python that it was made with counts,
+    so that the set-up does not depend on what it makes.
+    """
     if sys.version_info[:2] in SUPPORTED:
-        return Path(sys.executable)
+        base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        return base if base.exists() else Path(sys.executable)
     for major, minor in reversed(SUPPORTED):
         found = shutil.which(f"python{major}.{minor}")
         if found:
@@ -79,7 +84,8 @@ def site_packages(prefix: Path) -> Path:
     """The folder of installed packages of the venv at `prefix`."""
     found = sorted(prefix.glob("lib/python3.*/site-packages"))
     if len(found) != 1:
-        raise SetupError(f"{layout.shown(prefix)} is no Python environment", f"remove {layout.shown(prefix)} and run again")
+        place = layout.shown(prefix)
+        raise SetupError(f"{place} is no Python environment", f"remove {place} and run again")
     return found[0]
 
 

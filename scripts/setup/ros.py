@@ -20,6 +20,9 @@ from steps import SetupError, Step
 
 USABLE_DISTROS = ("jazzy", "humble")
 
+# Raise it when the way of making or correcting the environments changes: they are made anew.
+RECIPE = "recipe 1"
+
 
 @dataclass(frozen=True)
 class Ros:
@@ -65,19 +68,19 @@ def choose() -> Ros:
 
 def step(ros: Ros) -> Step:
     """The step that makes `ros` usable."""
-    code = [layout.HERE / name for name in ("ros.py", "pythons.py", "patching.py", "build.lock")]
+    recipe = [RECIPE, layout.HERE / "build.lock"]
     if ros.sourced:
         system_python = shutil.which("python3", path="/usr/bin") or str(pythons.interpreter())
         return Step(
             "ros",
             lambda: add_tools(ros, Path(system_python)),
-            [*code, layout.HERE / "tools.lock", ros.distro, system_python],
+            [*recipe, layout.HERE / "tools.lock", ros.distro, system_python],
             [ros.python],
         )
     return Step(
         "ros",
         make_prefix,
-        [*code, layout.HERE / "ros.lock", str(pythons.interpreter())],
+        [*recipe, layout.HERE / "ros.lock", str(pythons.interpreter())],
         [ros.python, layout.ROS_PREFIX / "lib" / "librcl.so"],
     )
 
@@ -97,7 +100,6 @@ def make_prefix() -> str:
     patching.unlink_python("ros", prefix / "bin" / "patchelf", prefix.glob("lib/*.so"))
     patching.add_rmw_linker_script(prefix / "lib")
     patching.correct_cmake_files(prefix, OWN.python)
-    shutil.rmtree(layout.STAMPS / "interfaces", ignore_errors=True)
     return f"ROS 2 Jazzy in {layout.shown(prefix)}"
 
 

@@ -1,7 +1,7 @@
 """What a step of the set-up is, when it may be skipped, and how it is reported.
 
 A step is skipped when its outputs exist and its stamp holds the hash of the same inputs: the
-files that it reads, the code that it runs and the facts that it depends on. A stamp is written
+files that it reads, the facts that it depends on and the version of its recipe. A stamp is written
 only after a step has succeeded, so an interrupted step runs again.
 """
 
@@ -56,24 +56,28 @@ class Step:
 
     def ensure(self) -> None:
         """Run the step unless it is done, and print one line about it."""
-        print(f"{self.name:<18}", end=" ", flush=True)
+        print(f"{self.name:<22}", end=" ", flush=True)
         if self.is_done():
             print("skipped  up to date", flush=True)
             return
         started = time.monotonic()
-        self.stamp.unlink(missing_ok=True)
         try:
-            result = self.run()
+            result = self.perform()
         except BaseException:
             print("failed", flush=True)
             raise
+        print(f"done     {time.monotonic() - started:5.1f} s  {result}", flush=True)
+
+    def perform(self) -> str:
+        """Run the step and stamp it if it succeeds; what `run` says about the result."""
+        self.stamp.unlink(missing_ok=True)
+        result = self.run()
         missing = [layout.shown(path) for path in self.outputs if not path.exists()]
         if missing:
-            print("failed", flush=True)
             raise SetupError(f"the step ended without making {', '.join(missing)}")
         self.stamp.parent.mkdir(parents=True, exist_ok=True)
         self.stamp.write_text(self.key())
-        print(f"done     {time.monotonic() - started:5.1f} s  {result}", flush=True)
+        return result
 
 
 def report(step: str, error: SetupError) -> None:

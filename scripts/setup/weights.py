@@ -64,8 +64,9 @@ def crate_folder(scratch: Path) -> Path:
     (scratch / "empty.rs").touch()
     cure = "cargo must be installed and reach its registry (a mirror set in its configuration is fine); then run again"
     process.run("weights", ["cargo", "fetch", "--manifest-path", manifest], cure=cure)
-    metadata = json.loads(process.output(["cargo", "metadata", "--format-version", "1", "--offline", "--manifest-path", manifest]) or "{}")
-    for package in metadata.get("packages", []):
+    command = ["cargo", "metadata", "--format-version", "1", "--offline", "--manifest-path", manifest]
+    metadata = json.loads(process.output(command) or '{"packages": []}')
+    for package in metadata["packages"]:
         if package["name"] == CRATE:
             return Path(package["manifest_path"]).parent
     raise SetupError(f"cargo knows no folder of the crate {CRATE} {CRATE_VERSION}", cure)

@@ -1,1 +1,75 @@
-//! One small file per subcommand.
+//! The command line, one small file per subcommand. Results go to stdout, logs to stderr.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished with frames lost.
+
+mod check;
+mod models;
+mod node;
+mod parameters;
+mod pictures;
+mod replay;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// A perception node for ROS 2: camera topics in, detections and plans out.
+#[derive(Debug, Parser)]
+#[command(name = "vedette", version, about, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Node(node::Args),
+    Replay(replay::Args),
+    Check(check::Args),
+    Models(models::Args),
+}
+
+/// How a command ended, when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// All is done.
+    Done,
+    /// The command ran and its answer is no: a check that found a fault.
+    Refused,
+    /// Done, but frames or messages were lost on the way.
+    WithLoss,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    // Clap itself ends the process with 2 on wrong usage.
+    let cli = Cli::parse();
+    start_logging(matches!(cli.command, Command::Node(_)));
+    let result = match cli.command {
+        Command::Node(args) => node::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Models(args) => models::run(&args),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Refused) => ExitCode::from(1),
+        Ok(Outcome::WithLoss) => ExitCode::from(3),
+        Err(error) => {
+            eprintln!("vedette: {error:#}");
+            ExitCode::from(if error.is::<clap::Error>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// `RUST_LOG` decides; without it the node tells what it does, the other commands only warn.
+fn start_logging(is_node: bool) {
+    let level = if is_node { LevelFilter::INFO } else { LevelFilter::WARN };
+    // ONNX Runtime writes hundreds of info lines per session.
+    let filter = EnvFilter::builder()
+        .with_default_directive(level.into())
+        .from_env_lossy()
+        .add_directive("ort=warn".parse().expect("a constant directive"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

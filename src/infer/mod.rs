@@ -1,1 +1,125 @@
 //! Running ONNX models: backends, execution providers and the proof of which one runs.
+//!
+//! In: a model file, the wished providers, tensors to fill. Out: tensors to read, and a [`Proof`] of where the graph's
+//! nodes run. What the tensors mean is left to `zoo`. This is the only module that names `ort`.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use vedette::infer::{Backend, OrtBackend, Runtime, SessionOptions};
+//!
+//! let runtime = Runtime::load(None)?;
+//! let shapes = [("images".to_owned(), vec![1, 3, 640, 640])];
+//! let mut backend = OrtBackend::open(runtime, Path::new("model.onnx"), &SessionOptions::default(), &shapes)?;
+//! let _fill = backend.input(0);
+//! backend.run()?;
+//! let _read = backend.output(0);
+//! println!("{}", backend.proof());
+//! # Ok::<(), vedette::infer::InferError>(())
+//! ```
+
+mod assignment;
+mod checksum;
+mod cure;
+mod engine_cache;
+mod error;
+mod fake;
+mod gpu;
+mod ort_backend;
+mod providers;
+mod runtime;
+mod session;
+mod tensor;
+mod tensorrt;
+
+pub use checksum::file_sha256;
+pub use engine_cache::EngineKey;
+pub use error::InferError;
+pub use fake::FakeBackend;
+pub use gpu::Gpu;
+pub use ort_backend::OrtBackend;
+pub use providers::{Proof, Provider, ProviderPolicy, Refusal};
+pub use runtime::Runtime;
+pub use session::SessionOptions;
+pub use tensor::OwnedTensor;
+pub use tensorrt::{BatchProfile, TensorRtOptions};
+
+use crate::types::{Element, TensorMut, TensorRef};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One tensor of a model, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// Its name in the graph.
+    pub name: String,
+    /// Its element type.
+    pub element: Element,
+    /// Its dimensions, outermost first; `None` is one that no run has fixed yet.
+    pub shape: Vec<Option<usize>>,
+}
+
+impl fmt::Display for TensorSpec {
+    /// `images float32 [1, 3, ?, ?]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.name, self.element, ShapeText(&self.shape))
+    }
+}
+
+/// `[1, 3, ?, ?]`.
+struct ShapeText<'a>(&'a [Option<usize>]);
+
+impl fmt::Display for ShapeText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (index, dimension) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            match dimension {
+                Some(dimension) => write!(f, "{comma}{dimension}")?,
+                None => write!(f, "{comma}?")?,
+            }
+        }
+        f.write_str("]")
+    }
+}
+
+/// What a backend takes and gives, as bound: dimensions that the graph leaves open carry the value that they were
+/// opened with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signature {
+    /// Inputs in the order of the graph.
+    pub inputs: Vec<TensorSpec>,
+    /// Outputs in the order of the graph.
+    pub outputs: Vec<TensorSpec>,
+    /// The model's own key-value notes (Ultralytics: `names`, `task`, `imgsz`, ...).
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A loaded model with its input and output tensors. One thread owns it.
+///
+/// Fill every [`input`](Self::input), [`run`](Self::run), read every [`output`](Self::output). The tensors stay at
+/// their place from run to run.
+pub trait Backend: Send {
+    /// Names, element types, shapes and metadata.
+    fn signature(&self) -> &Signature;
+
+    /// The input to fill, by its place in [`Signature::inputs`]. It holds what was last written to it.
+    ///
+    /// # Panics
+    /// When there is no such input.
+    fn input(&mut self, index: usize) -> TensorMut<'_>;
+
+    /// Computes the outputs from the inputs.
+    ///
+    /// # Errors
+    /// [`InferError::Run`] with the runtime's reason; the backend stays usable.
+    fn run(&mut self) -> Result<(), InferError>;
+
+    /// The output of the last run, by its place in [`Signature::outputs`].
+    ///
+    /// # Panics
+    /// When there is no such output.
+    fn output(&self, index: usize) -> TensorRef<'_>;
+
+    /// Which provider runs it, and what became of the others.
+    fn proof(&self) -> &Proof;
+}

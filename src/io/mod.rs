@@ -1,5 +1,13 @@
-//! Where messages come from and go to.
+//! Where messages come from and go to: bags offline, DDS live.
+//!
+//! The edge of the walk. Here live clocks, queues, freshness and drops, files and ROS; none of them is known to
+//! `pipeline`, which this module drives ([`replay`] for bags, `ros` live).
 
 pub mod bag;
+mod replay;
 #[cfg(feature = "ros")]
 pub mod ros;
+mod source;
+
+pub use replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
+pub use source::{Loss, Source, SourceError, TopicInfo};

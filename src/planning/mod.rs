@@ -1,1 +1,43 @@
-//! From a scene to a plan.
+//! From a scene to a plan: deterministic rules, made of geometry.
+//!
+//! Enters: the tracks of one frame with their ground positions, the class names, and the robot's speed. Leaves: one
+//! [`Plan`](crate::types::Plan) in the base frame, with its reasons in words. Left to others: where tracks stand
+//! (`spatial`), steering around things, and proposals of a language model with the guard that checks them.
+//!
+//! The rules, in the order of the files:
+//! - `braking`: a robot at `v` that sees something come at `w` needs
+//!   `v t + v^2 / 2a + w (t + v / a) + margin`, with `t` the latency budget and `a` the deceleration;
+//! - `ground_motion`: how things move over the ground, from their positions and the robot's own speed; motion makes a
+//!   plan more careful, never less;
+//! - `corridor`: what stands in the way, or walks into it: the nearest edge of the two-sigma box around a position
+//!   counts, and a track without a box grows with the time since its last one;
+//! - `care`: `stop` where the robot, as fast as it is, could not halt any more with full deceleration; `slow` with the
+//!   speed that half of it could brake; `proceed` otherwise. The most careful word and the lowest limit win;
+//! - `hold`: more careful at once, less careful only after the way has been clear, with room to spare, for a while.
+//!
+//! The only time is the stamp of the frames. The planner begins at `stop`, and returns to it when frames stay out for
+//! longer than a plan is valid: nobody has looked, and whoever obeyed the last plan has halted.
+//!
+//! Not known here, and to be left room for: the robot's outline (the margin counts from the base frame's origin), its
+//! yaw rate (in a turn, standing things seem to move sideways: more careful, never less), slopes, and whatever the
+//! detector does not see or know.
+
+mod braking;
+mod care;
+mod corridor;
+mod ground_motion;
+mod hold;
+mod params;
+mod planner;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod scenarios;
+mod speed;
+mod words;
+
+pub mod watchdog;
+
+pub use params::PlanningParams;
+pub use planner::Planner;
+pub use speed::Speed;

@@ -46,6 +46,11 @@ impl Labels {
         self.names.iter().map(|name| &**name)
     }
 
+    /// All classes, in order.
+    pub fn classes(&self) -> impl Iterator<Item = ClassId> + use<> {
+        (0..=u16::MAX).take(self.names.len()).map(ClassId)
+    }
+
     /// Version of the prompts that made the names.
     pub fn version(&self) -> u32 {
         self.version

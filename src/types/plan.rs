@@ -112,3 +112,10 @@ pub struct Plan {
     /// The checks that it passed, in words: which speed it rests on, what bounds it.
     pub verdict: String,
 }
+
+impl Plan {
+    /// The reason of the first step, or where there is none the verdict: one line for a person.
+    pub fn reason(&self) -> &str {
+        self.steps.first().map_or(&self.verdict, |step| &step.reason)
+    }
+}

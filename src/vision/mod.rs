@@ -1,1 +1,19 @@
 //! From pictures to tensors and back to boxes.
+//!
+//! Enters: an [`ImageView`](crate::types::ImageView) of any size and
+//! [`PixelFormat`](crate::types::PixelFormat). Leaves: a model's input tensor and the [`Letterbox`] that places its
+//! pixels in the image ([`Preprocessor`]); non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]).
+//! Which names a model's tensors have and how its output is decoded is left to `zoo`.
+
+mod annotate;
+mod letterbox;
+mod nms;
+mod preprocess;
+mod resample;
+#[cfg(target_arch = "x86_64")]
+mod simd;
+
+pub use annotate::Canvas;
+pub use letterbox::Letterbox;
+pub use nms::{Candidate, suppress};
+pub use preprocess::{Normalize, Preprocessor, VisionError};

@@ -1,0 +1,46 @@
+# Vedette. `make demo` and `make test` do all their own set-up.
+#   make setup            ROS 2 (a sourced one, or a prefix inside the project), ONNX Runtime, weights, footage
+#   make setup GPU=1      the same with the CUDA and TensorRT build of ONNX Runtime
+#   make demo             the real node on real footage; pictures and a recording under out/
+#   make test             every test, the ROS ones over real DDS on loopback
+#   make lint             formatter, clippy, rustdoc, warnings denied
+#   make bench            our figures beside the peers', as ratios of one run
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ENV := . .deps/env.sh
+VEDETTE := target/release/vedette
+
+.PHONY: help setup build test lint demo bench clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup:
+	@$(PYTHON) scripts/setup $(if $(filter 1,$(GPU)),--gpu)
+
+build: setup
+	@$(ENV); cargo build --release --locked --features ros
+
+test: setup
+	@$(PYTHON) scripts/setup onnxruntime-gpu-wheel
+	@$(ENV); cargo test --release --locked --features ros
+	@$(ENV); cargo build --release --locked --features ros
+	@$(ENV); python3 -m pytest -q tests/ros tests/reference
+
+lint: setup
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	@$(ENV); cargo clippy --locked --all-targets --features ros,tensorrt,cuda -- -D warnings
+
+demo: build
+	@$(ENV); python3 scripts/demo.py
+
+bench: build
+	@$(ENV); python3 bench/run.py
+
+clean:
+	rm -rf target out

@@ -1,0 +1,98 @@
+"""Measures publish-to-detections over DDS: publishes pictures at a fixed rate and waits for the boxes of each.
+
+    python3 bench/latency.py --size 768x576 --hz 30 --seconds 10 --image /bench/image --detections /vedette/detections
+
+Prints one line of JSON. The clock starts before `publish()`, so the Python publisher's own time is in every figure,
+the same for every node that is measured.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy, qos_profile_sensor_data
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
+
+WARM_UP_S = 2.0
+PATIENCE_S = 30.0
+
+
+def percentile(sorted_values, share):
+    """The nearest-rank percentile."""
+    return sorted_values[min(len(sorted_values) - 1, int(share * len(sorted_values)))]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", default="768x576")
+    parser.add_argument("--hz", type=float, default=30)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--image", default="/bench/image")
+    parser.add_argument("--detections", default="/vedette/detections")
+    args = parser.parse_args()
+    width, height = map(int, args.size.split("x"))
+
+    rclpy.init()
+    node = rclpy.create_node("vedette_bench_camera")
+    publisher = node.create_publisher(Image, args.image, qos_profile_sensor_data)
+    arrived_ns = {}
+
+    def received(message):
+        stamp = message.header.stamp
+        arrived_ns.setdefault((stamp.sec, stamp.nanosec), time.perf_counter_ns())
+
+    reliable = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.RELIABLE)
+    node.create_subscription(Detection2DArray, args.detections, received, reliable)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    threading.Thread(target=executor.spin, daemon=True).start()
+
+    deadline = time.monotonic() + PATIENCE_S
+    while publisher.get_subscription_count() == 0 or node.count_publishers(args.detections) == 0:
+        if time.monotonic() > deadline:
+            print(f"no node takes {args.image} and gives {args.detections}", file=sys.stderr)
+            return 1
+        time.sleep(0.05)
+    time.sleep(0.5)
+
+    message = Image(height=height, width=width, encoding="bgr8", step=3 * width)
+    message.header.frame_id = "camera_optical_frame"
+    message.data.frombytes(np.random.default_rng(0).integers(0, 256, 3 * width * height, np.uint8).tobytes())
+    sent_ns = {}
+    frames = int((WARM_UP_S + args.seconds) * args.hz)
+    begin = time.perf_counter()
+    for index in range(frames):
+        time.sleep(max(0.0, begin + index / args.hz - time.perf_counter()))
+        message.header.stamp = node.get_clock().now().to_msg()
+        key = (message.header.stamp.sec, message.header.stamp.nanosec)
+        if index >= WARM_UP_S * args.hz:
+            sent_ns[key] = time.perf_counter_ns()
+        publisher.publish(message)
+    time.sleep(1.0)
+    latencies_ms = sorted((arrived_ns[key] - at) / 1e6 for key, at in sent_ns.items() if key in arrived_ns)
+    executor.shutdown()
+    rclpy.shutdown()
+    if not latencies_ms:
+        print("no detections came", file=sys.stderr)
+        return 1
+    print(
+        json.dumps(
+            {
+                "sent": len(sent_ns),
+                "lost": len(sent_ns) - len(latencies_ms),
+                "median_ms": percentile(latencies_ms, 0.5),
+                "p99_ms": percentile(latencies_ms, 0.99),
+            }
+        )
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

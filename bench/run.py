@@ -1,0 +1,174 @@
+"""`make bench`: our stages, replay and live latency beside the peers', in one run, as ratios.
+
+Machines are noisy, so ours and the peer's alternate, round by round, and only medians over the rounds and their
+ratios are worth keeping.
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCH = ROOT / "bench"
+MODEL = ROOT / "models/yolov12n/yolov12n.onnx"
+SIZES = ["768x576", "1920x1080"]
+os.environ.update(ROS_DOMAIN_ID=str(101 + os.getpid() % 100), ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST")
+
+sys.path.insert(0, str(ROOT / "tests/reference"))
+from detect import Detector, preprocess  # noqa: E402
+
+
+def output_of(*command):
+    """Runs a command and reads the last line of its stdout as JSON."""
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def bench_binaries():
+    """Builds the bench programs and returns their paths by name."""
+    command = ["cargo", "bench", "--locked", "--features", "ros", "--no-run", "--message-format=json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    built = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {b["target"]["name"]: b["executable"] for b in built if b.get("executable") and b["target"]["kind"] == ["bench"]}
+
+
+class Table:
+    """Collects the rounds of ours and the peer's and prints their medians, ratio and goal."""
+
+    def __init__(self):
+        self.rows = []
+        print(f"{'what':<58} {'ours':>9} {'peer':>9} {'ratio':>6}  goal")
+
+    def row(self, what, ours, peer, goal, is_met, unit="ms"):
+        ratio = statistics.median(ours) / statistics.median(peer)
+        pairs = statistics.median(a / b for a, b in zip(ours, peer))
+        met = "met" if is_met(pairs) else "MISSED"
+        print(
+            f"{what:<58} {statistics.median(ours):>6.2f} {unit:<2} {statistics.median(peer):>6.2f} {unit:<2} "
+            f"{pairs:>6.2f}  {goal}: {met}",
+            flush=True,
+        )
+        self.rows.append({"what": what, "ours": ours, "peer": peer, "ratio": pairs, "ratio_of_medians": ratio, "goal": goal})
+
+    def limit(self, what, ours, goal_ms):
+        median = statistics.median(ours)
+        met = "met" if median <= goal_ms else "MISSED"
+        print(f"{what:<58} {median:>6.2f} ms {'':>9} {'':>6}  at most {goal_ms} ms: {met}", flush=True)
+        self.rows.append({"what": what, "ours": ours, "goal": f"at most {goal_ms} ms"})
+
+
+def write_inputs(folder):
+    """One frame of the footage in both sizes, and the model's output for it, as raw files."""
+    video = cv2.VideoCapture(str(ROOT / "data/vtest.avi"))
+    video.set(cv2.CAP_PROP_POS_FRAMES, 200)
+    read, frame = video.read()
+    assert read, "data/vtest.avi has no frame 200"
+    for size in SIZES:
+        cv2.resize(frame, tuple(map(int, size.split("x")))).tofile(folder / f"{size}.bin")
+    detector = Detector(MODEL)
+    detector.run(preprocess(frame)[0]).astype(np.float32).tofile(folder / "output.bin")
+
+
+def bench_stages(table, stages, folder, rounds):
+    for size in SIZES:
+        file = folder / f"{size}.bin"
+        ours, peer = [], []
+        for _ in range(rounds):
+            ours.append(output_of(stages, "preprocess", file, size)["median_ms"])
+            peer.append(output_of(sys.executable, BENCH / "peers.py", "preprocess", file, size)["median_ms"])
+        table.row(f"preprocess {size}, 1 thread; cv2 with 2 threads", ours, peer, "under 0.6", lambda r: r < 0.6)
+    ours, peer = [], []
+    for _ in range(rounds):
+        ours.append(output_of(stages, "decode", folder / "output.bin")["median_ms"])
+        peer.append(output_of(sys.executable, BENCH / "peers.py", "decode", folder / "output.bin")["median_ms"])
+    table.row("decode + NMS, 84x8400; NumPy", ours, peer, "under 1", lambda r: r < 1)
+    table.limit("decode + NMS, 84x8400", ours, 0.3)
+
+
+def bench_replay(table, rounds, frames):
+    ours, peer = [], []
+    for _ in range(rounds):
+        replay = output_of(
+            ROOT / "target/release/vedette", "replay", ROOT / "data/vtest",
+            "--params", ROOT / "config/vtest.yaml", "--limit", frames, "--discard", "--json",
+        )  # fmt: skip
+        ours.append(replay["frames_per_s"])
+        peer.append(output_of(sys.executable, BENCH / "peers.py", "session", MODEL, frames)["frames_per_s"])
+    table.row("replay; bare session.run loop, 2 threads", ours, peer, "at least 0.95", lambda r: r >= 0.95, "/s")
+
+
+def live_latency(command, size, detections, seconds):
+    """Starts a node, measures it, stops it."""
+    node = subprocess.Popen([str(part) for part in command], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        return output_of(
+            sys.executable, BENCH / "latency.py", "--size", size, "--seconds", seconds, "--detections", detections
+        )
+    finally:
+        node.send_signal(signal.SIGINT)
+        try:
+            node.wait(10)
+        except subprocess.TimeoutExpired:
+            node.kill()
+            node.wait()
+        time.sleep(0.5)
+
+
+def bench_live(table, live_node, rounds, seconds):
+    for size in SIZES:
+        ours, peer = [], []
+        for _ in range(rounds):
+            ours.append(live_latency([live_node, "--ros-args", "-r", "image:=/bench/image"], size, "/vedette/detections", seconds))
+            peer.append(live_latency([sys.executable, BENCH / "peer_node.py"], size, "/peer/detections", seconds))
+        for figure in ("median_ms", "p99_ms"):
+            table.row(
+                f"live publish to detections {size}, 30 Hz, {figure[:-3]}",
+                [r[figure] for r in ours],
+                [r[figure] for r in peer],
+                "at most 0.4",
+                lambda r: r <= 0.4,
+            )
+        lost, lost_peer = sum(r["lost"] for r in ours), sum(r["lost"] for r in peer)
+        print(f"{'':<4}frames lost: ours {lost}, peer {lost_peer} of {sum(r['sent'] for r in ours)} each")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--live-rounds", type=int, default=3)
+    parser.add_argument("--live-seconds", type=int, default=10)
+    parser.add_argument("--replay-frames", type=int, default=200)
+    parser.add_argument("--only", choices=["stages", "replay", "live"])
+    args = parser.parse_args()
+    binaries = bench_binaries()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, cv2 {cv2.__version__}")
+    table = Table()
+    with tempfile.TemporaryDirectory() as folder:
+        if args.only in (None, "stages"):
+            write_inputs(Path(folder))
+            bench_stages(table, binaries["stages"], Path(folder), args.rounds)
+    if args.only in (None, "replay"):
+        bench_replay(table, max(2, args.rounds - 2), args.replay_frames)
+    if args.only in (None, "live"):
+        bench_live(table, binaries["live_node"], args.live_rounds, args.live_seconds)
+    target = ROOT / "out/bench.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(table.rows, indent=2) + "\n")
+    print(f"all rounds: {target}")
+
+
+if __name__ == "__main__":
+    main()

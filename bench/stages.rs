@@ -1,0 +1,85 @@
+//! Our side of the stage benches: `stages preprocess FRAME.bin 768x576` and `stages decode OUTPUT.bin` print one line
+//! of JSON with the median time in milliseconds. `bench/run.py` runs it in turn with the peers.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::Instant;
+use vedette::types::{BBox, ImagePx, ImageView, PixelFormat, Size, TensorData, TensorMut};
+use vedette::vision::{Letterbox, Normalize, Preprocessor, suppress};
+use vedette::zoo::Thresholds;
+use vedette::zoo::yolo::{Decoder, Layout};
+
+const TENSOR: Size = Size { width_px: 640, height_px: 640 };
+const WARM_UP: usize = 50;
+const ITERATIONS: usize = 500;
+
+fn main() -> ExitCode {
+    // `cargo bench` passes a flag of its own.
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let median_ms = match args.as_slice() {
+        ["preprocess", file, size] => preprocess(&read(file), parse_size(size)),
+        ["decode", file] => decode(&read(file)),
+        // Run by plain `cargo bench`, without work to do.
+        [] => return ExitCode::SUCCESS,
+        _ => {
+            eprintln!("usage: stages preprocess FRAME.bin WIDTHxHEIGHT | stages decode OUTPUT.bin, found {args:?}");
+            return ExitCode::from(2);
+        }
+    };
+    println!("{{\"median_ms\": {median_ms}}}");
+    ExitCode::SUCCESS
+}
+
+fn read(file: &str) -> Vec<u8> {
+    std::fs::read(file).unwrap_or_else(|error| panic!("cannot read {file}: {error}"))
+}
+
+fn parse_size(text: &str) -> Size {
+    let parsed = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    let (width_px, height_px) = parsed.unwrap_or_else(|| panic!("{text:?} is no size, expected 768x576"));
+    Size { width_px, height_px }
+}
+
+fn median_ms(mut work: impl FnMut()) -> f64 {
+    for _ in 0..WARM_UP {
+        work();
+    }
+    let mut times: Vec<f64> = (0..ITERATIONS)
+        .map(|_| {
+            let begin = Instant::now();
+            work();
+            begin.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn preprocess(pixels: &[u8], size: Size) -> f64 {
+    let image = ImageView::new(pixels, size, size.width_px * 3, PixelFormat::Bgr8).expect("a whole frame");
+    let mut tensor = vec![0.0; 3 * 640 * 640];
+    let mut preprocessor = Preprocessor::new(TENSOR, Normalize::UNIT);
+    median_ms(|| {
+        let out = &mut TensorMut::F32(&mut tensor);
+        black_box(preprocessor.run(black_box(&image), out).expect("a tensor of this size"));
+    })
+}
+
+/// From the model's raw output to clipped boxes in image pixels, as perceive does it.
+fn decode(bytes: &[u8]) -> f64 {
+    let rows: Vec<f32> =
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes"))).collect();
+    let mut decoder = Decoder::new(Layout::Rows { classes: 80, boxes: rows.len() / 84 });
+    let letterbox = Letterbox::new(Size { width_px: 768, height_px: 576 }, TENSOR);
+    let thresholds = Thresholds { score: 0.1, iou: 0.45, ..Thresholds::default() };
+    let (mut candidates, mut boxes) = (Vec::new(), Vec::<BBox<ImagePx>>::new());
+    median_ms(|| {
+        candidates.clear();
+        decoder.decode(TensorData::F32(black_box(&rows)), &thresholds, &mut candidates);
+        suppress(&mut candidates, thresholds.iou, thresholds.max_detections);
+        boxes.clear();
+        boxes.extend(candidates.iter().filter_map(|candidate| letterbox.image_from_tensor(candidate.bbox)));
+        black_box(&boxes);
+    })
+}

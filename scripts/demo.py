@@ -1,0 +1,197 @@
+"""The demo: the real node on real footage over real DDS, shown live, then kept under out/.
+
+Starts `vedette node`, plays the bag of vtest.avi into it from a separate process (restamped to now, so that the age
+of every frame is real), prints what the node publishes, and writes annotated pictures and a rosbag2 recording.
+"""
+
+import argparse
+import collections
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "out" / "demo"
+# A domain of its own, on this machine only: the demo never talks to a robot nearby.
+DISCOVERY = {"ROS_DOMAIN_ID": str(101 + os.getpid() % 100), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+os.environ.update(DISCOVERY)
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import rclpy  # noqa: E402
+from ament_index_python.packages import get_package_share_directory  # noqa: E402
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy  # noqa: E402
+from rclpy.serialization import deserialize_message  # noqa: E402
+from rosbags.rosbag2 import StoragePlugin, Writer  # noqa: E402
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore  # noqa: E402
+from nav_msgs.msg import Path as PathMsg  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from vedette_msgs.msg import Plan  # noqa: E402
+from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
+
+PICTURE_EVERY = 25
+RECORDED = {
+    "/vedette/detections": Detection2DArray,
+    "/vedette/label_info": LabelInfo,
+    "/vedette/plan": Plan,
+    "/vedette/path": PathMsg,
+}
+
+
+def typestore_with_schemas():
+    """Jazzy's types and, from the ROS environment, those that rosbags does not know."""
+    typestore = get_typestore(Stores.ROS2_JAZZY)
+    for package in ("vision_msgs", "vedette_msgs"):
+        types = {}
+        for file in sorted(Path(get_package_share_directory(package), "msg").glob("*.msg")):
+            types.update(get_types_from_msg(file.read_text(), f"{package}/msg/{file.stem}"))
+        typestore.register({name: fields for name, fields in types.items() if name not in typestore.types})
+    return typestore
+
+
+def type_name(cls):
+    """`vision_msgs/msg/LabelInfo` of a generated class."""
+    return f"{cls.__module__.split('.')[0]}/msg/{cls.__name__}"
+
+
+class Monitor:
+    """Listens to the node like any robot would: prints, counts and records."""
+
+    def __init__(self, node, writer, typestore):
+        self.node, self.writer = node, writer
+        self.ages_ms, self.frames, self.pictures = [], 0, 0
+        self.decisions, self.latest = collections.Counter(), {}
+        self.shown_s = 0.0
+        reliable = QoSProfile(depth=50, reliability=QoSReliabilityPolicy.RELIABLE)
+        latched = QoSProfile(
+            depth=1,
+            reliability=QoSReliabilityPolicy.RELIABLE,
+            durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
+        )
+        for topic, cls in RECORDED.items():
+            connection = writer.add_connection(topic, type_name(cls), typestore=typestore)
+            qos = latched if cls is LabelInfo else reliable
+            node.create_subscription(cls, topic, self.recorder(connection, cls), qos, raw=True)
+        node.create_subscription(Image, "/vedette/image_annotated", self.picture, 1)
+
+    def recorder(self, connection, cls):
+        """A callback that records the bytes as they came and hands the message on."""
+
+        def received(cdr):
+            now = self.node.get_clock().now().nanoseconds
+            self.writer.write(connection, now, cdr)
+            message = deserialize_message(cdr, cls)
+            if cls is Detection2DArray:
+                self.detections(message, now)
+            elif cls is Plan:
+                self.plan(message)
+
+        return received
+
+    def detections(self, message, now_ns):
+        """One frame's boxes: their age is the time from the image's stamp to their arrival here."""
+        self.frames += 1
+        stamp_ns = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+        self.ages_ms.append((now_ns - stamp_ns) / 1e6)
+        classes = collections.Counter(d.results[0].hypothesis.class_id for d in message.detections)
+        self.latest["seen"] = ", ".join(f"{count} {name}" for name, count in classes.most_common()) or "nothing"
+        self.latest["tracks"] = " ".join(sorted((d.id for d in message.detections if d.id), key=int)) or "none"
+
+    def plan(self, message):
+        """The plan of the frame; prints the state once a second, and whenever the decision changes."""
+        self.decisions[message.decision] += 1
+        reason = message.steps[0].reason if message.steps else message.verdict
+        changed = message.decision != self.latest.get("decision")
+        self.latest["decision"] = message.decision
+        now_s = time.monotonic()
+        if self.ages_ms and (changed or now_s - self.shown_s >= 1):
+            self.shown_s = now_s
+            print(
+                f"age {self.ages_ms[-1]:5.0f} ms | {self.latest['seen']:<24} | tracks {self.latest['tracks']:<18} "
+                f"| {message.decision:<7} | {reason}",
+                flush=True,
+            )
+
+    def picture(self, image):
+        """Keeps some of the annotated pictures."""
+        if self.pictures % PICTURE_EVERY == 0:
+            pixels = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
+            name = f"{image.header.stamp.sec}_{image.header.stamp.nanosec // 1_000_000:03}.jpg"
+            cv2.imwrite(str(OUT / "pictures" / name), pixels[:, :, ::-1])
+        self.pictures += 1
+
+
+def stopped(process, grace_s=10):
+    """Ends a process the way ros2 launch does, SIGINT first; returns its exit code."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return process.returncode
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=45, help="how much of the footage to play")
+    args = parser.parse_args()
+    shutil.rmtree(OUT, ignore_errors=True)
+    (OUT / "pictures").mkdir(parents=True)
+    params = ROOT / "config/vtest.yaml"
+    remaps = ["-r", "image:=/camera/image", "-r", "camera_info:=/camera/camera_info"]
+    log = (OUT / "node.log").open("w")
+    node_process = subprocess.Popen(
+        [ROOT / "target/release/vedette", "node", "--ros-args", "--params-file", params, *remaps], cwd=ROOT, stderr=log
+    )
+    player = subprocess.Popen(
+        [
+            sys.executable, ROOT / "scripts/play_bag.py", ROOT / "data/vtest",
+            "--restamp", "--wait-for-node", "--seconds", str(args.seconds),
+        ],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    rclpy.init()
+    node = rclpy.create_node("vedette_demo")
+    try:
+        with Writer(OUT / "recording", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+            monitor = Monitor(node, writer, typestore_with_schemas())
+            print(f"vedette node runs (log: {OUT / 'node.log'}), the footage plays for {args.seconds:.0f} s", flush=True)
+            while player.poll() is None and node_process.poll() is None:
+                rclpy.spin_once(node, timeout_sec=0.2)
+            node_code = stopped(node_process)
+            player_code = stopped(player)
+    finally:
+        stopped(node_process)
+        stopped(player)
+        node.destroy_node()
+        rclpy.shutdown()
+    if node_code != 0 or player_code != 0 or monitor.frames == 0 or monitor.pictures == 0:
+        print(
+            f"the demo failed: node ended with {node_code}, player with {player_code}, {monitor.frames} frames, "
+            f"{monitor.pictures} pictures; see {OUT / 'node.log'}",
+            file=sys.stderr,
+        )
+        return 1
+    ages = sorted(monitor.ages_ms)
+    summary = {
+        "frames": monitor.frames,
+        "age_ms_median": round(statistics.median(ages), 1),
+        "age_ms_p95": round(ages[int(0.95 * (len(ages) - 1))], 1),
+        "decisions": dict(monitor.decisions),
+    }
+    (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    print(f"\n{json.dumps(summary)}")
+    print(f"annotated pictures: {OUT / 'pictures'}\nrecording (rosbag2, MCAP): {OUT / 'recording'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

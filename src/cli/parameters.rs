@@ -1,0 +1,30 @@
+//! The arguments that name parameters, and what they open: shared by the commands that run without ROS.
+
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+use vedette::config::{Config, NodeName, ParameterOverride, ParameterSource};
+
+/// Where the parameters come from.
+#[derive(Debug, clap::Args)]
+pub struct ParameterArgs {
+    /// ROS parameter file (`/**: ros__parameters: …`); may be given several times.
+    #[arg(long = "params", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// One parameter, as for a ROS node; overrides the files.
+    #[arg(short = 'p', long = "param", value_name = "NAME:=VALUE")]
+    overrides: Vec<ParameterOverride>,
+}
+
+impl ParameterArgs {
+    /// Reads and checks them; warnings go to the log.
+    pub fn load(&self) -> Result<Config> {
+        let files = self.files.iter().cloned().map(ParameterSource::File);
+        let overrides = self.overrides.iter().cloned().map(ParameterSource::Override);
+        let sources: Vec<ParameterSource> = files.chain(overrides).collect();
+        let loaded = Config::load(&NodeName::default(), &sources).context("parameters")?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(loaded.config)
+    }
+}

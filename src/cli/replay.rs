@@ -1,0 +1,235 @@
+//! `vedette replay`: bags in, MCAP and report out, no ROS.
+
+use super::Outcome;
+use super::parameters::ParameterArgs;
+use super::pictures::Pictures;
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::io::IsTerminal;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use vedette::config::{Names, NodeName, RemapRule};
+use vedette::io::bag::{BagSource, McapSink};
+use vedette::io::{Limited, ReplayObserver, ReplayReport, ReplayTopics, Source, replay};
+use vedette::pipeline::{FrameError, FrameReport, Input, Output, OutputError, Outputs, Walk, load_model};
+use vedette::types::Stamp;
+use vedette::wire::schema::message_definition;
+
+/// Run the node's walk over recorded bags: no ROS, no clock, the same bytes every time.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// rosbag2 folders, `.mcap` or `.db3` files (zstd too); several are merged by log time.
+    #[arg(required = true, value_name = "BAG")]
+    bags: Vec<PathBuf>,
+    #[command(flatten)]
+    parameters: ParameterArgs,
+    /// Feed an input from another topic, in ROS's words: `--remap image:=/camera/image`.
+    #[arg(long = "remap", short = 'r', value_name = "FROM:=TO")]
+    remaps: Vec<RemapRule>,
+    /// Where to write the results; default: `<bag>_vedette.mcap` in the working folder.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write no results: only the report.
+    #[arg(long, conflicts_with = "out")]
+    discard: bool,
+    /// Stop after so many images.
+    #[arg(long, value_name = "IMAGES")]
+    limit: Option<NonZeroU64>,
+    /// Record `~/image_annotated` too.
+    #[arg(long, conflicts_with = "discard")]
+    annotate: bool,
+    /// Draw annotated pictures (JPEG, named by stamp) into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pictures: Option<PathBuf>,
+    /// Draw only every so many frames.
+    #[arg(long, value_name = "FRAMES", default_value = "10", requires = "pictures")]
+    every: NonZeroU64,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> Result<Outcome> {
+    let config = args.parameters.load()?;
+    let names = Names::new(NodeName::default(), &args.remaps);
+    let mut bag = BagSource::open(&args.bags)?;
+    let remapped = |input: Input| {
+        let resolved = names.resolve(input.name());
+        (resolved != names.node().expand(input.name())).then_some(resolved)
+    };
+    let topics = ReplayTopics::choose(bag.topics(), remapped)?;
+    let images = bag.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
+
+    let model = load_model(&config)?;
+    tracing::info!("{}", model.detector.proof());
+    let proof = model.detector.proof().to_string();
+    let mut walk = Walk::new(&config, model.detector, &model.name)?;
+
+    let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
+    let mut recording = if args.discard { Recording::Discarded } else { Recording::create(&path, &args, &names)? };
+    let mut watcher = Watcher {
+        pictures: args.pictures.as_deref().map(|folder| Pictures::create(folder, args.every.get())).transpose()?,
+        progress: progress_bar(images.map(|count| count.min(args.limit.map_or(u64::MAX, NonZeroU64::get)))),
+        failure: None,
+    };
+    let began = Instant::now();
+    let mut source = Limited::new(&mut bag, &topics.image, args.limit);
+    let result = replay(&mut source, &topics, &mut walk, recording.as_outputs(), &mut watcher);
+    let took = began.elapsed();
+    watcher.progress.finish_and_clear();
+    if let Some(failure) = watcher.failure.take() {
+        return Err(failure);
+    }
+    let report = result?;
+    let results = recording.finish()?;
+
+    let lost = report.has_loss();
+    let summary = Summary { report: &report, topics: &topics, proof: &proof, results: results.as_deref(), took };
+    summary.print(args.json, watcher.pictures.as_ref())?;
+    Ok(if lost { Outcome::WithLoss } else { Outcome::Done })
+}
+
+/// `data/vtest` and `data/vtest.mcap` give `vtest_vedette.mcap`.
+fn default_out(bag: &Path) -> PathBuf {
+    let stem = bag.file_stem().map_or_else(|| "bag".into(), |stem| stem.to_string_lossy());
+    PathBuf::from(format!("{stem}_vedette.mcap"))
+}
+
+/// Only for a person who watches.
+fn progress_bar(images: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = images.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {per_sec}, {eta} left, {msg}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// The file of the results, or nothing.
+enum Recording {
+    Written { sink: McapSink, path: PathBuf },
+    Discarded,
+}
+
+impl Recording {
+    fn create(path: &Path, args: &Args, names: &Names) -> Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        let wanted = |output: &Output| *output != Output::ImageAnnotated || args.annotate;
+        let outputs: Vec<Output> = Output::ALL.into_iter().filter(wanted).collect();
+        let sink = McapSink::create(path, &outputs, |output| names.resolve(output.name()), message_definition)?;
+        Ok(Self::Written { sink, path: path.to_owned() })
+    }
+
+    fn as_outputs(&mut self) -> &mut dyn Outputs {
+        match self {
+            Self::Written { sink, .. } => sink,
+            Self::Discarded => self,
+        }
+    }
+
+    /// Gives the file its name.
+    fn finish(self) -> Result<Option<PathBuf>> {
+        match self {
+            Self::Written { sink, path } => {
+                sink.finish()?;
+                Ok(Some(path))
+            }
+            Self::Discarded => Ok(None),
+        }
+    }
+}
+
+/// Where discarded results go.
+impl Outputs for Recording {
+    fn put(&mut self, _: Output, _: Stamp, _: &[u8]) -> Result<(), OutputError> {
+        Ok(())
+    }
+
+    fn wants(&self, output: Output) -> bool {
+        output != Output::ImageAnnotated
+    }
+}
+
+/// Draws, shows progress and logs losses.
+struct Watcher {
+    pictures: Option<Pictures>,
+    progress: ProgressBar,
+    failure: Option<anyhow::Error>,
+}
+
+impl ReplayObserver for Watcher {
+    fn frame(&mut self, walk: &Walk, image_cdr: &[u8], report: &FrameReport) -> bool {
+        self.progress.inc(1);
+        self.progress.set_message(report.decision.as_str());
+        if let Some(pictures) = &mut self.pictures {
+            self.failure = pictures.frame(walk, image_cdr, report.stamp).err();
+        }
+        self.failure.is_none()
+    }
+
+    fn lost(&mut self, input: Input, error: &FrameError) {
+        let warn = || tracing::warn!("{} lost: {error}", input.name());
+        self.progress.suspend(warn);
+    }
+}
+
+/// What is said at the end.
+struct Summary<'a> {
+    report: &'a ReplayReport,
+    topics: &'a ReplayTopics,
+    proof: &'a str,
+    results: Option<&'a Path>,
+    took: Duration,
+}
+
+impl Summary<'_> {
+    fn print(&self, as_json: bool, pictures: Option<&Pictures>) -> Result<()> {
+        let Self { report, topics, proof, results, took } = self;
+        let frames_per_s = report.processed as f64 / took.as_secs_f64().max(1e-9);
+        let span_s = report.span.map_or(0.0, |(first, last)| last.seconds_since(first));
+        if as_json {
+            let summary = json!({
+                "images": report.images,
+                "processed": report.processed,
+                "lost": report.lost,
+                "source_losses": report.source_losses,
+                "detections": report.detections,
+                "decisions": report.decisions,
+                "first_stamp_ns": report.span.map(|(first, _)| first.as_ns()),
+                "last_stamp_ns": report.span.map(|(_, last)| last.as_ns()),
+                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom },
+                "proof": proof,
+                "results": results,
+                "pictures": pictures.map(Pictures::written),
+                "seconds": took.as_secs_f64(),
+                "frames_per_s": frames_per_s,
+            });
+            println!("{}", serde_json::to_string(&summary)?);
+            return Ok(());
+        }
+        println!("images      {} of {} processed, {span_s:.1} s of footage", report.processed, report.images);
+        println!("speed       {frames_per_s:.1} frames/s, {:.1} s", took.as_secs_f64());
+        println!("provider    {proof}");
+        println!("detections  {}", report.detections);
+        let decisions: Vec<String> =
+            report.decisions.iter().map(|(decision, frames)| format!("{decision} {frames}")).collect();
+        println!("decisions   {}", decisions.join(", "));
+        for (cause, count) in &report.lost {
+            println!("lost        {count} x {cause}");
+        }
+        for loss in &report.source_losses {
+            println!("lost        {loss}");
+        }
+        if let Some(pictures) = pictures {
+            println!("pictures    {}", pictures.written());
+        }
+        if let Some(results) = results {
+            println!("results     {}", results.display());
+        }
+        Ok(())
+    }
+}

@@ -1,1 +1,0 @@
-//! Parameters: read, checked, refused by name. See the contract.

@@ -1,0 +1,138 @@
+//! Tests that hold `config/vedette.yaml` and `docs/parameters.md` to the table of parameters.
+//!
+//! After a change of the table, `UPDATE_DOCUMENTS=1 cargo test --lib config::documents` writes both anew.
+
+use super::{Config, NodeName, Parameter, ParameterSource, ParameterValue};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+const YAML_HEAD: &str = "\
+# All parameters of Vedette with their defaults: copy what you change.
+#
+#   vedette node --ros-args --params-file vedette.yaml -p score_threshold:=0.4
+#   vedette replay BAG --params vedette.yaml
+#
+# The section /** holds for every node that reads this file; name the node (vedette: or /front/vedette:) to set
+# values for it alone, and to have misspelled keys refused instead of warned about. docs/parameters.md says more.
+
+/**:
+  ros__parameters:
+";
+
+const YAML_TAIL: &str = "
+    # -- Quality of service, by full topic name after remapping --
+    # qos_overrides:
+    #   /camera/image:
+    #     subscription:
+    #       reliability: reliable     # reliable, best_effort (as by default) or system_default
+    #       durability: volatile      # volatile or transient_local or system_default
+    #       history: keep_last        # keep_last or keep_all or system_default
+    #       depth: 10                 # 1 to 10000
+";
+
+const TABLE_BEGINS: &str =
+    "<!-- The table is written from src/config/parameters.rs, see src/config/documents.rs. -->\n";
+const TABLE_ENDS: &str = "<!-- End of the table. -->\n";
+
+fn in_repository(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Compares, or writes when the environment asks for it.
+fn hold(path: &str, expected: &str) {
+    let path = in_repository(path);
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap();
+    assert!(found == expected, "{} differs from the table of parameters; see src/config/documents.rs", path.display());
+}
+
+fn default_of(parameter: &Parameter) -> String {
+    match (parameter.get)(&Config::default()) {
+        // An empty list makes rclcpp nodes that read the same file fail; this form is empty for us and valid for them.
+        ParameterValue::StringArray(items) if items.is_empty() => "[\"\"]".to_owned(),
+        value => value.to_string(),
+    }
+}
+
+/// The documentation on one line.
+fn doc(parameter: &Parameter) -> &'static str {
+    parameter.doc.trim()
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().unwrap();
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.chars().count() + 1 + word.chars().count() <= width {
+            write!(last, " {word}").unwrap();
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+fn yaml() -> String {
+    let mut text = YAML_HEAD.to_owned();
+    let mut group = "";
+    for parameter in Config::parameters() {
+        if parameter.group != group {
+            group = parameter.group;
+            write!(text, "    # -- {group} --\n\n").unwrap();
+        }
+        for line in wrapped(doc(parameter), 108) {
+            writeln!(text, "    # {line}").unwrap();
+        }
+        writeln!(text, "    # Allowed: {}.", parameter.domain.expected()).unwrap();
+        writeln!(text, "    {}: {}\n", parameter.name, default_of(parameter)).unwrap();
+    }
+    text.trim_end().to_owned() + "\n" + YAML_TAIL
+}
+
+fn table() -> String {
+    let mut text = String::new();
+    let mut group = "";
+    for parameter in Config::parameters() {
+        if parameter.group != group {
+            group = parameter.group;
+            write!(text, "\n### {group}\n\n| parameter | type | default | allowed | meaning |\n").unwrap();
+            text.push_str("| --- | --- | --- | --- | --- |\n");
+        }
+        let (name, type_name, allowed) = (parameter.name, parameter.domain.type_name(), parameter.domain.expected());
+        let default = default_of(parameter);
+        writeln!(text, "| `{name}` | {type_name} | `{default}` | {allowed} | {} |", doc(parameter)).unwrap();
+    }
+    text + "\n"
+}
+
+#[test]
+fn the_parameter_file_is_the_table() {
+    hold("config/vedette.yaml", &yaml());
+}
+
+#[test]
+fn the_page_of_parameters_holds_the_table() {
+    let page = std::fs::read_to_string(in_repository("docs/parameters.md")).unwrap();
+    let (before, rest) = page.split_once(TABLE_BEGINS).unwrap();
+    let (_, after) = rest.split_once(TABLE_ENDS).unwrap();
+    hold("docs/parameters.md", &format!("{before}{TABLE_BEGINS}{}{TABLE_ENDS}{after}", table()));
+}
+
+#[test]
+fn the_parameter_file_reads_as_the_defaults_without_a_warning() {
+    let sources = [ParameterSource::File(in_repository("config/vedette.yaml"))];
+    let loaded = Config::load(&NodeName::default(), &sources).unwrap();
+    assert_eq!((loaded.config, loaded.warnings), (Config::default(), Vec::new()));
+}
+
+#[test]
+fn every_parameter_is_set_in_the_parameter_file() {
+    let text = std::fs::read_to_string(in_repository("config/vedette.yaml")).unwrap();
+    let settings = super::yaml::settings_from(&text).unwrap();
+    let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).collect();
+    assert_eq!(keys, Config::parameters().iter().map(|parameter| parameter.name).collect::<Vec<_>>());
+}

@@ -1,0 +1,203 @@
+//! What can be wrong with parameters, and what is merely worth a warning.
+
+use super::NodeName;
+use super::yaml::YamlError;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A line of a parameter file.
+    File {
+        /// The file.
+        path: Arc<Path>,
+        /// Line, counted from 1.
+        line: usize,
+    },
+    /// The command line.
+    Override {
+        /// As it was written: `score_threshold:=0.3`.
+        text: String,
+    },
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Override { text } => write!(f, "-p {text}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A parameter with its value, as a message about two of them shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// The key.
+    pub key: &'static str,
+    /// The value as a file holds it.
+    pub value: String,
+    /// Where it was set.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {} ({})", self.key, self.value, self.origin)
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read parameter file {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file is far larger than parameters are.
+    #[error("parameter file {} holds more than {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
+    /// A file is no ROS parameter file.
+    #[error("parameter file {}: {problem}", path.display())]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// Line and problem.
+        problem: YamlError,
+    },
+    /// A value on the command line is none.
+    #[error("parameter override {found:?}: {problem}, expected key:=value or node:key:=value")]
+    Override {
+        /// As it was written, shortened.
+        found: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A value has another type.
+    #[error("{origin}: {key} is {found} ({found_type}), expected {expected}")]
+    WrongType {
+        /// Where.
+        origin: Origin,
+        /// The parameter.
+        key: String,
+        /// The value, shortened.
+        found: String,
+        /// Its type.
+        found_type: &'static str,
+        /// The allowed values in words.
+        expected: String,
+    },
+    /// A value has the right type and is not allowed.
+    #[error("{origin}: {key} is {found}, expected {expected}")]
+    OutOfRange {
+        /// Where.
+        origin: Origin,
+        /// The parameter.
+        key: String,
+        /// The value, shortened.
+        found: String,
+        /// The allowed values in words.
+        expected: String,
+    },
+    /// The node's own section, or the command line, names a parameter that there is not.
+    #[error("{origin}: there is no parameter {key}, the nearest is {nearest}")]
+    UnknownKey {
+        /// Where.
+        origin: Origin,
+        /// The parameter.
+        key: String,
+        /// The known one that is spelled most like it.
+        nearest: String,
+    },
+    /// Two values, each allowed, do not go together.
+    #[error("{left}, expected {relation} {}, which is {} ({})", right.key, right.value, right.origin)]
+    Inconsistent {
+        /// The one.
+        left: Shown,
+        /// What it must be to the other: `at most`.
+        relation: &'static str,
+        /// The other.
+        right: Box<Shown>,
+    },
+    /// The robot could not stop inside the corridor that it looks at.
+    #[error(
+        "{length}, expected at least {needed_m:.2}, the way to stop from max_speed_mps by latency_budget_ms, \
+         deceleration_mps2 and stop_margin_m"
+    )]
+    CorridorTooShort {
+        /// `corridor_length_m`.
+        length: Shown,
+        /// The least length, in meters.
+        needed_m: f64,
+    },
+}
+
+/// Something in the parameters that is not used as its writer may have meant it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigWarning {
+    /// A section for several nodes holds a key that this node does not know.
+    #[error("{origin}: there is no parameter {key} (ignored, it may be another node's), the nearest is {nearest}")]
+    UnknownKey {
+        /// Where.
+        origin: Origin,
+        /// The parameter.
+        key: String,
+        /// The known one that is spelled most like it.
+        nearest: String,
+    },
+    /// A key stands twice in one section of one file; the later value counts.
+    #[error("{origin}: {key} was set in line {first_line} already, this value counts")]
+    Repeated {
+        /// Where the value that counts stands.
+        origin: Origin,
+        /// The parameter.
+        key: String,
+        /// The line before.
+        first_line: usize,
+    },
+    /// A value from the command line is covered by a file, as ROS's order of sections has it.
+    #[error(
+        "-p {text} has no effect: {by} sets the same parameter for {node} in section {section}, which ROS reads \
+         later; set it in that section of a later file"
+    )]
+    Covered {
+        /// The override.
+        text: String,
+        /// The value that counts.
+        by: Origin,
+        /// This node.
+        node: String,
+        /// The section of the value that counts.
+        section: String,
+    },
+    /// A policy that rclcpp knows and this node leaves alone.
+    #[error(
+        "{origin}: {key} is not applied, only reliability, durability, history and depth of a topic's subscription are"
+    )]
+    NotApplied {
+        /// Where.
+        origin: Origin,
+        /// The parameter.
+        key: String,
+    },
+}
+
+impl ConfigWarning {
+    pub(super) fn covered(text: String, by: Origin, node: &NodeName, section: String) -> Self {
+        Self::Covered { text, by, node: node.to_string(), section }
+    }
+}

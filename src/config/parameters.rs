@@ -1,0 +1,237 @@
+//! The table of all parameters: the one place where their names, types, defaults, ranges and meanings stand.
+//!
+//! From it come the struct [`Config`], its defaults, what the reader accepts and says, what the node declares,
+//! `config/vedette.yaml` and the table in `docs/parameters.md` (tests hold both files to it).
+
+use super::domain::Domain;
+use super::field::{Field, choices};
+use super::qos::QosOverrides;
+use super::value::ParameterValue;
+use std::path::PathBuf;
+
+choices! {
+    /// An execution provider of ONNX Runtime.
+    pub enum ProviderName {
+        /// NVIDIA TensorRT.
+        TensorRt = "tensorrt",
+        /// NVIDIA CUDA.
+        Cuda = "cuda",
+        /// The processor; always there.
+        Cpu = "cpu",
+    }
+}
+
+choices! {
+    /// What happens when the first provider cannot run the model.
+    pub enum ProviderPolicy {
+        /// The next one of the list runs it, and diagnostics warn for as long as it does.
+        Fallback = "fallback",
+        /// Configuring fails with the reason and the cure.
+        Strict = "strict",
+    }
+}
+
+/// One row of the table.
+pub struct Parameter {
+    /// The key in parameter files and in `ros2 param`.
+    pub name: &'static str,
+    /// The heading under which the documentation lists it.
+    pub group: &'static str,
+    /// What it means, in prose.
+    pub doc: &'static str,
+    /// Type and allowed values.
+    pub domain: Domain,
+    pub(super) get: fn(&Config) -> ParameterValue,
+    /// False when the value has another type, which `domain` refuses first.
+    pub(super) set: fn(&mut Config, &ParameterValue) -> bool,
+}
+
+macro_rules! parameters {
+    ($($group:literal { $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $domain:expr;)+ })+) => {
+        /// Every parameter, validated. Keys of parameter files are the names of the fields; see each field's range in
+        /// [`Config::parameters`].
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Config {
+            $($($(#[doc = $doc])+ pub $name: $type,)+)+
+            /// `qos_overrides.<topic>.subscription.*`, by full topic name.
+            pub qos_overrides: QosOverrides,
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($($name: $default,)+)+ qos_overrides: QosOverrides::new() }
+            }
+        }
+
+        /// All rows, in the order of the documentation.
+        pub(super) static PARAMETERS: &[Parameter] = &[$($(Parameter {
+            name: stringify!($name),
+            group: $group,
+            doc: concat!($($doc),+),
+            domain: $domain,
+            get: |config| config.$name.to_value(),
+            set: |config, value| Field::from_value(value).map(|value| config.$name = value).is_some(),
+        },)+)+];
+    };
+}
+
+const SHARE: Domain = Domain::Numbers { min: 0.0, max: 1.0 };
+const DISTANCE_M: Domain = Domain::Numbers { min: 0.0, max: 100.0 };
+const OFFSET_M: Domain = Domain::Numbers { min: -100.0, max: 100.0 };
+/// Half and quarter turns, with room for rounding: 3.1416 is more than pi.
+const HALF_TURN_RAD: Domain = Domain::Numbers { min: -3.15, max: 3.15 };
+const QUARTER_TURN_RAD: Domain = Domain::Numbers { min: -1.58, max: 1.58 };
+const BATCH: Domain = Domain::Integers { min: 1, max: 1024 };
+const PERIOD_MS: Domain = Domain::Integers { min: 1, max: 600_000 };
+const PERIOD_OR_ZERO_MS: Domain = Domain::Integers { min: 0, max: 600_000 };
+
+parameters! {
+    "Model" {
+        /// The detector: the name of a folder below one of `model_dirs`, or a path to such a folder or to its
+        /// `model.toml`.
+        model: String = "yolov12n".to_owned(), Domain::Text { may_be_empty: false };
+        /// Folders in which `model` is looked for, in this order; relative to the working folder.
+        model_dirs: Vec<PathBuf> = vec![PathBuf::from("models")], Domain::Texts { may_be_empty: false };
+    }
+    "Inference" {
+        /// Execution providers in the order of preference.
+        providers: Vec<ProviderName> = vec![ProviderName::TensorRt, ProviderName::Cuda, ProviderName::Cpu],
+            Domain::SomeOf(ProviderName::NAMES);
+        /// `fallback`: when a provider cannot run the model the next one does, and diagnostics warn for as long as it
+        /// does. `strict`: the first must run, else configuring fails with the reason and the cure.
+        provider_policy: ProviderPolicy = ProviderPolicy::Fallback, Domain::OneOf(ProviderPolicy::NAMES);
+        /// Threads of one inference on the CPU; 0 is one for each core that the process may use.
+        intra_op_threads: usize = 0, Domain::Integers { min: 0, max: 1024 };
+        /// Let TensorRT compute in 16-bit floating point.
+        tensorrt_fp16: bool = true, Domain::Flag;
+        /// Folder for TensorRT's engines and timing caches. Empty: `$XDG_CACHE_HOME/vedette/engines`, or
+        /// `~/.cache/vedette/engines` where that variable is not set.
+        engine_cache_dir: PathBuf = PathBuf::new(), Domain::Text { may_be_empty: true };
+        /// Memory in MiB that TensorRT may use while it builds an engine.
+        tensorrt_workspace_mb: usize = 1024, Domain::Integers { min: 16, max: 1_048_576 };
+        /// Smallest batch of the engine's shape profile; at most `tensorrt_opt_batch`.
+        tensorrt_min_batch: usize = 1, BATCH;
+        /// The batch for which the engine is tuned; at most `tensorrt_max_batch`.
+        tensorrt_opt_batch: usize = 1, BATCH;
+        /// Largest batch of the engine's shape profile.
+        tensorrt_max_batch: usize = 1, BATCH;
+    }
+    "Detections" {
+        /// Boxes with a lower score are dropped.
+        score_threshold: f64 = 0.25, SHARE;
+        /// Of two boxes of one class whose intersection over union is above this, the one with the lower score is
+        /// dropped. Models without need of non-maximum suppression ignore it.
+        iou_threshold: f64 = 0.45, SHARE;
+        /// Most boxes kept of one image, those with the highest scores.
+        max_detections: usize = 300, Domain::Integers { min: 1, max: 10_000 };
+        /// Names of the classes to keep; empty keeps all. `[""]` is empty too.
+        classes: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
+    }
+    "Time" {
+        /// Age of a frame, ROS time minus the image's stamp, beyond which it is dropped. When no fresher frame has
+        /// come for as long, the node itself publishes a stop.
+        max_age_ms: i64 = 500, PERIOD_MS;
+        /// How long an image waits for the camera_info of its own stamp; at most `max_age_ms`.
+        camera_info_wait_ms: i64 = 50, PERIOD_OR_ZERO_MS;
+        /// A jump back of the stamps beyond this (a bag that starts again) restarts tracking; a frame whose stamp is
+        /// older by less is dropped.
+        stamp_reset_ms: i64 = 1000, PERIOD_MS;
+        /// Take the time from `/clock`, as in every ROS node.
+        use_sim_time: bool = false, Domain::Flag;
+    }
+    "Tracking" {
+        /// Boxes with at least this score are matched with tracks first; above `track_low_score`.
+        track_high_score: f64 = 0.4, SHARE;
+        /// Boxes with at least this score, and below the high one, may continue a track that is left over and never
+        /// begin one. They are published only from `score_threshold` up.
+        track_low_score: f64 = 0.1, SHARE;
+        /// A box that no track claims begins one when its score is at least this; not below `track_high_score`.
+        track_new_score: f64 = 0.4, SHARE;
+        /// Least intersection over union of a box and the place where its track is expected.
+        track_min_iou: f64 = 0.2, SHARE;
+        /// A track that was not seen for longer is given up.
+        track_max_unseen_ms: i64 = 1000, PERIOD_OR_ZERO_MS;
+        /// Frames in which a new track must be seen before it is published and planned with.
+        track_confirm_frames: usize = 2, Domain::Integers { min: 1, max: 100 };
+    }
+    "Camera mounting" {
+        /// The robot's own frame, in which plans are expressed: x forward, y left, z up, z = 0 on the ground.
+        base_frame: String = "base_link".to_owned(), Domain::FrameId;
+        /// Position of the camera ahead of the origin of `base_frame`, in meters.
+        mount_x_m: f64 = 0.0, OFFSET_M;
+        /// Position of the camera left of the origin of `base_frame`, in meters.
+        mount_y_m: f64 = 0.0, OFFSET_M;
+        /// Height of the camera above the ground, in meters.
+        mount_z_m: f64 = 1.0, DISTANCE_M;
+        /// Rotation of the camera's body (x forward) about x, in radians.
+        mount_roll_rad: f64 = 0.0, HALF_TURN_RAD;
+        /// Rotation of the camera's body about y, in radians; positive looks down.
+        mount_pitch_rad: f64 = 0.0, QUARTER_TURN_RAD;
+        /// Rotation of the camera's body about z, in radians; positive looks to the left.
+        mount_yaw_rad: f64 = 0.0, HALF_TURN_RAD;
+    }
+    "Planning" {
+        /// Width in meters of the corridor ahead that the robot needs free.
+        corridor_width_m: f64 = 1.2, Domain::Numbers { min: 0.1, max: 100.0 };
+        /// Length of that corridor in meters. It must hold the way that the robot needs to stop from `max_speed_mps`.
+        corridor_length_m: f64 = 20.0, Domain::Numbers { min: 0.5, max: 1000.0 };
+        /// Distance in meters that is left to an obstacle after a stop.
+        stop_margin_m: f64 = 0.5, DISTANCE_M;
+        /// How hard the robot brakes, in m/s².
+        deceleration_mps2: f64 = 1.0, Domain::Numbers { min: 0.01, max: 50.0 };
+        /// Time from the moment of the image to the moment at which the brakes act.
+        latency_budget_ms: i64 = 300, Domain::Integers { min: 0, max: 60_000 };
+        /// The robot's highest speed, in m/s.
+        max_speed_mps: f64 = 1.5, Domain::Numbers { min: 0.01, max: 100.0 };
+        /// The speed limit while a track has no place on the ground: without camera_info, or with its foot hidden.
+        unplaced_speed_mps: f64 = 0.3, DISTANCE_M;
+        /// The speed that is planned with when odometry is absent or too old; at most `max_speed_mps`.
+        assumed_speed_mps: f64 = 1.0, DISTANCE_M;
+        /// Age of the odometry, against the image's stamp, beyond which `assumed_speed_mps` serves.
+        odom_max_age_ms: i64 = 500, PERIOD_MS;
+        /// How long the corridor must have been free before a stop or a slow is taken back.
+        clear_after_ms: i64 = 1000, PERIOD_OR_ZERO_MS;
+        /// How much farther than its limit an obstacle must be before a stop or a slow is taken back, in meters.
+        distance_hysteresis_m: f64 = 0.3, DISTANCE_M;
+        /// Distance in meters between two poses of the path.
+        path_spacing_m: f64 = 0.25, Domain::Numbers { min: 0.01, max: 100.0 };
+        /// How long a plan holds, from its stamp.
+        plan_valid_for_ms: i64 = 500, PERIOD_MS;
+        /// Names of the classes that are obstacles; empty is all. `[""]` is empty too.
+        obstacle_classes: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_in_its_own_range() {
+        let config = Config::default();
+        for parameter in PARAMETERS {
+            let value = (parameter.get)(&config);
+            assert_eq!(parameter.domain.check(&value), Ok(value), "{}", parameter.name);
+        }
+    }
+
+    #[test]
+    fn every_value_that_the_domain_allows_fits_the_field() {
+        for parameter in PARAMETERS {
+            let extremes = match parameter.domain {
+                Domain::Integers { min, max } => vec![ParameterValue::Integer(min), ParameterValue::Integer(max)],
+                Domain::Numbers { min, max } => vec![ParameterValue::Double(min), ParameterValue::Double(max)],
+                Domain::OneOf(names) => names.iter().map(|&name| ParameterValue::String(name.to_owned())).collect(),
+                Domain::SomeOf(names) => {
+                    vec![ParameterValue::StringArray(names.iter().map(|&name| name.to_owned()).collect())]
+                }
+                _ => Vec::new(),
+            };
+            for value in extremes {
+                let mut config = Config::default();
+                assert!((parameter.set)(&mut config, &value), "{} {value}", parameter.name);
+                assert_eq!((parameter.get)(&config), value, "{}", parameter.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What can go wrong between a model file and its outputs.
+
+use super::Provider;
+use std::path::PathBuf;
+
+/// Why a model is not loaded or did not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InferError {
+    /// No ONNX Runtime library could be loaded.
+    #[error("no ONNX Runtime: {tried}; run `make setup`, or set ORT_DYLIB_PATH to a libonnxruntime.so")]
+    LibraryMissing {
+        /// Each path that was tried with the loader's reason.
+        tried: String,
+    },
+    /// The library is older than the API that we speak.
+    #[error("ONNX Runtime {} has version {found}, expected 1.{needed_minor} or later", path.display())]
+    LibraryTooOld {
+        /// The library.
+        path: PathBuf,
+        /// Its version as it states it.
+        found: String,
+        /// The oldest minor version that will do.
+        needed_minor: u32,
+    },
+    /// There is no model file.
+    #[error("model file {} does not exist", path.display())]
+    ModelMissing {
+        /// Where it was expected.
+        path: PathBuf,
+    },
+    /// The file is no ONNX model, or one that this ONNX Runtime cannot build.
+    #[error("model file {} does not load: {reason}", path.display())]
+    ModelBroken {
+        /// The file.
+        path: PathBuf,
+        /// ONNX Runtime's reason, in one line.
+        reason: String,
+    },
+    /// Under the strict policy, the first provider does not run.
+    #[error("provider {provider} does not run: {reason}; cure: {cure} (or provider_policy: fallback)")]
+    Strict {
+        /// The provider that was asked for first.
+        provider: Provider,
+        /// Why it does not run, in one line.
+        reason: String,
+        /// What a person can do about it.
+        cure: String,
+    },
+    /// The list of providers is empty, or none of it registers and `cpu` is not in it.
+    #[error("no provider of [{wished}] runs: {reason}; add cpu to the list to run without them")]
+    NoProvider {
+        /// The list.
+        wished: String,
+        /// Each refusal, or that the list is empty.
+        reason: String,
+    },
+    /// A shape was given for an input that the model does not have.
+    #[error("model has no input {name:?}, its inputs are [{inputs}]")]
+    UnknownInput {
+        /// The name that a shape was given for.
+        name: String,
+        /// The model's inputs.
+        inputs: String,
+    },
+    /// The graph leaves a dimension open and nobody gave it.
+    #[error("input {input} leaves dimensions open, expected a shape for it")]
+    OpenShape {
+        /// Name, element type and declared shape.
+        input: String,
+    },
+    /// The given shape contradicts the graph.
+    #[error("input {input} does not take shape {given:?}")]
+    Shape {
+        /// Name, element type and declared shape.
+        input: String,
+        /// The shape that was given.
+        given: Vec<usize>,
+    },
+    /// A tensor's type is none that we pass.
+    #[error("tensor {name:?} is {found}, expected a tensor of float32, float16 or int64")]
+    Element {
+        /// The tensor.
+        name: String,
+        /// Its type.
+        found: String,
+    },
+    /// A run failed.
+    #[error("inference failed: {reason}")]
+    Run {
+        /// ONNX Runtime's reason, in one line.
+        reason: String,
+    },
+    /// Another call into ONNX Runtime failed.
+    #[error("onnx runtime could not {what}: {reason}")]
+    Runtime {
+        /// What was asked of it.
+        what: &'static str,
+        /// Its reason, in one line.
+        reason: String,
+    },
+}
+
+impl InferError {
+    /// For `map_err` on calls that have no error of their own.
+    pub(super) fn runtime(what: &'static str) -> impl Fn(ort::Error) -> Self {
+        move |error| Self::Runtime { what, reason: super::cure::one_line(error.message()) }
+    }
+}

@@ -1,0 +1,164 @@
+//! Execution providers, the policy for those that do not run, and the proof of the one that does.
+
+use std::fmt;
+
+/// Where a model can run, fastest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// NVIDIA TensorRT: the graph is compiled to an engine for one GPU.
+    TensorRt,
+    /// NVIDIA CUDA kernels.
+    Cuda,
+    /// The processor; always there.
+    Cpu,
+}
+
+impl Provider {
+    /// All, in the order of the default list.
+    pub const ALL: [Self; 3] = [Self::TensorRt, Self::Cuda, Self::Cpu];
+
+    /// The word in parameters: `tensorrt`, `cuda`, `cpu`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TensorRt => "tensorrt",
+            Self::Cuda => "cuda",
+            Self::Cpu => "cpu",
+        }
+    }
+
+    /// The provider of a parameter's word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|provider| provider.name() == name)
+    }
+
+    /// ONNX Runtime's name for it.
+    pub const fn ort_name(self) -> &'static str {
+        match self {
+            Self::TensorRt => "TensorrtExecutionProvider",
+            Self::Cuda => "CUDAExecutionProvider",
+            Self::Cpu => "CPUExecutionProvider",
+        }
+    }
+
+    /// Whether it computes on a device with its own memory.
+    pub(super) const fn is_gpu(self) -> bool {
+        matches!(self, Self::TensorRt | Self::Cuda)
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What to do when a listed provider does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ProviderPolicy {
+    /// The next of the list runs; the proof says why.
+    #[default]
+    Fallback,
+    /// The first of the list must run, else the model does not open.
+    Strict,
+}
+
+/// Why a provider does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which one.
+    pub provider: Provider,
+    /// ONNX Runtime's reason, in one line.
+    pub reason: String,
+    /// What a person can do about it.
+    pub cure: String,
+}
+
+impl Refusal {
+    pub(super) fn new(provider: Provider, reason: String) -> Self {
+        let cure = super::cure::cure(provider, &reason);
+        Self { provider, reason, cure }
+    }
+}
+
+/// Which provider runs a model, as ONNX Runtime itself states it after the session is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The list that was asked for.
+    pub requested: Vec<Provider>,
+    /// The provider that holds most of the nodes.
+    pub running: Provider,
+    /// ONNX Runtime's provider names with the number of graph nodes that each holds, most first. Counted after basic
+    /// optimization: the final graph can have fewer.
+    pub nodes: Vec<(String, usize)>,
+    /// The providers that were asked for and do not run.
+    pub refused: Vec<Refusal>,
+}
+
+impl Proof {
+    /// From the counts of nodes by ONNX Runtime's provider name. A graph without nodes is the CPU's.
+    pub(super) fn new(requested: &[Provider], mut nodes: Vec<(String, usize)>, refused: Vec<Refusal>) -> Self {
+        nodes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let running = nodes
+            .first()
+            .and_then(|(name, _)| Provider::ALL.into_iter().find(|provider| provider.ort_name() == name))
+            .unwrap_or(Provider::Cpu);
+        Self { requested: requested.to_vec(), running, nodes, refused }
+    }
+
+    /// Whether another provider than the first of the list runs.
+    pub fn is_fallback(&self) -> bool {
+        self.requested.first().is_some_and(|first| *first != self.running)
+    }
+}
+
+impl fmt::Display for Proof {
+    /// One line: `cpu runs the model (CPUExecutionProvider 372 nodes); tensorrt refused: <reason>, cure: <cure>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} runs the model (", self.running)?;
+        for (index, (name, count)) in self.nodes.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{name} {count} nodes")?;
+        }
+        f.write_str(")")?;
+        for Refusal { provider, reason, cure } in &self.refused {
+            write!(f, "; {provider} refused: {reason}, cure: {cure}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_provider_with_most_nodes_runs_the_model() {
+        let nodes = vec![("CPUExecutionProvider".to_owned(), 3), ("TensorrtExecutionProvider".to_owned(), 300)];
+        let proof = Proof::new(&[Provider::TensorRt, Provider::Cpu], nodes, Vec::new());
+        assert_eq!((proof.running, proof.is_fallback()), (Provider::TensorRt, false));
+        assert_eq!(proof.nodes[0].1, 300);
+    }
+
+    #[test]
+    fn a_registered_provider_that_holds_few_nodes_is_a_fallback() {
+        let nodes = vec![("TensorrtExecutionProvider".to_owned(), 1), ("CPUExecutionProvider".to_owned(), 371)];
+        assert!(Proof::new(&[Provider::TensorRt, Provider::Cpu], nodes, Vec::new()).is_fallback());
+    }
+
+    #[test]
+    fn the_proof_reads_as_one_line_with_reason_and_cure() {
+        let refused = vec![Refusal::new(Provider::Cuda, "CUDA execution provider is not enabled in this build".into())];
+        let proof = Proof::new(&Provider::ALL, vec![("CPUExecutionProvider".to_owned(), 372)], refused);
+        let line = proof.to_string();
+        assert!(line.starts_with("cpu runs the model (CPUExecutionProvider 372 nodes); cuda refused: "), "{line}");
+        assert!(line.contains("make setup GPU=1") && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn every_provider_is_found_by_its_name() {
+        for provider in Provider::ALL {
+            assert_eq!(Provider::from_name(provider.name()), Some(provider));
+        }
+        assert_eq!(Provider::from_name("gpu"), None);
+    }
+}

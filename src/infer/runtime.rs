@@ -1,0 +1,161 @@
+//! Loads ONNX Runtime: one library and one environment for the life of the process.
+
+use super::{InferError, Provider};
+use ort::ep::{self, ExecutionProvider};
+use ort::logging::LogLevel;
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The names under which the system's loader may know the library.
+const SYSTEM_NAMES: [&str; 2] = ["libonnxruntime.so", "libonnxruntime.so.1"];
+
+static LOADED: OnceLock<Runtime> = OnceLock::new();
+static LOADING: Mutex<()> = Mutex::new(());
+
+/// The loaded ONNX Runtime.
+#[derive(Debug)]
+pub struct Runtime {
+    environment: ort::environment::Environment,
+    path: PathBuf,
+    version: String,
+}
+
+impl Runtime {
+    /// Loads the library: from the environment variable `ORT_DYLIB_PATH` if it is set, else from `path` if one is
+    /// given, else from where the system's loader finds it. A process has one runtime: after the first success, every
+    /// call returns that one, whatever its `path`.
+    ///
+    /// Provider libraries (`libonnxruntime_providers_*.so`) must lie beside the file, under the path by which it is
+    /// loaded.
+    ///
+    /// # Errors
+    /// [`InferError::LibraryMissing`] with every path that was tried; [`InferError::LibraryTooOld`].
+    pub fn load(path: Option<&Path>) -> Result<&'static Self, InferError> {
+        let _one_at_a_time = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = LOADED.get() {
+            return Ok(loaded);
+        }
+        let loaded = Self::load_first(&candidates(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from), path))?;
+        Ok(LOADED.get_or_init(|| loaded))
+    }
+
+    fn load_first(candidates: &[PathBuf]) -> Result<Self, InferError> {
+        let mut tried = Vec::new();
+        for path in candidates {
+            match ort::init_from(path) {
+                Ok(builder) => {
+                    let environment = builder
+                        .with_telemetry(false)
+                        .with_logger(Arc::new(forward_log))
+                        .build()
+                        .map_err(InferError::runtime("make its environment"))?;
+                    // Below this level ONNX Runtime writes hundreds of lines for each session.
+                    environment.set_log_level(LogLevel::Warning);
+                    return Ok(Self { environment, path: path.clone(), version: version_of(path) });
+                }
+                Err(ort::LoadDynamicError::BadVersion { version_str, path }) => {
+                    return Err(InferError::LibraryTooOld {
+                        path,
+                        found: version_str,
+                        needed_minor: ort::MINOR_VERSION,
+                    });
+                }
+                Err(ort::LoadDynamicError::Dlopen { error, path }) => {
+                    let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                    tried.push(format!("{} ({})", path.display(), super::cure::one_line(&reason)));
+                }
+                Err(error) => tried.push(error.to_string()),
+            }
+        }
+        Err(InferError::LibraryMissing { tried: tried.join(", ") })
+    }
+
+    /// The file that was loaded.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its version, `1.32.0`; `1.32` where the file's name does not say more.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The providers that this library was built with. Whether one also runs here shows when a model is opened.
+    pub fn built_in_providers(&self) -> Vec<Provider> {
+        Provider::ALL.into_iter().filter(|&provider| is_built_in(provider)).collect()
+    }
+
+    pub(super) fn environment(&self) -> &ort::environment::Environment {
+        &self.environment
+    }
+}
+
+fn is_built_in(provider: Provider) -> bool {
+    match provider {
+        #[cfg(feature = "tensorrt")]
+        Provider::TensorRt => ep::TensorRT::is_available().unwrap_or(false),
+        #[cfg(feature = "cuda")]
+        Provider::Cuda => ep::CUDA::is_available().unwrap_or(false),
+        Provider::Cpu => ep::CPU::is_available().unwrap_or(false),
+        #[cfg(not(all(feature = "tensorrt", feature = "cuda")))]
+        _ => false,
+    }
+}
+
+fn candidates(from_environment: Option<PathBuf>, given: Option<&Path>) -> Vec<PathBuf> {
+    match from_environment.filter(|path| !path.as_os_str().is_empty()) {
+        Some(path) => vec![path],
+        None => given.map(Path::to_path_buf).into_iter().chain(SYSTEM_NAMES.map(PathBuf::from)).collect(),
+    }
+}
+
+/// The version in the name of the file behind the links, else the minor version that the library states.
+fn version_of(path: &Path) -> String {
+    let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match name.split_once(".so.") {
+        Some((_, version)) if version.split('.').count() >= 3 => version.to_owned(),
+        _ => ort::util::probe(path).map_or_else(|| "unknown".to_owned(), |minor| format!("1.{minor}")),
+    }
+}
+
+/// ONNX Runtime's log under the target `onnxruntime`. What it calls an error reaches us as an error of the call that
+/// caused it, and is handled there: so all is one step quieter here.
+fn forward_log(level: LogLevel, _category: &str, _id: &str, _location: &str, message: &str) {
+    match level {
+        LogLevel::Fatal => tracing::error!(target: "onnxruntime", "{message}"),
+        LogLevel::Error | LogLevel::Warning => tracing::debug!(target: "onnxruntime", "{message}"),
+        LogLevel::Info if message.contains("[TensorRT EP]") => tracing::info!(target: "onnxruntime", "{message}"),
+        LogLevel::Info | LogLevel::Verbose => tracing::trace!(target: "onnxruntime", "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_variable_wins_over_the_given_path() {
+        let given = Path::new("/opt/ort/libonnxruntime.so");
+        assert_eq!(candidates(Some("/env.so".into()), Some(given)), [PathBuf::from("/env.so")]);
+        let without = candidates(Some("".into()), Some(given));
+        assert_eq!(without[0], given);
+        assert_eq!(without[1..], SYSTEM_NAMES.map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_missing_library_is_named_with_the_cure() {
+        let error = Runtime::load_first(&["/nowhere/libonnxruntime.so".into()]).unwrap_err().to_string();
+        assert!(error.starts_with("no ONNX Runtime: /nowhere/libonnxruntime.so ("), "{error}");
+        assert!(error.contains("cannot open shared object file") && error.contains("make setup"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_library_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"not an ELF file").unwrap();
+        let error = Runtime::load_first(&[file.path().to_path_buf()]).unwrap_err().to_string();
+        assert!(error.contains(&*file.path().to_string_lossy()), "{error}");
+    }
+}

@@ -1,0 +1,374 @@
+//! Offline: a bag through the walk, message by message in log-time order, no clock and no ROS.
+
+use super::source::{Loss, Source, SourceError, TopicInfo};
+use crate::pipeline::{FrameError, FrameReport, Input, OutputError, Outputs, Walk, WalkError};
+use crate::types::{RawMessage, Stamp};
+use crate::wire;
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+
+/// Damaged places of a bag that are passed over, each one reported.
+const MAX_DAMAGES: usize = 1000;
+
+/// Which topics of a bag feed the walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayTopics {
+    /// The pictures.
+    pub image: String,
+    /// Their camera_info, where the bag has it.
+    pub camera_info: Option<String>,
+    /// Odometry, where the bag has it.
+    pub odom: Option<String>,
+}
+
+/// Why a bag cannot feed the walk.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A remapped topic is not in the bag.
+    #[error("no topic {topic} ({type_name}) in the bag for {input}, it has {found}", input = input.name())]
+    NoSuchTopic {
+        /// What it is wanted for.
+        input: Input,
+        /// The remapped name.
+        topic: String,
+        /// The type that is wanted.
+        type_name: &'static str,
+        /// All topics of the bag, with types.
+        found: String,
+    },
+    /// Nothing to look at.
+    #[error("no {type_name} topic in the bag, it has {found}")]
+    NoImages {
+        /// The type that is wanted.
+        type_name: &'static str,
+        /// All topics of the bag, with types.
+        found: String,
+    },
+    /// Several image topics and none named.
+    #[error("the bag has several image topics, name one with --remap image:=TOPIC: {found}")]
+    SeveralImages {
+        /// The image topics.
+        found: String,
+    },
+    /// The bag cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Results cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+impl ReplayTopics {
+    /// Chooses the topics. `remap` gives the name that the user set for an input, if he did. Without one, the only
+    /// image topic serves; its camera_info is the topic beside it (`/camera/image` has `/camera/camera_info`), else
+    /// the only one in the bag; odometry is `/odom`.
+    ///
+    /// # Errors
+    /// When a named topic is missing, or no single image topic is there to take.
+    pub fn choose(topics: &[TopicInfo], remap: impl Fn(Input) -> Option<String>) -> Result<Self, ReplayError> {
+        let named = |input: Input| match remap(input) {
+            None => Ok(None),
+            Some(topic) if topics.iter().any(|t| t.name == topic && t.type_name == input.type_name()) => {
+                Ok(Some(topic))
+            }
+            Some(topic) => Err(ReplayError::NoSuchTopic {
+                input,
+                topic,
+                type_name: input.type_name(),
+                found: listed(topics.iter()),
+            }),
+        };
+        let of_type = |input: Input| topics.iter().filter(move |topic| topic.type_name == input.type_name());
+        let image = match named(Input::Image)? {
+            Some(topic) => topic,
+            None => {
+                let mut images = of_type(Input::Image);
+                match (images.next(), images.next()) {
+                    (Some(only), None) => only.name.clone(),
+                    (None, _) => {
+                        return Err(ReplayError::NoImages {
+                            type_name: Input::Image.type_name(),
+                            found: listed(topics.iter()),
+                        });
+                    }
+                    _ => return Err(ReplayError::SeveralImages { found: listed(of_type(Input::Image)) }),
+                }
+            }
+        };
+        let camera_info = named(Input::CameraInfo)?.or_else(|| {
+            let beside = format!("{}/camera_info", image.rsplit_once('/').map_or("", |(namespace, _)| namespace));
+            let mut infos = of_type(Input::CameraInfo);
+            let found = infos.clone().find(|topic| topic.name == beside);
+            let only = infos.next().filter(|_| infos.next().is_none());
+            found.or(only).map(|topic| topic.name.clone())
+        });
+        let odom = named(Input::Odom)?
+            .or_else(|| of_type(Input::Odom).find(|topic| topic.name == "/odom").map(|topic| topic.name.clone()));
+        Ok(Self { image, camera_info, odom })
+    }
+
+    /// The names, for [`Source::select`].
+    pub fn names(&self) -> Vec<&str> {
+        let mut names = vec![self.image.as_str()];
+        names.extend(self.camera_info.as_deref());
+        names.extend(self.odom.as_deref());
+        names
+    }
+
+    fn input(&self, topic: &str) -> Option<Input> {
+        if topic == self.image {
+            Some(Input::Image)
+        } else if Some(topic) == self.camera_info.as_deref() {
+            Some(Input::CameraInfo)
+        } else if Some(topic) == self.odom.as_deref() {
+            Some(Input::Odom)
+        } else {
+            None
+        }
+    }
+}
+
+fn listed<'a>(topics: impl Iterator<Item = &'a TopicInfo>) -> String {
+    let listed: Vec<String> = topics.map(|topic| format!("{} ({})", topic.name, topic.type_name)).collect();
+    if listed.is_empty() { "no topics".to_owned() } else { listed.join(", ") }
+}
+
+/// What became of the messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReplayReport {
+    /// Images read.
+    pub images: u64,
+    /// Images that gave results.
+    pub processed: u64,
+    /// Messages that cost something, by cause: `image: out_of_order`.
+    pub lost: BTreeMap<String, u64>,
+    /// Stamps of the first and last processed image.
+    pub span: Option<(Stamp, Stamp)>,
+    /// Processed frames by the plan's decision.
+    pub decisions: BTreeMap<&'static str, u64>,
+    /// Published boxes.
+    pub detections: u64,
+    /// What the files had lost, in words.
+    pub source_losses: Vec<String>,
+}
+
+impl ReplayReport {
+    /// Whether anything that was recorded is missing in the results.
+    pub fn has_loss(&self) -> bool {
+        !self.lost.is_empty() || !self.source_losses.is_empty()
+    }
+}
+
+/// Watches a replay, frame by frame.
+pub trait ReplayObserver {
+    /// After a frame whose results have left. `image_cdr` is the sensor_msgs/Image that they came from. False ends
+    /// the replay.
+    fn frame(&mut self, walk: &Walk, image_cdr: &[u8], report: &FrameReport) -> bool;
+    /// A message was lost.
+    fn lost(&mut self, input: Input, error: &FrameError);
+}
+
+/// Nobody watches.
+impl ReplayObserver for () {
+    fn frame(&mut self, _: &Walk, _: &[u8], _: &FrameReport) -> bool {
+        true
+    }
+
+    fn lost(&mut self, _: Input, _: &FrameError) {}
+}
+
+/// A source that ends after so many messages of one topic.
+pub struct Limited<'a> {
+    source: &'a mut dyn Source,
+    topic: &'a str,
+    left: Option<u64>,
+}
+
+impl<'a> Limited<'a> {
+    /// `limit` messages of `topic`, all of them without one. What is recorded between them is given too.
+    pub fn new(source: &'a mut dyn Source, topic: &'a str, limit: Option<NonZeroU64>) -> Self {
+        Self { source, topic, left: limit.map(NonZeroU64::get) }
+    }
+}
+
+impl Source for Limited<'_> {
+    fn topics(&self) -> &[TopicInfo] {
+        self.source.topics()
+    }
+
+    fn select(&mut self, topics: &[&str]) -> Result<(), SourceError> {
+        self.source.select(topics)
+    }
+
+    fn next_message(&mut self) -> Result<Option<RawMessage<'_>>, SourceError> {
+        if self.left == Some(0) {
+            return Ok(None);
+        }
+        let message = self.source.next_message()?;
+        if let (Some(left), Some(message)) = (&mut self.left, &message) {
+            *left -= u64::from(message.topic == self.topic);
+        }
+        Ok(message)
+    }
+
+    fn losses(&self) -> Vec<Loss> {
+        self.source.losses()
+    }
+}
+
+/// Runs the walk over all messages of `source`.
+///
+/// An image whose camera_info has not come yet is held until that comes, the next image comes or the bag ends.
+///
+/// # Errors
+/// When the bag can no longer be read or results no longer be written; what is lost on the way is counted instead.
+pub fn replay(
+    source: &mut dyn Source,
+    topics: &ReplayTopics,
+    walk: &mut Walk,
+    outputs: &mut dyn Outputs,
+    observer: &mut dyn ReplayObserver,
+) -> Result<ReplayReport, ReplayError> {
+    source.select(&topics.names())?;
+    walk.expect_camera_info(topics.camera_info.is_some());
+    let mut run = Run { walk, outputs, observer, report: ReplayReport::default(), goes_on: true };
+    let mut held: Option<Stamp> = None;
+    let mut held_cdr = Vec::new();
+    let mut damages = 0;
+    while run.goes_on {
+        let message = match source.next_message() {
+            Ok(Some(message)) => message,
+            Ok(None) => break,
+            // The source goes on behind the damage; one that finds nothing else is no source.
+            Err(error) if damages < MAX_DAMAGES => {
+                damages += 1;
+                run.report.source_losses.push(error.to_string());
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(input) = topics.input(message.topic) else { continue };
+        match input {
+            Input::Image => {
+                if held.take().is_some() {
+                    run.image(&held_cdr)?;
+                }
+                match wire::peek_stamp(message.cdr) {
+                    Ok(stamp) if !run.walk.is_ready_for(stamp) => {
+                        held = Some(stamp);
+                        held_cdr.clear();
+                        held_cdr.extend_from_slice(message.cdr);
+                    }
+                    _ => run.image(message.cdr)?,
+                }
+            }
+            Input::CameraInfo => {
+                let result = run.walk.camera_info(message.cdr);
+                run.side(input, result);
+                if held.is_some_and(|stamp| run.walk.is_ready_for(stamp)) {
+                    held = None;
+                    run.image(&held_cdr)?;
+                }
+            }
+            Input::Odom => {
+                let result = run.walk.odom(message.cdr);
+                run.side(input, result);
+            }
+        }
+    }
+    if held.is_some() && run.goes_on {
+        run.image(&held_cdr)?;
+    }
+    let mut report = run.report;
+    report.source_losses.extend(source.losses().iter().map(Loss::to_string));
+    Ok(report)
+}
+
+struct Run<'a> {
+    walk: &'a mut Walk,
+    outputs: &'a mut dyn Outputs,
+    observer: &'a mut dyn ReplayObserver,
+    report: ReplayReport,
+    goes_on: bool,
+}
+
+impl Run<'_> {
+    fn image(&mut self, cdr: &[u8]) -> Result<(), ReplayError> {
+        self.report.images += 1;
+        match self.walk.image(cdr, self.outputs) {
+            Ok(frame) => {
+                let report = &mut self.report;
+                report.processed += 1;
+                report.detections += frame.detections as u64;
+                *report.decisions.entry(frame.decision.as_str()).or_default() += 1;
+                let first = report.span.map_or(frame.stamp, |(first, _)| first);
+                report.span = Some((first, frame.stamp));
+                self.goes_on = self.observer.frame(self.walk, cdr, &frame);
+                Ok(())
+            }
+            Err(WalkError::Frame(error)) => {
+                self.lose(Input::Image, &error);
+                Ok(())
+            }
+            Err(WalkError::Output(error)) => Err(error.into()),
+        }
+    }
+
+    fn side(&mut self, input: Input, result: Result<(), FrameError>) {
+        if let Err(error) = result {
+            self.lose(input, &error);
+        }
+    }
+
+    fn lose(&mut self, input: Input, error: &FrameError) {
+        *self.report.lost.entry(format!("{}: {}", input.name(), error.cause())).or_default() += 1;
+        self.observer.lost(input, error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(name: &str, input: Input) -> TopicInfo {
+        TopicInfo { name: name.into(), type_name: input.type_name().into(), messages: None }
+    }
+
+    fn no_remap(_: Input) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn the_only_image_topic_needs_no_remap_and_brings_its_camera_info() {
+        let bag = [
+            topic("/front/image_raw", Input::Image),
+            topic("/rear/camera_info", Input::CameraInfo),
+            topic("/front/camera_info", Input::CameraInfo),
+            topic("/odom", Input::Odom),
+        ];
+        let chosen = ReplayTopics::choose(&bag, no_remap).unwrap();
+        assert_eq!(chosen.names(), ["/front/image_raw", "/front/camera_info", "/odom"]);
+    }
+
+    #[test]
+    fn several_image_topics_are_listed() {
+        let bag = [topic("/front/image", Input::Image), topic("/rear/image", Input::Image)];
+        let error = ReplayTopics::choose(&bag, no_remap).unwrap_err().to_string();
+        assert!(error.contains("--remap image:=TOPIC") && error.contains("/front/image") && error.contains("/rear/image"));
+        let rear = ReplayTopics::choose(&bag, |input| (input == Input::Image).then(|| "/rear/image".into())).unwrap();
+        assert_eq!(rear, ReplayTopics { image: "/rear/image".into(), camera_info: None, odom: None });
+    }
+
+    #[test]
+    fn a_bag_without_images_says_what_it_has() {
+        let error = ReplayTopics::choose(&[topic("/odom", Input::Odom)], no_remap).unwrap_err().to_string();
+        assert_eq!(error, "no sensor_msgs/msg/Image topic in the bag, it has /odom (nav_msgs/msg/Odometry)");
+    }
+
+    #[test]
+    fn a_remap_to_a_missing_topic_or_another_type_is_refused() {
+        let bag = [topic("/image", Input::Image), topic("/odom", Input::Odom)];
+        let error = ReplayTopics::choose(&bag, |input| (input == Input::Image).then(|| "/odom".into())).unwrap_err();
+        assert!(error.to_string().starts_with("no topic /odom (sensor_msgs/msg/Image) in the bag for image"));
+    }
+}

@@ -1,0 +1,247 @@
+//! What belongs to an image, found by stamp and never by arrival: its camera model and the robot's speed.
+
+use crate::planning::Speed;
+use crate::types::{CameraModel, Stamp};
+use std::collections::VecDeque;
+
+/// Entries kept per stream: seconds of camera_info, half a second of fast odometry.
+const CAPACITY: usize = 64;
+
+/// The last values of a stamped stream, ordered by stamp.
+#[derive(Debug)]
+struct History<T> {
+    entries: VecDeque<(Stamp, T)>,
+    /// The newest stamp seen, also of a message whose content was refused.
+    reached: Option<Stamp>,
+    reset_ns: i64,
+}
+
+impl<T: Copy> History<T> {
+    fn new(reset_ns: i64) -> Self {
+        Self { entries: VecDeque::with_capacity(CAPACITY), reached: None, reset_ns }
+    }
+
+    /// Notes that the stream has come to `stamp`. A jump back beyond `reset_ns` is a stream that began again.
+    fn reach(&mut self, stamp: Stamp) {
+        match self.reached {
+            Some(reached) if reached.ns_since(stamp) > self.reset_ns => {
+                self.entries.clear();
+                self.reached = Some(stamp);
+            }
+            reached => self.reached = reached.max(Some(stamp)),
+        }
+    }
+
+    fn push(&mut self, stamp: Stamp, value: T) {
+        self.reach(stamp);
+        let place = self.entries.partition_point(|(known, _)| *known < stamp);
+        if let Some(entry) = self.entries.get_mut(place).filter(|(known, _)| *known == stamp) {
+            entry.1 = value;
+            return;
+        }
+        if self.entries.len() == CAPACITY {
+            if place == 0 {
+                return;
+            }
+            self.entries.pop_front();
+            self.entries.insert(place - 1, (stamp, value));
+        } else {
+            self.entries.insert(place, (stamp, value));
+        }
+    }
+
+    /// The newest entry that is not after `stamp`.
+    fn at_or_before(&self, stamp: Stamp) -> Option<(Stamp, T)> {
+        let place = self.entries.partition_point(|(known, _)| *known <= stamp);
+        place.checked_sub(1).map(|last| self.entries[last])
+    }
+}
+
+/// Joins images with camera_info.
+///
+/// Drivers publish both under one stamp, in either order; an image is ready once camera_info has reached its stamp.
+/// Where the stream turns out not to be stamped like the images (a latched or slow camera_info), images no longer
+/// wait and take the newest model that is not after them.
+#[derive(Debug)]
+pub struct CameraInfoJoin {
+    history: History<CameraModel>,
+    expected: bool,
+    in_step: bool,
+}
+
+impl CameraInfoJoin {
+    /// `reset_ns`: a jump back of the stamps beyond this is a stream that began again.
+    pub fn new(reset_ns: i64) -> Self {
+        Self { history: History::new(reset_ns), expected: false, in_step: true }
+    }
+
+    /// Whether camera_info is published at all; images wait only then.
+    pub fn set_expected(&mut self, expected: bool) {
+        self.expected = expected;
+    }
+
+    /// A camera_info whose content is good.
+    pub fn push(&mut self, stamp: Stamp, model: CameraModel) {
+        self.history.push(stamp, model);
+    }
+
+    /// A camera_info whose content was refused: nothing is gained by waiting for its stamp.
+    pub fn skip(&mut self, stamp: Stamp) {
+        self.history.reach(stamp);
+    }
+
+    /// Whether waiting can no longer change what an image of this stamp gets.
+    pub fn is_ready_for(&self, stamp: Stamp) -> bool {
+        !self.expected
+            || self.history.reached.is_some_and(|reached| reached >= stamp)
+            || (!self.in_step && self.history.at_or_before(stamp).is_some())
+    }
+
+    /// The model for an image of this stamp.
+    pub fn take(&mut self, stamp: Stamp) -> Option<CameraModel> {
+        let found = self.history.at_or_before(stamp);
+        if self.expected {
+            self.in_step = found.is_some_and(|(known, _)| known == stamp);
+        }
+        found.map(|(_, model)| model)
+    }
+}
+
+/// The robot's speed from odometry.
+#[derive(Debug)]
+pub struct SpeedJoin {
+    history: History<f64>,
+    max_age_ns: i64,
+    assumed_mps: f64,
+}
+
+impl SpeedJoin {
+    /// `assumed_mps` serves where odometry is absent or older than `max_age_ns` at the image's stamp.
+    pub fn new(reset_ns: i64, max_age_ns: i64, assumed_mps: f64) -> Self {
+        Self { history: History::new(reset_ns), max_age_ns, assumed_mps }
+    }
+
+    /// A measured speed over ground.
+    pub fn push(&mut self, stamp: Stamp, speed_mps: f64) {
+        self.history.push(stamp, speed_mps);
+    }
+
+    /// The speed at an image's stamp, from the newest odometry that is not after it.
+    pub fn at(&self, stamp: Stamp) -> Speed {
+        match self.history.at_or_before(stamp) {
+            Some((known, mps)) if stamp.ns_since(known) <= self.max_age_ns => {
+                Speed::Measured { mps, age_ns: stamp.ns_since(known) }
+            }
+            _ => Speed::Assumed { mps: self.assumed_mps },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Size;
+    use proptest::prelude::*;
+
+    const RESET_NS: i64 = 1_000_000_000;
+
+    fn stamp(ms: i64) -> Stamp {
+        Stamp::from_ns(ms * 1_000_000)
+    }
+
+    fn model(focal: f64) -> CameraModel {
+        let k = [focal, 0.0, 1.0, 0.0, focal, 1.0, 0.0, 0.0, 1.0];
+        CameraModel::new(Size { width_px: 4, height_px: 3 }, &k, "plumb_bob", [].into_iter()).unwrap()
+    }
+
+    fn expecting() -> CameraInfoJoin {
+        let mut join = CameraInfoJoin::new(RESET_NS);
+        join.set_expected(true);
+        join
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_arrival_changes_nothing(order in Just((0..10i64).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut join = expecting();
+            for i in order {
+                join.push(stamp(i * 100), model(1.0 + i as f64));
+            }
+            for i in 0..10 {
+                prop_assert_eq!(join.take(stamp(i * 100)), Some(model(1.0 + i as f64)));
+            }
+        }
+
+        #[test]
+        fn the_newest_entry_not_after_a_stamp_is_found(stamps in prop::collection::vec(0..500i64, 1..60), at in 0..600i64) {
+            let mut history = History::new(i64::MAX);
+            for ms in &stamps {
+                history.push(stamp(*ms), *ms);
+            }
+            let expected = stamps.iter().copied().filter(|ms| *ms <= at).max();
+            prop_assert_eq!(history.at_or_before(stamp(at)).map(|(_, ms)| ms), expected);
+        }
+    }
+
+    #[test]
+    fn an_image_waits_for_the_camera_info_of_its_stamp() {
+        let mut join = expecting();
+        assert!(!join.is_ready_for(stamp(100)));
+        join.push(stamp(100), model(1.0));
+        assert!(join.is_ready_for(stamp(100)));
+        assert_eq!(join.take(stamp(100)), Some(model(1.0)));
+        assert!(!join.is_ready_for(stamp(200)));
+    }
+
+    #[test]
+    fn without_camera_info_nobody_waits() {
+        assert!(CameraInfoJoin::new(RESET_NS).is_ready_for(stamp(100)));
+    }
+
+    #[test]
+    fn a_latched_camera_info_serves_all_images_without_a_wait() {
+        let mut join = expecting();
+        join.push(stamp(0), model(1.0));
+        assert!(!join.is_ready_for(stamp(100)), "the first image cannot know yet");
+        assert_eq!(join.take(stamp(100)), Some(model(1.0)));
+        assert!(join.is_ready_for(stamp(200)));
+    }
+
+    #[test]
+    fn a_refused_camera_info_ends_the_wait() {
+        let mut join = expecting();
+        join.skip(stamp(100));
+        assert!(join.is_ready_for(stamp(100)));
+        assert_eq!(join.take(stamp(100)), None);
+    }
+
+    #[test]
+    fn a_stream_that_begins_again_forgets_the_future() {
+        let mut join = expecting();
+        join.push(stamp(9000), model(9.0));
+        join.push(stamp(100), model(1.0));
+        assert!(!join.is_ready_for(stamp(200)));
+        assert_eq!(join.take(stamp(100)), Some(model(1.0)));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_keeps_the_newest() {
+        let mut history = History::new(i64::MAX);
+        for ms in 0..1000 {
+            history.push(stamp(ms), ms);
+        }
+        history.push(stamp(1), 1);
+        assert_eq!(history.entries.len(), CAPACITY);
+        assert_eq!(history.at_or_before(stamp(5000)), Some((stamp(999), 999)));
+    }
+
+    #[test]
+    fn odometry_counts_until_it_is_too_old() {
+        let mut join = SpeedJoin::new(RESET_NS, 500_000_000, 1.5);
+        assert_eq!(join.at(stamp(0)), Speed::Assumed { mps: 1.5 });
+        join.push(stamp(100), 0.4);
+        assert_eq!(join.at(stamp(50)), Speed::Assumed { mps: 1.5 }, "odometry of the future says nothing");
+        assert_eq!(join.at(stamp(600)), Speed::Measured { mps: 0.4, age_ns: 500_000_000 });
+        assert_eq!(join.at(stamp(601)), Speed::Assumed { mps: 1.5 });
+    }
+}

@@ -1,0 +1,170 @@
+//! From the flat parameters of [`Config`] to what each room takes.
+
+use crate::config::{self, Config};
+use crate::infer::{BatchProfile, Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
+use crate::planning::PlanningParams;
+use crate::spatial::Mounting;
+use crate::tracking::TrackingParams;
+use crate::types::{FrameId, Labels};
+use crate::zoo::{ClassMask, Thresholds, UnknownClass};
+use std::path::PathBuf;
+use std::thread;
+
+/// A parameter that names a class which the model does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("parameter {key}: {source}")]
+pub struct ClassError {
+    /// `classes` or `obstacle_classes`.
+    pub key: &'static str,
+    /// The name, and the nearest one.
+    #[source]
+    pub source: UnknownClass,
+}
+
+pub(super) const fn ns_from_ms(ms: i64) -> i64 {
+    ms.saturating_mul(1_000_000)
+}
+
+/// Scores and overlaps lie between 0 and 1.
+#[expect(clippy::cast_possible_truncation, reason = "the nearest f32 of a share is what is wanted")]
+fn share(value: f64) -> f32 {
+    value as f32
+}
+
+/// Periods are checked to lie below ten minutes.
+fn ms(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// The classes of a list of names; `None`, all of them, for an empty one.
+fn classes(key: &'static str, names: &[String], labels: &Labels) -> Result<Option<ClassMask>, ClassError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let mask = ClassMask::new(labels, names.iter().map(String::as_str));
+    mask.map(Some).map_err(|source| ClassError { key, source })
+}
+
+pub(super) fn thresholds(config: &Config, labels: &Labels) -> Result<Thresholds, ClassError> {
+    Ok(Thresholds {
+        score: share(config.score_threshold),
+        iou: share(config.iou_threshold),
+        max_detections: config.max_detections,
+        classes: classes("classes", &config.classes, labels)?,
+    })
+}
+
+pub(super) fn tracking(config: &Config) -> TrackingParams {
+    TrackingParams {
+        high_score: share(config.track_high_score),
+        low_score: share(config.track_low_score),
+        new_track_score: share(config.track_new_score),
+        min_iou: share(config.track_min_iou),
+        max_unseen_ms: ms(config.track_max_unseen_ms),
+        confirm_frames: u32::try_from(config.track_confirm_frames).unwrap_or(u32::MAX),
+    }
+}
+
+pub(super) fn mounting(config: &Config) -> Mounting {
+    Mounting {
+        x_m: config.mount_x_m,
+        y_m: config.mount_y_m,
+        z_m: config.mount_z_m,
+        roll_rad: config.mount_roll_rad,
+        pitch_rad: config.mount_pitch_rad,
+        yaw_rad: config.mount_yaw_rad,
+    }
+}
+
+/// How the model is to be run. `engine_cache` is the folder for TensorRT's engines.
+pub(super) fn session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {
+    let providers = config.providers.iter().map(|provider| match provider {
+        config::ProviderName::TensorRt => Provider::TensorRt,
+        config::ProviderName::Cuda => Provider::Cuda,
+        config::ProviderName::Cpu => Provider::Cpu,
+    });
+    SessionOptions {
+        providers: providers.collect(),
+        policy: match config.provider_policy {
+            config::ProviderPolicy::Fallback => ProviderPolicy::Fallback,
+            config::ProviderPolicy::Strict => ProviderPolicy::Strict,
+        },
+        intra_op_threads: match config.intra_op_threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        },
+        tensorrt: TensorRtOptions {
+            fp16: config.tensorrt_fp16,
+            cache_dir: engine_cache,
+            workspace_bytes: (config.tensorrt_workspace_mb as u64) << 20,
+            batch: Some(BatchProfile {
+                min: config.tensorrt_min_batch,
+                opt: config.tensorrt_opt_batch,
+                max: config.tensorrt_max_batch,
+            }),
+            ..TensorRtOptions::default()
+        },
+        ..SessionOptions::default()
+    }
+}
+
+pub(super) fn planning(config: &Config, labels: &Labels) -> Result<PlanningParams, ClassError> {
+    let obstacles = classes("obstacle_classes", &config.obstacle_classes, labels)?;
+    Ok(PlanningParams {
+        corridor_width_m: config.corridor_width_m,
+        corridor_length_m: config.corridor_length_m,
+        stop_margin_m: config.stop_margin_m,
+        deceleration_mps2: config.deceleration_mps2,
+        latency_budget_ms: ms(config.latency_budget_ms),
+        max_speed_mps: config.max_speed_mps,
+        unplaced_speed_mps: config.unplaced_speed_mps,
+        clear_after_ms: ms(config.clear_after_ms),
+        distance_hysteresis_m: config.distance_hysteresis_m,
+        path_spacing_m: config.path_spacing_m,
+        valid_for_ms: ms(config.plan_valid_for_ms),
+        base_frame: FrameId::new(&config.base_frame),
+        obstacle_classes: obstacles.map(|mask| labels.classes().filter(|class| mask.contains(*class)).collect()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Labels {
+        Labels::new(["person", "car", "dog"], 0)
+    }
+
+    #[test]
+    fn the_rooms_defaults_are_the_documented_ones() {
+        let config = Config::default();
+        assert_eq!(tracking(&config), TrackingParams::default());
+        assert_eq!(planning(&config, &labels()).unwrap(), PlanningParams::default());
+        let of_rooms = SessionOptions::default();
+        let ours = session(&config, None);
+        assert_eq!((ours.providers, ours.policy), (of_rooms.providers, of_rooms.policy));
+        assert_eq!(ours.intra_op_threads, of_rooms.intra_op_threads);
+    }
+
+    #[test]
+    fn named_classes_become_indices() {
+        let config = Config {
+            classes: vec!["dog".into(), "person".into()],
+            obstacle_classes: vec!["car".into()],
+            ..Config::default()
+        };
+        let mask = thresholds(&config, &labels()).unwrap().classes.unwrap();
+        let kept: Vec<&str> =
+            labels().classes().filter(|class| mask.contains(*class)).map(|class| ["person", "car", "dog"][usize::from(class.0)]).collect();
+        assert_eq!(kept, ["person", "dog"]);
+        let obstacles = planning(&config, &labels()).unwrap().obstacle_classes.unwrap();
+        assert_eq!(obstacles.into_iter().collect::<Vec<_>>(), [labels().find("car").unwrap()]);
+    }
+
+    #[test]
+    fn a_class_that_the_model_does_not_have_is_refused_by_parameter() {
+        let config = Config { obstacle_classes: vec!["persn".into()], ..Config::default() };
+        let error = planning(&config, &labels()).unwrap_err();
+        assert_eq!(error.to_string(), r#"parameter obstacle_classes: the model has no class "persn", did you mean "person"?"#);
+    }
+}

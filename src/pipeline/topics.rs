@@ -1,0 +1,114 @@
+//! The topics of the walk by their ROS names, and the one door through which results leave it.
+
+use crate::types::Stamp;
+
+/// What the walk takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// Pictures.
+    Image,
+    /// Intrinsics, joined with the pictures by stamp.
+    CameraInfo,
+    /// The robot's speed.
+    Odom,
+}
+
+impl Input {
+    /// All inputs, the pictures first.
+    pub const ALL: [Self; 3] = [Self::Image, Self::CameraInfo, Self::Odom];
+
+    /// The name that a remapping names, relative to the node's namespace.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::CameraInfo => "camera_info",
+            Self::Odom => "odom",
+        }
+    }
+
+    /// The message type, `package/msg/Type`.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            Self::Image => "sensor_msgs/msg/Image",
+            Self::CameraInfo => "sensor_msgs/msg/CameraInfo",
+            Self::Odom => "nav_msgs/msg/Odometry",
+        }
+    }
+}
+
+/// What the walk gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// The boxes of one frame; one message for every processed frame, empty when nothing is seen.
+    Detections,
+    /// Class names, before the first detections that they govern.
+    LabelInfo,
+    /// The model and the version of its prompts, before the first detections that they govern.
+    VisionInfo,
+    /// What to do.
+    Plan,
+    /// Where to go.
+    Path,
+    /// The picture with boxes and decision drawn on it; only while someone wants it.
+    ImageAnnotated,
+}
+
+impl Output {
+    /// All outputs.
+    pub const ALL: [Self; 6] =
+        [Self::Detections, Self::LabelInfo, Self::VisionInfo, Self::Plan, Self::Path, Self::ImageAnnotated];
+
+    /// The private name, below the node's own.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Detections => "~/detections",
+            Self::LabelInfo => "~/label_info",
+            Self::VisionInfo => "~/vision_info",
+            Self::Plan => "~/plan",
+            Self::Path => "~/path",
+            Self::ImageAnnotated => "~/image_annotated",
+        }
+    }
+
+    /// The message type, `package/msg/Type`.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            Self::Detections => "vision_msgs/msg/Detection2DArray",
+            Self::LabelInfo => "vision_msgs/msg/LabelInfo",
+            Self::VisionInfo => "vision_msgs/msg/VisionInfo",
+            Self::Plan => "vedette_msgs/msg/Plan",
+            Self::Path => "nav_msgs/msg/Path",
+            Self::ImageAnnotated => "sensor_msgs/msg/Image",
+        }
+    }
+
+    /// Whether a late subscriber still gets the last message (durability transient local).
+    pub const fn latched(self) -> bool {
+        matches!(self, Self::LabelInfo | Self::VisionInfo)
+    }
+}
+
+/// Where results go: publishers or an MCAP file.
+pub trait Outputs {
+    /// Takes one message: `cdr` is valid until the call returns, `stamp` is the source image's.
+    ///
+    /// # Errors
+    /// When the message could not be handed on; the run then ends, since a result would be missing.
+    fn put(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError>;
+
+    /// Whether anyone wants this output; asked before work that only serves it.
+    fn wants(&self, output: Output) -> bool;
+}
+
+/// A result that could not leave.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {} stamped {stamp}", output.name())]
+pub struct OutputError {
+    /// Which output.
+    pub output: Output,
+    /// The stamp of the image that it came from.
+    pub stamp: Stamp,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}

@@ -1,0 +1,266 @@
+//! One camera's walk: CDR in, CDR out, the same bytes live and replayed.
+
+use super::join::{CameraInfoJoin, SpeedJoin};
+use super::perceive::Perceive;
+use super::settings::{self, ClassError};
+use super::topics::{Output, OutputError, Outputs};
+use crate::config::Config;
+use crate::infer::Proof;
+use crate::planning::Planner;
+use crate::tracking::Tracker;
+use crate::types::{Decision, Frame, FrameId, Labels, Plan, Scene, Stamp, Stamped};
+use crate::vision::Canvas;
+use crate::wire::{self, HeaderRef, WireError};
+use crate::zoo::{Detector, ZooError};
+use nalgebra::Isometry3;
+use std::sync::Arc;
+
+/// What a processed frame came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FrameReport {
+    /// The image's stamp.
+    pub stamp: Stamp,
+    /// Published boxes.
+    pub detections: usize,
+    /// Tracks alive.
+    pub tracks: usize,
+    /// The plan's word.
+    pub decision: Decision,
+    /// Whether the frame had a camera model, so that its tracks can have places.
+    pub located: bool,
+}
+
+/// What costs one message, and nothing else: count it, warn at a limited rate, go on.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The bytes are no such message.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// No recording and no robot has such a time.
+    #[error("image stamped {stamp}, before the epoch, expected a stamp of at least 0")]
+    BeforeEpoch {
+        /// This image's stamp.
+        stamp: Stamp,
+    },
+    /// The image is not newer than the one before it.
+    #[error("image stamped {stamp} is not after the one before it, {previous}")]
+    OutOfOrder {
+        /// This image's stamp.
+        stamp: Stamp,
+        /// The last processed image's stamp.
+        previous: Stamp,
+    },
+    /// The model could not run.
+    #[error(transparent)]
+    Detect(#[from] ZooError),
+}
+
+impl FrameError {
+    /// A short, stable name of the cause, for counters and reports.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Wire(_) | Self::BeforeEpoch { .. } => "bad_message",
+            Self::OutOfOrder { .. } => "out_of_order",
+            Self::Detect(_) => "inference_failed",
+        }
+    }
+}
+
+/// Why an image gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// This image is lost, the next one may do.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// Results can no longer leave: the run ends.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+impl From<WireError> for WalkError {
+    fn from(error: WireError) -> Self {
+        FrameError::from(error).into()
+    }
+}
+
+/// The walk of one camera. Owned by one thread; asks no clock, no ROS, no TF.
+pub struct Walk {
+    perceive: Perceive,
+    planner: Planner,
+    camera_infos: CameraInfoJoin,
+    speeds: SpeedJoin,
+    base_from_camera: Isometry3<f64>,
+    reset_ns: i64,
+    score_threshold: f32,
+    model: Arc<str>,
+    previous: Option<Stamp>,
+    frame_id: FrameId,
+    announced: Option<u32>,
+    cdr: Vec<u8>,
+    canvas: Option<Canvas>,
+}
+
+impl Walk {
+    /// A walk with the parameters of `config` over a detector that is ready to run; `model` is its name.
+    ///
+    /// # Errors
+    /// When `classes` or `obstacle_classes` name a class that the model does not have.
+    pub fn new(config: &Config, detector: Box<dyn Detector>, model: &str) -> Result<Self, ClassError> {
+        let model: Arc<str> = Arc::from(model);
+        let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
+        let odom_max_age_ns = settings::ns_from_ms(config.odom_max_age_ms);
+        let thresholds = settings::thresholds(config, detector.labels())?;
+        let planning = settings::planning(config, detector.labels())?;
+        let tracking = settings::tracking(config);
+        let low_score = tracking.low_score;
+        Ok(Self {
+            score_threshold: thresholds.score,
+            perceive: Perceive::new(detector, thresholds, low_score, Tracker::new(tracking)),
+            planner: Planner::new(planning, Arc::clone(&model)),
+            camera_infos: CameraInfoJoin::new(reset_ns),
+            speeds: SpeedJoin::new(reset_ns, odom_max_age_ns, config.assumed_speed_mps),
+            base_from_camera: settings::mounting(config).base_from_camera(),
+            reset_ns,
+            model,
+            previous: None,
+            frame_id: FrameId::new(""),
+            announced: None,
+            cdr: Vec::new(),
+            canvas: None,
+        })
+    }
+
+    /// Whether camera_info is published at all; images wait for theirs only then.
+    pub fn expect_camera_info(&mut self, expected: bool) {
+        self.camera_infos.set_expected(expected);
+    }
+
+    /// A sensor_msgs/CameraInfo.
+    ///
+    /// # Errors
+    /// When it is refused; images of its stamp then go on with the model before it, if there was one.
+    pub fn camera_info(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
+        match wire::sensor_msgs::decode_camera_info(cdr) {
+            Ok(info) => {
+                self.camera_infos.push(info.header.stamp, info.model);
+                Ok(())
+            }
+            Err(error) => {
+                if let Ok(stamp) = wire::peek_stamp(cdr) {
+                    self.camera_infos.skip(stamp);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// A nav_msgs/Odometry.
+    ///
+    /// # Errors
+    /// When it is refused; the plans then rest on the speed before it, or on the assumed one.
+    pub fn odom(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
+        let odometry = wire::nav_msgs::decode_odometry(cdr)?;
+        self.speeds.push(odometry.header.stamp, odometry.speed_mps);
+        Ok(())
+    }
+
+    /// Whether all that belongs to an image of this stamp has come. An image may be given earlier; it then takes
+    /// what there is.
+    pub fn is_ready_for(&self, stamp: Stamp) -> bool {
+        self.camera_infos.is_ready_for(stamp)
+    }
+
+    /// A sensor_msgs/Image: all its results leave through `outputs` before this returns.
+    ///
+    /// # Errors
+    /// [`WalkError::Frame`] when this image is lost, [`WalkError::Output`] when results can no longer leave.
+    pub fn image(&mut self, cdr: &[u8], outputs: &mut dyn Outputs) -> Result<FrameReport, WalkError> {
+        let decoded = wire::sensor_msgs::decode_image(cdr)?;
+        let stamp = decoded.header.stamp;
+        self.check_order(stamp)?;
+        if self.frame_id.as_str() != decoded.header.frame_id {
+            self.frame_id = FrameId::new(decoded.header.frame_id);
+        }
+        let frame = Stamped::new(
+            stamp,
+            self.frame_id.clone(),
+            Frame {
+                image: decoded.image,
+                camera: self.camera_infos.take(stamp),
+                base_from_camera: self.base_from_camera,
+            },
+        );
+        let speed = self.speeds.at(stamp);
+
+        let scene = self.perceive.frame(&frame).map_err(FrameError::from)?;
+        self.previous = Some(stamp);
+        let located = frame.value().camera.is_some();
+        let counts = (scene.value().detections.len(), scene.value().tracks.len());
+        let labels = self.perceive.detector().labels();
+        let plan = self.planner.plan(&scene, labels, speed);
+        let decision = plan.value().decision;
+
+        let cdr = &mut self.cdr;
+        if self.announced != Some(labels.version()) {
+            let header = HeaderRef::from(&frame);
+            wire::vision_msgs::encode_label_info(cdr, header, labels, self.score_threshold);
+            outputs.put(Output::LabelInfo, stamp, cdr)?;
+            let version = i32::try_from(labels.version()).unwrap_or(i32::MAX);
+            wire::vision_msgs::encode_vision_info(cdr, header, &self.model, Output::LabelInfo.name(), version);
+            outputs.put(Output::VisionInfo, stamp, cdr)?;
+            self.announced = Some(labels.version());
+        }
+        wire::vision_msgs::encode_detections(cdr, &scene, labels);
+        outputs.put(Output::Detections, stamp, cdr)?;
+        wire::vedette_msgs::encode_plan(cdr, &plan, labels);
+        outputs.put(Output::Plan, stamp, cdr)?;
+        wire::nav_msgs::encode_path(cdr, &plan.map(|plan| plan.path.as_slice()));
+        outputs.put(Output::Path, stamp, cdr)?;
+        if outputs.wants(Output::ImageAnnotated) {
+            let image = &frame.value().image;
+            let canvas = self.canvas.get_or_insert_with(|| Canvas::new(image));
+            canvas.draw(image, self.perceive.scene(), labels, self.planner.last());
+            let view = canvas.view().map_err(WireError::from)?;
+            wire::sensor_msgs::encode_image(cdr, HeaderRef::from(&frame), &view);
+            outputs.put(Output::ImageAnnotated, stamp, cdr)?;
+        }
+        Ok(FrameReport { stamp, detections: counts.0, tracks: counts.1, decision, located })
+    }
+
+    /// Which provider runs the model, by ONNX Runtime's own account.
+    pub fn proof(&self) -> &Proof {
+        self.perceive.detector().proof()
+    }
+
+    /// The class names.
+    pub fn labels(&self) -> &Labels {
+        self.perceive.detector().labels()
+    }
+
+    /// The last frame's boxes and tracks.
+    pub fn scene(&self) -> &Scene {
+        self.perceive.scene()
+    }
+
+    /// The last frame's plan.
+    pub fn plan(&self) -> &Plan {
+        self.planner.last()
+    }
+
+    /// Frames go forward in time. A small step back costs the frame; a large one is a source that began again
+    /// (a looped bag, a restarted simulation), and tracks and plans begin again with it.
+    fn check_order(&mut self, stamp: Stamp) -> Result<(), FrameError> {
+        if stamp < Stamp::from_ns(0) {
+            return Err(FrameError::BeforeEpoch { stamp });
+        }
+        match self.previous {
+            Some(previous) if previous.ns_since(stamp) > self.reset_ns => {
+                self.perceive.reset();
+                self.planner.reset();
+                Ok(())
+            }
+            Some(previous) if stamp <= previous => Err(FrameError::OutOfOrder { stamp, previous }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The planner: looks at every track, decides, and writes the plan.
+
+use super::braking::Braking;
+use super::care::{Care, Rules, Word};
+use super::corridor::{COASTING_DRIFT_MPS, Corridor, InTheWay};
+use super::ground_motion::{GroundMotions, usable};
+use super::hold::{Held, Hold};
+use super::params::PlanningParams;
+use super::speed::Speed;
+use super::words::{self, Grounds};
+use crate::types::{
+    ClassId, Decision, Labels, Plan, PlanSource, PlanStep, Pose2, Scene, Stamp, Stamped, Track, TrackId,
+};
+use std::sync::Arc;
+
+/// A plan names no more things than this, the nearest ones.
+const MAX_STEPS: usize = 16;
+/// A path has no more poses than this.
+const MAX_POSES: u32 = 10_000;
+/// Room for a reason, so that strings stop growing early.
+const REASON_CAPACITY: usize = 192;
+/// The robot's own place.
+const HERE: Pose2 = Pose2 { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
+
+/// Makes one plan per frame. Same scenes, labels, speeds and stamps in, same plans out; after the first frames nothing
+/// is allocated.
+#[derive(Debug)]
+pub struct Planner {
+    params: PlanningParams,
+    braking: Braking,
+    motions: GroundMotions,
+    hold: Hold,
+    /// What the last frame that decided by itself was careful about.
+    cause: Option<(TrackId, ClassId)>,
+    found: Vec<Found>,
+    /// Reasons of earlier plans, to be written over.
+    spare: Vec<String>,
+    plan: Plan,
+}
+
+/// A track that makes the plan careful, or might.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    /// In the scene.
+    track: usize,
+    /// `None` where the track has no place.
+    in_the_way: Option<InTheWay>,
+    care: Care,
+}
+
+/// What a frame asks for.
+#[derive(Debug, Clone, Copy)]
+struct Outlook {
+    now: Care,
+    /// With `distance_hysteresis_m` to spare.
+    with_room: Care,
+    considered: usize,
+    unplaced: usize,
+}
+
+impl Planner {
+    /// A planner that has seen nothing: it begins at `stop`. `model` is the name of the model whose boxes it will get.
+    pub fn new(params: PlanningParams, model: Arc<str>) -> Self {
+        let valid_for_ns = i64::from(params.valid_for_ms) * 1_000_000;
+        Self {
+            braking: Braking {
+                latency_s: f64::from(params.latency_budget_ms) / 1000.0,
+                deceleration_mps2: params.deceleration_mps2,
+                margin_m: params.stop_margin_m,
+            },
+            motions: GroundMotions::default(),
+            hold: Hold::new(i64::from(params.clear_after_ms) * 1_000_000, valid_for_ns),
+            cause: None,
+            found: Vec::new(),
+            spare: Vec::new(),
+            plan: Plan {
+                sequence: 0,
+                decision: Decision::Stop,
+                speed_limit_mps: Some(0.0),
+                steps: Vec::new(),
+                path: Vec::new(),
+                valid_for_ns,
+                source: PlanSource::Rules,
+                model,
+                prompt_version: 0,
+                verdict: String::new(),
+            },
+            params,
+        }
+    }
+
+    /// Forgets what it has seen and begins again at `stop`: the stamps began again. The sequence goes on.
+    pub fn reset(&mut self) {
+        self.motions = GroundMotions::default();
+        self.hold = Hold::new(i64::from(self.params.clear_after_ms) * 1_000_000, self.plan.valid_for_ns);
+        self.cause = None;
+    }
+
+    /// The last plan; before the first frame a `stop` that has sequence 0.
+    pub fn last(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The plan for one frame, in the base frame and under the frame's stamp.
+    ///
+    /// Tracks of classes that do not count are not looked at. A track that is not seen counts where it is predicted,
+    /// with an edge that grows by a metre per second. A track without a usable ground position (no camera model, a
+    /// hidden foot, something that hangs) limits the speed to `unplaced_speed_mps`, wherever it is in the picture.
+    ///
+    /// The speed limit always allows the robot to halt before the nearest thing in the corridor; `stop` comes with a
+    /// limit of 0 and without a path. A speed that is not finite is taken as `max_speed_mps`.
+    pub fn plan(&mut self, scene: &Stamped<&Scene>, labels: &Labels, speed: Speed) -> Stamped<&Plan> {
+        let stamp = scene.stamp();
+        let tracks = &scene.value().tracks[..];
+        let speed_mps = speed.credible_mps().unwrap_or(self.params.max_speed_mps);
+        let rules = self.rules(speed_mps);
+        self.motions.update(stamp, tracks, speed_mps);
+        let outlook = self.look(tracks, &rules);
+        let (care, held) = self.hold.decide(stamp, outlook.now, outlook.with_room);
+        self.remember_cause(tracks, care, held);
+
+        let grounds = Grounds {
+            speed,
+            speed_mps,
+            stop_m: self.braking.distance_m(speed_mps, 0.0),
+            considered: outlook.considered,
+            in_the_way: self.found.iter().filter(|found| found.in_the_way.is_some()).count(),
+            nearest_m: self.nearest_m(),
+            unplaced: outlook.unplaced,
+            unplaced_mps: self.params.unplaced_speed_mps,
+            held,
+            clear_after_ns: i64::from(self.params.clear_after_ms) * 1_000_000,
+            room_m: self.params.distance_hysteresis_m,
+        };
+        self.write_steps(tracks, labels, care, &grounds);
+        self.write_path(care);
+        self.plan.sequence += 1;
+        self.plan.decision = care.word.decision();
+        self.plan.speed_limit_mps = Some(f32_at_most(care.limit_mps));
+        self.plan.prompt_version = labels.version();
+        self.plan.verdict.clear();
+        let written = words::write_verdict(&mut self.plan.verdict, &grounds);
+        debug_assert!(written.is_ok(), "a String takes all text");
+        Stamped::new(stamp, self.params.base_frame.clone(), &self.plan)
+    }
+
+    fn rules(&self, speed_mps: f64) -> Rules {
+        let max_mps = self.params.max_speed_mps;
+        let in_sight_mps = self.braking.speed_mps(self.params.corridor_length_m, 0.0);
+        let cruise_mps = if max_mps.is_finite() { max_mps.min(in_sight_mps) } else { 0.0 };
+        Rules { braking: self.braking, speed_mps, cruise_mps }
+    }
+
+    /// Finds what is in the way, nearest first, and what follows from all of it.
+    fn look(&mut self, tracks: &[Track], rules: &Rules) -> Outlook {
+        let corridor = Corridor {
+            half_width_m: self.params.corridor_width_m / 2.0,
+            length_m: self.params.corridor_length_m,
+            horizon_s: self.braking.time_s(rules.speed_mps.max(rules.cruise_mps)),
+        };
+        let free = rules.about_nothing();
+        let mut outlook = Outlook { now: free, with_room: free, considered: 0, unplaced: 0 };
+        self.found.clear();
+        for (index, track) in tracks.iter().enumerate() {
+            if self.params.obstacle_classes.as_ref().is_some_and(|classes| !classes.contains(&track.class)) {
+                continue;
+            }
+            outlook.considered += 1;
+            let Some(ground) = usable(track.ground.as_ref()) else {
+                outlook.unplaced += 1;
+                let care = rules.about_unplaced(self.params.unplaced_speed_mps);
+                outlook.now = outlook.now.and(care);
+                outlook.with_room = outlook.with_room.and(care);
+                if care.word > Word::Proceed {
+                    self.found.push(Found { track: index, in_the_way: None, care });
+                }
+                continue;
+            };
+            let velocity = self.motions.velocity(track.id);
+            let drift_m = Stamp::from_ns(track.unseen_ns.max(0)).seconds_since(Stamp::from_ns(0)) * COASTING_DRIFT_MPS;
+            let look = |room_m: f64| corridor.in_the_way(ground, velocity, drift_m + room_m);
+            let about = |found: InTheWay| rules.about_gap(found.gap_m, found.approach_mps);
+            if let Some(found) = look(0.0) {
+                let care = about(found);
+                outlook.now = outlook.now.and(care);
+                self.found.push(Found { track: index, in_the_way: Some(found), care });
+            }
+            if let Some(found) = look(self.params.distance_hysteresis_m) {
+                outlook.with_room = outlook.with_room.and(about(found));
+            }
+        }
+        // What has no place comes behind all that has one.
+        let distance_m = |found: &Found| found.in_the_way.map_or(f64::INFINITY, |found| found.gap_m);
+        self.found.sort_unstable_by(|a, b| {
+            distance_m(a).total_cmp(&distance_m(b)).then_with(|| tracks[a.track].id.cmp(&tracks[b.track].id))
+        });
+        outlook
+    }
+
+    fn nearest_m(&self) -> Option<f64> {
+        self.found.iter().find_map(|found| found.in_the_way).map(|found| found.gap_m)
+    }
+
+    fn remember_cause(&mut self, tracks: &[Track], care: Care, held: Held) {
+        if !held.is_word() {
+            let decisive = self.found.iter().find(|found| found.care.word == care.word && care.word > Word::Proceed);
+            self.cause = decisive.map(|found| (tracks[found.track].id, tracks[found.track].class));
+        }
+    }
+
+    fn write_steps(&mut self, tracks: &[Track], labels: &Labels, care: Care, grounds: &Grounds) {
+        self.spare.extend(self.plan.steps.drain(..).map(|step| step.reason));
+        let spare = &mut self.spare;
+        let mut reason = || {
+            let mut reason = spare.pop().unwrap_or_else(|| String::with_capacity(REASON_CAPACITY));
+            reason.clear();
+            reason
+        };
+        if grounds.held.is_word() {
+            let mut reason = reason();
+            let written = words::write_held(&mut reason, grounds);
+            debug_assert!(written.is_ok(), "a String takes all text");
+            let (track, class) = self.cause.unzip();
+            self.plan.steps.push(PlanStep { action: care.word.decision(), track, class, pose: HERE, reason });
+        }
+        for found in self.found.iter().filter(|found| found.care.word > Word::Proceed) {
+            if self.plan.steps.len() == MAX_STEPS {
+                break;
+            }
+            let track = &tracks[found.track];
+            let mut reason = reason();
+            let (pose, written) = match (found.in_the_way, track.ground) {
+                (Some(in_the_way), Some(ground)) => {
+                    let pose = Pose2 { x_m: ground.position_m.x, y_m: ground.position_m.y, yaw_rad: 0.0 };
+                    let (limit_mps, stop_m) = (found.care.limit_mps, grounds.stop_m);
+                    (pose, words::write_in_the_way(&mut reason, labels, track, in_the_way, limit_mps, stop_m))
+                }
+                _ => (HERE, words::write_unplaced(&mut reason, labels, track)),
+            };
+            debug_assert!(written.is_ok(), "a String takes all text");
+            let action = found.care.word.decision();
+            self.plan.steps.push(PlanStep { action, track: Some(track.id), class: Some(track.class), pose, reason });
+        }
+    }
+
+    /// Straight ahead, to the corridor's end or to the margin before the nearest thing in it.
+    fn write_path(&mut self, care: Care) {
+        self.plan.path.clear();
+        let PlanningParams { corridor_length_m, stop_margin_m, path_spacing_m, .. } = self.params;
+        if care.word == Word::Stop || !(path_spacing_m > 0.0) {
+            return;
+        }
+        let end_m = self.nearest_m().map_or(corridor_length_m, |gap_m| (gap_m - stop_margin_m).min(corridor_length_m));
+        let ahead = (0..=MAX_POSES).map(|pose| f64::from(pose) * path_spacing_m).take_while(|&x_m| x_m <= end_m);
+        self.plan.path.extend(ahead.map(|x_m| Pose2 { x_m, ..HERE }));
+    }
+}
+
+/// The nearest `f32` that is not above: a limit must not grow by rounding.
+#[expect(clippy::cast_possible_truncation, reason = "the loss of digits is what this is about, and it goes down")]
+fn f32_at_most(value: f64) -> f32 {
+    let near = value as f32;
+    if f64::from(near) > value { near.next_down() } else { near }
+}

@@ -1,0 +1,400 @@
+//! A picture becomes a model's input tensor.
+
+use super::letterbox::Letterbox;
+use super::resample::{Affine, Columns, Kernel, RowPair, rebuild_row_pairs};
+use crate::types::{Element, ImageView, PixelFormat, Size, TensorMut};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+/// How a channel's `0..=1` becomes what the model was trained on: `(value - mean) / std`, channels in the order red,
+/// green, blue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Normalize {
+    /// Subtracted.
+    pub mean: [f32; 3],
+    /// Divided by; not zero.
+    pub std: [f32; 3],
+}
+
+impl Normalize {
+    /// Leaves `0..=1` as it is: what YOLO models take.
+    pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
+
+    fn affine(&self) -> [Affine; 3] {
+        std::array::from_fn(|channel| Affine {
+            gain: 1.0 / 255.0 / self.std[channel],
+            bias: -self.mean[channel] / self.std[channel],
+        })
+    }
+}
+
+/// Why no tensor was filled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VisionError {
+    /// Pictures become floats.
+    #[error("image tensor of {found}, expected float32 or float16")]
+    Element {
+        /// The tensor's elements.
+        found: Element,
+    },
+    /// The tensor has another size than the preprocessor.
+    #[error("image tensor holds {found} elements, 1x3x{}x{} needs {expected}", .tensor.height_px, .tensor.width_px)]
+    Length {
+        /// Elements as found.
+        found: usize,
+        /// Elements that the size takes.
+        expected: usize,
+        /// The size for which the preprocessor was made.
+        tensor: Size,
+    },
+}
+
+/// Fills tensors of one size from pictures of any size and format.
+///
+/// Owns its tables and scratch rows: they are made again when a picture's size or format differs from the last one's,
+/// and nothing is allocated once they have grown to the largest.
+#[derive(Debug)]
+pub struct Preprocessor {
+    tensor: Size,
+    affine: [Affine; 3],
+    kernel: Kernel,
+    /// The size and pixel bytes for which the tables stand.
+    made_for: Option<(Size, usize)>,
+    columns: Columns,
+    row_pairs: Vec<RowPair>,
+    /// Blended source rows: an even row in the first, an odd one in the second, so that two neighbours fit.
+    blended: [Vec<i16>; 2],
+    /// One tensor row of floats on their way to 16 bits.
+    floats: Vec<f32>,
+}
+
+impl Preprocessor {
+    /// For input tensors of `tensor`'s height and width.
+    pub fn new(tensor: Size, normalize: Normalize) -> Self {
+        Self {
+            tensor,
+            affine: normalize.affine(),
+            kernel: Kernel::detect(),
+            made_for: None,
+            columns: Columns::default(),
+            row_pairs: Vec::new(),
+            blended: [Vec::new(), Vec::new()],
+            floats: vec![0.0; tensor.width_px as usize],
+        }
+    }
+
+    /// Fills `out`, `[1, 3, H, W]` (NCHW, RGB), with the letterboxed picture, bilinearly resized and normalized, bars
+    /// included. The bytes before normalization are those of OpenCV's `resize` with `INTER_LINEAR`, which means no
+    /// low-pass filter when shrinking. Gray becomes three equal channels, alpha is left out.
+    ///
+    /// Returns the place of the picture in the tensor, which the model's boxes need on their way back.
+    ///
+    /// # Errors
+    /// [`VisionError`] when `out` has another length or element; nothing has been written then.
+    pub fn run(&mut self, image: &ImageView, out: &mut TensorMut) -> Result<Letterbox, VisionError> {
+        match out {
+            TensorMut::F32(out) => self.fill(image, out),
+            TensorMut::F16(out) => self.fill(image, out),
+            TensorMut::I64(_) => Err(VisionError::Element { found: Element::I64 }),
+        }
+    }
+
+    fn fill<E: Float>(&mut self, image: &ImageView, out: &mut [E]) -> Result<Letterbox, VisionError> {
+        let tensor = self.tensor;
+        let width = tensor.width_px as usize;
+        let plane_len = width * tensor.height_px as usize;
+        if out.len() != 3 * plane_len {
+            return Err(VisionError::Length { found: out.len(), expected: 3 * plane_len, tensor });
+        }
+        let letterbox = Letterbox::new(image.size(), tensor);
+        if plane_len == 0 {
+            return Ok(letterbox);
+        }
+        self.prepare(image, &letterbox);
+        let mut planes = Planes { planes: split_planes(out, plane_len), width, letterbox };
+        planes.fill_bars(self.affine);
+
+        let picture_width = self.columns.len();
+        let source_planes = source_planes(image.format());
+        let mut held = [None; 2];
+        for (row, pair) in self.row_pairs.iter().enumerate() {
+            for source_row in pair.rows {
+                let slot = source_row as usize % 2;
+                if held[slot] != Some(source_row) {
+                    let bytes = &image.data()[source_row as usize * image.step_bytes()..];
+                    self.kernel.blend_columns(bytes, &self.columns, &mut self.blended[slot]);
+                    held[slot] = Some(source_row);
+                }
+            }
+            let [upper, lower] = pair.rows.map(|source_row| &self.blended[source_row as usize % 2]);
+            for (plane, source_plane) in source_planes.into_iter().enumerate() {
+                let place = source_plane * picture_width..(source_plane + 1) * picture_width;
+                let rows = [&upper[place.clone()], &lower[place]];
+                E::write(planes.picture_row(plane, row), &mut self.floats, |floats| {
+                    self.kernel.blend_rows(rows, pair.weights, self.affine[plane], floats);
+                });
+            }
+        }
+        Ok(letterbox)
+    }
+
+    /// Makes the tables unless they stand for pictures of this size and format.
+    fn prepare(&mut self, image: &ImageView, letterbox: &Letterbox) {
+        let key = (image.size(), image.format().bytes_per_pixel());
+        if self.made_for == Some(key) {
+            return;
+        }
+        let (source, resized) = (image.size(), letterbox.resized());
+        self.columns.rebuild(source.width_px, resized.width_px, key.1);
+        rebuild_row_pairs(&mut self.row_pairs, source.height_px, resized.height_px);
+        for row in &mut self.blended {
+            row.resize(self.columns.len() * self.columns.planes(), 0);
+        }
+        self.made_for = Some(key);
+    }
+}
+
+/// Which plane of a blended row is red, green and blue.
+fn source_planes(format: PixelFormat) -> [usize; 3] {
+    match format {
+        PixelFormat::Rgb8 | PixelFormat::Rgba8 => [0, 1, 2],
+        PixelFormat::Bgr8 | PixelFormat::Bgra8 => [2, 1, 0],
+        PixelFormat::Mono8 => [0, 0, 0],
+    }
+}
+
+fn split_planes<E>(out: &mut [E], plane_len: usize) -> [&mut [E]; 3] {
+    let (red, rest) = out.split_at_mut(plane_len);
+    let (green, blue) = rest.split_at_mut(plane_len);
+    [red, green, blue]
+}
+
+/// The three planes of a tensor with a picture's place in them.
+struct Planes<'a, E> {
+    planes: [&'a mut [E]; 3],
+    width: usize,
+    letterbox: Letterbox,
+}
+
+impl<E: Float> Planes<'_, E> {
+    /// Writes the bars: those beside the picture are one run from a row's end to the next row's beginning.
+    fn fill_bars(&mut self, affine: [Affine; 3]) {
+        let (left, top) = self.letterbox.offset_px();
+        let resized = self.letterbox.resized();
+        let (picture, height) = (resized.width_px as usize, resized.height_px as usize);
+        let first = top as usize * self.width + left as usize;
+        for (plane, affine) in self.planes.iter_mut().zip(affine) {
+            let gray = E::from_f32(f32::from(Letterbox::PADDING) * affine.gain + affine.bias);
+            let last = first + (height - 1) * self.width + picture;
+            plane[..first].fill(gray);
+            plane[last..].fill(gray);
+            if picture < self.width {
+                for row in plane[first..last].chunks_mut(self.width) {
+                    row[picture..].fill(gray);
+                }
+            }
+        }
+    }
+
+    /// One row of the picture in one plane.
+    fn picture_row(&mut self, plane: usize, row: usize) -> &mut [E] {
+        let (left, top) = self.letterbox.offset_px();
+        let start = (top as usize + row) * self.width + left as usize;
+        &mut self.planes[plane][start..start + self.letterbox.resized().width_px as usize]
+    }
+}
+
+/// The elements of image tensors.
+trait Float: Copy {
+    fn from_f32(value: f32) -> Self;
+
+    /// Fills `row` with what `fill` writes as floats, by way of `scratch` (at least as long) where the element is
+    /// another.
+    fn write(row: &mut [Self], scratch: &mut [f32], fill: impl FnOnce(&mut [f32]));
+}
+
+impl Float for f32 {
+    fn from_f32(value: f32) -> Self {
+        value
+    }
+
+    fn write(row: &mut [Self], _scratch: &mut [f32], fill: impl FnOnce(&mut [f32])) {
+        fill(row);
+    }
+}
+
+impl Float for f16 {
+    fn from_f32(value: f32) -> Self {
+        Self::from_f32(value)
+    }
+
+    fn write(row: &mut [Self], scratch: &mut [f32], fill: impl FnOnce(&mut [f32])) {
+        let floats = &mut scratch[..row.len()];
+        fill(floats);
+        row.convert_from_f32_slice(floats);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BEHIND: u32 = 5;
+
+    /// The bytes of a picture in another format, rows padded with `BEHIND` bytes that nobody may read.
+    fn bytes_of(rgb: &image::RgbImage, format: PixelFormat) -> (Vec<u8>, u32) {
+        let mut data = Vec::new();
+        for row in rgb.rows() {
+            for &image::Rgb([r, g, b]) in row {
+                match format {
+                    PixelFormat::Rgb8 => data.extend([r, g, b]),
+                    PixelFormat::Bgr8 => data.extend([b, g, r]),
+                    PixelFormat::Rgba8 => data.extend([r, g, b, 7]),
+                    PixelFormat::Bgra8 => data.extend([b, g, r, 7]),
+                    PixelFormat::Mono8 => data.push(r),
+                }
+            }
+            data.extend([201; BEHIND as usize]);
+        }
+        (data, rgb.width() * u32::try_from(format.bytes_per_pixel()).unwrap() + BEHIND)
+    }
+
+    fn size_of(picture: &image::RgbImage) -> Size {
+        Size { width_px: picture.width(), height_px: picture.height() }
+    }
+
+    fn tensor_of(preprocessor: &mut Preprocessor, rgb: &image::RgbImage, format: PixelFormat) -> Vec<f32> {
+        let (data, step_bytes) = bytes_of(rgb, format);
+        let image = ImageView::new(&data, size_of(rgb), step_bytes, format).unwrap();
+        let Size { width_px, height_px } = preprocessor.tensor;
+        let mut out = vec![f32::NAN; 3 * (width_px * height_px) as usize];
+        preprocessor.run(&image, &mut TensorMut::F32(&mut out)).unwrap();
+        out
+    }
+
+    fn png(name: &str) -> image::RgbImage {
+        let path = format!("{}/tests/data/vision/{name}.png", env!("CARGO_MANIFEST_DIR"));
+        image::open(&path).unwrap_or_else(|error| panic!("{path}: {error}")).into_rgb8()
+    }
+
+    fn preprocessors(tensor: Size) -> [Preprocessor; 2] {
+        let detected = Preprocessor::new(tensor, Normalize::UNIT);
+        let portable = Preprocessor { kernel: Kernel::Portable, ..Preprocessor::new(tensor, Normalize::UNIT) };
+        [detected, portable]
+    }
+
+    /// Compares with OpenCV's tensor, its bytes times 1/255: every element equal to the last bit.
+    fn assert_equals_opencv(name: &str, expected: &str, formats: &[PixelFormat]) {
+        let (source, expected) = (png(name), png(expected));
+        for mut preprocessor in preprocessors(size_of(&expected)) {
+            for &format in formats {
+                let tensor = tensor_of(&mut preprocessor, &source, format);
+                let planes = tensor.chunks_exact(expected.len() / 3);
+                for (channel, plane) in planes.enumerate() {
+                    for (got, pixel) in plane.iter().zip(expected.pixels()) {
+                        assert_eq!(*got, f32::from(pixel.0[channel]) * (1.0 / 255.0), "{name} {format:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    const COLOR: [PixelFormat; 4] = [PixelFormat::Rgb8, PixelFormat::Bgr8, PixelFormat::Rgba8, PixelFormat::Bgra8];
+
+    #[test]
+    fn shrinking_equals_opencv_in_every_format() {
+        assert_equals_opencv("shrink", "shrink_64x64", &COLOR);
+        assert_equals_opencv("shrink_little", "shrink_little_80x80", &COLOR);
+        assert_equals_opencv("half", "half_64x64", &COLOR);
+        assert_equals_opencv("third", "third_64x64", &COLOR);
+    }
+
+    #[test]
+    fn enlarging_and_keeping_the_size_equal_opencv_in_every_format() {
+        assert_equals_opencv("enlarge", "enlarge_96x96", &COLOR);
+        assert_equals_opencv("same", "same_64x64", &COLOR);
+    }
+
+    #[test]
+    fn extreme_shapes_equal_opencv_in_every_format() {
+        assert_equals_opencv("tall", "tall_64x96", &COLOR);
+        assert_equals_opencv("thin", "thin_64x64", &COLOR);
+        assert_equals_opencv("pixel", "pixel_32x32", &COLOR);
+        assert_equals_opencv("column", "column_32x48", &COLOR);
+    }
+
+    #[test]
+    fn gray_becomes_three_equal_channels_as_opencv_resizes_it() {
+        assert_equals_opencv("gray", "gray_64x64", &[PixelFormat::Mono8]);
+    }
+
+    #[test]
+    fn float16_is_float32_rounded() {
+        let source = png("enlarge");
+        let tensor = Size { width_px: 60, height_px: 50 };
+        let mut preprocessor = Preprocessor::new(tensor, Normalize::UNIT);
+        let floats = tensor_of(&mut preprocessor, &source, PixelFormat::Rgb8);
+        let image = ImageView::new(&source, size_of(&source), source.width() * 3, PixelFormat::Rgb8).unwrap();
+        let mut halves = vec![f16::NAN; floats.len()];
+        preprocessor.run(&image, &mut TensorMut::F16(&mut halves)).unwrap();
+        assert!(halves.iter().zip(floats).all(|(&half, float)| half == f16::from_f32(float)));
+    }
+
+    #[test]
+    fn mean_and_std_apply_to_their_channel_and_to_the_bars() {
+        let normalize = Normalize { mean: [0.5, 0.25, 0.0], std: [0.5, 1.0, 2.0] };
+        let white = image::RgbImage::from_pixel(4, 2, image::Rgb([255; 3]));
+        let mut preprocessor = Preprocessor::new(Size { width_px: 4, height_px: 4 }, normalize);
+        let tensor = tensor_of(&mut preprocessor, &white, PixelFormat::Bgr8);
+        let gray = 114.0 / 255.0;
+        for (channel, (bar, picture)) in
+            [((gray - 0.5) / 0.5, 1.0), (gray - 0.25, 0.75), (gray / 2.0, 0.5)].into_iter().enumerate()
+        {
+            let (got_bar, got_picture) = (tensor[channel * 16], tensor[channel * 16 + 4]);
+            assert!((got_bar - bar).abs() < 1e-6 && (got_picture - picture).abs() < 1e-6, "channel {channel}");
+        }
+    }
+
+    #[test]
+    fn a_picture_of_another_size_or_format_leaves_nothing_of_the_last() {
+        let tensor = Size { width_px: 64, height_px: 64 };
+        let mut reused = Preprocessor::new(tensor, Normalize::UNIT);
+        for (name, format) in [
+            ("thin", PixelFormat::Bgra8),
+            ("shrink", PixelFormat::Rgb8),
+            ("shrink", PixelFormat::Mono8),
+            ("enlarge", PixelFormat::Rgb8),
+        ] {
+            let fresh = tensor_of(&mut Preprocessor::new(tensor, Normalize::UNIT), &png(name), format);
+            assert_eq!(tensor_of(&mut reused, &png(name), format), fresh, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_tensor_of_another_length_or_element_is_refused() {
+        let mut preprocessor = Preprocessor::new(Size { width_px: 640, height_px: 384 }, Normalize::UNIT);
+        let image = ImageView::new(&[0; 3], Size { width_px: 1, height_px: 1 }, 3, PixelFormat::Rgb8).unwrap();
+        let error = preprocessor.run(&image, &mut TensorMut::F32(&mut [0.0; 9])).unwrap_err();
+        assert_eq!(error.to_string(), "image tensor holds 9 elements, 1x3x384x640 needs 737280");
+        let error = preprocessor.run(&image, &mut TensorMut::I64(&mut [0; 9])).unwrap_err();
+        assert_eq!(error.to_string(), "image tensor of int64, expected float32 or float16");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_element_is_written_and_both_kernels_agree(
+            (w, h) in (1u32..80, 1u32..80), (tw, th) in (1u32..70, 1u32..70), format in 0usize..5, seed in any::<u32>(),
+        ) {
+            let picture = image::RgbImage::from_fn(w, h, |x, y| {
+                let bytes = ((x * 31 + y * 17).wrapping_mul(2_654_435_761) ^ seed).to_le_bytes();
+                image::Rgb([bytes[3], bytes[2], bytes[1]])
+            });
+            let [mut detected, mut portable] = preprocessors(Size { width_px: tw, height_px: th });
+            let tensor = tensor_of(&mut detected, &picture, PixelFormat::ALL[format]);
+            prop_assert!(tensor.iter().all(|value| (0.0..=1.0).contains(value)));
+            prop_assert_eq!(tensor, tensor_of(&mut portable, &picture, PixelFormat::ALL[format]));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! sensor_msgs: Image and CameraInfo.
+
+use super::cdr::{Reader, Writer};
+use super::error::WireError;
+use super::std_msgs::{HeaderRef, read_header, write_header};
+use crate::types::{CameraModel, ImageView, PixelFormat, Size};
+
+/// The type name of [`decode_image`] and [`encode_image`].
+pub const IMAGE: &str = "sensor_msgs/msg/Image";
+/// The type name of [`decode_camera_info`].
+pub const CAMERA_INFO: &str = "sensor_msgs/msg/CameraInfo";
+
+/// An Image whose pixels are still those of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageRef<'a> {
+    /// When it was taken, and the camera's optical frame.
+    pub header: HeaderRef<'a>,
+    /// The pixels.
+    pub image: ImageView<'a>,
+}
+
+/// An Image, in constant time whatever its size. `is_bigendian` says nothing about 8-bit channels and is passed over.
+///
+/// # Errors
+/// [`WireError::Image`] for an encoding that is not understood or sizes that do not fit together, any other for bytes
+/// that are no Image.
+pub fn decode_image(cdr: &[u8]) -> Result<ImageRef<'_>, WireError> {
+    let mut reader = Reader::new(cdr, IMAGE)?;
+    let header = read_header(&mut reader)?;
+    let height_px = reader.u32("height")?;
+    let width_px = reader.u32("width")?;
+    let encoding = reader.str("encoding")?;
+    reader.u8("is_bigendian")?;
+    let step_bytes = reader.u32("step")?;
+    let data = reader.byte_sequence("data")?;
+    let format = PixelFormat::from_encoding(encoding)?;
+    let image = ImageView::new(data, Size { width_px, height_px }, step_bytes, format)?;
+    Ok(ImageRef { header, image })
+}
+
+/// An Image, row padding kept; bytes behind the last row are left out.
+///
+/// # Panics
+/// When the rows take more than 4 GiB, which CDR cannot say.
+pub fn encode_image(out: &mut Vec<u8>, header: HeaderRef<'_>, image: &ImageView<'_>) {
+    let Size { width_px, height_px } = image.size();
+    let mut writer = Writer::new(out);
+    write_header(&mut writer, header);
+    writer.u32(height_px);
+    writer.u32(width_px);
+    writer.str(image.format().encoding());
+    writer.u8(0);
+    // An ImageView's step was given as a u32.
+    writer.u32(u32::try_from(image.step_bytes()).unwrap_or(u32::MAX));
+    writer.byte_sequence(&image.data()[..image.step_bytes() * height_px as usize]);
+}
+
+/// A CameraInfo, reduced to the camera that it describes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CameraInfoRef<'a> {
+    /// The stamp of the image that it belongs to, and the camera's optical frame.
+    pub header: HeaderRef<'a>,
+    /// The camera, for the image as published: region of interest cut out, then binned.
+    pub model: CameraModel,
+}
+
+/// A CameraInfo. `K` speaks of the whole sensor; where `roi` or `binning` say that the image is a part of it, size,
+/// principal point and focal lengths are brought to that image, as image_geometry does. `R`, `P` and `roi.do_rectify`
+/// (rectification) are passed over: the model is that of the unrectified image.
+///
+/// # Errors
+/// [`WireError::CameraModel`] when the numbers are no camera, any other for bytes that are no CameraInfo.
+pub fn decode_camera_info(cdr: &[u8]) -> Result<CameraInfoRef<'_>, WireError> {
+    let mut reader = Reader::new(cdr, CAMERA_INFO)?;
+    let header = read_header(&mut reader)?;
+    let height_px = reader.u32("height")?;
+    let width_px = reader.u32("width")?;
+    let distortion_model = reader.str("distortion_model")?;
+    let d = reader.f64_sequence("d")?;
+    let k = reader.f64s::<9>("k")?;
+    reader.f64s::<9>("r")?;
+    reader.f64s::<12>("p")?;
+    // 0 says the same as 1.
+    let binning_x = reader.u32("binning_x")?.max(1);
+    let binning_y = reader.u32("binning_y")?.max(1);
+    let roi = read_region(&mut reader).map_err(|error| error.inside("roi"))?;
+    let part = roi.unwrap_or(Region { x_px: 0, y_px: 0, width_px, height_px });
+    let k = k_of_part(k, part, (binning_x, binning_y));
+    let size = Size { width_px: part.width_px / binning_x, height_px: part.height_px / binning_y };
+    Ok(CameraInfoRef { header, model: CameraModel::new(size, &k, distortion_model, d)? })
+}
+
+/// A part of the sensor, before binning.
+#[derive(Debug, Clone, Copy)]
+struct Region {
+    x_px: u32,
+    y_px: u32,
+    width_px: u32,
+    height_px: u32,
+}
+
+/// A RegionOfInterest; `None` when its size is zero, which stands for the whole sensor.
+fn read_region(reader: &mut Reader<'_>) -> Result<Option<Region>, WireError> {
+    let x_px = reader.u32("x_offset")?;
+    let y_px = reader.u32("y_offset")?;
+    let height_px = reader.u32("height")?;
+    let width_px = reader.u32("width")?;
+    reader.u8("do_rectify")?;
+    Ok((width_px > 0 || height_px > 0).then_some(Region { x_px, y_px, width_px, height_px }))
+}
+
+/// `K` of the image that is left when `part` is cut out of the sensor and binned.
+fn k_of_part(mut k: [f64; 9], part: Region, (binning_x, binning_y): (u32, u32)) -> [f64; 9] {
+    k[0] /= f64::from(binning_x);
+    k[2] = (k[2] - f64::from(part.x_px)) / f64::from(binning_x);
+    k[4] /= f64::from(binning_y);
+    k[5] = (k[5] - f64::from(part.y_px)) / f64::from(binning_y);
+    k
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{CameraModelError, Distortion, ImageError, Stamp};
+    use crate::wire::big_endian::swapped;
+    use proptest::prelude::*;
+
+    const HEADER: HeaderRef<'_> =
+        HeaderRef { stamp: Stamp::from_ns(1_700_000_000_100_000_000), frame_id: "camera_optical_frame" };
+
+    const IMAGE_LE: &[u8] = include_bytes!("../../tests/data/cdr/image.le.cdr");
+    const IMAGE_BE: &[u8] = include_bytes!("../../tests/data/cdr/image.be.cdr");
+    const CAMERA_INFO_LE: &[u8] = include_bytes!("../../tests/data/cdr/camera_info.le.cdr");
+    const CAMERA_INFO_BE: &[u8] = include_bytes!("../../tests/data/cdr/camera_info.be.cdr");
+    const CAMERA_INFO_PART_LE: &[u8] = include_bytes!("../../tests/data/cdr/camera_info_part.le.cdr");
+
+    fn image_data() -> Vec<u8> {
+        (0..48).collect()
+    }
+
+    fn image(data: &[u8]) -> ImageView<'_> {
+        ImageView::new(data, Size { width_px: 4, height_px: 3 }, 16, PixelFormat::Bgr8).unwrap()
+    }
+
+    #[test]
+    fn an_image_of_rosbags_decodes_to_its_values_in_both_endians() {
+        let data = image_data();
+        for cdr in [IMAGE_LE, IMAGE_BE] {
+            let decoded = decode_image(cdr).unwrap();
+            assert_eq!(decoded, ImageRef { header: HEADER, image: image(&data) });
+        }
+    }
+
+    #[test]
+    fn pixels_are_borrowed_from_the_message() {
+        let decoded = decode_image(IMAGE_LE).unwrap();
+        assert!(IMAGE_LE.as_ptr_range().contains(&decoded.image.data().as_ptr()));
+    }
+
+    #[test]
+    fn an_image_encodes_to_the_bytes_of_rosbags() {
+        let mut out = Vec::new();
+        encode_image(&mut out, HEADER, &image(&image_data()));
+        assert_eq!(out, IMAGE_LE);
+    }
+
+    #[test]
+    fn an_image_shorter_than_its_rows_is_refused() {
+        let mut cdr = IMAGE_LE.to_vec();
+        // The lowest byte of the count in front of the 48 bytes.
+        let count = cdr.len() - 52;
+        cdr[count] = 47;
+        let error = decode_image(&cdr).unwrap_err();
+        assert_eq!(error.to_string(), "image data holds 47 bytes, step 16 x height 3 needs 48");
+    }
+
+    #[test]
+    fn an_image_of_another_encoding_is_refused_by_name() {
+        let mut cdr = IMAGE_LE.to_vec();
+        let at = cdr.windows(4).position(|window| window == b"bgr8").unwrap();
+        cdr[at] = b'x';
+        assert_eq!(decode_image(&cdr).unwrap_err(), ImageError::Encoding { found: "xgr8".to_owned() }.into());
+    }
+
+    #[test]
+    fn a_camera_info_of_rosbags_decodes_to_its_values_in_both_endians() {
+        for cdr in [CAMERA_INFO_LE, CAMERA_INFO_BE] {
+            let CameraInfoRef { header, model } = decode_camera_info(cdr).unwrap();
+            assert_eq!(header, HEADER);
+            assert_eq!(model.size(), Size { width_px: 768, height_px: 576 });
+            assert_eq!(model.focal_px(), (700.5, 701.5));
+            assert_eq!(model.principal_point_px(), (383.5, 287.5));
+            assert_eq!(model.distortion(), Distortion::PlumbBob([-0.25, 0.125, 0.001, -0.002, 0.0625]));
+        }
+    }
+
+    #[test]
+    fn a_binned_region_of_interest_has_its_own_camera() {
+        let model = decode_camera_info(CAMERA_INFO_PART_LE).unwrap().model;
+        assert_eq!(model.size(), Size { width_px: 200, height_px: 75 });
+        assert_eq!(model.focal_px(), (700.5 / 2.0, 701.5 / 4.0));
+        assert_eq!(model.principal_point_px(), ((383.5 - 100.0) / 2.0, (287.5 - 50.0) / 4.0));
+    }
+
+    #[test]
+    fn nan_in_a_camera_info_is_refused_by_field() {
+        let mut cdr = CAMERA_INFO_LE.to_vec();
+        let at = cdr.windows(8).position(|window| window == 700.5f64.to_le_bytes()).unwrap();
+        cdr[at..at + 8].copy_from_slice(&f64::NAN.to_le_bytes());
+        let error = decode_camera_info(&cdr).unwrap_err();
+        assert!(matches!(error, WireError::CameraModel(CameraModelError::NotFinite { field: "K[0]", .. })), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn an_image_survives_the_round_trip_in_both_endians(
+            (width_px, height_px) in (1u32..9, 1u32..9), padding in 0u32..5, format in 0usize..5,
+            frame_id in ".{0,9}", ns in 0i64..i64::from(i32::MAX) * 1_000_000_000, fill in any::<u8>(),
+        ) {
+            let format = PixelFormat::ALL[format];
+            let step = width_px * u32::try_from(format.bytes_per_pixel()).unwrap() + padding;
+            let data = vec![fill; (step * height_px) as usize];
+            let image = ImageView::new(&data, Size { width_px, height_px }, step, format).unwrap();
+            let header = HeaderRef { stamp: Stamp::from_ns(ns), frame_id: &frame_id };
+            let mut out = Vec::new();
+            encode_image(&mut out, header, &image);
+            for cdr in [swapped(IMAGE, &out), out] {
+                prop_assert_eq!(decode_image(&cdr).unwrap(), ImageRef { header, image });
+            }
+        }
+    }
+}

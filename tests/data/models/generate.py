@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Writes the small ONNX models of the integration tests into this folder.
+
+    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install onnx==1.23.2 numpy && /tmp/venv/bin/python generate.py
+
+Each is below 2 KB and has no trained weights. The detectors answer from the colour of the picture: the score of class
+c at anchor a is the mean of channel c (R, G, B) times a constant of the anchor. So a red picture is "red".
+"""
+
+import pathlib
+
+import numpy as np
+from onnx import TensorProto, checker, helper, numpy_helper, save
+
+HERE = pathlib.Path(__file__).parent
+NAMES = "{0: 'red', 1: 'green', 2: 'traffic light'}"
+
+# Six anchors on a 64x64 input: centre and size in pixels. The first two overlap, as do the last two.
+BOXES = np.array(
+    [[16, 16, 20, 20], [17, 16, 20, 20], [48, 16, 10, 24], [16, 48, 8, 8], [48, 48, 24, 24], [48, 49, 24, 24]],
+    np.float32,
+)
+WEIGHTS = np.array([1.0, 0.9, 0.8, 0.2, 0.7, 0.6], np.float32)
+TYPES = {np.float32: TensorProto.FLOAT, np.float16: TensorProto.FLOAT16}
+
+
+def write(name, nodes, inputs, outputs, constants, metadata=None):
+    initializers = [numpy_helper.from_array(value, key) for key, value in constants.items()]
+    graph = helper.make_graph(nodes, name, inputs, outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    for key, value in (metadata or {}).items():
+        model.metadata_props.add(key=key, value=value)
+    checker.check_model(model, full_check=True)
+    path = HERE / f"{name}.onnx"
+    save(model, path)
+    size = path.stat().st_size
+    assert size < 2048, f"{path.name} has {size} bytes"
+    print(f"{path.name}: {size} bytes")
+
+
+def images(dtype, shape=(1, 3, 64, 64)):
+    return helper.make_tensor_value_info("images", TYPES[dtype], shape)
+
+
+def rows(name, dtype=np.float32, shape=(1, 3, 64, 64)):
+    """[1, 4 + 3, 6], as Ultralytics exports v8, v9, 11 and 12: centre, size, class scores; no NMS."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+        helper.make_node("Reshape", ["means", "column"], ["classes"]),
+        helper.make_node("Mul", ["classes", "weights"], ["scores"]),
+        helper.make_node("Concat", ["boxes", "scores"], ["output0"], axis=1),
+    ]
+    constants = {
+        "column": np.array([1, 3, 1], np.int64),
+        "weights": WEIGHTS.reshape(1, 1, 6).astype(dtype),
+        "boxes": BOXES.T.reshape(1, 4, 6).astype(dtype),
+    }
+    # An open input leaves the output open too, as an export with dynamic axes does.
+    anchors = 6 if shape[2] == 64 else "anchors"
+    output = helper.make_tensor_value_info("output0", TYPES[dtype], [1, 7, anchors])
+    write(name, nodes, [images(dtype, shape)], [output], constants, {"names": NAMES, "task": "detect"})
+
+
+def end_to_end(name, dtype=np.float32):
+    """[1, 6, 6] as v10 and 26: corners, score, class; the score of every row is the mean of all channels times its
+    constant, the rows' classes are 0 1 2 0 1 2."""
+    half = BOXES[:, 2:] / 2
+    corners = np.concatenate([BOXES[:, :2] - half, BOXES[:, :2] + half], axis=1)
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "weights"], ["scores"]),
+        helper.make_node("Concat", ["boxes", "scores", "classes"], ["output0"], axis=2),
+    ]
+    constants = {
+        "weights": WEIGHTS.reshape(1, 6, 1).astype(dtype),
+        "boxes": corners.reshape(1, 6, 4).astype(dtype),
+        "classes": np.array([0, 1, 2, 0, 1, 2], dtype).reshape(1, 6, 1),
+    }
+    output = helper.make_tensor_value_info("output0", TYPES[dtype], [1, 6, 6])
+    write(name, nodes, [images(dtype)], [output], constants, {"names": NAMES, "task": "detect", "end2end": "True"})
+
+
+def transposed():
+    """[1, 9, 8] as YOLOv5 (objectness behind the box): none of the layouts that we read."""
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "table"], ["output0"]),
+    ]
+    output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 9, 8])
+    write("yolov5_rows", nodes, [images(np.float32)], [output], {"table": np.ones((1, 9, 8), np.float32)}, {"names": NAMES})
+
+
+def two_inputs():
+    """Two inputs and two outputs of different types: sum [2] float32 and doubled [2] int64."""
+    nodes = [
+        helper.make_node("Cast", ["count"], ["count_f32"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["value", "count_f32"], ["sum"]),
+        helper.make_node("Add", ["count", "count"], ["doubled"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("value", TensorProto.FLOAT, ["n"]),
+        helper.make_tensor_value_info("count", TensorProto.INT64, ["n"]),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["n"]),
+        helper.make_tensor_value_info("doubled", TensorProto.INT64, ["n"]),
+    ]
+    write("two_inputs", nodes, inputs, outputs, {})
+
+
+def byte_input():
+    """A uint8 input, as some detection hubs export it: refused by type."""
+    nodes = [helper.make_node("Cast", ["images"], ["output0"], to=TensorProto.FLOAT)]
+    inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, [1, 4])]
+    outputs = [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 4])]
+    write("byte_input", nodes, inputs, outputs, {})
+
+
+def growing_output():
+    """The output's length depends on the values of the input: the number of those that are not zero."""
+    nodes = [helper.make_node("NonZero", ["value"], ["places"])]
+    inputs = [helper.make_tensor_value_info("value", TensorProto.FLOAT, [4])]
+    outputs = [helper.make_tensor_value_info("places", TensorProto.INT64, [1, "found"])]
+    write("growing_output", nodes, inputs, outputs, {})
+
+
+rows("yolo_rows")
+rows("yolo_rows_f16", np.float16)
+rows("yolo_rows_open", shape=("batch", 3, "height", "width"))
+end_to_end("yolo_end_to_end")
+end_to_end("yolo_end_to_end_f16", np.float16)
+transposed()
+two_inputs()
+byte_input()
+growing_output()

@@ -1,0 +1,201 @@
+//! The ONNX Runtime backend on small models: tensors, shapes, providers, proof, broken files.
+
+use crate::onnx_runtime::{cpu, open_small, runtime_or_skip, small_model};
+use vedette::infer::{
+    Backend, InferError, OrtBackend, Provider, ProviderPolicy, Runtime, SessionOptions, TensorRtOptions,
+};
+use vedette::types::{Element, TensorData, TensorMut};
+
+fn named(name: &str, shape: &[usize]) -> (String, Vec<usize>) {
+    (name.to_owned(), shape.to_vec())
+}
+
+fn open_error(runtime: &Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> String {
+    OrtBackend::open(runtime, &small_model(name), &cpu(), shapes).unwrap_err().to_string()
+}
+
+fn fill_f32(backend: &mut OrtBackend, index: usize, values: &[f32]) {
+    let TensorMut::F32(input) = backend.input(index) else { panic!("input {index} is not float32") };
+    input.copy_from_slice(values);
+}
+
+#[test]
+fn two_inputs_and_two_outputs_keep_their_places_from_run_to_run() {
+    let Some(runtime) = runtime_or_skip("two_inputs") else { return };
+    let mut backend = open_small(runtime, "two_inputs", &[named("value", &[2]), named("count", &[2])]);
+    for step in [1_i64, 5] {
+        fill_f32(&mut backend, 0, &[0.5, 1.5]);
+        let TensorMut::I64(count) = backend.input(1) else { panic!("input 1 is not int64") };
+        count.fill(step);
+        backend.run().unwrap();
+        let expected = [0.5 + step as f32, 1.5 + step as f32];
+        assert_eq!(backend.output(0).data, TensorData::F32(&expected));
+        assert_eq!(backend.output(1).data, TensorData::I64(&[2 * step, 2 * step]));
+        assert_eq!(backend.output(1).shape, [2]);
+    }
+}
+
+#[test]
+fn the_signature_states_what_is_bound() {
+    let Some(runtime) = runtime_or_skip("signature") else { return };
+    let backend = open_small(runtime, "yolo_rows_open", &[named("images", &[1, 3, 32, 96])]);
+    let signature = backend.signature();
+    assert_eq!(signature.inputs[0].to_string(), "images float32 [1, 3, 32, 96]");
+    assert_eq!(signature.outputs[0].to_string(), "output0 float32 [1, 7, 6]");
+    assert_eq!(signature.metadata["names"], "{0: 'red', 1: 'green', 2: 'traffic light'}");
+    let backend = open_small(runtime, "yolo_rows_f16", &[]);
+    assert_eq!(backend.signature().inputs[0].element, Element::F16);
+}
+
+#[test]
+fn an_open_input_needs_a_shape() {
+    let Some(runtime) = runtime_or_skip("open shape") else { return };
+    let error = open_error(runtime, "yolo_rows_open", &[]);
+    assert_eq!(error, "input images float32 [?, 3, ?, ?] leaves dimensions open, expected a shape for it");
+}
+
+#[test]
+fn a_shape_that_the_graph_forbids_is_refused_with_both() {
+    let Some(runtime) = runtime_or_skip("forbidden shape") else { return };
+    let error = open_error(runtime, "yolo_rows", &[named("images", &[1, 3, 640, 640])]);
+    assert_eq!(error, "input images float32 [1, 3, 64, 64] does not take shape [1, 3, 640, 640]");
+}
+
+#[test]
+fn a_shape_for_an_input_that_the_model_lacks_lists_its_inputs() {
+    let Some(runtime) = runtime_or_skip("unknown input") else { return };
+    let error = open_error(runtime, "two_inputs", &[named("images", &[1, 3, 64, 64])]);
+    assert_eq!(error, "model has no input \"images\", its inputs are [value float32 [?], count int64 [?]]");
+}
+
+#[test]
+fn an_input_of_another_type_is_refused_by_name() {
+    let Some(runtime) = runtime_or_skip("uint8 input") else { return };
+    let error = open_error(runtime, "byte_input", &[]);
+    assert!(error.starts_with("tensor \"images\" is ") && error.contains("expected a tensor of float32"), "{error}");
+}
+
+#[test]
+fn an_output_that_outgrows_its_tensor_fails_the_run_and_the_next_one_goes_on() {
+    let Some(runtime) = runtime_or_skip("growing output") else { return };
+    let mut backend = open_small(runtime, "growing_output", &[]);
+    assert_eq!(backend.output(0).shape, [1, 0], "the warm-up runs on zeros");
+    fill_f32(&mut backend, 0, &[0.0, 1.0, 1.0, 0.0]);
+    let error = backend.run().unwrap_err();
+    assert!(matches!(error, InferError::Run { .. }), "{error}");
+    fill_f32(&mut backend, 0, &[0.0; 4]);
+    backend.run().unwrap();
+}
+
+#[test]
+fn a_missing_file_and_a_broken_one_are_named() {
+    let Some(runtime) = runtime_or_skip("broken files") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.onnx");
+    let error = OrtBackend::open(runtime, &missing, &cpu(), &[]).unwrap_err();
+    assert_eq!(error, InferError::ModelMissing { path: missing });
+
+    let whole = std::fs::read(small_model("yolo_rows")).unwrap();
+    for (what, bytes) in [("cut", &whole[..whole.len() / 2]), ("text", b"<html>404</html>".as_slice()), ("empty", b"")]
+    {
+        let path = folder.path().join(format!("{what}.onnx"));
+        std::fs::write(&path, bytes).unwrap();
+        for options in [cpu(), SessionOptions::default()] {
+            let error = OrtBackend::open(runtime, &path, &options, &[]).unwrap_err();
+            assert!(matches!(error, InferError::ModelBroken { .. }), "{what}: {error}");
+            assert!(error.to_string().contains(&*path.to_string_lossy()), "{what}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_proof_counts_the_nodes_of_the_provider_that_runs() {
+    let Some(runtime) = runtime_or_skip("proof") else { return };
+    let backend = open_small(runtime, "yolo_rows", &[]);
+    let proof = backend.proof();
+    assert_eq!(proof.running, Provider::Cpu);
+    assert!(!proof.is_fallback() && proof.refused.is_empty());
+    let [(name, count)] = proof.nodes.as_slice() else { panic!("one provider expected: {proof}") };
+    assert_eq!(name, "CPUExecutionProvider");
+    assert!((1..=4).contains(count), "{proof}");
+}
+
+#[test]
+fn fallback_runs_on_the_next_provider_and_says_why() {
+    let Some(runtime) = runtime_or_skip("fallback") else { return };
+    let options = SessionOptions { intra_op_threads: 1, ..SessionOptions::default() };
+    let backend = OrtBackend::open(runtime, &small_model("yolo_rows"), &options, &[]).unwrap();
+    let proof = backend.proof();
+    assert_eq!(proof.requested, Provider::ALL);
+    if proof.running != Provider::Cpu {
+        eprintln!("SKIPPED fallback: this machine runs {proof}");
+        return;
+    }
+    assert!(proof.is_fallback());
+    assert_eq!(proof.nodes[0].0, "CPUExecutionProvider");
+    let refused: Vec<_> = proof.refused.iter().map(|refusal| refusal.provider).collect();
+    assert_eq!(refused, [Provider::TensorRt, Provider::Cuda]);
+    for refusal in &proof.refused {
+        assert!(is_readable(&refusal.reason) && is_readable(&refusal.cure), "{refusal:?}");
+    }
+}
+
+#[test]
+fn strict_fails_with_the_reason_and_the_cure() {
+    let Some(runtime) = runtime_or_skip("strict") else { return };
+    for provider in [Provider::TensorRt, Provider::Cuda] {
+        let options = SessionOptions {
+            providers: vec![provider, Provider::Cpu],
+            policy: ProviderPolicy::Strict,
+            ..SessionOptions::default()
+        };
+        match OrtBackend::open(runtime, &small_model("yolo_rows"), &options, &[]) {
+            Ok(backend) => eprintln!("SKIPPED strict {provider}: this machine runs {}", backend.proof()),
+            Err(InferError::Strict { provider: refused, reason, cure }) => {
+                assert_eq!(refused, provider);
+                assert!(is_readable(&reason), "{reason}");
+                let known = ["make setup GPU=1", "NVIDIA", "--features"];
+                assert!(known.iter().any(|words| cure.contains(words)), "{reason}: {cure}");
+                eprintln!("strict {provider}: {reason}; cure: {cure}");
+            }
+            Err(other) => panic!("expected a strict error, found: {other}"),
+        }
+    }
+}
+
+/// One line that names no source file of ONNX Runtime.
+fn is_readable(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\n') && !text.contains(".cc:") && text.len() <= 300
+}
+
+#[test]
+fn without_cpu_in_the_list_nothing_falls_back_silently() {
+    let Some(runtime) = runtime_or_skip("no cpu") else { return };
+    for providers in [vec![], vec![Provider::Cuda]] {
+        let options = SessionOptions { providers, ..SessionOptions::default() };
+        match OrtBackend::open(runtime, &small_model("yolo_rows"), &options, &[]) {
+            Ok(backend) => eprintln!("SKIPPED no cpu: this machine runs {}", backend.proof()),
+            Err(error) => assert!(matches!(error, InferError::NoProvider { .. }), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn an_engine_cache_that_cannot_be_made_is_no_matter_without_tensorrt() {
+    let Some(runtime) = runtime_or_skip("engine cache") else { return };
+    let tensorrt = TensorRtOptions { cache_dir: Some("/proc/no/such".into()), ..TensorRtOptions::default() };
+    let options = SessionOptions { tensorrt, ..SessionOptions::default() };
+    match OrtBackend::open(runtime, &small_model("yolo_rows"), &options, &[]) {
+        Ok(backend) => assert_ne!(backend.proof().running, Provider::TensorRt),
+        Err(error) => assert!(matches!(error, InferError::Runtime { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn the_runtime_states_its_file_and_version() {
+    let Some(runtime) = runtime_or_skip("runtime") else { return };
+    assert!(runtime.version().starts_with("1."), "{}", runtime.version());
+    assert!(runtime.built_in_providers().contains(&Provider::Cpu));
+    assert!(runtime.path().exists());
+    assert_eq!(Runtime::load(None).unwrap().path(), runtime.path(), "one runtime for the process");
+}

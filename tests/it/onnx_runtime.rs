@@ -1,0 +1,25 @@
+//! The ONNX Runtime and the models that the tests of `infer` and `zoo` need, or a stated skip.
+
+use std::path::{Path, PathBuf};
+use vedette::infer::{OrtBackend, Provider, Runtime, SessionOptions};
+
+/// The runtime that `make setup` fetches (or `ORT_DYLIB_PATH` names); `None` after saying that `test` is skipped.
+pub fn runtime_or_skip(test: &str) -> Option<&'static Runtime> {
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join(".deps/onnxruntime/libonnxruntime.so");
+    Runtime::load(Some(&fetched)).inspect_err(|reason| eprintln!("SKIPPED {test}: {reason}")).ok()
+}
+
+/// A small model of `tests/data/models/generate.py`.
+pub fn small_model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(format!("{name}.onnx"))
+}
+
+/// On the CPU, with one thread.
+pub fn cpu() -> SessionOptions {
+    SessionOptions { providers: vec![Provider::Cpu], intra_op_threads: 1, ..SessionOptions::default() }
+}
+
+/// A small model on the CPU.
+pub fn open_small(runtime: &Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> OrtBackend {
+    OrtBackend::open(runtime, &small_model(name), &cpu(), shapes).unwrap()
+}

@@ -1,0 +1,95 @@
+"""How the set-up decides what to do, and what it says when it cannot."""
+
+import importlib.util
+from pathlib import Path
+
+import checksum
+import layout
+import pytest
+import vtest_camera
+from steps import SetupError, Step
+
+spec = importlib.util.spec_from_file_location("setup_main", layout.HERE / "__main__.py")
+setup_main = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(setup_main)
+
+
+@pytest.fixture(autouse=True)
+def stamps_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "STAMPS", tmp_path / "stamps")
+
+
+def counting_step(source: Path, target: Path, runs: list[str]) -> Step:
+    def run() -> str:
+        runs.append(source.read_text())
+        target.write_text("made")
+        return "made"
+
+    return Step("counting", run, [source], [target])
+
+
+def test_a_step_runs_once_and_again_when_an_input_changes_or_an_output_is_lost(tmp_path: Path) -> None:
+    source, target, runs = tmp_path / "source", tmp_path / "target", []
+    source.write_text("one")
+    for _ in range(2):
+        counting_step(source, target, runs).ensure()
+    assert runs == ["one"]
+    source.write_text("two")
+    counting_step(source, target, runs).ensure()
+    assert runs == ["one", "two"]
+    target.unlink()
+    counting_step(source, target, runs).ensure()
+    assert runs == ["one", "two", "two"]
+
+
+def test_a_step_that_fails_is_not_taken_for_done(tmp_path: Path) -> None:
+    def fail() -> str:
+        raise SetupError("no network")
+
+    step = Step("failing", fail, ["input"])
+    with pytest.raises(SetupError, match="no network"):
+        step.ensure()
+    assert not step.is_done()
+
+
+def test_a_step_that_leaves_out_an_output_fails(tmp_path: Path) -> None:
+    step = Step("empty", lambda: "nothing", [], [tmp_path / "absent"])
+    with pytest.raises(SetupError, match="without making .*absent"):
+        step.ensure()
+
+
+def test_inputs_do_not_run_into_one_another() -> None:
+    assert Step("a", str, ["ab", "c"]).key() != Step("a", str, ["a", "bc"]).key()
+
+
+def test_a_target_brings_what_it_needs_and_nothing_else() -> None:
+    assert setup_main.wanted(["bag"], gpu=False) == ["ros", "footage", "bag"]
+    assert setup_main.wanted(["onnxruntime-gpu-wheel"], gpu=False) == ["onnxruntime-gpu-wheel"]
+
+
+def test_gpu_packages_come_only_when_asked_for() -> None:
+    assert not set(setup_main.OPTIONAL) & set(setup_main.wanted([], gpu=False))
+    assert set(setup_main.OPTIONAL) <= set(setup_main.wanted([], gpu=True))
+
+
+def test_a_file_of_another_size_or_content_is_refused_with_both_values(tmp_path: Path) -> None:
+    path = tmp_path / "weights.onnx"
+    path.write_bytes(b"abc")
+    with pytest.raises(SetupError, match="weights.onnx has 3 bytes, expected 4"):
+        checksum.require(path, 4, "")
+    with pytest.raises(SetupError, match="SHA-256 ba7816bf.*, expected 00"):
+        checksum.require(path, 3, "00")
+
+
+def test_the_distortion_given_to_ros_inverts_the_published_one_within_a_twentieth_of_a_pixel() -> None:
+    k1, k2, _, _, k3 = vtest_camera.plumb_bob()
+    for u_px in (0.0, 200.0, 767.0):
+        for v_px in (0.0, 300.0, 575.0):
+            x_mm = (u_px - vtest_camera.CX_PX) * vtest_camera.DPX_MM / vtest_camera.SX
+            y_mm = (v_px - vtest_camera.CY_PX) * vtest_camera.DPY_MM
+            undistorting = 1 + vtest_camera.KAPPA1_PER_MM2 * (x_mm**2 + y_mm**2)
+            x, y = (mm * undistorting / vtest_camera.F_MM for mm in (x_mm, y_mm))
+            r2 = x**2 + y**2
+            distorting = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
+            assert x * distorting * vtest_camera.FX_PX + vtest_camera.CX_PX == pytest.approx(u_px, abs=0.05)
+            assert y * distorting * vtest_camera.FY_PX + vtest_camera.CY_PX == pytest.approx(v_px, abs=0.05)
