@@ -6,19 +6,17 @@ use super::Provider;
 const REASON_CHARS: usize = 300;
 
 /// One readable line out of an ONNX Runtime message: its source locations and status prefixes are dropped, the part
-/// behind `with error:` (a loader's own words) or the last status word is kept.
+/// behind `with error:` (a loader's own words) or the last status word is kept; of a failed CUDA call, the failure.
 pub(super) fn one_line(message: &str) -> String {
+    let failure = message.find("CUDA failure ").map(|at| message[at..].split(" ; ").next().unwrap_or_default());
+    if let Some(failure) = failure {
+        return failure.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     let tail = ["with error: ", " : FAIL : ", " : EP_FAIL : "]
         .into_iter()
         .find_map(|marker| message.rfind(marker).map(|at| &message[at + marker.len()..]))
         .unwrap_or(message);
-    let mut line = String::new();
-    for word in tail.split_whitespace() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
+    let line = tail.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = line.trim_end_matches('.');
     let line = line.strip_suffix(": No such file or directory").unwrap_or(line);
     line.chars().take(REASON_CHARS).collect()
@@ -104,8 +102,13 @@ mod tests {
 
     #[test]
     fn a_missing_device_points_at_the_driver() {
-        let reason =
-            one_line("CUDA failure 100: no CUDA-capable device is detected ; GPU=0 ; hostname=x ; expr=cudaSetDevice");
+        // As ONNX Runtime 1.31.1 words it, with all libraries there and no GPU.
+        let reason = one_line(
+            "provider_options_utils.h:187 Parse Failed to parse provider option \"device_id\": CUDA failure 100: no \
+             CUDA-capable device is detected ; GPU=-1 ; hostname=vm ; file=/onnxruntime_src/onnxruntime/core/providers/\
+             cuda/cuda_execution_provider_info.cc ; line=70 ; expr=cudaGetDeviceCount(&num_devices);",
+        );
+        assert_eq!(reason, "CUDA failure 100: no CUDA-capable device is detected");
         assert!(cure(Provider::Cuda, &reason).contains("nvidia-smi"));
     }
 

@@ -86,6 +86,7 @@ impl Backend for OrtBackend {
             for input in &self.inputs {
                 input.bind_as_input(&mut self.binding)?;
             }
+            self.binding.synchronize_inputs().map_err(InferError::runtime("copy inputs to the device"))?;
         }
         run(&mut self.session, &self.binding)
     }

@@ -50,9 +50,9 @@ impl Runtime {
                         .with_logger(Arc::new(forward_log))
                         .build()
                         .map_err(InferError::runtime("make its environment"))?;
-                    // Below this level ONNX Runtime writes hundreds of lines for each session.
-                    environment.set_log_level(LogLevel::Warning);
-                    return Ok(Self { environment, path: path.clone(), version: version_of(path) });
+                    let loaded = Self { environment, path: path.clone(), version: version_of(path) };
+                    loaded.log_engine_builds(false);
+                    return Ok(loaded);
                 }
                 Err(ort::LoadDynamicError::BadVersion { version_str, path }) => {
                     return Err(InferError::LibraryTooOld {
@@ -84,6 +84,12 @@ impl Runtime {
     /// The providers that this library was built with. Whether one also runs here shows when a model is opened.
     pub fn built_in_providers(&self) -> Vec<Provider> {
         Provider::ALL.into_iter().filter(|&provider| is_built_in(provider)).collect()
+    }
+
+    /// Whether ONNX Runtime reports its progress: it does so at a level at which it also writes hundreds of lines for
+    /// each session, so only while TensorRT may be building an engine.
+    pub(super) fn log_engine_builds(&self, on: bool) {
+        self.environment.set_log_level(if on { LogLevel::Info } else { LogLevel::Warning });
     }
 
     pub(super) fn environment(&self) -> &ort::environment::Environment {
@@ -126,7 +132,7 @@ fn forward_log(level: LogLevel, _category: &str, _id: &str, _location: &str, mes
     match level {
         LogLevel::Fatal => tracing::error!(target: "onnxruntime", "{message}"),
         LogLevel::Error | LogLevel::Warning => tracing::debug!(target: "onnxruntime", "{message}"),
-        LogLevel::Info if message.contains("[TensorRT EP]") => tracing::info!(target: "onnxruntime", "{message}"),
+        LogLevel::Info if message.contains("TensorRT") => tracing::info!(target: "onnxruntime", "{message}"),
         LogLevel::Info | LogLevel::Verbose => tracing::trace!(target: "onnxruntime", "{message}"),
     }
 }

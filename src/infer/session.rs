@@ -24,7 +24,7 @@ pub struct SessionOptions {
     /// Threads that share one node's work, the calling one included; nodes run one after another. Fixed, because the
     /// order of float sums, and so the last bits of an output, may depend on it. Default: one for each core.
     pub intra_op_threads: usize,
-    /// Whether idle worker threads spin for a while before they sleep. Default: on. See `docs/performance.md`.
+    /// Whether idle worker threads spin for a while before they sleep. Default: on.
     pub spinning: bool,
     /// For the TensorRT provider.
     pub tensorrt: TensorRtOptions,
@@ -103,7 +103,10 @@ impl Chain<'_> {
             if registered.is_empty() {
                 return Err(self.nothing_runs());
             }
-            let broken_model = match builder.commit_from_file(self.model) {
+            self.runtime.log_engine_builds(registered.contains(&Provider::TensorRt));
+            let committed = builder.commit_from_file(self.model);
+            self.runtime.log_engine_builds(false);
+            let broken_model = match committed {
                 Ok(session) => return self.prove(session),
                 Err(error) if is_about_the_model(error.code()) => error,
                 Err(error) => match registered.iter().find(|provider| provider.is_gpu()) {

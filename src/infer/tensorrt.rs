@@ -75,6 +75,8 @@ impl TensorRtOptions {
             ("device_id", device_id.to_string()),
             ("trt_fp16_enable", switch(self.fp16)),
             ("trt_max_workspace_size", self.workspace_bytes.to_string()),
+            // Says at ONNX Runtime's info level how long each engine took.
+            ("trt_detailed_build_log", switch(true)),
             ("trt_builder_optimization_level", self.optimization_level.to_string()),
             ("trt_engine_cache_enable", switch(folder.is_some())),
             ("trt_timing_cache_enable", switch(folder.is_some())),

@@ -1,1 +1,68 @@
 //! Model families and their manifests.
+//!
+//! A [`Manifest`] says which family a checkpoint belongs to and which files it needs. A family (one file here) knows
+//! tensor names, preprocessing and the layout of the outputs, so that a new checkpoint is a new manifest and no new
+//! code. In: a picture and [`Thresholds`]. Out: boxes in pixels of the picture. What runs the model is left to
+//! `infer`, the pixels to `vision`.
+//!
+//! | family | task | layouts |
+//! | --- | --- | --- |
+//! | [`yolo`] | detect | `[1, 4 + C, N]` (v8, v9, 11, 12), `[1, N, 6]` (v10, 26); float32 and float16 |
+
+mod catalog;
+mod error;
+mod keys;
+mod manifest;
+mod names;
+mod thresholds;
+pub mod yolo;
+
+pub use catalog::{find, list};
+pub use error::{ManifestError, ZooError};
+pub use manifest::{Family, License, Manifest, ModelFile, Task};
+pub use thresholds::{ClassMask, Thresholds, UnknownClass};
+pub use yolo::constant_detector;
+
+use crate::infer::{Backend, OrtBackend, Proof, Runtime, SessionOptions};
+use crate::types::{Detection, ImageView, Labels, Size};
+
+/// A model that finds things in one picture.
+pub trait Detector: Send {
+    /// The names of its classes.
+    fn labels(&self) -> &Labels;
+
+    /// The size of the tensor into which pictures are letterboxed.
+    fn input_size(&self) -> Size;
+
+    /// Replaces `out` by what is seen in `image`: best score first, boxes in pixels of the image and clipped to it, no
+    /// more than `thresholds.max_detections`, no tracks. In steady state nothing of ours is allocated.
+    ///
+    /// # Errors
+    /// [`ZooError`] costs this picture; `out` is then empty and the detector stays usable.
+    fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError>;
+
+    /// Which provider runs it, and what became of the others.
+    fn proof(&self) -> &Proof;
+}
+
+/// The detector of a manifest's family around a backend that has the manifest's model.
+///
+/// # Errors
+/// [`ZooError`] when inputs, outputs or class names are not those of the family.
+pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn Detector>, ZooError> {
+    match manifest.family {
+        Family::Yolo => Ok(Box::new(yolo::Yolo::new(manifest.input, manifest.labels.as_deref(), backend)?)),
+    }
+}
+
+/// Loads the manifest's model into ONNX Runtime and opens it. Does not verify the files: see [`Manifest::verify`].
+///
+/// # Errors
+/// As [`OrtBackend::open`] and [`open`].
+pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Box<dyn Detector>, ZooError> {
+    let shapes = match manifest.family {
+        Family::Yolo => [(manifest.input_name.clone(), yolo::input_shape(manifest.input))],
+    };
+    let backend = OrtBackend::open(runtime, &manifest.model_path(), options, &shapes)?;
+    open(manifest, Box::new(backend))
+}

@@ -1,0 +1,136 @@
+//! What can go wrong with a manifest, and with a model of a family.
+
+use crate::infer::InferError;
+use crate::types::Size;
+use crate::vision::VisionError;
+use std::path::PathBuf;
+
+/// Why a manifest is refused, or its files are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// No folder of that name or path.
+    #[error("no model {name:?}: {hint}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The nearest name or all names, and where they were looked for.
+        hint: String,
+    },
+    /// The file cannot be read.
+    #[error("manifest {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: String,
+    },
+    /// It is no TOML, or a value has another type.
+    #[error("manifest {}: {reason}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The parser's reason with line and column, in one line.
+        reason: String,
+    },
+    /// A key that no manifest has.
+    #[error("manifest {}: unknown key {key:?}{nearest}", path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key with its tables: `files[0].sha265`.
+        key: String,
+        /// `, did you mean "sha256"?`, or empty.
+        nearest: String,
+    },
+    /// A value that cannot be.
+    #[error("manifest {}: {key} is {found}, expected {expected}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key with its tables.
+        key: String,
+        /// The value.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A file of the model is not there.
+    #[error("model {model}: file {} is missing; `make setup` fetches it ({origin})", path.display())]
+    FileMissing {
+        /// The manifest's name.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// Where it comes from.
+        origin: String,
+    },
+    /// A file has another length than the manifest says.
+    #[error("model {model}: file {} holds {found} bytes, expected {expected}; remove it and run `make setup`", path.display())]
+    FileSize {
+        /// The manifest's name.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found: u64,
+        /// The manifest's.
+        expected: u64,
+    },
+    /// A file has other bytes than the manifest says.
+    #[error("model {model}: file {} has sha256 {found}, expected {expected}; remove it and run `make setup`", path.display())]
+    FileHash {
+        /// The manifest's name.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// Its hash.
+        found: String,
+        /// The manifest's.
+        expected: String,
+    },
+}
+
+/// Why a model is none of its family, or a picture gave no boxes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ZooError {
+    /// Loading or running failed.
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    /// The picture did not become a tensor.
+    #[error(transparent)]
+    Vision(#[from] VisionError),
+    /// The model takes something else than a picture.
+    #[error("model takes [{found}], family {family} expects {expected}")]
+    Inputs {
+        /// The family's name.
+        family: &'static str,
+        /// The model's inputs.
+        found: String,
+        /// What the family takes.
+        expected: String,
+    },
+    /// The model's input has another size than the manifest says.
+    #[error("model takes pictures of {model} px, the manifest says {manifest} px")]
+    InputSize {
+        /// The model's.
+        model: Size,
+        /// The manifest's.
+        manifest: Size,
+    },
+    /// The model gives something that the family does not know.
+    #[error("model gives [{found}], family {family} expects {expected}")]
+    Outputs {
+        /// The family's name.
+        family: &'static str,
+        /// The model's outputs.
+        found: String,
+        /// The layouts of the family.
+        expected: String,
+    },
+    /// Nobody names the classes, or the names cannot be read.
+    #[error("class names: {reason}")]
+    Names {
+        /// What is wrong with them.
+        reason: String,
+    },
+}
