@@ -45,7 +45,9 @@ enum Outcome {
 pub fn main() -> ExitCode {
     // Clap itself ends the process with 2 on wrong usage.
     let cli = Cli::parse();
-    start_logging(matches!(cli.command, Command::Node(_)));
+    if !matches!(cli.command, Command::Node(_)) {
+        start_logging();
+    }
     let result = match cli.command {
         Command::Node(args) => node::run(args),
         Command::Replay(args) => replay::run(args),
@@ -63,13 +65,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `RUST_LOG` decides; without it the node tells what it does, the other commands only warn.
-fn start_logging(is_node: bool) {
-    let level = if is_node { LevelFilter::INFO } else { LevelFilter::WARN };
-    // ONNX Runtime writes hundreds of info lines per session.
-    let filter = EnvFilter::builder()
+/// `RUST_LOG` decides; without it the commands only warn. The node logs the way of ROS, see `node`.
+fn start_logging() {
+    let filter = log_filter(LevelFilter::WARN);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// What is logged: `RUST_LOG`'s choice, else `level`. ONNX Runtime writes hundreds of info lines per session.
+fn log_filter(level: LevelFilter) -> EnvFilter {
+    EnvFilter::builder()
         .with_default_directive(level.into())
         .from_env_lossy()
-        .add_directive("ort=warn".parse().expect("a constant directive"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+        .add_directive("ort=warn".parse().expect("a constant directive"))
 }

@@ -1,0 +1,86 @@
+"""Starts the node.
+
+    ros2 launch vedette vedette.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
+    ros2 launch launch/vedette.launch.py params_file:=config/vedette.yaml namespace:=robot1     # from the repository
+
+The executable is that of the installed package `vedette`; where that is not installed, the binary that the environment
+variable VEDETTE_BIN names, else target/release/vedette beside this file.
+"""
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+ARGUMENTS = {
+    "params_file": ("", "a parameter file; empty: the defaults"),
+    "namespace": ("", "the node's namespace"),
+    "name": ("vedette", "the node's name"),
+    "image": ("image", "topic of the pictures"),
+    "camera_info": ("camera_info", "topic of the camera's calibration"),
+    "odom": ("odom", "topic of the odometry"),
+    "use_sim_time": ("false", "take the time from /clock"),
+    "log_level": ("info", "debug, info, warn, error or fatal"),
+}
+INPUTS = ("image", "camera_info", "odom")
+
+
+def generate_launch_description():
+    arguments = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, (default, description) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=node)])
+
+
+def node(context):
+    """The node, once the arguments have their values."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    use_sim_time = given["use_sim_time"].lower()
+    if use_sim_time not in ("true", "false"):
+        raise ValueError(f"use_sim_time:={given['use_sim_time']}, expected true or false")
+    # Of two values for one parameter the last one counts: what is said here outdoes the file.
+    parameters = [given["params_file"]] if given["params_file"] else []
+    parameters.append({"use_sim_time": use_sim_time == "true"})
+    return [
+        Node(
+            **executable(),
+            arguments=["node"],
+            name=given["name"],
+            namespace=given["namespace"] or None,
+            parameters=parameters,
+            remappings=[(name, given[name]) for name in INPUTS],
+            ros_arguments=["--log-level", given["log_level"]],
+            additional_env=dds_profile(),
+            output="screen",
+        )
+    ]
+
+
+def executable():
+    """What to run: package and executable, or a path."""
+    try:
+        get_package_prefix("vedette")
+        return {"package": "vedette", "executable": "vedette"}
+    except PackageNotFoundError:
+        built = Path(__file__).resolve().parents[1] / "target/release/vedette"
+        path = Path(os.environ.get("VEDETTE_BIN", built)).absolute()
+        if not path.exists():
+            raise FileNotFoundError(
+                f"neither the package vedette nor {path}: build it with colcon, or with cargo build --release "
+                "--features ros, or set VEDETTE_BIN"
+            ) from None
+        return {"executable": str(path)}
+
+
+def dds_profile():
+    """The Fast DDS profile for big pictures, unless there is one already. The camera's driver needs it more."""
+    variables = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+    profile = Path(__file__).resolve().parents[1] / "config/fastdds.xml"
+    if any(os.environ.get(name) for name in variables) or not profile.exists():
+        return {}
+    return dict.fromkeys(variables, str(profile))

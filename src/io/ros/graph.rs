@@ -1,0 +1,46 @@
+//! Who publishes our inputs, and whether DDS will ever connect them with us.
+
+use super::qos;
+use crate::pipeline::Input;
+use r2r::QosProfile;
+
+/// One subscribed topic, as asked of the graph.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// What it feeds.
+    pub input: Input,
+    /// The resolved name.
+    pub name: String,
+    /// What we ask for.
+    pub qos: QosProfile,
+}
+
+/// What the graph says about one topic.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Publishing {
+    /// Publishers that reach us.
+    pub publishers: usize,
+    /// Why others do not, in words.
+    pub problems: Vec<String>,
+}
+
+impl Topic {
+    /// Looks who publishes it now.
+    pub fn look(&self, node: &r2r::Node) -> Publishing {
+        let mut found = Publishing::default();
+        // A graph that cannot be asked is one where nobody is seen.
+        for publisher in node.get_publishers_info_by_topic(&self.name, false).unwrap_or_default() {
+            let namespace = publisher.node_namespace.trim_end_matches('/');
+            let who = format!("{namespace}/{} on {}", publisher.node_name, self.name);
+            let wanted_type = self.input.type_name();
+            if publisher.topic_type != wanted_type {
+                found.problems.push(format!("{who} publishes {}, expected {wanted_type}", publisher.topic_type));
+            } else if let Some(reason) = qos::mismatch(&publisher.qos_profile, &self.qos) {
+                found.problems.push(format!("{who} does not meet our quality of service: {reason}"));
+            } else {
+                found.publishers += 1;
+            }
+        }
+        found
+    }
+}

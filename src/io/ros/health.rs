@@ -1,0 +1,153 @@
+//! What the node counts and measures about itself, for diagnostics. Written by both threads, read once a second.
+
+use crate::pipeline::{FrameReport, Input};
+use crate::types::Plan;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The counters of one node, behind a lock that nobody holds for longer than a few additions.
+#[derive(Debug, Default)]
+pub struct Health {
+    counts: Mutex<Counts>,
+}
+
+impl Health {
+    /// Locks the counters.
+    pub fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All counts are since the start.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// Pictures taken from DDS.
+    pub received: u64,
+    /// Pictures that never came, by the gaps between stamps.
+    pub missing: u64,
+    /// Pictures that gave results.
+    pub processed: u64,
+    /// Processed pictures without a camera model: boxes only, no places.
+    pub without_camera_info: u64,
+    /// Messages that were lost, by the input's name and the cause.
+    pub dropped: BTreeMap<(&'static str, &'static str), u64>,
+    /// Age of the source image when its results were out, in ROS time.
+    pub age_ms: Window,
+    /// From DDS to results out, on the steady clock.
+    pub latency_ms: Window,
+    /// When the last fresh picture came, in the watchdog's time.
+    pub fresh_ns: Option<i64>,
+    /// How the last frame ended.
+    pub last: Option<LastFrame>,
+}
+
+/// The last processed frame in short.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LastFrame {
+    /// The plan's word.
+    pub decision: &'static str,
+    /// Why, in one line.
+    pub reason: String,
+    /// Published boxes.
+    pub detections: usize,
+    /// Tracks alive.
+    pub tracks: usize,
+}
+
+impl Counts {
+    /// A message was lost.
+    pub fn drop_message(&mut self, input: Input, cause: &'static str) {
+        *self.dropped.entry((input.name(), cause)).or_default() += 1;
+    }
+
+    /// A frame's results are out.
+    pub fn processed(&mut self, report: &FrameReport, plan: &Plan, age_ms: f32, latency_ms: f32) {
+        self.processed += 1;
+        self.without_camera_info += u64::from(!report.located);
+        self.age_ms.push(age_ms);
+        self.latency_ms.push(latency_ms);
+        let last = self.last.get_or_insert_default();
+        last.decision = report.decision.as_str();
+        last.reason.clear();
+        last.reason.push_str(plan.reason());
+        (last.detections, last.tracks) = (report.detections, report.tracks);
+    }
+
+    /// What was lost since `before`, by input and cause; a picture that a newer one replaced is no fault but the
+    /// newest-wins rule at work.
+    pub fn faults_since<'a>(
+        &'a self,
+        before: &'a Counts,
+    ) -> impl Iterator<Item = (&'static str, &'static str, u64)> + 'a {
+        self.dropped.iter().filter_map(|(key, count)| {
+            let new = count - before.dropped.get(key).copied().unwrap_or(0);
+            (new > 0 && key.1 != SUPERSEDED).then_some((key.0, key.1, new))
+        })
+    }
+}
+
+/// The cause of a picture that a newer one replaced before the lane took it.
+pub const SUPERSEDED: &str = "superseded";
+
+/// The last values of a measurement.
+#[derive(Debug, Clone)]
+pub struct Window {
+    values: [f32; Self::LENGTH],
+    filled: usize,
+    next: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { values: [0.0; Self::LENGTH], filled: 0, next: 0 }
+    }
+}
+
+impl Window {
+    /// Values kept: ten seconds at 30 Hz.
+    pub const LENGTH: usize = 300;
+
+    /// Adds a value; the oldest goes.
+    pub fn push(&mut self, value: f32) {
+        self.values[self.next] = value;
+        self.next = (self.next + 1) % Self::LENGTH;
+        self.filled = (self.filled + 1).min(Self::LENGTH);
+    }
+
+    /// p50, p95 and p99 (nearest rank). `None` before the first value.
+    pub fn percentiles(&self) -> Option<[f32; 3]> {
+        let mut sorted = self.values[..self.filled].to_vec();
+        sorted.sort_by(f32::total_cmp);
+        // The nearest rank of p in 1..=n is ceil(p * n / 100).
+        let at = |percent: usize| sorted.get((percent * sorted.len()).div_ceil(100).checked_sub(1)?).copied();
+        Some([at(50)?, at(95)?, at(99)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks_of_the_last_values() {
+        let mut window = Window::default();
+        assert_eq!(window.percentiles(), None);
+        window.push(7.0);
+        assert_eq!(window.percentiles(), Some([7.0; 3]));
+        for value in 0..1000u16 {
+            window.push(f32::from(value));
+        }
+        assert_eq!(window.percentiles(), Some([849.0, 984.0, 996.0]));
+    }
+
+    #[test]
+    fn a_superseded_picture_is_no_fault_and_old_faults_are_not_told_again() {
+        let mut counts = Counts::default();
+        counts.drop_message(Input::Image, "too_old");
+        let before = counts.clone();
+        counts.drop_message(Input::Image, SUPERSEDED);
+        counts.drop_message(Input::CameraInfo, "bad_message");
+        let faults: Vec<_> = counts.faults_since(&before).collect();
+        assert_eq!(faults, [("camera_info", "bad_message", 1)]);
+    }
+}

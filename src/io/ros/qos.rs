@@ -1,0 +1,83 @@
+//! Quality of service: sensor data in (REP-2003), overridable as in rclcpp; reliable out.
+
+use crate::config::{Durability, History, QosOverride, Reliability};
+use crate::pipeline::Output;
+use r2r::QosProfile;
+use r2r::qos::{DurabilityPolicy, HistoryPolicy, ReliabilityPolicy};
+
+/// A subscription: best effort, volatile, the newest five, unless an override says otherwise.
+pub fn subscription(overrides: Option<&QosOverride>) -> QosProfile {
+    let mut qos = QosProfile::sensor_data();
+    let Some(QosOverride { reliability, durability, history, depth }) = overrides else { return qos };
+    if let Some(reliability) = reliability {
+        qos.reliability = match reliability {
+            Reliability::Reliable => ReliabilityPolicy::Reliable,
+            Reliability::BestEffort => ReliabilityPolicy::BestEffort,
+            Reliability::SystemDefault => ReliabilityPolicy::SystemDefault,
+        };
+    }
+    if let Some(durability) = durability {
+        qos.durability = match durability {
+            Durability::TransientLocal => DurabilityPolicy::TransientLocal,
+            Durability::Volatile => DurabilityPolicy::Volatile,
+            Durability::SystemDefault => DurabilityPolicy::SystemDefault,
+        };
+    }
+    if let Some(history) = history {
+        qos.history = match history {
+            History::KeepLast => HistoryPolicy::KeepLast,
+            History::KeepAll => HistoryPolicy::KeepAll,
+            History::SystemDefault => HistoryPolicy::SystemDefault,
+        };
+    }
+    if let Some(depth) = depth {
+        qos.depth = *depth;
+    }
+    qos
+}
+
+/// A publisher: reliable, the newest ten; a latched output keeps its last message for late subscribers.
+pub fn publisher(output: Output) -> QosProfile {
+    let qos = QosProfile::default();
+    if output.latched() { qos.keep_last(1).transient_local() } else { qos }
+}
+
+/// Why a publisher of this offer and a subscription of this request do not meet, in DDS' rules. `None`: they do.
+pub fn mismatch(offered: &QosProfile, requested: &QosProfile) -> Option<&'static str> {
+    let best_effort = offered.reliability == ReliabilityPolicy::BestEffort;
+    let volatile = offered.durability == DurabilityPolicy::Volatile;
+    if best_effort && requested.reliability == ReliabilityPolicy::Reliable {
+        Some("it offers best_effort, we ask for reliable")
+    } else if volatile && requested.durability == DurabilityPolicy::TransientLocal {
+        Some("it offers volatile, we ask for transient_local")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_override_changes_what_it_names_and_nothing_else() {
+        let overrides = QosOverride { reliability: Some(Reliability::Reliable), depth: Some(1), ..Default::default() };
+        let expected = QosProfile::sensor_data().reliable().keep_last(1);
+        assert_eq!(subscription(Some(&overrides)), expected);
+        assert_eq!(subscription(None), QosProfile::sensor_data());
+    }
+
+    #[test]
+    fn what_is_announced_once_is_latched() {
+        assert_eq!(publisher(Output::LabelInfo).durability, DurabilityPolicy::TransientLocal);
+        assert_eq!(publisher(Output::Plan), QosProfile::default());
+    }
+
+    #[test]
+    fn a_best_effort_camera_does_not_meet_a_reliable_subscription() {
+        let camera = QosProfile::sensor_data();
+        assert!(mismatch(&camera, &QosProfile::sensor_data().reliable()).is_some());
+        assert!(mismatch(&camera, &QosProfile::sensor_data().transient_local()).is_some());
+        assert_eq!(mismatch(&QosProfile::default(), &camera), None);
+    }
+}

@@ -1,0 +1,141 @@
+"""The other side of the node, in rclpy: a camera driver, and a listener that collects what comes."""
+
+import threading
+import time
+
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import (
+    QoSDurabilityPolicy,
+    QoSProfile,
+    QoSReliabilityPolicy,
+    qos_profile_sensor_data,
+)
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+WIDTH, HEIGHT = 64, 48
+FRAME_ID = "camera_optical_frame"
+RELIABLE = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(
+    depth=1, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
+)
+NS_PER_S = 1_000_000_000
+
+
+def wait_until(is_true, what, patience_s=10.0):
+    """Waits; what never happens fails the test in words."""
+    deadline = time.monotonic() + patience_s
+    while not is_true():
+        assert time.monotonic() < deadline, f"waited {patience_s} s for {what}"
+        time.sleep(0.01)
+
+
+def ns(stamp):
+    """A builtin_interfaces/Time in nanoseconds."""
+    return stamp.sec * NS_PER_S + stamp.nanosec
+
+
+class Camera:
+    """Publishes to /image and /camera_info."""
+
+    def __init__(self, ros, name):
+        self.node = ros.create_node(name)
+        self.images = self.node.create_publisher(Image, "/image", qos_profile_sensor_data)
+        self.infos = None
+        # All red, in BGR.
+        self.pixels = bytes((0, 0, 255)) * (WIDTH * HEIGHT)
+
+    def connect(self, with_info=False):
+        """Waits until the node takes the pictures; with_info also publishes camera_info."""
+        wait_until(lambda: self.images.get_subscription_count() > 0, "a subscriber to /image")
+        if with_info:
+            self.infos = self.node.create_publisher(CameraInfo, "/camera_info", qos_profile_sensor_data)
+            wait_until(lambda: self.infos.get_subscription_count() > 0, "a subscriber to /camera_info")
+        # The node's side of the connection, and its look at the graph.
+        time.sleep(0.5)
+
+    def now_ns(self):
+        return time.time_ns()
+
+    def header(self, stamp_ns):
+        header = Header(frame_id=FRAME_ID)
+        header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, NS_PER_S)
+        return header
+
+    def image(self, stamp_ns=None, **changes):
+        """A good picture, with fields changed."""
+        stamp_ns = self.now_ns() if stamp_ns is None else stamp_ns
+        fields = {"width": WIDTH, "height": HEIGHT, "step": 3 * WIDTH, "encoding": "bgr8", "data": self.pixels}
+        return Image(header=self.header(stamp_ns), **(fields | changes))
+
+    def info(self, stamp_ns, **changes):
+        """A good camera_info, with fields changed."""
+        k = [50.0, 0.0, WIDTH / 2, 0.0, 50.0, HEIGHT / 2, 0.0, 0.0, 1.0]
+        fields = {"width": WIDTH, "height": HEIGHT, "distortion_model": "plumb_bob", "d": [0.0] * 5, "k": k}
+        return CameraInfo(header=self.header(stamp_ns), **(fields | changes))
+
+    def send(self, stamp_ns=None, **changes):
+        """Publishes a picture and, once connected with it, its camera_info; returns the stamp."""
+        stamp_ns = self.now_ns() if stamp_ns is None else stamp_ns
+        if self.infos is not None:
+            self.infos.publish(self.info(stamp_ns))
+        self.images.publish(self.image(stamp_ns, **changes))
+        return stamp_ns
+
+    def send_until(self, is_true, what, hz=30, patience_s=10.0):
+        """Publishes good pictures at a rate until something happens; returns their stamps."""
+        stamps = []
+
+        def sent_and_true():
+            if is_true():
+                return True
+            stamps.append(self.send())
+            time.sleep(1 / hz)
+            return False
+
+        wait_until(sent_and_true, what, patience_s)
+        return stamps
+
+    def close(self):
+        self.node.destroy_node()
+
+
+class Listener:
+    """Collects messages, or their bytes, in a thread of its own; `listener["/vedette/plan"]` are those that have come."""
+
+    def __init__(self, ros, name, topics, qos=RELIABLE, raw=False):
+        self.node = ros.create_node(name)
+        self.came = {topic: [] for topic in topics}
+        for topic, message_class in topics.items():
+            self.node.create_subscription(message_class, topic, self.came[topic].append, qos, raw=raw)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self.thread.start()
+
+    def __getitem__(self, topic):
+        return self.came[topic]
+
+    def connect(self):
+        """Waits until every topic has a publisher that we have met."""
+        for topic in self.came:
+            wait_until(lambda topic=topic: self.node.count_publishers(topic) > 0, f"a publisher of {topic}")
+        time.sleep(0.3)
+
+    def stamps(self, topic):
+        """The stamps of what has come, in nanoseconds."""
+        return [ns(message.header.stamp) for message in self.came[topic]]
+
+    def call(self, service_class, name, request, patience_s=5.0):
+        """A service call's response."""
+        client = self.node.create_client(service_class, name)
+        assert client.wait_for_service(patience_s), f"no service {name}"
+        future = client.call_async(request)
+        wait_until(future.done, f"an answer of {name}", patience_s)
+        self.node.destroy_client(client)
+        return future.result()
+
+    def close(self):
+        self.executor.shutdown()
+        self.thread.join()
+        self.node.destroy_node()

@@ -1,0 +1,140 @@
+"""A real node in its own process, and an rclpy process (this one) that talks to it over real DDS.
+
+Every run has a ROS domain of its own on this machine only. The binary is VEDETTE_BIN, else target/release/vedette; a
+missing one is a stated skip.
+"""
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+os.environ["ROS_DOMAIN_ID"] = str(100 + os.getpid() % 100)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config/fastdds.xml"))
+
+rclpy = pytest.importorskip("rclpy", reason="rclpy is missing: make setup, then . .deps/env.sh")
+
+from camera import Camera, Listener  # noqa: E402
+
+# Discovery, and opening the model.
+START_S = 30.0
+
+
+class NodeProcess:
+    """`vedette node` with ROS arguments."""
+
+    def __init__(self, binary, ros_args, log):
+        self.log_path = log
+        with log.open("w") as file:
+            command = [binary, "node", "--ros-args", *map(str, ros_args)]
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=file)
+
+    @property
+    def log(self):
+        """All that it has written."""
+        return self.log_path.read_text()
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def end(self, with_signal=signal.SIGINT, patience_s=10.0):
+        """Signals it; returns its exit code and how long it took."""
+        begin = time.monotonic()
+        if self.is_running():
+            self.process.send_signal(with_signal)
+        try:
+            code = self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the node did not end within {patience_s} s of {with_signal!r}:\n{self.log}") from None
+        return code, time.monotonic() - begin
+
+
+@pytest.fixture(scope="session")
+def binary():
+    path = Path(os.environ.get("VEDETTE_BIN", ROOT / "target/release/vedette")).absolute()
+    if not path.exists():
+        pytest.skip(f"{path} is not built: make build")
+    return path
+
+
+@pytest.fixture(scope="session")
+def ros():
+    """rclpy, up for the whole run."""
+    rclpy.init()
+    yield rclpy
+    rclpy.shutdown()
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A model that sees red boxes in a red picture, in a millisecond; see tests/data/models/generate.py."""
+    folder = tmp_path_factory.mktemp("models") / "colours"
+    folder.mkdir()
+    weights = (ROOT / "tests/data/models/yolo_rows.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(weights)
+    (folder / "model.toml").write_text(
+        f"""family = "yolo"
+task = "detect"
+source = "tests/data/models/generate.py"
+input = {{ width_px = 64, height_px = 64 }}
+license = {{ name = "Apache-2.0" }}
+
+[[files]]
+path = "model.onnx"
+bytes = {len(weights)}
+sha256 = "{hashlib.sha256(weights).hexdigest()}"
+"""
+    )
+    return folder
+
+
+@pytest.fixture
+def start(binary, model, ros, tmp_path):
+    """Starts nodes: `start("-p", "max_age_ms:=200")` returns when the node publishes; all are ended with the test."""
+    running = []
+    watcher = ros.create_node("watcher")
+
+    def start_node(*ros_args, detections="/vedette/detections"):
+        node = NodeProcess(binary, ["-p", f"model:={model}", "-p", "intra_op_threads:=1", *ros_args], tmp_path / f"node{len(running)}.log")
+        running.append(node)
+        deadline = time.monotonic() + START_S
+        while watcher.count_publishers(detections) == 0:
+            assert node.is_running(), f"the node ended with {node.process.returncode}:\n{node.log}"
+            assert time.monotonic() < deadline, f"no {detections} after {START_S} s:\n{node.log}"
+            time.sleep(0.02)
+        return node
+
+    yield start_node
+    watcher.destroy_node()
+    codes = [(node.end()[0], node.log) for node in running]
+    assert all(code == 0 for code, _ in codes), codes
+
+
+@pytest.fixture
+def camera(ros):
+    """A camera driver: publishes pictures and camera_info."""
+    camera = Camera(ros, "camera_driver")
+    yield camera
+    camera.close()
+
+
+@pytest.fixture
+def listen(ros):
+    """Listens to topics: `listen({"/vedette/plan": Plan})`."""
+    listeners = []
+
+    def listen_to(topics, **kwargs):
+        listeners.append(Listener(ros, f"listener{len(listeners)}", topics, **kwargs))
+        return listeners[-1]
+
+    yield listen_to
+    for listener in listeners:
+        listener.close()

@@ -1,0 +1,83 @@
+"""The same bytes, live or replayed: a bag played into the live node with its own stamps, against `vedette replay`."""
+
+import subprocess
+import sys
+
+import pytest
+from camera import LATCHED, wait_until
+from conftest import ROOT
+from nav_msgs.msg import Path
+from rclpy.serialization import deserialize_message
+from rosbags.highlevel import AnyReader
+from rosbags.typesys import Stores, get_typestore
+from vedette_msgs.msg import Plan
+from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
+
+FRAMES = 60
+PER_FRAME = {"/vedette/detections": Detection2DArray, "/vedette/plan": Plan, "/vedette/path": Path}
+ONCE = {"/vedette/label_info": LabelInfo, "/vedette/vision_info": VisionInfo}
+REMAPS = ("image:=/camera/image", "camera_info:=/camera/camera_info")
+# Everything that happens between picture and plan depends on these and on the model.
+PARAMETERS = ("providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
+
+
+@pytest.fixture(scope="module")
+def bag():
+    path = ROOT / "data/vtest"
+    if not path.exists():
+        pytest.skip(f"{path} is missing: make setup")
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights():
+    if not (ROOT / "models/yolov12n/yolov12n.onnx").exists():
+        pytest.skip("the weights of yolov12n are missing: make setup")
+    return "yolov12n"
+
+
+def replayed(binary, bag, model, out):
+    """The bytes that `vedette replay` records, by topic."""
+    parameters = [flag for value in (f"model:={model}", *PARAMETERS) for flag in ("--param", value)]
+    remaps = [flag for rule in REMAPS for flag in ("--remap", rule)]
+    command = [binary, "replay", bag, "--out", out, "--limit", FRAMES, *parameters, *remaps]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    messages = {topic: [] for topic in (*PER_FRAME, *ONCE)}
+    with AnyReader([out], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
+        for connection, _, cdr in reader.messages():
+            if connection.topic in messages:
+                messages[connection.topic].append(bytes(cdr))
+    return messages
+
+
+def is_same(live, replayed):
+    """Whether the bytes are the same; DDS may pad its own to a multiple of four."""
+    padding = live[len(replayed) :]
+    return live[: len(replayed)] == replayed and len(padding) < 4 and not any(padding)
+
+
+def test_the_bag_played_live_gives_the_bytes_of_its_replay(start, binary, bag, weights, listen, tmp_path):
+    expected = replayed(binary, bag, weights, tmp_path / "replay.mcap")
+    parameters = [flag for value in (f"model:={weights}", *PARAMETERS) for flag in ("-p", value)]
+    remaps = [flag for rule in REMAPS for flag in ("-r", rule)]
+    node = start(*parameters, *remaps)
+    live = listen(PER_FRAME, raw=True)
+    latched = listen(ONCE, qos=LATCHED, raw=True)
+    live.connect()
+    play = [sys.executable, ROOT / "scripts/play_bag.py", bag, "--paced", "--wait-for-node", "--frames", FRAMES]
+    played = subprocess.run(list(map(str, play)), capture_output=True, text=True, timeout=300)
+    assert played.returncode == 0, f"{played.stderr}\n{node.log}"
+
+    wait_until(lambda: len(live["/vedette/path"]) >= FRAMES, "the last path")
+    for topic, message_class in PER_FRAME.items():
+        assert len(live[topic]) == FRAMES == len(expected[topic]), topic
+        for index, (ours, theirs) in enumerate(zip(live[topic], expected[topic])):
+            if not is_same(ours, theirs):
+                assert deserialize_message(ours, message_class) == deserialize_message(theirs, message_class)
+                raise AssertionError(f"{topic} {index}: other bytes for the same values")
+    for topic in ONCE:
+        wait_until(lambda topic=topic: latched[topic], f"a latched {topic}")
+        assert len(latched[topic]) == len(expected[topic]) == 1 and is_same(latched[topic][0], expected[topic][0])
+    detected = [deserialize_message(cdr, Detection2DArray) for cdr in live["/vedette/detections"]]
+    assert sum(len(array.detections) for array in detected) > FRAMES, "the footage shows people"
