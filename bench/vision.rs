@@ -33,11 +33,12 @@ pub fn preprocess(criterion: &mut Criterion) {
 }
 
 fn run(bencher: &mut criterion::Bencher, size: Size, format: PixelFormat, out: &mut TensorMut) {
-    let step_bytes = size.width_px * u32::try_from(format.bytes_per_pixel()).unwrap();
-    let data: Vec<u8> = (0..step_bytes * size.height_px).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let image = ImageView::new(&data, size, step_bytes, format).unwrap();
+    let step_bytes = size.width_px * u32::try_from(format.bytes_per_pixel()).expect("1 to 4");
+    let data: Vec<u8> =
+        (0..step_bytes * size.height_px).map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
+    let image = ImageView::new(&data, size, step_bytes, format).expect("a whole picture");
     let mut preprocessor = Preprocessor::new(TENSOR, Normalize::UNIT);
-    bencher.iter(|| preprocessor.run(black_box(&image), out).unwrap());
+    bencher.iter(|| preprocessor.run(black_box(&image), out).expect("a tensor of this size"));
 }
 
 /// Crowds of boxes, 20 around each object, as a detector without built-in NMS gives them.
@@ -48,7 +49,7 @@ pub fn nms(criterion: &mut Criterion) {
             .map(|i| {
                 let (object, jitter) = (f32::from(i / 20), f32::from(i % 20) * 0.3);
                 let (x, y) = (object * 53.0 % 600.0 + jitter, object * 31.0 % 600.0 - jitter);
-                let bbox = BBox::from_center(x, y, 30.0, 60.0).unwrap();
+                let bbox = BBox::from_center(x, y, 30.0, 60.0).expect("finite");
                 Candidate { bbox, class: ClassId(i / 20 % 5), score: f32::from(i * 7919 % 1000) / 1000.0 }
             })
             .collect();

@@ -1,4 +1,4 @@
-//! The letterbox: a picture scaled into a tensor with its aspect kept, bars of grey around it.
+//! The letterbox: a picture scaled into a tensor with its aspect kept, bars of gray around it.
 //!
 //! Pure geometry, in the form that YOLO models are trained and evaluated with: one scale for both sides, the larger
 //! that fits, enlarging included; sides rounded to whole pixels, halves to even; bars split evenly, an odd pixel to
@@ -19,7 +19,7 @@ pub struct Letterbox {
 }
 
 impl Letterbox {
-    /// The grey of the bars, on all channels, before normalization.
+    /// The gray of the bars, on all channels, before normalization.
     pub const PADDING: u8 = 114;
 
     /// Places a picture of size `source` in a tensor of size `tensor`. However thin, the picture keeps one pixel.
@@ -161,7 +161,8 @@ mod tests {
         ) {
             let letterbox = Letterbox::new(size(w, h), size(tw, th));
             let (w, h) = (w as f32, h as f32);
-            let bbox = BBox::<ImagePx>::from_corners(x0.min(x1) * w, y0.min(y1) * h, x0.max(x1) * w, y0.max(y1) * h).unwrap();
+            let (x_min, y_min, x_max, y_max) = (x0.min(x1) * w, y0.min(y1) * h, x0.max(x1) * w, y0.max(y1) * h);
+            let bbox = BBox::<ImagePx>::from_corners(x_min, y_min, x_max, y_max).unwrap();
             prop_assume!(bbox.width() > 1e-3 * w && bbox.height() > 1e-3 * h);
             let there = letterbox.tensor_from_image(bbox).unwrap();
             prop_assert!(there.x_max() <= tw as f32 + 0.01 && there.y_max() <= th as f32 + 0.01);

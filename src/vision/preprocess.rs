@@ -85,7 +85,7 @@ impl Preprocessor {
 
     /// Fills `out`, `[1, 3, H, W]` (NCHW, RGB), with the letterboxed picture, bilinearly resized and normalized, bars
     /// included. The bytes before normalization are those of OpenCV's `resize` with `INTER_LINEAR`, which means no
-    /// low-pass filter when shrinking. Grey becomes three equal channels, alpha is left out.
+    /// low-pass filter when shrinking. Gray becomes three equal channels, alpha is left out.
     ///
     /// Returns the place of the picture in the tensor, which the model's boxes need on their way back.
     ///
@@ -184,13 +184,13 @@ impl<E: Float> Planes<'_, E> {
         let (picture, height) = (resized.width_px as usize, resized.height_px as usize);
         let first = top as usize * self.width + left as usize;
         for (plane, affine) in self.planes.iter_mut().zip(affine) {
-            let grey = E::from_f32(f32::from(Letterbox::PADDING) * affine.gain + affine.bias);
+            let gray = E::from_f32(f32::from(Letterbox::PADDING) * affine.gain + affine.bias);
             let last = first + (height - 1) * self.width + picture;
-            plane[..first].fill(grey);
-            plane[last..].fill(grey);
+            plane[..first].fill(gray);
+            plane[last..].fill(gray);
             if picture < self.width {
                 for row in plane[first..last].chunks_mut(self.width) {
-                    row[picture..].fill(grey);
+                    row[picture..].fill(gray);
                 }
             }
         }
@@ -300,33 +300,33 @@ mod tests {
         }
     }
 
-    const COLOUR: [PixelFormat; 4] = [PixelFormat::Rgb8, PixelFormat::Bgr8, PixelFormat::Rgba8, PixelFormat::Bgra8];
+    const COLOR: [PixelFormat; 4] = [PixelFormat::Rgb8, PixelFormat::Bgr8, PixelFormat::Rgba8, PixelFormat::Bgra8];
 
     #[test]
     fn shrinking_equals_opencv_in_every_format() {
-        assert_equals_opencv("shrink", "shrink_64x64", &COLOUR);
-        assert_equals_opencv("shrink_little", "shrink_little_80x80", &COLOUR);
-        assert_equals_opencv("half", "half_64x64", &COLOUR);
-        assert_equals_opencv("third", "third_64x64", &COLOUR);
+        assert_equals_opencv("shrink", "shrink_64x64", &COLOR);
+        assert_equals_opencv("shrink_little", "shrink_little_80x80", &COLOR);
+        assert_equals_opencv("half", "half_64x64", &COLOR);
+        assert_equals_opencv("third", "third_64x64", &COLOR);
     }
 
     #[test]
     fn enlarging_and_keeping_the_size_equal_opencv_in_every_format() {
-        assert_equals_opencv("enlarge", "enlarge_96x96", &COLOUR);
-        assert_equals_opencv("same", "same_64x64", &COLOUR);
+        assert_equals_opencv("enlarge", "enlarge_96x96", &COLOR);
+        assert_equals_opencv("same", "same_64x64", &COLOR);
     }
 
     #[test]
     fn extreme_shapes_equal_opencv_in_every_format() {
-        assert_equals_opencv("tall", "tall_64x96", &COLOUR);
-        assert_equals_opencv("thin", "thin_64x64", &COLOUR);
-        assert_equals_opencv("pixel", "pixel_32x32", &COLOUR);
-        assert_equals_opencv("column", "column_32x48", &COLOUR);
+        assert_equals_opencv("tall", "tall_64x96", &COLOR);
+        assert_equals_opencv("thin", "thin_64x64", &COLOR);
+        assert_equals_opencv("pixel", "pixel_32x32", &COLOR);
+        assert_equals_opencv("column", "column_32x48", &COLOR);
     }
 
     #[test]
-    fn grey_becomes_three_equal_channels_as_opencv_resizes_it() {
-        assert_equals_opencv("grey", "grey_64x64", &[PixelFormat::Mono8]);
+    fn gray_becomes_three_equal_channels_as_opencv_resizes_it() {
+        assert_equals_opencv("gray", "gray_64x64", &[PixelFormat::Mono8]);
     }
 
     #[test]
@@ -347,9 +347,9 @@ mod tests {
         let white = image::RgbImage::from_pixel(4, 2, image::Rgb([255; 3]));
         let mut preprocessor = Preprocessor::new(Size { width_px: 4, height_px: 4 }, normalize);
         let tensor = tensor_of(&mut preprocessor, &white, PixelFormat::Bgr8);
-        let grey = 114.0 / 255.0;
+        let gray = 114.0 / 255.0;
         for (channel, (bar, picture)) in
-            [((grey - 0.5) / 0.5, 1.0), (grey - 0.25, 0.75), (grey / 2.0, 0.5)].into_iter().enumerate()
+            [((gray - 0.5) / 0.5, 1.0), (gray - 0.25, 0.75), (gray / 2.0, 0.5)].into_iter().enumerate()
         {
             let (got_bar, got_picture) = (tensor[channel * 16], tensor[channel * 16 + 4]);
             assert!((got_bar - bar).abs() < 1e-6 && (got_picture - picture).abs() < 1e-6, "channel {channel}");
@@ -388,7 +388,8 @@ mod tests {
             (w, h) in (1u32..80, 1u32..80), (tw, th) in (1u32..70, 1u32..70), format in 0usize..5, seed in any::<u32>(),
         ) {
             let picture = image::RgbImage::from_fn(w, h, |x, y| {
-                image::Rgb([0, 8, 16].map(|shift| ((x * 31 + y * 17).wrapping_mul(2_654_435_761) ^ seed) as u8 >> (shift / 8)))
+                let bytes = ((x * 31 + y * 17).wrapping_mul(2_654_435_761) ^ seed).to_le_bytes();
+                image::Rgb([bytes[3], bytes[2], bytes[1]])
             });
             let [mut detected, mut portable] = preprocessors(Size { width_px: tw, height_px: th });
             let tensor = tensor_of(&mut detected, &picture, PixelFormat::ALL[format]);

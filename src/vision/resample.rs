@@ -2,10 +2,10 @@
 //! `INTER_LINEAR`.
 //!
 //! Detectors are trained and evaluated on that function's output, so its arithmetic is the specification: sample
-//! positions in `f32` with pixel centres at `+ 0.5`, weights of 11 bits, a row blended first (kept with 7 fraction
+//! positions in `f32` with pixel centers at `+ 0.5`, weights of 11 bits, a row blended first (kept with 7 fraction
 //! bits), then two rows. Two kernels: [`Kernel::blend_columns`] gathers pixels of a row into planes,
 //! [`Kernel::blend_rows`] blends two such rows into normalized floats. Both exist in portable Rust, which is
-//! the reference, and the first also in AVX2; the results are the same bit for bit.
+//! the reference, and in AVX2; the results are the same bit for bit.
 
 #[cfg(target_arch = "x86_64")]
 use super::simd::Avx2;
@@ -53,9 +53,9 @@ impl Columns {
         self.offsets.len()
     }
 
-    /// Colour planes of the blended row: 3, or 1 for grey. Alpha is left out.
+    /// Color planes of the blended row: 3, or 1 for gray. Alpha is left out.
     pub fn planes(&self) -> usize {
-        self.bytes_per_pixel.min(3)
+        self.bytes_per_pixel().min(3)
     }
 
     pub fn bytes_per_pixel(&self) -> usize {
@@ -92,7 +92,7 @@ pub(super) fn rebuild_row_pairs(pairs: &mut Vec<RowPair>, source_px: u32, resize
     }
 }
 
-/// The source position of a resized pixel's centre: whole pixels (`-1` left of the first centre) and the rest.
+/// The source position of a resized pixel's center: whole pixels (`-1` left of the first center) and the rest.
 #[expect(clippy::cast_possible_truncation, reason = "f32 positions are the specification; whole parts fit i64")]
 fn sample(index: u32, source_px: u32, resized_px: u32) -> (i64, f32) {
     let scale = 1.0 / (f64::from(resized_px) / f64::from(source_px));
@@ -157,30 +157,32 @@ impl Kernel {
 
 /// The portable kernel, from column `start` on.
 fn blend_columns(bytes: &[u8], columns: &Columns, out: &mut [i16], start: usize) {
-    match columns.bytes_per_pixel {
-        1 => blend_pixels::<1>(bytes, columns, out, start),
-        _ => blend_pixels::<3>(bytes, columns, out, start),
+    let samples = columns.offsets()[start..].iter().zip(&columns.weights()[start..]);
+    let pair_bytes = columns.pair_bytes;
+    if columns.planes() == 1 {
+        for (gray, (&offset, &weights)) in out[start..].iter_mut().zip(samples) {
+            let pair = &bytes[offset as usize..][..pair_bytes + 1];
+            *gray = blend_pair(pair[0], pair[pair_bytes], weights);
+        }
+        return;
+    }
+    let (red, rest) = out.split_at_mut(columns.len());
+    let (green, blue) = rest.split_at_mut(columns.len());
+    let planes = red[start..].iter_mut().zip(&mut green[start..]).zip(&mut blue[start..]);
+    for (((red, green), blue), (&offset, &weights)) in planes.zip(samples) {
+        let pair = &bytes[offset as usize..][..pair_bytes + 3];
+        *red = blend_pair(pair[0], pair[pair_bytes], weights);
+        *green = blend_pair(pair[1], pair[pair_bytes + 1], weights);
+        *blue = blend_pair(pair[2], pair[pair_bytes + 2], weights);
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "255 * 2048 >> 4 fits i16")]
-fn blend_pixels<const PLANES: usize>(bytes: &[u8], columns: &Columns, out: &mut [i16], start: usize) {
-    let mut planes = out.chunks_exact_mut(columns.len());
-    let mut planes: [&mut [i16]; PLANES] = std::array::from_fn(|_| planes.next().unwrap_or_default());
-    let samples = columns.offsets.iter().zip(&columns.weights).enumerate().skip(start);
-    for (column, (&offset, weights)) in samples {
-        let [near_weight, far_weight] = weights.map(i32::from);
-        let near = &bytes[offset as usize..][..PLANES];
-        let far = &bytes[offset as usize + columns.pair_bytes..][..PLANES];
-        for ((plane, &near), &far) in planes.iter_mut().zip(near).zip(far) {
-            plane[column] = ((i32::from(near) * near_weight + i32::from(far) * far_weight) >> 4) as i16;
-        }
-    }
+fn blend_pair(near: u8, far: u8, weights: Weights) -> i16 {
+    ((i32::from(near) * i32::from(weights[0]) + i32::from(far) * i32::from(weights[1])) >> 4) as i16
 }
 
-/// The portable kernel; inlined into the AVX2 one, where the compiler vectorizes it for that target.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "32640 * 2048 >> 16 fits i16")]
+/// The portable kernel.
 pub(super) fn blend_rows(rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
     let weighted = |value: i16, weight: i16| ((i32::from(value) * i32::from(weight)) >> 16) as i16;
     for ((out, &upper), &lower) in out.iter_mut().zip(rows[0]).zip(rows[1]) {
@@ -242,12 +244,13 @@ mod tests {
     proptest! {
         #[test]
         fn both_column_kernels_agree_bit_for_bit(
-            source_px in 1u32..90, resized_px in 1u32..90, format in 0usize..3, behind in 0usize..40, seed in any::<u8>(),
+            source_px in 1u32..90, resized_px in 1u32..90,
+            format in 0usize..3, behind in 0usize..40, seed in any::<u8>(),
         ) {
             let bytes_per_pixel = [1, 3, 4][format];
             let columns = columns(source_px, resized_px, bytes_per_pixel);
             let bytes: Vec<u8> = (0..source_px as usize * bytes_per_pixel + behind)
-                .map(|i| (i.wrapping_mul(167) >> 2) as u8 ^ seed)
+                .map(|i| (i.wrapping_mul(167) >> 2).to_le_bytes()[0] ^ seed)
                 .collect();
             let mut portable = vec![-1; columns.len() * columns.planes()];
             let mut detected = portable.clone();

@@ -23,30 +23,50 @@ impl Avx2 {
     /// Blends columns from the first on, as long as eight together may be loaded from `bytes`, and returns how many
     /// it did; the rest is left to the portable kernel.
     pub fn blend_columns(self, bytes: &[u8], columns: &Columns, out: &mut [i16]) -> usize {
-        // A pixel's two weights side by side, its colours one after another; a set high bit gives zero.
+        // A pixel's two weights side by side, its colors one after another; a set high bit gives zero.
         const Z: i8 = -1;
-        const GREY: [i8; 16] = [0, Z, 1, Z, 4, Z, 5, Z, 8, Z, 9, Z, 12, Z, 13, Z];
+        const GRAY: [i8; 16] = [0, Z, 1, Z, 4, Z, 5, Z, 8, Z, 9, Z, 12, Z, 13, Z];
         const RGB: [i8; 16] = [0, Z, 3, Z, 1, Z, 4, Z, 2, Z, 5, Z, Z, Z, Z, Z];
         const RGBA: [i8; 16] = [0, Z, 4, Z, 1, Z, 5, Z, 2, Z, 6, Z, Z, Z, Z, Z];
         // SAFETY: `self` is proof of AVX2.
         unsafe {
             match columns.bytes_per_pixel() {
-                1 => blend_grey(bytes, columns, &GREY, out),
-                3 => blend_colour(bytes, columns, &RGB, out),
-                _ => blend_colour(bytes, columns, &RGBA, out),
+                1 => blend_gray(bytes, columns, &GRAY, out),
+                3 => blend_color(bytes, columns, &RGB, out),
+                _ => blend_color(bytes, columns, &RGBA, out),
             }
         }
     }
 
-    /// As [`blend_rows`], compiled for AVX2.
+    /// As [`blend_rows`].
     pub fn blend_rows(self, rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
-        #[target_feature(enable = "avx2")]
-        fn compiled(rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
-            blend_rows(rows, weights, affine, out);
-        }
         // SAFETY: `self` is proof of AVX2.
-        unsafe { compiled(rows, weights, affine, out) }
+        unsafe { blend_sixteens(rows, weights, affine, out) }
     }
+}
+
+/// Sixteen columns at a time, what is left over by the portable kernel.
+#[target_feature(enable = "avx2")]
+fn blend_sixteens(rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
+    let [upper, lower] = rows.map(|row| row.as_chunks::<16>());
+    let (chunks, rest) = out.as_chunks_mut::<16>();
+    let (upper_weight, lower_weight) = (_mm256_set1_epi16(weights[0]), _mm256_set1_epi16(weights[1]));
+    let (gain, bias) = (_mm256_set1_ps(affine.gain), _mm256_set1_ps(affine.bias));
+    for ((out, upper), lower) in chunks.iter_mut().zip(upper.0).zip(lower.0) {
+        // SAFETY: both are references to 32 bytes; the loads are unaligned ones.
+        let (upper, lower) =
+            unsafe { (_mm256_loadu_si256(upper.as_ptr().cast()), _mm256_loadu_si256(lower.as_ptr().cast())) };
+        let sum = _mm256_add_epi16(_mm256_mulhi_epi16(upper, upper_weight), _mm256_mulhi_epi16(lower, lower_weight));
+        let values = _mm256_srai_epi16::<2>(_mm256_add_epi16(sum, _mm256_set1_epi16(2)));
+        let halves = [_mm256_castsi256_si128(values), _mm256_extracti128_si256::<1>(values)];
+        for (out, half) in out.as_chunks_mut::<8>().0.iter_mut().zip(halves) {
+            let floats = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(half));
+            let normalized = _mm256_add_ps(_mm256_mul_ps(floats, gain), bias);
+            // SAFETY: a reference to 32 bytes; the store is an unaligned one.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), normalized) };
+        }
+    }
+    blend_rows([upper.1, lower.1], weights, affine, rest);
 }
 
 /// Eight columns' offsets and weights, if `LOAD` bytes may be read at each offset.
@@ -62,9 +82,9 @@ fn loadable(bytes: &[u8], offsets: &[u32; 8], weights: &[Weights; 8]) -> Option<
     (_mm256_movemask_epi8(inside) == -1).then_some((at, weights))
 }
 
-/// Three planes from pixels of three or four bytes; `pairs` puts the two pixels' colours side by side, as words.
+/// Three planes from pixels of three or four bytes; `pairs` puts the two pixels' colors side by side, as words.
 #[target_feature(enable = "avx2")]
-fn blend_colour(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i16]) -> usize {
+fn blend_color(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i16]) -> usize {
     // SAFETY: a reference to 16 bytes; the load is an unaligned one.
     let pairs = unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(pairs.as_ptr().cast())) };
     let width = columns.len();
@@ -111,14 +131,15 @@ fn blend_colour(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i1
 
 /// One plane from pixels of one byte; `pairs` makes words of the first two of every four bytes.
 #[target_feature(enable = "avx2")]
-fn blend_grey(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i16]) -> usize {
+fn blend_gray(bytes: &[u8], columns: &Columns, pairs: &[i8; 16], out: &mut [i16]) -> usize {
     // SAFETY: a reference to 16 bytes; the load is an unaligned one.
     let pairs = unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(pairs.as_ptr().cast())) };
     let groups = columns.offsets().as_chunks::<8>().0.iter().zip(columns.weights().as_chunks::<8>().0);
     let mut done = 0;
     for ((offsets, weights), out) in groups.zip(out.as_chunks_mut::<8>().0) {
         let Some((at, weights)) = loadable(bytes, offsets, weights) else { break };
-        // SAFETY: `loadable` found `LOAD` bytes, of which 4 are read, at each of the eight offsets inside `bytes`.
+        // SAFETY: `loadable` found `LOAD` bytes, of which 4 are read, at each of the eight offsets inside `bytes`;
+        // none is above `i32::MAX`.
         let pixels = unsafe { _mm256_i32gather_epi32::<1>(bytes.as_ptr().cast(), at) };
         let sums = _mm256_srai_epi32::<4>(_mm256_madd_epi16(_mm256_shuffle_epi8(pixels, pairs), weights));
         let words = _mm256_permute4x64_epi64::<0b00_00_10_00>(_mm256_packs_epi32(sums, sums));

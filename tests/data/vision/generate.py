@@ -3,7 +3,7 @@
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install opencv-python-headless==5.0.0.93 numpy
     /tmp/venv/bin/python generate.py
 
-For each `NAME.png` (RGB or grey, drawn here) there is `NAME_WxH.png`: letterboxed into W x H as YOLO pipelines do it
+For each `NAME.png` (RGB or gray, drawn here) there is `NAME_WxH.png`: letterboxed into W x H as YOLO pipelines do it
 (cv2.resize INTER_LINEAR, cv2.copyMakeBorder with 114). It holds the bytes; the tensor is cv2.dnn.blobFromImage of
 them, which is checked here to be byte * float32(1 / 255) exactly.
 """
@@ -28,7 +28,7 @@ CASES = {
     "thin": ((3, 90, 3), (64, 64)),
     "pixel": ((1, 1, 3), (32, 32)),
     "column": ((1, 40, 3), (32, 48)),
-    "grey": ((85, 61, 1), (64, 64)),
+    "gray": ((85, 61, 1), (64, 64)),
 }
 
 
