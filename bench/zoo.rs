@@ -25,7 +25,7 @@ pub fn decode(criterion: &mut Criterion) {
         ("84x8400 float16", rows, TensorData::F16(&halves)),
         ("300x6 float32", Layout::EndToEnd { boxes: 300 }, TensorData::F32(&end_to_end)),
     ] {
-        let mut decoder = Decoder::new(layout);
+        let decoder = Decoder::new(layout);
         let (thresholds, mut candidates) = (Thresholds::default(), Vec::new());
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| {

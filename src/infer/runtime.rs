@@ -1,7 +1,6 @@
 //! Loads ONNX Runtime: one library and one environment for the life of the process.
 
 use super::{InferError, Provider};
-use ort::ep::{self, ExecutionProvider};
 use ort::logging::LogLevel;
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -100,13 +99,18 @@ impl Runtime {
 fn is_built_in(provider: Provider) -> bool {
     match provider {
         #[cfg(feature = "tensorrt")]
-        Provider::TensorRt => ep::TensorRT::is_available().unwrap_or(false),
+        Provider::TensorRt => is_available::<ort::ep::TensorRT>(),
         #[cfg(feature = "cuda")]
-        Provider::Cuda => ep::CUDA::is_available().unwrap_or(false),
-        Provider::Cpu => ep::CPU::is_available().unwrap_or(false),
+        Provider::Cuda => is_available::<ort::ep::CUDA>(),
+        Provider::Cpu => true,
         #[cfg(not(all(feature = "tensorrt", feature = "cuda")))]
         _ => false,
     }
+}
+
+#[cfg(any(feature = "tensorrt", feature = "cuda"))]
+fn is_available<P: ort::ep::ExecutionProvider>() -> bool {
+    P::is_available().unwrap_or(false)
 }
 
 fn candidates(from_environment: Option<PathBuf>, given: Option<&Path>) -> Vec<PathBuf> {

@@ -6,7 +6,6 @@ use super::{
     checksum, cure, engine_cache,
 };
 use ort::ErrorCode;
-use ort::ep::{self, ExecutionProvider};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use std::path::{Path, PathBuf};
@@ -24,7 +23,9 @@ pub struct SessionOptions {
     /// Threads that share one node's work, the calling one included; nodes run one after another. Fixed, because the
     /// order of float sums, and so the last bits of an output, may depend on it. Default: one for each core.
     pub intra_op_threads: usize,
-    /// Whether idle worker threads spin for a while before they sleep. Default: on.
+    /// Whether worker threads spin for a while before they sleep. Default: on, as in ONNX Runtime: where the cores are
+    /// ours alone, a run is some 5 to 20 % shorter. Off takes about a third less CPU time at low frame rates, and is
+    /// the faster choice by far where other processes compete for the same cores.
     pub spinning: bool,
     /// For the TensorRT provider.
     pub tensorrt: TensorRtOptions,
@@ -270,7 +271,7 @@ fn clear_engines(folder: Option<&Path>, reason: &str) -> bool {
 
 #[cfg(feature = "tensorrt")]
 fn append_tensorrt(builder: &mut SessionBuilder, entries: &[(&'static str, String)]) -> Result<(), String> {
-    use ep::ArbitrarilyConfigurableExecutionProvider;
+    use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider};
     let provider = entries
         .iter()
         .fold(ep::TensorRT::default(), |provider, (key, value)| provider.with_arbitrary_config(key, value));
@@ -284,6 +285,7 @@ fn append_tensorrt(_: &mut SessionBuilder, _: &[(&'static str, String)]) -> Resu
 
 #[cfg(feature = "cuda")]
 fn register_cuda(builder: &mut SessionBuilder, device_id: u32) -> Result<(), String> {
+    use ort::ep::{self, ExecutionProvider};
     let device_id = i32::try_from(device_id).map_err(|_| format!("device_id {device_id} is none"))?;
     let provider = ep::CUDA::default().with_device_id(device_id);
     provider.register(builder).map_err(|error| error.message().to_owned())

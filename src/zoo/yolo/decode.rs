@@ -6,7 +6,6 @@ use crate::types::{BBox, ClassId, Element, TensorData, TensorPx};
 use crate::vision::Candidate;
 use crate::zoo::{Thresholds, ZooError};
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 
 /// Boxes whose class scores are searched together: a tile of 80 classes fits the second cache level.
 const TILE: usize = 256;
@@ -69,24 +68,16 @@ impl Layout {
     }
 }
 
-/// Reads outputs of one layout. Keeps its scratch, so that nothing is allocated.
-#[derive(Debug, Clone)]
+/// Reads outputs of one layout.
+#[derive(Debug, Clone, Copy)]
 pub struct Decoder {
     layout: Layout,
-    tile: Tile,
-}
-
-/// The best score of each box of a tile, and a row of scores on its way from 16 bits.
-#[derive(Debug, Clone)]
-struct Tile {
-    best: [f32; TILE],
-    widened: [f32; TILE],
 }
 
 impl Decoder {
     /// For outputs of this layout.
     pub fn new(layout: Layout) -> Self {
-        Self { layout, tile: Tile { best: [0.0; TILE], widened: [0.0; TILE] } }
+        Self { layout }
     }
 
     /// The layout.
@@ -97,13 +88,13 @@ impl Decoder {
     /// Adds to `candidates` every box of `output` whose best class scores at least `thresholds.score` and is reported.
     /// Boxes that are not finite or inside out are dropped, as are scores and classes that are no numbers; a tensor
     /// of another length than the layout's has none.
-    pub fn decode(&mut self, output: TensorData, thresholds: &Thresholds, candidates: &mut Vec<Candidate>) {
+    pub fn decode(&self, output: TensorData, thresholds: &Thresholds, candidates: &mut Vec<Candidate>) {
         match (self.layout, output) {
             (Layout::Rows { classes, boxes }, TensorData::F32(values)) => {
-                decode_rows(&mut self.tile, values, classes, boxes, thresholds, candidates);
+                decode_rows(values, classes, boxes, thresholds, candidates);
             }
             (Layout::Rows { classes, boxes }, TensorData::F16(values)) => {
-                decode_rows(&mut self.tile, values, classes, boxes, thresholds, candidates);
+                decode_rows(values, classes, boxes, thresholds, candidates);
             }
             (Layout::EndToEnd { .. }, TensorData::F32(values)) => decode_end_to_end(values, thresholds, candidates),
             (Layout::EndToEnd { .. }, TensorData::F16(values)) => decode_end_to_end(values, thresholds, candidates),
@@ -114,38 +105,62 @@ impl Decoder {
 
 /// An output's element.
 trait Float: Copy {
-    fn value(self) -> f32;
+    /// Orders as the scores do, in as few instructions as possible.
+    type Key: Copy + PartialOrd;
 
-    /// `row` as 32-bit floats, in `scratch` where they have to be made.
-    fn widen<'a>(row: &'a [Self], scratch: &'a mut [f32]) -> &'a [f32];
+    /// Below the key of every score.
+    const LOWEST: Self::Key;
+
+    fn key(self) -> Self::Key;
+
+    /// The score of a key.
+    fn score(key: Self::Key) -> f32;
+
+    fn value(self) -> f32;
 }
 
 impl Float for f32 {
-    fn value(self) -> f32 {
+    type Key = Self;
+
+    const LOWEST: Self = Self::NEG_INFINITY;
+
+    fn key(self) -> Self {
         self
     }
 
-    fn widen<'a>(row: &'a [Self], _: &'a mut [f32]) -> &'a [f32] {
-        row
+    fn score(key: Self) -> f32 {
+        key
+    }
+
+    fn value(self) -> f32 {
+        self
     }
 }
 
 impl Float for f16 {
-    fn value(self) -> f32 {
-        self.to_f32()
+    /// The bits of floats that are not negative order as integers do: no conversion is needed to find the best score.
+    type Key = i16;
+
+    const LOWEST: i16 = i16::MIN;
+
+    fn key(self) -> i16 {
+        let bits = self.to_bits().cast_signed();
+        // Behind infinity come the bits of NaN, which must not win.
+        if bits > Self::INFINITY.to_bits().cast_signed() { Self::LOWEST } else { bits }
     }
 
-    fn widen<'a>(row: &'a [Self], scratch: &'a mut [f32]) -> &'a [f32] {
-        let scratch = &mut scratch[..row.len()];
-        row.convert_to_f32_slice(scratch);
-        scratch
+    fn score(key: i16) -> f32 {
+        Self::from_bits(key.cast_unsigned()).to_f32()
+    }
+
+    fn value(self) -> f32 {
+        self.to_f32()
     }
 }
 
 /// Two passes for each tile of boxes: the best score of each box over all class rows, a loop that compiles to vector
 /// instructions; then, for the few boxes that reach the threshold, the class that has it.
 fn decode_rows<E: Float>(
-    tile: &mut Tile,
     values: &[E],
     classes: usize,
     boxes: usize,
@@ -156,23 +171,23 @@ fn decode_rows<E: Float>(
         return;
     }
     let (corners, scores) = values.split_at(4 * boxes);
+    let mut tile = [E::LOWEST; TILE];
     for start in (0..boxes).step_by(TILE) {
         let len = TILE.min(boxes - start);
-        let best = &mut tile.best[..len];
-        best.fill(f32::NEG_INFINITY);
+        let best = &mut tile[..len];
+        best.fill(E::LOWEST);
         for row in scores.chunks_exact(boxes) {
-            let row = E::widen(&row[start..start + len], &mut tile.widened);
-            for (best, &score) in best.iter_mut().zip(row) {
-                // Not f32::max: this form is one vector instruction, and NaN never wins.
-                *best = if score > *best { score } else { *best };
+            for (best, score) in best.iter_mut().zip(&row[start..start + len]) {
+                // Not a max function: this form is one vector instruction, and a NaN never wins.
+                *best = if score.key() > *best { score.key() } else { *best };
             }
         }
-        for (offset, &score) in best.iter().enumerate() {
-            if score < thresholds.score || score == f32::NEG_INFINITY {
+        for (at, &key) in (start..).zip(best.iter()) {
+            let score = E::score(key);
+            if key == E::LOWEST || score < thresholds.score {
                 continue;
             }
-            let at = start + offset;
-            let class = scores.chunks_exact(boxes).position(|row| row[at].value() == score);
+            let class = scores.chunks_exact(boxes).position(|row| row[at].key() == key);
             let Some(class) = class.and_then(|class| u16::try_from(class).ok()).map(ClassId) else { continue };
             if !thresholds.reports(class) {
                 continue;
