@@ -51,12 +51,15 @@ def main():
     node.create_subscription(Detection2DArray, args.detections, received, reliable)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    threading.Thread(target=executor.spin, daemon=True).start()
+    receiver = threading.Thread(target=executor.spin)
+    receiver.start()
 
     deadline = time.monotonic() + PATIENCE_S
     while publisher.get_subscription_count() == 0 or node.count_publishers(args.detections) == 0:
         if time.monotonic() > deadline:
             print(f"no node takes {args.image} and gives {args.detections}", file=sys.stderr)
+            executor.shutdown()
+            receiver.join()
             return 1
         time.sleep(0.05)
     time.sleep(0.5)
@@ -77,6 +80,8 @@ def main():
     time.sleep(1.0)
     latencies_ms = sorted((arrived_ns[key] - at) / 1e6 for key, at in sent_ns.items() if key in arrived_ns)
     executor.shutdown()
+    receiver.join()
+    node.destroy_node()
     rclpy.shutdown()
     if not latencies_ms:
         print("no detections came", file=sys.stderr)

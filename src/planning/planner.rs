@@ -97,7 +97,7 @@ impl Planner {
 
     /// Forgets what it has seen and begins again at `stop`: the stamps began again. The sequence goes on.
     pub fn reset(&mut self) {
-        self.motions = GroundMotions::default();
+        self.motions = GroundMotions::new(EXPECTED_TRACKS);
         self.hold = Hold::new(i64::from(self.params.clear_after_ms) * 1_000_000, self.plan.valid_for_ns);
         self.cause = None;
     }
