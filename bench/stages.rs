@@ -41,6 +41,7 @@ fn parse_size(text: &str) -> Size {
     Size { width_px, height_px }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is what a bench is for")]
 fn median_ms(mut work: impl FnMut()) -> f64 {
     for _ in 0..WARM_UP {
         work();

@@ -51,6 +51,7 @@ pub struct Args {
     json: bool,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the edge: how long the replay took is told, and never recorded")]
 pub fn run(args: Args) -> Result<Outcome> {
     let config = args.parameters.load()?;
     let names = Names::new(NodeName::default(), &args.remaps);
@@ -109,7 +110,7 @@ fn progress_bar(images: Option<u64>) -> ProgressBar {
 
 /// The file of the results, or nothing.
 enum Recording {
-    Written { sink: McapSink, path: PathBuf },
+    Written { sink: Box<McapSink>, path: PathBuf },
     Discarded,
 }
 
@@ -121,12 +122,12 @@ impl Recording {
         let wanted = |output: &Output| *output != Output::ImageAnnotated || args.annotate;
         let outputs: Vec<Output> = Output::ALL.into_iter().filter(wanted).collect();
         let sink = McapSink::create(path, &outputs, |output| names.resolve(output.name()), message_definition)?;
-        Ok(Self::Written { sink, path: path.to_owned() })
+        Ok(Self::Written { sink: Box::new(sink), path: path.to_owned() })
     }
 
     fn as_outputs(&mut self) -> &mut dyn Outputs {
         match self {
-            Self::Written { sink, .. } => sink,
+            Self::Written { sink, .. } => &mut **sink,
             Self::Discarded => self,
         }
     }
