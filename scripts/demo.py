@@ -26,6 +26,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import rclpy  # noqa: E402
 from ament_index_python.packages import get_package_share_directory  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from rosbags.rosbag2 import StoragePlugin, Writer  # noqa: E402
@@ -36,6 +37,8 @@ from vedette_msgs.msg import Plan  # noqa: E402
 from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
 
 PICTURE_EVERY = 25
+# From here on people cross the robot's way.
+START_S = 38
 RECORDED = {
     "/vedette/detections": Detection2DArray,
     "/vedette/label_info": LabelInfo,
@@ -78,7 +81,7 @@ class Monitor:
             connection = writer.add_connection(topic, type_name(cls), typestore=typestore)
             qos = latched if cls is LabelInfo else reliable
             node.create_subscription(cls, topic, self.recorder(connection, cls), qos, raw=True)
-        node.create_subscription(Image, "/vedette/image_annotated", self.picture, 1)
+        node.create_subscription(Image, "/vedette/image_annotated", self.picture, 2, raw=True)
 
     def recorder(self, connection, cls):
         """A callback that records the bytes as they came and hands the message on."""
@@ -106,7 +109,7 @@ class Monitor:
     def plan(self, message):
         """The plan of the frame; prints the state once a second, and whenever the decision changes."""
         self.decisions[message.decision] += 1
-        reason = message.steps[0].reason if message.steps else message.verdict
+        reason = message.steps[0].reason if message.steps else message.verdict.split("; ")[-1]
         changed = message.decision != self.latest.get("decision")
         self.latest["decision"] = message.decision
         now_s = time.monotonic()
@@ -118,9 +121,10 @@ class Monitor:
                 flush=True,
             )
 
-    def picture(self, image):
+    def picture(self, cdr):
         """Keeps some of the annotated pictures."""
         if self.pictures % PICTURE_EVERY == 0:
+            image = deserialize_message(cdr, Image)
             pixels = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
             name = f"{image.header.stamp.sec}_{image.header.stamp.nanosec // 1_000_000:03}.jpg"
             cv2.imwrite(str(OUT / "pictures" / name), pixels[:, :, ::-1])
@@ -141,7 +145,7 @@ def stopped(process, grace_s=10):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=45, help="how much of the footage to play")
+    parser.add_argument("--seconds", type=float, default=40, help="how much of the footage to play")
     args = parser.parse_args()
     shutil.rmtree(OUT, ignore_errors=True)
     (OUT / "pictures").mkdir(parents=True)
@@ -154,23 +158,26 @@ def main():
     player = subprocess.Popen(
         [
             sys.executable, ROOT / "scripts/play_bag.py", ROOT / "data/vtest",
-            "--restamp", "--wait-for-node", "--seconds", str(args.seconds),
+            "--restamp", "--wait-for-node", "--start", str(START_S), "--seconds", str(args.seconds),
         ],
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     rclpy.init()
     node = rclpy.create_node("vedette_demo")
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
     try:
         with Writer(OUT / "recording", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
             monitor = Monitor(node, writer, typestore_with_schemas())
             print(f"vedette node runs (log: {OUT / 'node.log'}), the footage plays for {args.seconds:.0f} s", flush=True)
             while player.poll() is None and node_process.poll() is None:
-                rclpy.spin_once(node, timeout_sec=0.2)
+                executor.spin_once(timeout_sec=0.2)
             node_code = stopped(node_process)
             player_code = stopped(player)
     finally:
         stopped(node_process)
         stopped(player)
+        executor.shutdown()
         node.destroy_node()
         rclpy.shutdown()
     if node_code != 0 or player_code != 0 or monitor.frames == 0 or monitor.pictures == 0:

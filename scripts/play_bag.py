@@ -142,7 +142,8 @@ class Player:
         # Where the recording begins, on its own time line and on the steady clock; and how far stamps are moved.
         first_ns = begin = moved_ns = None
         last_ns = 0
-        for connection, logged_ns, cdr in self.reader.messages(self.connections):
+        start_ns = self.reader.start_time + int(args.start * NS_PER_S)
+        for connection, logged_ns, cdr in self.reader.messages(self.connections, start=start_ns):
             is_image = connection.id in self.images
             if first_ns is None:
                 first_ns = logged_ns
@@ -207,6 +208,7 @@ def parsed():
     parser.add_argument("--wait-for-node", action="store_true", help="begin when all endpoints have met")
     parser.add_argument("--node", default="/vedette", help="full name of the node that is waited for")
     parser.add_argument("--rate", type=positive, default=1.0, help="times the recorded pace")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="begin so many seconds into the recording")
     parser.add_argument("--seconds", type=positive, help="how much of the recording to play")
     parser.add_argument("--frames", type=int, help="how many images to play")
     parser.add_argument("--remap", type=rule, action="append", default=[], metavar="OLD:=NEW", help="rename a topic")
