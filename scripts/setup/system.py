@@ -54,12 +54,8 @@ def interface_needs(python: Path) -> list[Need]:
     """What message packages are built with: their type support is C++ and extends Python."""
     headers = pythons.include_dir(python) / "Python.h"
     return [
-        compiler_need("CXX", "c++", "c++", CXX_PROGRAM, ("g++",), "a C++ compiler for the message packages"),
-        Need(
-            python_packages(python, "dev"),
-            f"the headers of {python} for the message packages",
-            headers.is_file,
-        ),
+        compiler_need("CXX", "c++", "c++", CXX_PROGRAM, ("g++",), "a C++ compiler to build message packages"),
+        Need(python_packages(python, "dev"), f"the headers of {python} to build message packages", headers.is_file),
     ]
 
 
@@ -104,7 +100,7 @@ def provide(needs: Sequence[Need]) -> None:
     prefix = permitted_prefix()
     if prefix is None:
         raise SetupError(f"missing on this system: {why}", by_hand)
-    print(f"{'system':<22} apt-get install {' '.join(packages)}: for {why} ({PERMISSION}=no forbids it)", flush=True)
+    print(f"{'system':<22} missing {why}: apt-get install {' '.join(packages)} ({PERMISSION}=no forbids it)", flush=True)
     install(prefix, packages, by_hand)
     still_missing = ", ".join(need.what for need in missing if not need.is_met())
     if still_missing:
