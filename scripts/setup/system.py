@@ -100,7 +100,8 @@ def provide(needs: Sequence[Need]) -> None:
     prefix = permitted_prefix()
     if prefix is None:
         raise SetupError(f"missing on this system: {why}", by_hand)
-    print(f"{'system':<22} missing {why}: apt-get install {' '.join(packages)} ({PERMISSION}=no forbids it)", flush=True)
+    action = f"apt-get install {' '.join(packages)} ({PERMISSION}=no forbids it)"
+    print(f"{'system':<22} missing {why}: {action}", flush=True)
     install(prefix, packages, by_hand)
     still_missing = ", ".join(need.what for need in missing if not need.is_met())
     if still_missing:
