@@ -1,8 +1,10 @@
 """Set up the project: `python3 scripts/setup [--gpu] [target ...]`.
 
-Everything is put inside the project, into `.deps/`, `data/` and `models/`; no root is needed. A
-step that is up to date is skipped, without the network. Targets are done in the order of the
-table below, each after the targets that it needs; with no target, all but the optional ones.
+Everything is put inside the project, into `.deps/`, `data/` and `models/`, but for a compiler or
+Python's headers where the system lacks them: those are installed with apt-get, as root or through
+a `sudo` without a password, unless VEDETTE_SYSTEM_PACKAGES=no. A step that is up to date is
+skipped, without the network. Targets are done in the order of the table below, each after the
+targets that it needs; with no target, all but the optional ones.
 
     ros                     a sourced ROS 2 (Jazzy, Humble), or else one in .deps/ros; the Python tools
     interfaces              the message packages of msgs/ that this ROS lacks
@@ -15,7 +17,8 @@ table below, each after the targets that it needs; with no target, all but the o
     footage                 data/vtest.avi
     bag                     data/vtest, the footage as a rosbag2 folder
 
-`--gpu` adds the optional targets. Exit status: 0 done, 1 a step failed, 2 wrong usage.
+`--gpu` adds the optional targets; one of those that fails does not stop the steps that can do
+without it. Exit status: 0 done, 1 a step failed, 2 wrong usage.
 """
 
 import argparse
@@ -32,6 +35,7 @@ import interfaces
 import layout
 import ort
 import ros
+import system
 import weights
 from steps import SetupError, Step, report
 
@@ -87,6 +91,46 @@ def make_step(name: str, chosen: ros.Ros) -> Step:
     return bag.step(chosen)
 
 
+def system_needs(names: list[str], chosen: ros.Ros) -> list[system.Need]:
+    """What the system must have for the steps that are not up to date."""
+    due = {name for name in names if not make_step(name, chosen).is_done()}
+    python = ros.base_python(chosen)
+    needs: list[system.Need] = []
+    if due & {"ros", "interfaces", "env"}:
+        needs += system.build_needs()
+    if due - {"env", "weights", "footage"}:
+        needs.append(system.venv_need(python))
+    if due & {"ros", "interfaces"} and "interfaces" in names and interfaces.missing_packages(chosen):
+        needs += system.interface_needs(python)
+    return needs
+
+
+def explained(error: SetupError | OSError) -> SetupError:
+    """`error` with a cure."""
+    if isinstance(error, SetupError):
+        return error
+    return SetupError(str(error), "see to the disk's space and permissions, and run again")
+
+
+def do_steps(names: list[str], chosen: ros.Ros) -> list[tuple[str, SetupError]]:
+    """Do the steps in order. An optional one that fails takes along those that need it, and no
+    other: what failed is returned."""
+    failures: list[tuple[str, SetupError]] = []
+    left_out: set[str] = set()
+    for name in names:
+        if left_out & set(NEEDS[name]):
+            left_out.add(name)
+            continue
+        try:
+            make_step(name, chosen).ensure()
+        except (SetupError, OSError) as error:
+            failures.append((name, explained(error)))
+            left_out.add(name)
+            if name not in OPTIONAL:
+                break
+    return failures
+
+
 def set_up(names: list[str]) -> int:
     """Do the steps in order, one set-up at a time in this project; the exit status."""
     layout.DEPS.mkdir(exist_ok=True)
@@ -95,15 +139,14 @@ def set_up(names: list[str]) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             chosen = ros.choose() if "ros" in names else ros.OWN
-            for name in names:
-                make_step(name, chosen).ensure()
-        except SetupError as error:
-            report(name, error)
-            return 1
-        except OSError as error:
-            report(name, SetupError(str(error), "see to the disk's space and permissions, and run again"))
-            return 1
-    return 0
+            name = "system"
+            system.provide(system_needs(names, chosen))
+            failures = do_steps(names, chosen)
+        except (SetupError, OSError) as error:
+            failures = [(name, explained(error))]
+    for name, error in failures:
+        report(name, error)
+    return 1 if failures else 0
 
 
 def main() -> int:

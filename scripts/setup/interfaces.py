@@ -13,7 +13,6 @@ from pathlib import Path
 import layout
 import patching
 import process
-import pythons
 from ros import Ros, build_environment, sourced_prefixes
 from steps import SetupError, Step
 
@@ -73,28 +72,12 @@ def dependencies(package: Path) -> set[str]:
 def build_all(ros: Ros, packages: list[Step]) -> str:
     """Build and install those of `packages` that are not up to date."""
     changed = [package for package in packages if not package.is_done()]
-    if changed:
-        check_compilers(ros)
     for package in changed:
         package.perform()
     if not packages:
         return f"all in the sourced ROS 2 {ros.distro}"
     names = ", ".join(package.name for package in changed) or "nothing to build"
     return f"{names} in {layout.shown(ros.interfaces_prefix)}"
-
-
-def check_compilers(ros: Ros) -> None:
-    """The generated type support is C++ and extends Python: both must be there."""
-    needs = []
-    if not shutil.which(os.environ.get("CXX", "c++")):
-        needs.append("g++")
-    if not (pythons.include_dir(ros.python) / "Python.h").is_file():
-        needs.append("python3-dev")
-    if needs:
-        raise SetupError(
-            f"building message packages needs a C++ compiler and Python's headers; missing: {', '.join(needs)}",
-            f"on Debian or Ubuntu: apt-get install {' '.join(needs)}",
-        )
 
 
 def build(ros: Ros, package: Path) -> str:

@@ -9,6 +9,7 @@ DEPS = ROOT / ".deps"
 LOGS = DEPS / "log"
 STAMPS = DEPS / "stamps"
 
+PIP_PREFIX = DEPS / "pip"
 ROS_PREFIX = DEPS / "ros"
 TOOLS_PREFIX = DEPS / "tools"
 INTERFACES_PREFIX = DEPS / "interfaces"

@@ -107,7 +107,7 @@ def download_wheel(name: str, lock: Path, folder: Path) -> Path:
     process.run(
         name,
         [
-            pythons.interpreter(), "-m", "pip", "download", "--no-deps", "--require-hashes",
+            *pythons.pip(name), "download", "--no-deps", "--require-hashes",
             "--only-binary=:all:", "--implementation", "cp", "--python-version", WHEEL_PYTHON,
             *platforms, "--dest", folder, "-r", lock,
         ],
@@ -147,7 +147,7 @@ def install_tensorrt() -> str:
     cure = (
         "TensorRT's package fetches the libraries from NVIDIA's own package index: make that reachable, or "
         f"install TensorRT 10 for CUDA 13 on the system ({TENSORRT_LIBRARY}), and run again. "
-        "CUDA works without it: `scripts/setup env`"
+        "CUDA works without it"
     )
     with tempfile.TemporaryDirectory(dir=layout.DEPS) as backend:
         install_libraries("tensorrt", Path(backend), TENSORRT_BUILD_LOCK, pythons.NETWORK_CURE, "--only-binary=:all:")
@@ -171,7 +171,7 @@ def install_libraries(
     process.run(
         log_name,
         [
-            pythons.interpreter(), "-m", "pip", "install", "--no-deps", "--require-hashes",
+            *pythons.pip(log_name), "install", "--no-deps", "--require-hashes",
             "--no-compile", *options, "--target", target, "-r", lock,
         ],
         env=env or pythons.environment(),

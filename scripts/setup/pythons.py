@@ -80,6 +80,14 @@ def install_locked(log_name: str, prefix: Path, lock: Path) -> None:
     )
 
 
+def pip(log_name: str) -> list[str | Path]:
+    """The command `pip`, in an environment kept for it alone: the system's Python may have none."""
+    command = [layout.PIP_PREFIX / "bin" / "python", "-m", "pip"]
+    if not process.output([*command, "--version"]):
+        make_venv(log_name, layout.PIP_PREFIX, interpreter())
+    return command
+
+
 def site_packages(prefix: Path) -> Path:
     """The folder of installed packages of the venv at `prefix`."""
     found = sorted(prefix.glob("lib/python3.*/site-packages"))

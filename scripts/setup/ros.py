@@ -66,15 +66,21 @@ def choose() -> Ros:
     return OWN
 
 
+def base_python(ros: Ros) -> Path:
+    """The Python that the environment is made with: beside a sourced ROS the one that ROS uses."""
+    system = shutil.which("python3", path="/usr/bin") if ros.sourced else None
+    return Path(system) if system else pythons.interpreter()
+
+
 def step(ros: Ros) -> Step:
     """The step that makes `ros` usable."""
     recipe = [RECIPE, layout.HERE / "build.lock"]
     if ros.sourced:
-        system_python = shutil.which("python3", path="/usr/bin") or str(pythons.interpreter())
+        python = base_python(ros)
         return Step(
             "ros",
-            lambda: add_tools(ros, Path(system_python)),
-            [*recipe, layout.HERE / "tools.lock", ros.distro, system_python],
+            lambda: add_tools(ros, python),
+            [*recipe, layout.HERE / "tools.lock", ros.distro, str(python)],
             [ros.python],
         )
     return Step(

@@ -72,6 +72,40 @@ def test_gpu_packages_come_only_when_asked_for() -> None:
     assert set(setup_main.OPTIONAL) <= set(setup_main.wanted([], gpu=True))
 
 
+def test_an_optional_step_that_fails_holds_up_only_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def make(name: str, chosen: object) -> Step:
+        def run() -> str:
+            ran.append(name)
+            if name in failing:
+                raise SetupError(f"no {name}")
+            return "made"
+
+        return Step(name, run, [name])
+
+    monkeypatch.setattr(layout, "DEPS", tmp_path)
+    monkeypatch.setattr(setup_main, "make_step", make)
+    monkeypatch.setattr(setup_main, "system_needs", lambda names, chosen: [])
+    failing = {"tensorrt"}
+    assert setup_main.set_up(["cuda", "tensorrt", "env"]) == 1
+    assert ran == ["cuda", "tensorrt", "env"]
+    assert "step `tensorrt` failed: no tensorrt" in capsys.readouterr().err
+    assert setup_main.set_up(["cuda", "tensorrt", "env"]) == 1
+
+    ran.clear()
+    failing = {"onnxruntime-gpu-wheel"}
+    assert setup_main.set_up(["onnxruntime-gpu-wheel", "cuda", "weights"]) == 1
+    assert ran == ["onnxruntime-gpu-wheel", "weights"]
+
+    ran.clear()
+    failing = {"footage"}
+    assert setup_main.set_up(["footage", "bag"]) == 1
+    assert ran == ["footage"]
+
+
 def test_a_file_of_another_size_or_content_is_refused_with_both_values(tmp_path: Path) -> None:
     path = tmp_path / "weights.onnx"
     path.write_bytes(b"abc")
