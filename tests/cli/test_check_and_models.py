@@ -175,5 +175,5 @@ def test_models_verify_tells_the_hashes_of_a_changed_file(zoo, tmp_path):
 
 
 @pytest.mark.parametrize("args", [(), ("info",), ("remove", "x"), ("list", "x")])
-def test_wrong_usage_of_models_is_exit_code_2(vedette, args):
-    assert "Usage: vedette models" in vedette("models", *args, code=2).stderr
+def test_wrong_usage_of_models_is_exit_code_2(vedette, binary, args):
+    assert f"Usage: {binary.name} models" in vedette("models", *args, code=2).stderr

@@ -1,4 +1,4 @@
-"""Parameters of the commands: what is refused and what is warned about, with place, key, value and what was expected."""
+"""Parameters of the commands: what is refused or warned about, with place, key, value and what was expected."""
 
 import re
 
@@ -72,7 +72,9 @@ def test_a_parameter_file_that_is_missing_or_broken_is_named(replay, ten_frames,
     assert f"parameter file {path}: line " in replay(ten_frames, "--params", path, code=1).stderr
 
 
-@pytest.mark.parametrize(("command", "key"), [("replay", "classes"), ("check", "classes"), ("check", "obstacle_classes")])
+@pytest.mark.parametrize(
+    ("command", "key"), [("replay", "classes"), ("check", "classes"), ("check", "obstacle_classes")]
+)
 def test_a_class_that_the_model_does_not_have_is_refused_with_the_nearest(vedette, model, ten_frames, command, key):
     args = (ten_frames, "--discard") if command == "replay" else ()
     done = vedette(command, *args, "-p", f"model:={model}", "-p", f"{key}:=[gren]", code=1)

@@ -80,7 +80,9 @@ def test_replay_fallback_reports_the_proof(vedette, model, ten_frames, gpu_build
 @pytest.fixture(scope="module")
 def ros_env(vedette):
     """The environment of a node that only this machine sees; a skip where there can be no node."""
-    (ros,) = [f for f in json.loads(vedette("check", "--json", "-p", "model:=none", code=1).stdout) if f["subject"] == "ros"]
+    (ros,) = [
+        f for f in json.loads(vedette("check", "--json", "-p", "model:=none", code=1).stdout) if f["subject"] == "ros"
+    ]
     if not ros["details"]["node"]:
         pytest.skip("the binary was built without the node: make build")
     if not ros["details"]["distro"]:

@@ -46,7 +46,9 @@ def test_a_bag_without_index_gives_what_the_whole_bag_gives(report, name):
     assert without["images"] == 12 and without["processed"] == 8
 
 
-@pytest.mark.parametrize("name", ["split", "sqlite3_none", "sqlite3_message", "mcap_file", "lz4.mcap", "schema4.db3.zstd"])
+@pytest.mark.parametrize(
+    "name", ["split", "sqlite3_none", "sqlite3_message", "mcap_file", "lz4.mcap", "schema4.db3.zstd"]
+)
 def test_every_kind_of_bag_is_read(report, name):
     found = report(BAGS / name, code=3)
     assert (found["images"], found["processed"], found["source_losses"]) == (12, 8, [])
