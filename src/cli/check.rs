@@ -1,12 +1,12 @@
 //! `vedette check`: what this machine can run, and why not.
 
-use super::Outcome;
 use super::parameters::ParameterArgs;
+use super::{Outcome, in_words};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::env;
 use vedette::infer::{Provider, Runtime};
-use vedette::pipeline::load_model;
+use vedette::pipeline::{Walk, load_model};
 use vedette::zoo;
 
 /// Say what this machine can run: ONNX Runtime, providers with proof, the model, ROS. Exit code 1 when the node could
@@ -30,8 +30,13 @@ struct Finding {
 
 pub fn run(args: &Args) -> Result<Outcome> {
     let findings = match args.parameters.load() {
-        Ok(config) => vec![machine(), runtime(), model_files(&config), session(&config), ros()],
-        Err(error) => vec![machine(), runtime(), bad("parameters", format!("{error:#}")), ros()],
+        Ok(config) => {
+            let mut findings = vec![machine(), runtime(), model_files(&config)];
+            findings.extend(session(&config));
+            findings.push(ros());
+            findings
+        }
+        Err(error) => vec![machine(), runtime(), bad("parameters", in_words(&error)), ros()],
     };
     if args.json {
         let all: Vec<Value> = findings
@@ -90,8 +95,9 @@ fn model_files(config: &vedette::config::Config) -> Finding {
     }
 }
 
-/// Opens the model as the node would, and asks ONNX Runtime where its nodes are.
-fn session(config: &vedette::config::Config) -> Finding {
+/// Opens the model as the node would, asks ONNX Runtime where its nodes are, and tries the parameters that depend on
+/// the model.
+fn session(config: &vedette::config::Config) -> Vec<Finding> {
     match load_model(config) {
         Ok(model) => {
             let proof = model.detector.proof();
@@ -106,9 +112,13 @@ fn session(config: &vedette::config::Config) -> Finding {
                 "nodes": proof.nodes.iter().map(|(name, count)| json!({ "provider": name, "nodes": count })).collect::<Vec<_>>(),
                 "refused": refused,
             });
-            good("providers", proof.to_string(), details)
+            let mut findings = vec![good("providers", proof.to_string(), details)];
+            if let Err(error) = Walk::new(config, model.detector, &model.name) {
+                findings.push(bad("parameters", in_words(&error.into())));
+            }
+            findings
         }
-        Err(error) => bad("providers", format!("{:#}", anyhow::Error::new(error))),
+        Err(error) => vec![bad("providers", in_words(&error.into()))],
     }
 }
 

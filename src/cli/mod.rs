@@ -10,6 +10,7 @@ mod pictures;
 mod replay;
 
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -59,16 +60,36 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Refused) => ExitCode::from(1),
         Ok(Outcome::WithLoss) => ExitCode::from(3),
         Err(error) => {
-            eprintln!("vedette: {error:#}");
+            eprintln!("vedette: {}", in_words(&error));
             ExitCode::from(if error.is::<clap::Error>() { 2 } else { 1 })
         }
     }
 }
 
+/// An error with its causes in one line. A cause that the words before it hold already is not said again.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
 /// `RUST_LOG` decides; without it the commands only warn. The node logs the way of ROS, see `node`.
 fn start_logging() {
     let filter = log_filter(LevelFilter::WARN);
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    // Colors are for a person who watches, and for one who did not ask for none.
+    let colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colors)
+        .with_target(false)
+        .init();
 }
 
 /// What is logged: `RUST_LOG`'s choice, else `level`. ONNX Runtime writes hundreds of info lines per session.

@@ -8,10 +8,10 @@ use vedette::config::{Config, NodeName, ParameterOverride, ParameterSource};
 #[derive(Debug, clap::Args)]
 pub struct ParameterArgs {
     /// ROS parameter file (`/**: ros__parameters: …`); may be given several times.
-    #[arg(long = "params", value_name = "FILE")]
+    #[arg(long = "params", value_name = "FILE", global = true)]
     files: Vec<PathBuf>,
     /// One parameter, as for a ROS node; overrides the files.
-    #[arg(short = 'p', long = "param", value_name = "NAME:=VALUE")]
+    #[arg(short = 'p', long = "param", value_name = "NAME:=VALUE", global = true)]
     overrides: Vec<ParameterOverride>,
 }
 

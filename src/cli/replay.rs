@@ -56,6 +56,10 @@ pub fn run(args: Args) -> Result<Outcome> {
     let config = args.parameters.load()?;
     let names = Names::new(NodeName::default(), &args.remaps);
     let mut bag = BagSource::open(&args.bags)?;
+    let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
+    if !args.discard {
+        refuse_to_replace(&args.bags, &path)?;
+    }
     let remapped = |input: Input| {
         let resolved = names.resolve(input.name());
         (resolved != names.node().expand(input.name())).then_some(resolved)
@@ -68,10 +72,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     let proof = model.detector.proof().to_string();
     let mut walk = Walk::new(&config, model.detector, &model.name)?;
 
-    let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
+    // Before the results' file is begun: nothing of it is left when this fails.
+    let pictures = args.pictures.as_deref().map(|folder| Pictures::create(folder, args.every.get())).transpose()?;
     let mut recording = if args.discard { Recording::Discarded } else { Recording::create(&path, &args, &names)? };
     let mut watcher = Watcher {
-        pictures: args.pictures.as_deref().map(|folder| Pictures::create(folder, args.every.get())).transpose()?,
+        pictures,
         progress: progress_bar(images.map(|count| count.min(args.limit.map_or(u64::MAX, NonZeroU64::get)))),
         failure: None,
     };
@@ -96,6 +101,16 @@ pub fn run(args: Args) -> Result<Outcome> {
 fn default_out(bag: &Path) -> PathBuf {
     let stem = bag.file_stem().map_or_else(|| "bag".into(), |stem| stem.to_string_lossy());
     PathBuf::from(format!("{stem}_vedette.mcap"))
+}
+
+/// The results must not take the place of a recording: neither a bag's file nor a file in a bag's folder.
+fn refuse_to_replace(bags: &[PathBuf], out: &Path) -> Result<()> {
+    let Ok(out_real) = out.canonicalize() else { return Ok(()) };
+    for bag in bags {
+        let is_in_bag = bag.canonicalize().is_ok_and(|bag| out_real.starts_with(bag));
+        anyhow::ensure!(!is_in_bag, "--out {} is a file of the bag {}, expected another", out.display(), bag.display());
+    }
+    Ok(())
 }
 
 /// Only for a person who watches.

@@ -1,0 +1,179 @@
+"""`vedette check` and `vedette models`: what is there, and what is wrong with it."""
+
+import json
+import re
+
+import pytest
+from models import MODELS, write_model
+
+
+@pytest.fixture
+def check(vedette):
+    """The findings of `vedette check --json` by subject."""
+
+    def run(model, *args, code=0, **kwargs):
+        done = vedette("check", "--json", "-p", f"model:={model}", *args, code=code, **kwargs)
+        findings = {finding["subject"]: finding for finding in json.loads(done.stdout)}
+        assert all(finding["ok"] for finding in findings.values()) == (code == 0)
+        return findings
+
+    return run
+
+
+def assert_all_nodes_on_the_cpu(finding):
+    assert finding["ok"] and finding["details"]["running"] == "cpu"
+    (nodes,) = finding["details"]["nodes"]
+    assert nodes["provider"] == "CPUExecutionProvider" and nodes["nodes"] > 0
+
+
+def test_check_proves_the_provider_with_node_counts(check, model):
+    findings = check(model, "-p", "providers:=[cpu]")
+    assert list(findings) == ["machine", "onnxruntime", "model", "providers", "ros"]
+    assert_all_nodes_on_the_cpu(findings["providers"])
+    assert findings["providers"]["details"]["fallback"] is False and findings["providers"]["details"]["refused"] == []
+    assert findings["onnxruntime"]["details"]["version"].startswith("1.")
+    assert findings["model"]["details"]["name"] == "colours" and "files whole" in findings["model"]["text"]
+
+
+def test_check_passes_on_what_make_setup_made(vedette, weights):
+    told = vedette("check").stdout
+    assert "FAIL" not in told and "yolov12n (yolo), files whole, license AGPL-3.0" in told
+    assert re.search(r"runs the model \(.*ExecutionProvider \d+ nodes", told)
+
+
+@pytest.mark.parametrize("content", [None, b"not an ELF file"], ids=["missing", "no library"])
+def test_a_library_that_does_not_load_is_named(vedette, check, model, tmp_path, content):
+    library = tmp_path / "libonnxruntime.so"
+    if content:
+        library.write_bytes(content)
+    env = {"ORT_DYLIB_PATH": str(library)}
+    findings = check(model, code=1, env=env)
+    for subject in ("onnxruntime", "providers"):
+        assert f"no ONNX Runtime: {library} (" in findings[subject]["text"]
+        assert "run `make setup`, or set ORT_DYLIB_PATH to a libonnxruntime.so" in findings[subject]["text"]
+    assert findings["model"]["ok"]
+    assert "FAIL onnxruntime" in vedette("check", "-p", f"model:={model}", code=1, env=env).stdout
+
+
+def test_a_corrupt_model_file_is_named(check, tmp_path):
+    folder = write_model(tmp_path / "corrupt", weights=b"\x08\x08garbage" * 20)
+    findings = check(folder, code=1)
+    assert findings["model"]["ok"], "the manifest is true to the garbage"
+    text = findings["providers"]["text"]
+    assert f"model corrupt: model file {folder / 'model.onnx'} does not load: " in text
+    assert text.count(" does not load: ") == 1, "the cause is said twice"
+
+
+def test_a_model_of_another_size_than_its_manifest_says_is_refused(check, tmp_path):
+    folder = write_model(tmp_path / "larger", width_px=640, height_px=640)
+    text = check(folder, code=1)["providers"]["text"]
+    assert text == "model larger: input images float32 [1, 3, 64, 64] does not take shape [1, 3, 640, 640]"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("byte_input", 'tensor "images" is u8, expected a tensor of float32, float16 or int64'),
+        ("yolov5_rows", "model gives [output0 float32 [1, 9, 8]], family yolo expects one output"),
+    ],
+)
+def test_a_model_of_another_kind_than_its_manifest_says_is_refused(check, tmp_path, name, words):
+    text = check(write_model(tmp_path / name, name), code=1)["providers"]["text"]
+    assert text.startswith(f"model {name}: ") and words in text
+
+
+def test_a_model_that_was_not_fetched_is_named_with_the_cure(check, tmp_path):
+    folder = write_model(tmp_path / "absent")
+    (folder / "model.onnx").unlink()
+    findings = check(folder, code=1)
+    for subject in ("model", "providers"):
+        text = findings[subject]["text"]
+        assert f"model absent: file {folder / 'model.onnx'} is missing; `make setup` fetches it" in text
+
+
+def test_an_unknown_model_is_named(check, tmp_path):
+    write_model(tmp_path / "colours")
+    text = check("colors", "-p", f"model_dirs:=[{tmp_path}]", code=1)["model"]["text"]
+    assert text.startswith('no model "colors": ') and "colours" in text and str(tmp_path) in text
+
+
+@pytest.fixture
+def zoo(vedette, tmp_path):
+    """`vedette models` over the models in `tmp_path`."""
+
+    def run(*args, **kwargs):
+        return vedette("models", "-p", f"model_dirs:=[{tmp_path}]", *args, **kwargs).stdout
+
+    return run
+
+
+def test_models_lists_what_is_there(zoo, tmp_path):
+    write_model(tmp_path / "whole")
+    (write_model(tmp_path / "absent") / "model.onnx").unlink()
+    rows = {row["name"]: row for row in json.loads(zoo("list", "--json"))}
+    assert {name: row["state"] for name, row in rows.items()} == {"absent": "not fetched", "whole": "fetched"}
+    assert rows["whole"]["family"] == "yolo" and rows["whole"]["folder"] == str(tmp_path / "whole")
+    lines = zoo("list").splitlines()
+    assert len(lines) == 2 and "not fetched" in lines[0] and lines[1].startswith("whole ")
+
+
+def test_models_lists_a_broken_manifest_with_its_fault_beside_the_others(zoo, tmp_path):
+    write_model(tmp_path / "whole")
+    write_model(tmp_path / "broken", more="licence = 1")
+    told = zoo("list", code=1)
+    assert "whole " in told and f"broken: manifest {tmp_path / 'broken/model.toml'}: unknown key " in told
+
+
+def test_models_says_where_there_are_none(zoo, tmp_path):
+    assert str(tmp_path) in zoo("list") and json.loads(zoo("list", "--json")) == []
+
+
+def test_models_info_tells_the_manifest(zoo, tmp_path):
+    folder = write_model(tmp_path / "whole")
+    found = json.loads(zoo("info", "whole", "--json"))
+    assert (found["name"], found["family"], found["task"]) == ("whole", "yolo", "detect")
+    assert found["input"] == [64, 64] and found["license"] == "Apache-2.0" and found["state"] == "fetched"
+    (file,) = found["files"]
+    size = (MODELS / "yolo_rows.onnx").stat().st_size
+    assert file["path"] == "model.onnx" and file["bytes"] == size and len(file["sha256"]) == 64
+    told = zoo("info", folder)
+    assert f"folder    {folder}" in told and f"model.onnx ({size} bytes, sha256 {file['sha256']})" in told
+
+
+def test_models_info_of_an_unknown_model_names_those_that_there_are(vedette, tmp_path):
+    write_model(tmp_path / "whole")
+    done = vedette("models", "info", "whale", "-p", f"model_dirs:=[{tmp_path}]", code=1)
+    assert 'no model "whale": ' in done.stderr and "whole" in done.stderr
+
+
+def test_models_verify_says_which_are_whole(zoo, tmp_path):
+    write_model(tmp_path / "one")
+    write_model(tmp_path / "two")
+    rows = [{"name": "one", "verdict": "whole"}, {"name": "two", "verdict": "whole"}]
+    assert json.loads(zoo("verify", "--json")) == rows
+    assert zoo("verify", "one").split() == ["one", "whole"]
+
+
+def test_models_verify_tells_the_sizes_of_a_truncated_file(zoo, tmp_path):
+    write_model(tmp_path / "whole")
+    file = write_model(tmp_path / "cut") / "model.onnx"
+    size = file.stat().st_size
+    file.write_bytes(file.read_bytes()[:100])
+    told = zoo("verify", code=1)
+    assert f"model cut: file {file} holds 100 bytes, expected {size}; remove it and run `make setup`" in told
+    assert "whole                whole" in told
+    assert "holds 100 bytes" in zoo("verify", "cut", code=1)
+
+
+def test_models_verify_tells_the_hashes_of_a_changed_file(zoo, tmp_path):
+    file = write_model(tmp_path / "changed") / "model.onnx"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    (row,) = json.loads(zoo("verify", "--json", code=1))
+    assert row["verdict"].startswith(f"model changed: file {file} has sha256 ") and ", expected " in row["verdict"]
+
+
+@pytest.mark.parametrize("args", [(), ("info",), ("remove", "x"), ("list", "x")])
+def test_wrong_usage_of_models_is_exit_code_2(vedette, binary, args):
+    assert f"Usage: {binary.name} models" in vedette("models", *args, code=2).stderr
