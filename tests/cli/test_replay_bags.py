@@ -1,5 +1,6 @@
 """`vedette replay`: which bags it reads, and what it says of those that it cannot read or not wholly."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -158,3 +159,13 @@ def test_a_bag_that_begins_again_is_no_loss(report, tmp_path):
     records = [(IMAGE, stamp_of(30 + i), image(stamp)) for i, stamp in enumerate(stamps)]
     found = report(write_bag(tmp_path / "again", records))
     assert found["processed"] == 4
+
+
+def test_the_head_of_the_real_bag_is_seen_by_the_real_model(vedette, bag, tmp_path):
+    head = tmp_path / "head.mcap"
+    with (bag / "vtest.mcap").open("rb") as file:
+        head.write_bytes(file.read(10_000_000))
+    done = vedette("replay", head, "--discard", "--json", code=3)
+    found = json.loads(done.stdout)
+    assert 3 <= found["processed"] <= 7 and found["detections"] > found["processed"]
+    assert len(found["source_losses"]) == 1 and f"{head}: cut off or damaged: " in found["source_losses"][0]
