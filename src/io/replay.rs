@@ -177,17 +177,19 @@ impl ReplayObserver for () {
     fn lost(&mut self, _: Input, _: &FrameError) {}
 }
 
-/// A source that ends after so many messages of one topic.
+/// A source that ends after so many messages of one topic: where the next one would be.
 pub struct Limited<'a> {
     source: &'a mut dyn Source,
     topic: &'a str,
     left: Option<u64>,
+    has_ended: bool,
 }
 
 impl<'a> Limited<'a> {
-    /// `limit` messages of `topic`, all of them without one. What is recorded between them is given too.
+    /// `limit` messages of `topic`, all of them without one. What is recorded between them is given too, and behind the
+    /// last one: the camera_info of the last image may come after it.
     pub fn new(source: &'a mut dyn Source, topic: &'a str, limit: Option<NonZeroU64>) -> Self {
-        Self { source, topic, left: limit.map(NonZeroU64::get) }
+        Self { source, topic, left: limit.map(NonZeroU64::get), has_ended: false }
     }
 }
 
@@ -201,12 +203,18 @@ impl Source for Limited<'_> {
     }
 
     fn next_message(&mut self) -> Result<Option<RawMessage<'_>>, SourceError> {
-        if self.left == Some(0) {
+        if self.has_ended {
             return Ok(None);
         }
         let message = self.source.next_message()?;
-        if let (Some(left), Some(message)) = (&mut self.left, &message) {
-            *left -= u64::from(message.topic == self.topic);
+        if let (Some(left), Some(message)) = (&mut self.left, &message)
+            && message.topic == self.topic
+        {
+            if *left == 0 {
+                self.has_ended = true;
+                return Ok(None);
+            }
+            *left -= 1;
         }
         Ok(message)
     }

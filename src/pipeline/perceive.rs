@@ -50,9 +50,7 @@ impl Perceive {
         self.detector.detect(image, &self.thresholds, detections)?;
         self.tracker.update(frame.stamp(), detections, tracks);
         detections.retain(|detection| detection.score >= self.publish_score);
-        // A camera_info for another image size (a binned or cropped stream) would place everything wrongly.
-        let camera = camera.as_ref().filter(|camera| camera.size() == image.size());
-        place_on_ground(tracks, camera, base_from_camera);
+        place_on_ground(tracks, camera.as_ref(), base_from_camera);
         Ok(())
     }
 

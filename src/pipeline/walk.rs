@@ -26,7 +26,7 @@ pub struct FrameReport {
     pub tracks: usize,
     /// The plan's word.
     pub decision: Decision,
-    /// Whether the frame had a camera model, so that its tracks can have places.
+    /// Whether the frame had a camera model of its size, so that its tracks can have places.
     pub located: bool,
 }
 
@@ -181,15 +181,11 @@ impl Walk {
         if self.frame_id.as_str() != decoded.header.frame_id {
             self.frame_id = FrameId::new(decoded.header.frame_id);
         }
-        let frame = Stamped::new(
-            stamp,
-            self.frame_id.clone(),
-            Frame {
-                image: decoded.image,
-                camera: self.camera_infos.take(stamp),
-                base_from_camera: self.base_from_camera,
-            },
-        );
+        let image = decoded.image;
+        // A camera_info for another image size (a binned or cropped stream) would place everything wrongly.
+        let camera = self.camera_infos.take(stamp).filter(|camera| camera.size() == image.size());
+        let frame = Frame { image, camera, base_from_camera: self.base_from_camera };
+        let frame = Stamped::new(stamp, self.frame_id.clone(), frame);
         let speed = self.speeds.at(stamp);
 
         self.perceive.frame(&frame).map_err(FrameError::from)?;

@@ -96,13 +96,17 @@ impl Canvas {
         let height = (GLYPH_PX + 6) * step;
         let (width, bottom) = (i64::from(self.size.width_px), i64::from(self.size.height_px));
         let top = bottom - height;
-        let word = decision.as_str().to_ascii_uppercase();
+        let mut word = std::mem::take(&mut self.text);
+        word.clear();
+        word.push_str(decision.as_str());
+        word.make_ascii_uppercase();
         let word_width = text_width(&word, step) + 6 * step;
         let color = decision_color(decision);
         self.fill(0..word_width, top..bottom, color);
         self.fill(word_width..width, top..bottom, [32; 3]);
         self.draw_text((3 * step, top + 3 * step), step, ink_on(color), &word);
         self.draw_text((word_width + 3 * step, top + 3 * step), step, WHITE, reason);
+        self.text = word;
     }
 
     fn draw_box(&mut self, bbox: BBox<ImagePx>, line: i64, color: Rgb, text: std::fmt::Arguments) {

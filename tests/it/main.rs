@@ -3,6 +3,9 @@
 
 mod allocations;
 mod architecture;
+mod bad_input;
 mod infer;
+mod messages;
 mod onnx_runtime;
+mod walk;
 mod zoo;

@@ -1,0 +1,152 @@
+//! What the tests of the walk give it, and what they hear back: messages of a small camera, and a list of results.
+
+use vedette::config::Config;
+use vedette::pipeline::{Output, OutputError, Outputs, Walk};
+use vedette::types::{BBox, ClassId, ImageView, Labels, PixelFormat, Size, Stamp};
+use vedette::vision::Candidate;
+use vedette::wire::HeaderRef;
+use vedette::wire::sensor_msgs::encode_image;
+use vedette::wire::vedette_msgs::{PlanMessage, decode_plan};
+use vedette::wire::vision_msgs::{Detection2DArray, decode_detections};
+use vedette::zoo::constant_detector;
+
+pub const SIZE: Size = Size { width_px: 64, height_px: 48 };
+pub const FRAME_ID: &str = "camera_optical_frame";
+pub const MODEL: &str = "constant";
+/// From image to image.
+pub const PERIOD_MS: i64 = 100;
+/// Focal length with which the boxes of [`walk`] stand a few meters ahead.
+pub const FOCAL_PX: f64 = 60.0;
+
+const CAMERA_INFO: &[u8] = include_bytes!("../data/cdr/camera_info.le.cdr");
+const ODOMETRY: &[u8] = include_bytes!("../data/cdr/odometry.le.cdr");
+
+pub fn stamp(ms: i64) -> Stamp {
+    Stamp::from_ns(ms * 1_000_000)
+}
+
+/// The stamp of an image by its number, from 0.
+pub fn nth(number: i64) -> Stamp {
+    stamp(1000 + number * PERIOD_MS)
+}
+
+/// The message with the first occurrence of `from` replaced.
+pub fn patched(mut cdr: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = cdr.windows(from.len()).position(|window| window == from).unwrap();
+    cdr[at..at + from.len()].copy_from_slice(to);
+    cdr
+}
+
+/// The message with another stamp in its header.
+pub fn stamped(mut cdr: Vec<u8>, stamp: Stamp) -> Vec<u8> {
+    let (sec, nanosec) = stamp.to_ros();
+    cdr[4..8].copy_from_slice(&sec.to_le_bytes());
+    cdr[8..12].copy_from_slice(&nanosec.to_le_bytes());
+    cdr
+}
+
+/// Height and width, as Image and CameraInfo have them.
+pub fn size_bytes(height_px: u32, width_px: u32) -> Vec<u8> {
+    [height_px.to_le_bytes(), width_px.to_le_bytes()].concat()
+}
+
+/// A gray picture.
+pub fn image(stamp: Stamp) -> Vec<u8> {
+    let data = vec![128; (3 * SIZE.width_px * SIZE.height_px) as usize];
+    let view = ImageView::new(&data, SIZE, 3 * SIZE.width_px, PixelFormat::Rgb8).unwrap();
+    let mut cdr = Vec::new();
+    encode_image(&mut cdr, HeaderRef { stamp, frame_id: FRAME_ID }, &view);
+    cdr
+}
+
+/// The fixture, for images of `size`.
+pub fn camera_info_of(stamp: Stamp, size: Size, focal_px: f64) -> Vec<u8> {
+    let mut cdr = stamped(CAMERA_INFO.to_vec(), stamp);
+    cdr = patched(cdr, &size_bytes(576, 768), &size_bytes(size.height_px, size.width_px));
+    for (from, to) in [(700.5, focal_px), (701.5, focal_px), (383.5, 31.5), (287.5, 23.5)] {
+        cdr = patched(cdr, &f64::to_le_bytes(from), &f64::to_le_bytes(to));
+    }
+    cdr
+}
+
+/// The camera of [`image`].
+pub fn camera_info(stamp: Stamp) -> Vec<u8> {
+    camera_info_of(stamp, SIZE, FOCAL_PX)
+}
+
+/// A camera that is not calibrated in numbers.
+pub fn camera_info_with_nan(stamp: Stamp) -> Vec<u8> {
+    patched(camera_info(stamp), &FOCAL_PX.to_le_bytes(), &f64::NAN.to_le_bytes())
+}
+
+/// Straight ahead at this speed.
+pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
+    let twist = |x: f64, y: f64| [x.to_le_bytes(), y.to_le_bytes()].concat();
+    patched(stamped(ODOMETRY.to_vec(), stamp), &twist(-1.5, 2.0), &twist(forward_mps, 0.0))
+}
+
+/// A walk that sees a person 3 m and a dog 7 m ahead, and a car to the left, in every picture.
+pub fn walk() -> Walk {
+    let candidate = |corners: [f32; 4], class, score| {
+        let [x_min, y_min, x_max, y_max] = corners;
+        Candidate { bbox: BBox::from_corners(x_min, y_min, x_max, y_max).unwrap(), class: ClassId(class), score }
+    };
+    // The picture lies 8 pixels below the tensor's upper edge.
+    let candidates = [
+        candidate([28.0, 20.0, 36.0, 50.0], 0, 0.9),
+        candidate([40.0, 28.0, 46.0, 40.0], 2, 0.8),
+        candidate([2.0, 26.0, 14.0, 44.0], 1, 0.7),
+    ];
+    let tensor = Size { width_px: 64, height_px: 64 };
+    let detector = constant_detector(tensor, &Labels::new(["person", "car", "dog"], 0), &candidates).unwrap();
+    Walk::new(&Config::default(), detector, MODEL).unwrap()
+}
+
+/// All results, in order.
+#[derive(Default)]
+pub struct Heard {
+    pub messages: Vec<(Output, Stamp, Vec<u8>)>,
+    pub wants_pictures: bool,
+}
+
+impl Heard {
+    pub fn of(&self, output: Output) -> impl Iterator<Item = &[u8]> {
+        self.messages.iter().filter(move |(of, ..)| *of == output).map(|(_, _, cdr)| cdr.as_slice())
+    }
+
+    pub fn detections(&self) -> Vec<Detection2DArray> {
+        self.of(Output::Detections).map(|cdr| decode_detections(cdr).unwrap()).collect()
+    }
+
+    pub fn plans(&self) -> Vec<PlanMessage> {
+        self.of(Output::Plan).map(|cdr| decode_plan(cdr).unwrap()).collect()
+    }
+}
+
+impl Outputs for Heard {
+    fn put(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
+        self.messages.push((output, stamp, cdr.to_vec()));
+        Ok(())
+    }
+
+    fn wants(&self, output: Output) -> bool {
+        output != Output::ImageAnnotated || self.wants_pictures
+    }
+}
+
+/// Counts the results and forgets them, pictures included.
+#[derive(Default)]
+pub struct Discarded {
+    pub messages: usize,
+}
+
+impl Outputs for Discarded {
+    fn put(&mut self, _: Output, _: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
+        self.messages += usize::from(!cdr.is_empty());
+        Ok(())
+    }
+
+    fn wants(&self, _: Output) -> bool {
+        true
+    }
+}
