@@ -27,6 +27,8 @@ ARGUMENTS = {
     "log_level": ("info", "debug, info, warn, error or fatal"),
 }
 INPUTS = ("image", "camera_info", "odom")
+# The repository, or share/vedette of the installed package: where config/ and models/ are.
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def generate_launch_description():
@@ -43,8 +45,10 @@ def node(context):
     use_sim_time = given["use_sim_time"].lower()
     if use_sim_time not in ("true", "false"):
         raise ValueError(f"use_sim_time:={given['use_sim_time']}, expected true or false")
-    # Of two values for one parameter the last one counts: what is said here outdoes the file.
-    parameters = [given["params_file"]] if given["params_file"] else []
+    # Of two values for one parameter the last one counts: the file outdoes what stands before it, and what is said
+    # here outdoes the file.
+    parameters = [{"model_dirs": ["models", str(ROOT / "models")]}]
+    parameters += [given["params_file"]] if given["params_file"] else []
     parameters.append({"use_sim_time": use_sim_time == "true"})
     return [
         Node(
@@ -67,7 +71,7 @@ def executable():
         get_package_prefix("vedette")
         return {"package": "vedette", "executable": "vedette"}
     except PackageNotFoundError:
-        built = Path(__file__).resolve().parents[1] / "target/release/vedette"
+        built = ROOT / "target/release/vedette"
         path = Path(os.environ.get("VEDETTE_BIN", built)).absolute()
         if not path.exists():
             raise FileNotFoundError(
@@ -80,7 +84,7 @@ def executable():
 def dds_profile():
     """The Fast DDS profile for big pictures, unless there is one already. The camera's driver needs it more."""
     variables = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-    profile = Path(__file__).resolve().parents[1] / "config/fastdds.xml"
+    profile = ROOT / "config/fastdds.xml"
     if any(os.environ.get(name) for name in variables) or not profile.exists():
         return {}
     return dict.fromkeys(variables, str(profile))
