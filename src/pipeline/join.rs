@@ -92,9 +92,16 @@ impl CameraInfoJoin {
 
     /// Whether waiting can no longer change what an image of this stamp gets.
     pub fn is_ready_for(&self, stamp: Stamp) -> bool {
-        !self.expected
-            || self.history.reached.is_some_and(|reached| reached >= stamp)
-            || (!self.in_step && self.history.at_or_before(stamp).is_some())
+        if !self.expected {
+            return true;
+        }
+        let has_model = self.history.at_or_before(stamp).is_some();
+        match self.history.reached {
+            // Far ahead, with nothing for this image: the images began again and camera_info is about to.
+            Some(reached) if reached.ns_since(stamp) > self.history.reset_ns => has_model || !self.in_step,
+            Some(reached) if reached >= stamp => true,
+            _ => has_model && !self.in_step,
+        }
     }
 
     /// The model for an image of this stamp.
@@ -222,6 +229,25 @@ mod tests {
         join.push(stamp(100), model(1.0));
         assert!(!join.is_ready_for(stamp(200)));
         assert_eq!(join.take(stamp(100)), Some(model(1.0)));
+    }
+
+    #[test]
+    fn the_first_image_of_a_stream_that_begins_again_waits_for_its_camera_info() {
+        let mut join = expecting();
+        join.push(stamp(9000), model(9.0));
+        assert_eq!(join.take(stamp(9000)), Some(model(9.0)));
+        assert!(!join.is_ready_for(stamp(100)));
+        join.push(stamp(100), model(1.0));
+        assert!(join.is_ready_for(stamp(100)));
+        assert_eq!(join.take(stamp(100)), Some(model(1.0)));
+    }
+
+    #[test]
+    fn images_do_not_wait_for_a_camera_info_that_is_stamped_far_ahead_of_them() {
+        let mut join = expecting();
+        join.push(stamp(9000), model(9.0));
+        assert_eq!(join.take(stamp(100)), None);
+        assert!(join.is_ready_for(stamp(200)));
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod bad_input;
 mod infer;
 mod messages;
 mod onnx_runtime;
+mod replay;
 mod walk;
 mod zoo;
