@@ -70,7 +70,7 @@ fn preprocess(pixels: &[u8], size: Size) -> f64 {
 /// From the model's raw output to clipped boxes in image pixels, as perceive does it.
 fn decode(bytes: &[u8]) -> f64 {
     let rows: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes"))).collect();
-    let mut decoder = Decoder::new(Layout::Rows { classes: 80, boxes: rows.len() / 84 });
+    let decoder = Decoder::new(Layout::Rows { classes: 80, boxes: rows.len() / 84 });
     let letterbox = Letterbox::new(Size { width_px: 768, height_px: 576 }, TENSOR);
     let thresholds = Thresholds { score: 0.1, iou: 0.45, ..Thresholds::default() };
     let (mut candidates, mut boxes) = (Vec::new(), Vec::<BBox<ImagePx>>::new());
