@@ -1,7 +1,6 @@
 """A real node in its own process, and an rclpy process (this one) that talks to it over real DDS.
 
-Every run has a ROS domain of its own on this machine only. The binary is VEDETTE_BIN, else target/release/vedette; a
-missing one is a stated skip.
+Every run has a ROS domain of its own on this machine only.
 """
 
 import hashlib
@@ -55,14 +54,6 @@ class NodeProcess:
             self.process.wait()
             raise AssertionError(f"the node did not end within {patience_s} s of {with_signal!r}:\n{self.log}") from None
         return code, time.monotonic() - begin
-
-
-@pytest.fixture(scope="session")
-def binary():
-    path = Path(os.environ.get("VEDETTE_BIN", ROOT / "target/release/vedette")).absolute()
-    if not path.exists():
-        pytest.skip(f"{path} is not built: make build")
-    return path
 
 
 @pytest.fixture(scope="session")

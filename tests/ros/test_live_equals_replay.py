@@ -1,11 +1,10 @@
 """The same bytes, live or replayed: a bag played into the live node with its own stamps, against `vedette replay`."""
 
+import pathlib
 import subprocess
 import sys
 
-import pytest
 from camera import LATCHED, wait_until
-from conftest import ROOT
 from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
@@ -13,32 +12,18 @@ from rosbags.typesys import Stores, get_typestore
 from vedette_msgs.msg import Plan
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 FRAMES = 60
 PER_FRAME = {"/vedette/detections": Detection2DArray, "/vedette/plan": Plan, "/vedette/path": Path}
 ONCE = {"/vedette/label_info": LabelInfo, "/vedette/vision_info": VisionInfo}
 REMAPS = ("image:=/camera/image", "camera_info:=/camera/camera_info")
 # Everything that happens between picture and plan depends on these and on the model.
-PARAMETERS = ("providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
+PARAMETERS = ("model:=yolov12n", "providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
 
 
-@pytest.fixture(scope="module")
-def bag():
-    path = ROOT / "data/vtest"
-    if not path.exists():
-        pytest.skip(f"{path} is missing: make setup")
-    return path
-
-
-@pytest.fixture(scope="module")
-def weights():
-    if not (ROOT / "models/yolov12n/yolov12n.onnx").exists():
-        pytest.skip("the weights of yolov12n are missing: make setup")
-    return "yolov12n"
-
-
-def replayed(binary, bag, model, out):
+def replayed(binary, bag, out):
     """The bytes that `vedette replay` records, by topic."""
-    parameters = [flag for value in (f"model:={model}", *PARAMETERS) for flag in ("--param", value)]
+    parameters = [flag for value in PARAMETERS for flag in ("--param", value)]
     remaps = [flag for rule in REMAPS for flag in ("--remap", rule)]
     command = [binary, "replay", bag, "--out", out, "--limit", FRAMES, *parameters, *remaps]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
@@ -57,9 +42,9 @@ def is_same(live, replayed):
     return live[: len(replayed)] == replayed and len(padding) < 4 and not any(padding)
 
 
-def test_the_bag_played_live_gives_the_bytes_of_its_replay(start, binary, bag, weights, listen, tmp_path):
-    expected = replayed(binary, bag, weights, tmp_path / "replay.mcap")
-    parameters = [flag for value in (f"model:={weights}", *PARAMETERS) for flag in ("-p", value)]
+def test_the_bag_played_live_gives_the_bytes_of_its_replay(start, binary, bag, listen, tmp_path):
+    expected = replayed(binary, bag, tmp_path / "replay.mcap")
+    parameters = [flag for value in PARAMETERS for flag in ("-p", value)]
     remaps = [flag for rule in REMAPS for flag in ("-r", rule)]
     node = start(*parameters, *remaps)
     live = listen(PER_FRAME, raw=True)
