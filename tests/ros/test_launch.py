@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from camera import wait_until
-from conftest import ROOT
 from rcl_interfaces.srv import GetParameters
 from vedette_msgs.msg import Plan
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 
 @pytest.fixture
