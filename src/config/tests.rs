@@ -154,12 +154,12 @@ fn values_that_do_not_go_together_are_refused_with_both_places() {
             "camera_info_wait_ms is 50 (default), expected at most max_age_ms, which is 20 (robot.yaml:3)",
         ),
         (
-            &["track_low_score: 0.5"],
-            "track_low_score is 0.5 (robot.yaml:3), expected below track_high_score, which is 0.5",
+            &["track_low_score: 0.4"],
+            "track_low_score is 0.4 (robot.yaml:3), expected below track_high_score, which is 0.4",
         ),
         (
-            &["track_new_score: 0.4"],
-            "track_high_score is 0.5 (default), expected at most track_new_score, which is 0.4",
+            &["track_new_score: 0.3"],
+            "track_high_score is 0.4 (default), expected at most track_new_score, which is 0.3",
         ),
         (
             &["assumed_speed_mps: 2"],
