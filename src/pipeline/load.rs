@@ -3,7 +3,7 @@
 use super::settings;
 use crate::config::Config;
 use crate::infer::{InferError, Runtime};
-use crate::zoo::{self, Detector, Manifest, ManifestError, ZooError};
+use crate::zoo::{self, Detector, ManifestError, ZooError};
 
 /// A model in its session, warmed up.
 pub struct LoadedModel {
@@ -40,14 +40,6 @@ pub enum LoadError {
 /// [`LoadError`], naming the model, the file or the provider, and what to do about it.
 pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     let manifest = zoo::find(&config.model_dirs, &config.model)?;
-    load_manifest(config, &manifest)
-}
-
-/// As [`load_model`], for a manifest that has been found.
-///
-/// # Errors
-/// As [`load_model`].
-pub fn load_manifest(config: &Config, manifest: &Manifest) -> Result<LoadedModel, LoadError> {
     manifest.verify()?;
     let engine_cache = config.engine_cache_folder(|name| std::env::var_os(name));
     let options = settings::session(config, engine_cache);
@@ -58,7 +50,7 @@ pub fn load_manifest(config: &Config, manifest: &Manifest) -> Result<LoadedModel
         library = %runtime.path().display(),
         "loading the model"
     );
-    let detector = zoo::load(manifest, runtime, &options)
+    let detector = zoo::load(&manifest, runtime, &options)
         .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
-    Ok(LoadedModel { name: manifest.name.clone(), detector })
+    Ok(LoadedModel { name: manifest.name, detector })
 }

@@ -13,7 +13,7 @@ mod topics;
 mod walk;
 
 pub use join::{CameraInfoJoin, SpeedJoin};
-pub use load::{LoadError, LoadedModel, load_manifest, load_model};
+pub use load::{LoadError, LoadedModel, load_model};
 pub use perceive::Perceive;
 pub use settings::ClassError;
 pub use topics::{Input, Output, OutputError, Outputs};
