@@ -35,6 +35,7 @@
 //! | [`wire`] | CDR bytes | types, and back |
 //! | [`vision`] | a picture | a tensor; boxes back in image pixels |
 //! | [`infer`] | a tensor | a model's outputs, and the proof of the provider that ran it |
+//! | [`language`] | words, a decoder | tokens, answers, proposals under a grammar |
 //! | [`zoo`] | a picture | a model family's boxes |
 //! | [`tracking`] | boxes | tracks |
 //! | [`spatial`] | a box and a camera | a place on the ground |
@@ -48,6 +49,7 @@
 pub mod config;
 pub mod infer;
 pub mod io;
+pub mod language;
 pub mod pipeline;
 pub mod planning;
 pub mod spatial;

@@ -22,6 +22,16 @@ choices! {
 }
 
 choices! {
+    /// What becomes of a box that answers no prompt.
+    pub enum Unmatched {
+        /// It keeps the detector's own class: obstacles stay obstacles, whatever is asked for.
+        Keep = "keep",
+        /// It is left out, and neither tracked nor planned with.
+        Drop = "drop",
+    }
+}
+
+choices! {
     /// What happens when the first provider cannot run the model.
     pub enum ProviderPolicy {
         /// The next one of the list runs it, and diagnostics warn for as long as it does.
@@ -93,6 +103,47 @@ parameters! {
         /// Folders in which `model` is looked for, in this order; relative to the working folder.
         model_dirs: Vec<PathBuf> = vec![PathBuf::from("models")], Domain::Texts { may_be_empty: false };
     }
+    "Prompts" {
+        /// What to look for, in words, such as `[pedestrian, delivery van]`. Empty: the model's own classes. `[""]` is
+        /// empty too. The service `~/set_prompts` changes them while the node runs.
+        prompts: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
+        /// The sentence encoder that matches prompts with the classes of a detector that takes no prompts itself: a
+        /// folder or name as for `model`.
+        text_model: String = "minilm-l6-v2".to_owned(), Domain::Text { may_be_empty: false };
+        /// Least cosine similarity between a prompt and what the detector thinks of a box.
+        prompt_min_similarity: f64 = 0.5, SHARE;
+        /// How far the best prompt must be ahead of the next one to take a box.
+        prompt_min_lead: f64 = 0.02, SHARE;
+        /// What becomes of a box that answers no prompt. `keep`: it keeps the detector's own class. `drop`: it is left
+        /// out, and the planner does not see it either.
+        prompt_unmatched: Unmatched = Unmatched::Keep, Domain::OneOf(Unmatched::NAMES);
+    }
+    "Reasoning" {
+        /// The vision-language model that answers questions and proposes plans, as `model`; empty: none.
+        reason_model: String = String::new(), Domain::Text { may_be_empty: true };
+        /// What it is asked when it is to propose a plan.
+        reason_prompt: String = "What should the robot do next, and why?".to_owned(), Domain::Text { may_be_empty: false };
+        /// Time between two proposals, by the stamps of the images; 0: none by time.
+        reason_period_ms: i64 = 2000, PERIOD_OR_ZERO_MS;
+        /// Ask for a proposal too when a class comes into view that was not there before.
+        reason_on_new_class: bool = true, Domain::Flag;
+        /// Most tokens of an answer.
+        reason_max_tokens: usize = 256, Domain::Integers { min: 1, max: 4096 };
+        /// 0: always the most likely token. Above: divides the logits before one is drawn.
+        reason_temperature: f64 = 0.0, Domain::Numbers { min: 0.0, max: 10.0 };
+        /// The smallest set of likely tokens that together reach this probability is drawn from.
+        reason_top_p: f64 = 1.0, Domain::Numbers { min: 0.01, max: 1.0 };
+        /// Where the random numbers of drawing begin.
+        reason_seed: i64 = 0, Domain::Integers { min: 0, max: 4_294_967_295 };
+        /// Threads of the reason model on the CPU; 0 is one for each core that the process may use. Each thread is one
+        /// that perceive may miss.
+        reason_threads: usize = 1, Domain::Integers { min: 0, max: 1024 };
+        /// An answer that takes longer is ended, in the node; a replay only knows the limit of tokens.
+        reason_deadline_ms: i64 = 10_000, PERIOD_MS;
+        /// Age of a proposal, from the stamp of its image to that of the image whose plan it would change, beyond which
+        /// it is refused.
+        proposal_max_age_ms: i64 = 3000, PERIOD_MS;
+    }
     "Inference" {
         /// Execution providers in the order of preference.
         providers: Vec<ProviderName> = vec![ProviderName::TensorRt, ProviderName::Cuda, ProviderName::Cpu],
@@ -102,6 +153,9 @@ parameters! {
         provider_policy: ProviderPolicy = ProviderPolicy::Fallback, Domain::OneOf(ProviderPolicy::NAMES);
         /// Threads of one inference on the CPU; 0 is one for each core that the process may use.
         intra_op_threads: usize = 0, Domain::Integers { min: 0, max: 1024 };
+        /// Let the threads of an inference spin for a moment before they sleep. Shortens a run where the cores are ours
+        /// alone; off is faster by far where other programs compete for them, and takes less power at low rates.
+        intra_op_spinning: bool = true, Domain::Flag;
         /// Let TensorRT compute in 16-bit floating point.
         tensorrt_fp16: bool = true, Domain::Flag;
         /// Folder for TensorRT's engines and timing caches. Empty: `$XDG_CACHE_HOME/vedette/engines`, or

@@ -77,7 +77,7 @@ pub enum InferError {
         given: Vec<usize>,
     },
     /// A tensor's type is none that we pass.
-    #[error("tensor {name:?} is {found}, expected a tensor of float32, float16 or int64")]
+    #[error("tensor {name:?} is {found}, expected a tensor of float32, float16, int64 or bool")]
     Element {
         /// The tensor.
         name: String,

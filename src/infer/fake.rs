@@ -66,6 +66,23 @@ impl Backend for FakeBackend {
         self.inputs[index].as_mut()
     }
 
+    fn reshape(&mut self, input: usize, shape: &[usize]) -> Result<(), InferError> {
+        let spec = &mut self.signature.inputs[input];
+        let given: Vec<Option<usize>> = shape.iter().copied().map(Some).collect();
+        if spec.shape != given {
+            self.inputs[input] = OwnedTensor::zeros(spec.element, shape.iter().product());
+            spec.shape = given;
+        }
+        Ok(())
+    }
+
+    fn carry(&mut self, output: usize, input: usize) -> Result<(), InferError> {
+        let (shape, tensor) = self.outputs[output].clone();
+        self.signature.inputs[input].shape = shape.into_iter().map(Some).collect();
+        self.inputs[input] = tensor;
+        Ok(())
+    }
+
     fn run(&mut self) -> Result<(), InferError> {
         self.runs += 1;
         Ok(())

@@ -94,10 +94,23 @@ pub struct Signature {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl Signature {
+    /// The place of an input.
+    pub fn input(&self, name: &str) -> Option<usize> {
+        self.inputs.iter().position(|spec| spec.name == name)
+    }
+
+    /// The place of an output.
+    pub fn output(&self, name: &str) -> Option<usize> {
+        self.outputs.iter().position(|spec| spec.name == name)
+    }
+}
+
 /// A loaded model with its input and output tensors. One thread owns it.
 ///
 /// Fill every [`input`](Self::input), [`run`](Self::run), read every [`output`](Self::output). The tensors stay at
-/// their place from run to run.
+/// their place from run to run, until an input takes another shape. A model that feeds itself (a decoder with its KV
+/// cache) has its outputs [carried](Self::carry) to its inputs, and nothing of them is copied.
 pub trait Backend: Send {
     /// Names, element types, shapes and metadata.
     fn signature(&self) -> &Signature;
@@ -108,13 +121,33 @@ pub trait Backend: Send {
     /// When there is no such input.
     fn input(&mut self, index: usize) -> TensorMut<'_>;
 
+    /// Gives an input another shape for the runs to come; its elements are then unspecified until filled. The same
+    /// shape again costs nothing and keeps them. A dimension may be 0 (an empty cache).
+    ///
+    /// # Errors
+    /// [`InferError::Shape`] when the graph does not take it.
+    ///
+    /// # Panics
+    /// When there is no such input.
+    fn reshape(&mut self, input: usize, shape: &[usize]) -> Result<(), InferError>;
+
+    /// Makes what the last run wrote to `output` the value of `input` for the next one, shape and all, without a copy.
+    /// The output must not be read after that, before the next run.
+    ///
+    /// # Errors
+    /// [`InferError::Shape`] or [`InferError::Element`] when the input does not take it.
+    ///
+    /// # Panics
+    /// When there is no such output or input.
+    fn carry(&mut self, output: usize, input: usize) -> Result<(), InferError>;
+
     /// Computes the outputs from the inputs.
     ///
     /// # Errors
     /// [`InferError::Run`] with the runtime's reason; the backend stays usable.
     fn run(&mut self) -> Result<(), InferError>;
 
-    /// The output of the last run, by its place in [`Signature::outputs`].
+    /// The output of the last run with its shape, by its place in [`Signature::outputs`].
     ///
     /// # Panics
     /// When there is no such output.

@@ -78,7 +78,20 @@ impl Backend for OrtBackend {
             Values::F32(tensor) => TensorMut::F32(tensor.extract_tensor_mut().1),
             Values::F16(tensor) => TensorMut::F16(tensor.extract_tensor_mut().1),
             Values::I64(tensor) => TensorMut::I64(tensor.extract_tensor_mut().1),
+            Values::Bool(tensor) => TensorMut::Bool(tensor.extract_tensor_mut().1),
         }
+    }
+
+    fn reshape(&mut self, input: usize, shape: &[usize]) -> Result<(), InferError> {
+        if self.inputs[input].shape == shape {
+            return Ok(());
+        }
+        Err(InferError::Shape { input: self.signature.inputs[input].to_string(), given: shape.to_vec() })
+    }
+
+    fn carry(&mut self, output: usize, input: usize) -> Result<(), InferError> {
+        let given = self.outputs[output].shape.clone();
+        Err(InferError::Shape { input: self.signature.inputs[input].to_string(), given })
     }
 
     fn run(&mut self) -> Result<(), InferError> {
@@ -97,6 +110,7 @@ impl Backend for OrtBackend {
             Values::F32(tensor) => TensorData::F32(tensor.extract_tensor().1),
             Values::F16(tensor) => TensorData::F16(tensor.extract_tensor().1),
             Values::I64(tensor) => TensorData::I64(tensor.extract_tensor().1),
+            Values::Bool(tensor) => TensorData::Bool(tensor.extract_tensor().1),
         };
         TensorRef { shape: &output.shape, data }
     }
@@ -119,6 +133,7 @@ enum Values {
     F32(Tensor<f32>),
     F16(Tensor<f16>),
     I64(Tensor<i64>),
+    Bool(Tensor<bool>),
 }
 
 impl BoundTensor {
@@ -129,6 +144,7 @@ impl BoundTensor {
             Element::F32 => Values::F32(zeros(&shape)?),
             Element::F16 => Values::F16(zeros(&shape)?),
             Element::I64 => Values::I64(zeros(&shape)?),
+            Element::Bool => Values::Bool(zeros(&shape)?),
         };
         Ok(Self { name: spec.name.clone(), shape, values })
     }
@@ -139,6 +155,7 @@ impl BoundTensor {
             Values::F32(tensor) => binding.bind_input(name, tensor),
             Values::F16(tensor) => binding.bind_input(name, tensor),
             Values::I64(tensor) => binding.bind_input(name, tensor),
+            Values::Bool(tensor) => binding.bind_input(name, tensor),
         }
         .map_err(InferError::runtime("bind an input"))
     }
@@ -149,6 +166,7 @@ impl BoundTensor {
             Values::F32(tensor) => binding.bind_output(name, tensor),
             Values::F16(tensor) => binding.bind_output(name, tensor),
             Values::I64(tensor) => binding.bind_output(name, tensor),
+            Values::Bool(tensor) => binding.bind_output(name, tensor),
         }
         .map_err(InferError::runtime("bind an output"))
     }
@@ -214,6 +232,7 @@ fn declared_spec(outlet: &Outlet) -> Result<TensorSpec, InferError> {
         Some(TensorElementType::Float32) => Element::F32,
         Some(TensorElementType::Float16) => Element::F16,
         Some(TensorElementType::Int64) => Element::I64,
+        Some(TensorElementType::Bool) => Element::Bool,
         Some(other) => return Err(InferError::Element { name, found: other.to_string() }),
         None => return Err(InferError::Element { name, found: outlet.dtype().to_string() }),
     };

@@ -12,6 +12,8 @@ pub enum OwnedTensor {
     F16(Vec<f16>),
     /// 64-bit integers.
     I64(Vec<i64>),
+    /// Flags.
+    Bool(Vec<bool>),
 }
 
 impl OwnedTensor {
@@ -21,6 +23,7 @@ impl OwnedTensor {
             Element::F32 => Self::F32(vec![0.0; len]),
             Element::F16 => Self::F16(vec![f16::ZERO; len]),
             Element::I64 => Self::I64(vec![0; len]),
+            Element::Bool => Self::Bool(vec![false; len]),
         }
     }
 
@@ -30,6 +33,7 @@ impl OwnedTensor {
             Self::F32(_) => Element::F32,
             Self::F16(_) => Element::F16,
             Self::I64(_) => Element::I64,
+            Self::Bool(_) => Element::Bool,
         }
     }
 
@@ -39,6 +43,7 @@ impl OwnedTensor {
             Self::F32(values) => values.len(),
             Self::F16(values) => values.len(),
             Self::I64(values) => values.len(),
+            Self::Bool(values) => values.len(),
         }
     }
 
@@ -53,6 +58,7 @@ impl OwnedTensor {
             Self::F32(values) => TensorMut::F32(values),
             Self::F16(values) => TensorMut::F16(values),
             Self::I64(values) => TensorMut::I64(values),
+            Self::Bool(values) => TensorMut::Bool(values),
         }
     }
 
@@ -62,6 +68,7 @@ impl OwnedTensor {
             Self::F32(values) => TensorData::F32(values),
             Self::F16(values) => TensorData::F16(values),
             Self::I64(values) => TensorData::I64(values),
+            Self::Bool(values) => TensorData::Bool(values),
         }
     }
 }

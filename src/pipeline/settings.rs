@@ -89,6 +89,7 @@ pub(super) fn session(config: &Config, engine_cache: Option<PathBuf>) -> Session
             config::ProviderPolicy::Fallback => ProviderPolicy::Fallback,
             config::ProviderPolicy::Strict => ProviderPolicy::Strict,
         },
+        spinning: config.intra_op_spinning,
         intra_op_threads: match config.intra_op_threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
             threads => threads,

@@ -13,25 +13,31 @@
 //!   REP-105 (`map`, `odom`, `base_link`).
 //! - `Frame` is a picture; `frame_id` is a TF frame.
 
+mod answer;
 mod bbox;
 mod camera;
+mod cancel;
 mod detection;
 mod frame;
 mod image;
 mod message;
 mod plan;
+mod prompts;
 mod stamp;
 mod stamped;
 mod tensor;
 mod track;
 
+pub use answer::{Answer, AnswerForm, FinishReason, InView, Proposal, ProposedStep, Question, Region, Sampling};
 pub use bbox::{BBox, ImagePx, TensorPx};
 pub use camera::{CameraModel, CameraModelError, Distortion};
+pub use cancel::{Cancel, CancelReason};
 pub use detection::{ClassId, Detection, Labels, Scene};
 pub use frame::Frame;
 pub use image::{ImageError, ImageView, PixelFormat, Size};
 pub use message::RawMessage;
 pub use plan::{Decision, Plan, PlanSource, PlanStep, Pose2};
+pub use prompts::{PromptError, Prompts};
 pub use stamp::{Stamp, StampError};
 pub use stamped::{FrameId, Stamped};
 pub use tensor::{Element, TensorData, TensorMut, TensorRef};

@@ -12,6 +12,8 @@ pub enum Element {
     F16,
     /// 64-bit signed integer: token ids, labels, sizes.
     I64,
+    /// True or false: masks and switches.
+    Bool,
 }
 
 impl fmt::Display for Element {
@@ -21,6 +23,7 @@ impl fmt::Display for Element {
             Self::F32 => "float32",
             Self::F16 => "float16",
             Self::I64 => "int64",
+            Self::Bool => "bool",
         })
     }
 }
@@ -34,6 +37,8 @@ pub enum TensorMut<'a> {
     F16(&'a mut [f16]),
     /// 64-bit integers.
     I64(&'a mut [i64]),
+    /// Flags.
+    Bool(&'a mut [bool]),
 }
 
 /// The elements of an output.
@@ -45,6 +50,8 @@ pub enum TensorData<'a> {
     F16(&'a [f16]),
     /// 64-bit integers.
     I64(&'a [i64]),
+    /// Flags.
+    Bool(&'a [bool]),
 }
 
 /// An output to read: row-major, contiguous, `data` as long as the product of `shape`.

@@ -96,6 +96,7 @@ impl Preprocessor {
             TensorMut::F32(out) => self.fill(image, out),
             TensorMut::F16(out) => self.fill(image, out),
             TensorMut::I64(_) => Err(VisionError::Element { found: Element::I64 }),
+            TensorMut::Bool(_) => Err(VisionError::Element { found: Element::Bool }),
         }
     }
 

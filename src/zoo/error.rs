@@ -1,5 +1,6 @@
 //! What can go wrong with a manifest, and with a model of a family.
 
+use super::{Family, Task};
 use crate::infer::InferError;
 use crate::types::Size;
 use crate::vision::VisionError;
@@ -8,6 +9,16 @@ use std::path::PathBuf;
 /// Why a manifest is refused, or its files are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
+    /// The family needs a file that the manifest does not list.
+    #[error("model {model}: no file with the role {role:?}, the manifest has {found}")]
+    NoRole {
+        /// The model's name.
+        model: String,
+        /// The role that is wanted.
+        role: String,
+        /// The roles that there are.
+        found: String,
+    },
     /// No folder of that name or path.
     #[error("no model {name:?}: {hint}")]
     Unknown {
@@ -126,6 +137,19 @@ pub enum ZooError {
         found: String,
         /// The layouts of the family.
         expected: String,
+    },
+    /// The model's classes are fixed.
+    #[error("the model takes no prompts: its classes are fixed")]
+    NoPrompts,
+    /// A model for another task.
+    #[error("family {family} is for {found}, expected a model for {wanted}")]
+    Task {
+        /// The manifest's family.
+        family: Family,
+        /// What it is for.
+        found: Task,
+        /// What was wanted.
+        wanted: Task,
     },
     /// Nobody names the classes, or the names cannot be read.
     #[error("class names: {reason}")]

@@ -7,7 +7,7 @@ const KNOWN: [(&str, &[&str]); 4] = [
     ("", &["family", "task", "source", "input", "labels", "license", "files"]),
     ("input", &["name", "width_px", "height_px"]),
     ("license", &["name", "notice"]),
-    ("files", &["path", "url", "bytes", "sha256"]),
+    ("files", &["path", "role", "url", "bytes", "sha256"]),
 ];
 
 /// A key that no manifest has: its path, and the sentence about the nearest one.

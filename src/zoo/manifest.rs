@@ -38,6 +38,35 @@ const MAX_SIDE_PX: u32 = 8192;
 pub enum Family {
     /// YOLO detectors as Ultralytics exports them.
     Yolo,
+    /// RT-DETR, D-FINE and RF-DETR.
+    Detr,
+    /// OWL-ViT and OWLv2: boxes for prompts.
+    Owl,
+    /// Grounding DINO: boxes for prompts.
+    GroundingDino,
+    /// CLIP: pictures and words in one space.
+    Clip,
+    /// SigLIP: the same, with independent scores.
+    Siglip,
+    /// Sentences to vectors.
+    SentenceEncoder,
+    /// SmolVLM, SmolVLM2 and Idefics3: answers about pictures.
+    Smolvlm,
+    /// Florence-2: answers, boxes and captions by task prompts.
+    #[serde(rename = "florence2")]
+    Florence2,
+}
+
+impl Family {
+    /// What its models are for.
+    pub const fn task(self) -> Task {
+        match self {
+            Self::Yolo | Self::Detr | Self::Owl | Self::GroundingDino => Task::Detect,
+            Self::Clip | Self::Siglip => Task::Score,
+            Self::SentenceEncoder => Task::Embed,
+            Self::Smolvlm | Self::Florence2 => Task::Answer,
+        }
+    }
 }
 
 impl fmt::Display for Family {
@@ -45,6 +74,14 @@ impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Yolo => "yolo",
+            Self::Detr => "detr",
+            Self::Owl => "owl",
+            Self::GroundingDino => "grounding_dino",
+            Self::Clip => "clip",
+            Self::Siglip => "siglip",
+            Self::SentenceEncoder => "sentence_encoder",
+            Self::Smolvlm => "smolvlm",
+            Self::Florence2 => "florence2",
         })
     }
 }
@@ -53,8 +90,14 @@ impl fmt::Display for Family {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
-    /// Boxes with classes.
+    /// Boxes with classes, fixed ones or prompts.
     Detect,
+    /// How well words fit a picture.
+    Score,
+    /// Words to vectors.
+    Embed,
+    /// Answers about a picture.
+    Answer,
 }
 
 impl fmt::Display for Task {
@@ -62,6 +105,9 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Detect => "detect",
+            Self::Score => "score",
+            Self::Embed => "embed",
+            Self::Answer => "answer",
         })
     }
 }
@@ -81,12 +127,21 @@ pub struct License {
 pub struct ModelFile {
     /// Relative to the manifest's folder, below it.
     pub path: PathBuf,
+    /// What the family uses it for, where that is not the stem of its name.
+    pub role: Option<String>,
     /// Where one request fetches it, if there is such a place.
     pub url: Option<String>,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
+}
+
+impl ModelFile {
+    /// What the family uses it for.
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref().or_else(|| self.path.file_stem().and_then(|stem| stem.to_str()))
+    }
 }
 
 /// A checked manifest.
@@ -158,6 +213,20 @@ impl Manifest {
         toml::from_str::<RawManifest>(&text).map_err(syntax)?.checked(file)
     }
 
+    /// Where the file of a role is: `tokenizer`, `preprocessor_config`, `text_model`, `decoder_model_merged`, ... A
+    /// file's role is the stem of its name, unless the manifest says otherwise.
+    ///
+    /// # Errors
+    /// [`ManifestError::NoRole`] with the roles that there are.
+    pub fn path_of(&self, role: &str) -> Result<PathBuf, ManifestError> {
+        let found = self.files.iter().find(|file| file.role() == Some(role));
+        found.map(|file| self.folder.join(&file.path)).ok_or_else(|| ManifestError::NoRole {
+            model: self.name.clone(),
+            role: role.to_owned(),
+            found: self.files.iter().filter_map(ModelFile::role).collect::<Vec<_>>().join(", "),
+        })
+    }
+
     /// The ONNX file.
     pub fn model_path(&self) -> PathBuf {
         // `checked` refuses a manifest without files.
@@ -170,7 +239,7 @@ impl Manifest {
     /// [`ManifestError::FileMissing`], [`ManifestError::FileSize`], [`ManifestError::FileHash`] for the first file
     /// that is not as it should be.
     pub fn verify(&self) -> Result<(), ManifestError> {
-        for ModelFile { path, bytes, sha256, url } in &self.files {
+        for ModelFile { path, bytes, sha256, url, .. } in &self.files {
             let (model, path) = (self.name.clone(), self.folder.join(path));
             let Ok(metadata) = fs::metadata(&path) else {
                 let origin = url.clone().unwrap_or_else(|| self.source.clone());
@@ -309,7 +378,7 @@ sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
             ),
             ("tiny.onnx", "/tiny.onnx", "files[0].path is \"/tiny.onnx\", expected a path below the manifest's folder"),
             ("ba7816bf", "BA7816BF", "expected 64 lower-case hexadecimal digits"),
-            ("\"yolo\"", "\"yolov\"", "line 2: unknown variant `yolov`, expected `yolo`"),
+            ("\"yolo\"", "\"yolov\"", "line 2: unknown variant `yolov`, expected one of `yolo`, `detr`"),
             ("width_px = 64", "width_px = \"64\"", "line 6: invalid type: string \"64\", expected u32"),
             ("bytes = 3\n", "", "missing field `bytes`"),
             ("[input]", "[input", "line 5: "),

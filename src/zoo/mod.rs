@@ -14,13 +14,17 @@ mod error;
 mod keys;
 mod manifest;
 mod names;
+mod prompting;
 mod thresholds;
+mod vision_language;
 pub mod yolo;
 
 pub use catalog::{find, list};
 pub use error::{ManifestError, ZooError};
 pub use manifest::{Family, License, Manifest, ModelFile, Task};
+pub use prompting::{EncodedPrompts, PromptEncoder, PromptForm};
 pub use thresholds::{ClassMask, Thresholds, UnknownClass};
+pub use vision_language::VisionLanguageModel;
 pub use yolo::constant_detector;
 
 use crate::infer::{Backend, OrtBackend, Proof, Runtime, SessionOptions};
@@ -41,6 +45,24 @@ pub trait Detector: Send {
     /// [`ZooError`] costs this picture; `out` is then empty and the detector stays usable.
     fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError>;
 
+    /// What the model thinks of every class for the box that the last [`detect`](Self::detect) left at `index`: one
+    /// probability, `0..=1`, for each of [`labels`](Self::labels). `None` for a model that gives its best class only.
+    fn class_scores(&self, index: usize) -> Option<&[f32]> {
+        let _ = index;
+        None
+    }
+
+    /// Looks for other things from the next picture on; [`labels`](Self::labels) change with it. Cheap: whatever is
+    /// slow was done when the prompts were encoded.
+    ///
+    /// # Errors
+    /// [`ZooError::NoPrompts`] for a model with fixed classes, [`ZooError`] when the model does not take these; the
+    /// old ones then stay.
+    fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
+        let _ = prompts;
+        Err(ZooError::NoPrompts)
+    }
+
     /// Which provider runs it, and what became of the others.
     fn proof(&self) -> &Proof;
 }
@@ -52,6 +74,7 @@ pub trait Detector: Send {
 pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn Detector>, ZooError> {
     match manifest.family {
         Family::Yolo => Ok(Box::new(yolo::Yolo::new(manifest.input, manifest.labels.as_deref(), backend)?)),
+        family => Err(not_a_detector(family)),
     }
 }
 
@@ -62,7 +85,12 @@ pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn De
 pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Box<dyn Detector>, ZooError> {
     let shapes = match manifest.family {
         Family::Yolo => [(manifest.input_name.clone(), yolo::input_shape(manifest.input))],
+        family => return Err(not_a_detector(family)),
     };
     let backend = OrtBackend::open(runtime, &manifest.model_path(), options, &shapes)?;
     open(manifest, Box::new(backend))
+}
+
+fn not_a_detector(family: Family) -> ZooError {
+    ZooError::Task { family, found: family.task(), wanted: Task::Detect }
 }

@@ -95,7 +95,7 @@ fn check_input(signature: &Signature, input: Size) -> Result<(), ZooError> {
     };
     let [spec] = signature.inputs.as_slice() else { return Err(refused()) };
     let [Some(1), Some(3), Some(height), Some(width)] = spec.shape.as_slice() else { return Err(refused()) };
-    if spec.element == Element::I64 {
+    if !matches!(spec.element, Element::F32 | Element::F16) {
         return Err(refused());
     }
     let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);

@@ -6,26 +6,36 @@ use std::path::{Path, PathBuf};
 
 /// What each top level module may use of this crate: `types <- {wire, vision, infer, language, tracking, spatial}
 /// <- zoo, planning <- pipeline <- io, cli`; `config` knows what it configures.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("types", &[]),
     ("wire", &["types"]),
     ("vision", &["types"]),
     ("infer", &["types"]),
     ("tracking", &["types"]),
     ("spatial", &["types"]),
-    ("zoo", &["types", "vision", "infer"]),
+    ("language", &["types", "infer"]),
+    ("zoo", &["types", "vision", "infer", "language"]),
     ("planning", &["types", "spatial", "tracking"]),
-    ("config", &["types", "vision", "infer", "tracking", "spatial", "zoo", "planning"]),
-    ("pipeline", &["types", "wire", "vision", "infer", "tracking", "spatial", "zoo", "planning", "config"]),
-    ("io", &["types", "wire", "vision", "infer", "tracking", "spatial", "zoo", "planning", "config", "pipeline"]),
+    ("config", &["types", "vision", "infer", "language", "tracking", "spatial", "zoo", "planning"]),
+    ("pipeline", &["types", "wire", "vision", "infer", "language", "tracking", "spatial", "zoo", "planning", "config"]),
+    (
+        "io",
+        &[
+            "types", "wire", "vision", "infer", "language", "tracking", "spatial", "zoo", "planning", "config",
+            "pipeline",
+        ],
+    ),
     (
         "cli",
-        &["types", "wire", "vision", "infer", "tracking", "spatial", "zoo", "planning", "config", "pipeline", "io"],
+        &[
+            "types", "wire", "vision", "infer", "language", "tracking", "spatial", "zoo", "planning", "config",
+            "pipeline", "io",
+        ],
     ),
 ];
 
 /// The only places that may name an outside crate.
-const ONLY_IN: [(&str, &[&str]); 8] = [
+const ONLY_IN: [(&str, &[&str]); 14] = [
     ("ort", &["infer/"]),
     ("ort_sys", &["infer/"]),
     ("r2r", &["io/ros/"]),
@@ -33,6 +43,12 @@ const ONLY_IN: [(&str, &[&str]); 8] = [
     ("rusqlite", &["io/bag/"]),
     ("zstd", &["io/bag/"]),
     ("tokio", &["io/ros/", "cli/", "main.rs"]),
+    ("tokenizers", &["language/"]),
+    ("minijinja", &["language/"]),
+    ("llguidance", &["language/"]),
+    ("toktrie", &["language/"]),
+    ("rand_chacha", &["language/"]),
+    ("ureq", &["cli/"]),
     ("anyhow", &["cli/", "main.rs"]),
 ];
 

@@ -36,7 +36,7 @@ impl Layout {
     pub fn of(signature: &Signature, classes: usize) -> Result<Self, ZooError> {
         let says_end_to_end = signature.metadata.get("end2end").is_some_and(|value| value == "True");
         let recognized = match signature.outputs.as_slice() {
-            [spec] if spec.element != Element::I64 => match *spec.shape.as_slice() {
+            [spec] if matches!(spec.element, Element::F32 | Element::F16) => match *spec.shape.as_slice() {
                 [Some(1), Some(boxes), Some(6)] if says_end_to_end => Some(Self::EndToEnd { boxes }),
                 [Some(1), Some(rows), Some(boxes)] if rows == 4 + classes => Some(Self::Rows { classes, boxes }),
                 [Some(1), Some(boxes), Some(6)] => Some(Self::EndToEnd { boxes }),
@@ -98,7 +98,7 @@ impl Decoder {
             }
             (Layout::EndToEnd { .. }, TensorData::F32(values)) => decode_end_to_end(values, thresholds, candidates),
             (Layout::EndToEnd { .. }, TensorData::F16(values)) => decode_end_to_end(values, thresholds, candidates),
-            (_, TensorData::I64(_)) => {}
+            (_, TensorData::I64(_) | TensorData::Bool(_)) => {}
         }
     }
 }

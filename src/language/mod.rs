@@ -1,0 +1,5 @@
+//! Words for models and from them: tokens, chat templates, the generation loop, grammars.
+//!
+//! In: texts, and a decoder in a [`Backend`](crate::infer::Backend). Out: token ids, texts, and answers that a grammar
+//! has bound. What a model's tensors mean otherwise is left to `zoo`. This is the only module that names the crates of
+//! tokenizers, templates and grammars.
