@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 use vedette::config::Config;
-use vedette::zoo::{self, Manifest, ManifestError};
+use vedette::zoo::{self, Integrity, Manifest, ManifestError};
 
 /// List, verify and describe models.
 #[derive(Debug, clap::Args)]
@@ -103,7 +103,7 @@ fn verify(config: &Config, name: Option<&str>, as_json: bool) -> Result<Outcome>
         if result.is_err() {
             outcome = Outcome::Refused;
         }
-        let verdict = result.map_or_else(|error| error.to_string(), |()| "whole".to_owned());
+        let verdict = result.map_or_else(|error| error.to_string(), |integrity| in_words(integrity).to_owned());
         rows.push(json!({ "name": name, "verdict": verdict }));
         if !as_json {
             println!("{name:<20} {verdict}");
@@ -113,6 +113,14 @@ fn verify(config: &Config, name: Option<&str>, as_json: bool) -> Result<Outcome>
         println!("{}", serde_json::to_string_pretty(&rows)?);
     }
     Ok(outcome)
+}
+
+fn in_words(integrity: Integrity) -> &'static str {
+    match integrity {
+        Integrity::Whole => "whole",
+        Integrity::AsFirstFetched => "as first fetched: no size and hash in the manifest",
+        Integrity::Unverified => "unverified: no size and hash in the manifest",
+    }
 }
 
 fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
@@ -127,7 +135,7 @@ fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
             "folder": manifest.folder,
             "family": manifest.family.to_string(),
             "task": manifest.task.to_string(),
-            "input": [manifest.input.width_px, manifest.input.height_px],
+            "input": manifest.input.as_ref().map(|input| [input.size.width_px, input.size.height_px]),
             "source": manifest.source,
             "license": manifest.license.name,
             "notice": manifest.license.notice,
@@ -141,12 +149,18 @@ fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
     println!("name      {}", manifest.name);
     println!("folder    {}", manifest.folder.display());
     println!("family    {}, task {}", manifest.family, manifest.task);
-    println!("input     {}", manifest.input);
+    if let Some(input) = &manifest.input {
+        println!("input     {} ({})", input.size, input.name);
+    }
     println!("source    {}", manifest.source);
     println!("license   {}", manifest.license.name);
     println!("notice    {}", manifest.license.notice);
     for file in &manifest.files {
-        println!("file      {} ({} bytes, sha256 {})", file.path.display(), file.bytes, file.sha256);
+        let (bytes, sha256) = (
+            file.bytes.map_or_else(|| "unknown".to_owned(), |bytes| bytes.to_string()),
+            file.sha256.as_deref().unwrap_or("unknown"),
+        );
+        println!("file      {} ({bytes} bytes, sha256 {sha256})", file.path.display());
     }
     println!("state     {}", state(manifest));
     Ok(Outcome::Done)

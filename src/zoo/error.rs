@@ -19,6 +19,16 @@ pub enum ManifestError {
         /// The roles that there are.
         found: String,
     },
+    /// The family needs a table that the manifest does not have.
+    #[error("model {model}: the manifest has no [{table}], expected one with {expected}")]
+    NoTable {
+        /// The model's name.
+        model: String,
+        /// The table's.
+        table: &'static str,
+        /// The keys that it should hold.
+        expected: &'static str,
+    },
     /// No folder of that name or path.
     #[error("no model {name:?}: {hint}")]
     Unknown {
@@ -63,20 +73,22 @@ pub enum ManifestError {
         /// The value.
         found: String,
         /// What it should be.
-        expected: &'static str,
+        expected: String,
     },
     /// A file of the model is not there.
-    #[error("model {model}: file {} is missing; `make setup` fetches it ({origin})", path.display())]
+    #[error("model {model}: file {} is missing; `{fetch}` fetches it ({origin})", path.display())]
     FileMissing {
         /// The manifest's name.
         model: String,
         /// The file.
         path: PathBuf,
+        /// The command that brings it.
+        fetch: String,
         /// Where it comes from.
         origin: String,
     },
     /// A file has another length than the manifest says.
-    #[error("model {model}: file {} holds {found} bytes, expected {expected}; remove it and run `make setup`", path.display())]
+    #[error("model {model}: file {} holds {found} bytes, expected {expected}; remove it and run `{fetch}`", path.display())]
     FileSize {
         /// The manifest's name.
         model: String,
@@ -84,11 +96,13 @@ pub enum ManifestError {
         path: PathBuf,
         /// Its length.
         found: u64,
-        /// The manifest's.
-        expected: u64,
+        /// The manifest's, or that of the first fetch.
+        expected: String,
+        /// The command that brings it.
+        fetch: String,
     },
     /// A file has other bytes than the manifest says.
-    #[error("model {model}: file {} has sha256 {found}, expected {expected}; remove it and run `make setup`", path.display())]
+    #[error("model {model}: file {} has sha256 {found}, expected {expected}; remove it and run `{fetch}`", path.display())]
     FileHash {
         /// The manifest's name.
         model: String,
@@ -96,8 +110,10 @@ pub enum ManifestError {
         path: PathBuf,
         /// Its hash.
         found: String,
-        /// The manifest's.
+        /// The manifest's, or that of the first fetch.
         expected: String,
+        /// The command that brings it.
+        fetch: String,
     },
 }
 
@@ -110,6 +126,9 @@ pub enum ZooError {
     /// The picture did not become a tensor.
     #[error(transparent)]
     Vision(#[from] VisionError),
+    /// The manifest lacks what the family needs.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// The model takes something else than a picture.
     #[error("model takes [{found}], family {family} expects {expected}")]
     Inputs {

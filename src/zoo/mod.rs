@@ -11,17 +11,22 @@
 
 mod catalog;
 mod error;
+mod family;
+mod integrity;
 mod keys;
 mod manifest;
 mod names;
 mod prompting;
+mod raw_manifest;
 mod thresholds;
 mod vision_language;
 pub mod yolo;
 
 pub use catalog::{find, list};
 pub use error::{ManifestError, ZooError};
-pub use manifest::{Family, License, Manifest, ModelFile, Task};
+pub use family::{Family, Task};
+pub use integrity::{Expected, FetchRecord, FetchedFile, Integrity};
+pub use manifest::{Generation, Input, License, Manifest, ModelFile, Scoring};
 pub use prompting::{EncodedPrompts, PromptEncoder, PromptForm};
 pub use thresholds::{ClassMask, Thresholds, UnknownClass};
 pub use vision_language::VisionLanguageModel;
@@ -73,7 +78,7 @@ pub trait Detector: Send {
 /// [`ZooError`] when inputs, outputs or class names are not those of the family.
 pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn Detector>, ZooError> {
     match manifest.family {
-        Family::Yolo => Ok(Box::new(yolo::Yolo::new(manifest.input, manifest.labels.as_deref(), backend)?)),
+        Family::Yolo => Ok(Box::new(yolo::Yolo::new(manifest.input()?.size, manifest.labels.as_deref(), backend)?)),
         family => Err(not_a_detector(family)),
     }
 }
@@ -84,7 +89,10 @@ pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn De
 /// As [`OrtBackend::open`] and [`open`].
 pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Box<dyn Detector>, ZooError> {
     let shapes = match manifest.family {
-        Family::Yolo => [(manifest.input_name.clone(), yolo::input_shape(manifest.input))],
+        Family::Yolo => {
+            let input = manifest.input()?;
+            [(input.name.clone(), yolo::input_shape(input.size))]
+        }
         family => return Err(not_a_detector(family)),
     };
     let backend = OrtBackend::open(runtime, &manifest.model_path(), options, &shapes)?;
