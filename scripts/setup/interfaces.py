@@ -74,10 +74,27 @@ def build_all(ros: Ros, packages: list[Step]) -> str:
     changed = [package for package in packages if not package.is_done()]
     for package in changed:
         package.perform()
+    if changed:
+        forget_generated_code()
     if not packages:
         return f"all in the sourced ROS 2 {ros.distro}"
     names = ", ".join(package.name for package in changed) or "nothing to build"
     return f"{names} in {layout.shown(ros.interfaces_prefix)}"
+
+
+def forget_generated_code() -> None:
+    """r2r generates Rust from the definitions and does not watch them: what it made of older ones goes."""
+    cargo = shutil.which("cargo")
+    if cargo is None or not (layout.ROOT / "target").is_dir():
+        return
+    crates = [part for crate in ("r2r", "r2r_msg_gen", "r2r_actions") for part in ("--package", crate)]
+    for profile in ("dev", "release"):
+        process.run(
+            "interfaces",
+            [cargo, "clean", "--locked", "--profile", profile, *crates],
+            cwd=layout.ROOT,
+            cure="remove the folder target/ and run again",
+        )
 
 
 def build(ros: Ros, package: Path) -> str:
