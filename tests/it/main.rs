@@ -6,6 +6,7 @@ mod architecture;
 mod bad_input;
 mod infer;
 mod infer_shapes;
+mod language;
 mod messages;
 mod onnx_runtime;
 mod replay;
