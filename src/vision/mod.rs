@@ -2,13 +2,15 @@
 //!
 //! Enters: an [`ImageView`](crate::types::ImageView) of any size and
 //! [`PixelFormat`](crate::types::PixelFormat). Leaves: a model's input tensor and the [`Letterbox`] that places its
-//! pixels in the image ([`Preprocessor`]); non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]).
+//! pixels in the image ([`Preprocessor`]), or what a checkpoint's own configuration says ([`ImageProcessor`],
+//! [`TileProcessor`]) with its [`NormalizedGeometry`]; non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]).
 //! Which names a model's tensors have and how its output is decoded is left to `zoo`.
 
 mod annotate;
 mod letterbox;
 mod nms;
 mod preprocess;
+mod processor;
 mod resample;
 #[cfg(target_arch = "x86_64")]
 mod simd;
@@ -17,3 +19,7 @@ pub use annotate::Canvas;
 pub use letterbox::Letterbox;
 pub use nms::{Candidate, suppress};
 pub use preprocess::{Normalize, Preprocessor, VisionError};
+pub use processor::{
+    ImageProcessor, MAX_TENSOR_SIDE_PX, NormalizedGeometry, ProcessorConfig, ProcessorConfigError, ProcessorError,
+    Resample, Resize, SizeRule, TileLayout, TileProcessor,
+};

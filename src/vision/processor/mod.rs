@@ -1,0 +1,25 @@
+//! The image processors of the hubs' checkpoints: what `preprocessor_config.json` says, done to a picture.
+//!
+//! Enters: an [`ImageView`](crate::types::ImageView) or a box of it. Leaves: NCHW floats in a model's input tensor and
+//! the [`NormalizedGeometry`] that takes the model's boxes back. The reference is what transformers' PIL-based image
+//! processors give: bytes equal to Pillow's `Image.resize`, OWLv2's floats equal to SciPy's within rounding. How the
+//! models' outputs are decoded is left to `zoo`.
+
+mod config;
+pub(in crate::vision) mod filter;
+mod geometry;
+mod image_processor;
+mod normalize;
+mod raw;
+pub(in crate::vision) mod resize;
+mod size_rule;
+mod smooth;
+mod source;
+mod tiles;
+
+pub use config::{MAX_TENSOR_SIDE_PX, ProcessorConfig, ProcessorConfigError, Resize};
+pub use filter::Resample;
+pub use geometry::NormalizedGeometry;
+pub use image_processor::{ImageProcessor, ProcessorError};
+pub use size_rule::SizeRule;
+pub use tiles::{TileLayout, TileProcessor};

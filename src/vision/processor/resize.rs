@@ -1,0 +1,252 @@
+//! Resizing 8-bit pictures as Pillow does: columns first, then rows, rounded and clipped to bytes after each.
+//!
+//! Only the rows and columns of the wanted window are made, and of the rows between the two passes only as many are
+//! kept as one resized row needs, in a ring.
+
+use super::filter::{Resample, Taps, WEIGHT_BITS};
+use super::source::{Source, Window};
+use crate::types::{PixelFormat, Size};
+use crate::vision::resample::Kernel;
+
+/// Source rows that one call of the column kernel takes.
+pub(in crate::vision) const BATCH: usize = 4;
+/// Rows of RGB bytes in the ring are whole numbers of this; kernels may write behind a row's pixels.
+pub(in crate::vision) const STRIDE_BYTES: usize = 16;
+
+/// What is to be made: a picture's size, its filter, and the window of it that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Resizing {
+    pub resized: Size,
+    pub window: Window,
+    pub filter: Resample,
+}
+
+/// Resizes; owns tables and rows, which are made again when a size differs from the last one's.
+#[derive(Debug)]
+pub(super) struct Resizer {
+    kernel: Kernel,
+    made_for: Option<(Size, Resizing)>,
+    columns: Taps,
+    rows: Taps,
+    /// Rows with resized columns: source row `r` at `r % capacity`.
+    ring: Vec<u8>,
+    capacity: usize,
+    /// One resized row.
+    out: Vec<u8>,
+    /// Source rows with room behind them, for kernels that read more than they use.
+    copies: [Vec<u8>; BATCH],
+}
+
+impl Resizer {
+    pub fn new() -> Self {
+        Self::with_kernel(Kernel::detect())
+    }
+
+    pub fn with_kernel(kernel: Kernel) -> Self {
+        Self {
+            kernel,
+            made_for: None,
+            columns: Taps::default(),
+            rows: Taps::default(),
+            ring: Vec::new(),
+            capacity: 0,
+            out: Vec::new(),
+            copies: Default::default(),
+        }
+    }
+
+    /// Gives `emit` the window's rows from the top, as RGB bytes.
+    pub fn run(&mut self, source: &Source, resizing: Resizing, mut emit: impl FnMut(usize, &[u8])) {
+        self.prepare(source.size(), resizing);
+        let width_bytes = resizing.window.size.width_px as usize * 3;
+        let stride = self.out.len();
+        let source_end = self.rows.spans().last().map_or(0, |span| span.end());
+        let mut next = 0;
+        for (y, span) in self.rows.spans().iter().enumerate() {
+            next = next.max(span.first);
+            while next < span.end() {
+                let count = BATCH.min(source_end - next);
+                resize_columns(
+                    self.kernel,
+                    source,
+                    next..next + count,
+                    &self.columns,
+                    &mut self.copies,
+                    Ring { bytes: &mut self.ring, stride, capacity: self.capacity },
+                );
+                next += count;
+            }
+            let rows = RingRows { bytes: &self.ring, stride, capacity: self.capacity };
+            self.kernel.weigh_rows(rows, &self.rows, y, &mut self.out);
+            emit(y, &self.out[..width_bytes]);
+        }
+    }
+
+    fn prepare(&mut self, source: Size, resizing: Resizing) {
+        if self.made_for == Some((source, resizing)) {
+            return;
+        }
+        let Resizing { resized, window, filter } = resizing;
+        let range = |start: u32, len: u32| start..start + len;
+        let (across, down) = (range(window.left_px, window.size.width_px), range(window.top_px, window.size.height_px));
+        self.columns.rebuild(source.width_px, resized.width_px, across, filter);
+        self.rows.rebuild(source.height_px, resized.height_px, down, filter);
+        let stride = (window.size.width_px as usize * 3 + 1).next_multiple_of(STRIDE_BYTES);
+        self.capacity = self.rows.longest() + BATCH - 1;
+        self.ring.resize(self.capacity * stride, 0);
+        self.out.resize(stride, 0);
+        self.made_for = Some((source, resizing));
+    }
+}
+
+/// The ring to write to.
+struct Ring<'a> {
+    bytes: &'a mut [u8],
+    stride: usize,
+    capacity: usize,
+}
+
+/// The ring to read from: row `r` is the `stride` bytes at `r % capacity`.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::vision) struct RingRows<'a> {
+    bytes: &'a [u8],
+    stride: usize,
+    capacity: usize,
+}
+
+impl<'a> RingRows<'a> {
+    /// The bytes of source row `row`.
+    pub fn row(&self, row: usize) -> &'a [u8] {
+        &self.bytes[row % self.capacity * self.stride..][..self.stride]
+    }
+}
+
+/// Resizes the columns of some source rows into the ring.
+fn resize_columns(
+    kernel: Kernel,
+    source: &Source,
+    rows: std::ops::Range<usize>,
+    columns: &Taps,
+    copies: &mut [Vec<u8>; BATCH],
+    ring: Ring,
+) {
+    let format = source.format();
+    let width_bytes = source.size().width_px as usize * format.bytes_per_pixel();
+    let needed = width_bytes + kernel.bytes_behind();
+    let count = rows.len();
+    let first = rows.start;
+    let mut copied = [false; BATCH];
+    for (index, row) in rows.enumerate() {
+        let bytes = source.bytes_from(row);
+        let copy = &mut copies[index];
+        if format == PixelFormat::Mono8 {
+            let pixels = source.size().width_px as usize;
+            copy.resize(pixels * 3 + kernel.bytes_behind(), 0);
+            source.write_rgb(row, copy.as_chunks_mut().0.split_at_mut(pixels).0);
+            copied[index] = true;
+        } else if bytes.len() < needed {
+            copy.resize(needed, 0);
+            copy[..width_bytes].copy_from_slice(&bytes[..width_bytes]);
+            copied[index] = true;
+        }
+    }
+    let bytes: [&[u8]; BATCH] = std::array::from_fn(|index| match index {
+        index if index >= count => &[][..],
+        index if copied[index] => &copies[index],
+        index => source.bytes_from(first + index),
+    });
+    let layout = if format == PixelFormat::Mono8 { PixelFormat::Rgb8 } else { format };
+    let mut slots = ring_slots(ring, first, count);
+    kernel.weigh_columns(&bytes[..count], layout, columns, &mut slots[..count]);
+}
+
+/// The places of `count` rows from `first` on, which lie in the ring one after another, perhaps around its end.
+fn ring_slots(ring: Ring<'_>, first: usize, count: usize) -> [&mut [u8]; BATCH] {
+    let start = first % ring.capacity;
+    let (head, tail) = ring.bytes.split_at_mut(start * ring.stride);
+    let mut places = tail.chunks_exact_mut(ring.stride).chain(head.chunks_exact_mut(ring.stride));
+    std::array::from_fn(|index| if index < count { places.next().unwrap_or_default() } else { Default::default() })
+}
+
+impl Kernel {
+    /// Bytes that must lie behind a source row's pixels.
+    fn bytes_behind(self) -> usize {
+        match self {
+            Self::Portable => 0,
+            // It loads as many at a pixel of the row, of which it may use the first few.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => super::super::simd::LOAD,
+        }
+    }
+
+    /// Resizes the columns of up to [`BATCH`] rows of `layout`'s pixels into rows of RGB bytes.
+    fn weigh_columns(self, rows: &[&[u8]], layout: PixelFormat, columns: &Taps, out: &mut [&mut [u8]]) {
+        match self {
+            Self::Portable => {
+                for (row, out) in rows.iter().zip(out) {
+                    weigh_columns(row, layout, columns, out);
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.weigh_columns(rows, layout, columns, out),
+        }
+    }
+
+    /// Makes resized row `y` of the ring's rows; all are of `out`'s length, a multiple of [`STRIDE_BYTES`].
+    fn weigh_rows(self, ring: RingRows, rows: &Taps, y: usize, out: &mut [u8]) {
+        match self {
+            Self::Portable => weigh_rows(ring, rows, y, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.weigh_rows(ring, rows, y, out),
+        }
+    }
+}
+
+/// The portable column kernel.
+fn weigh_columns(row: &[u8], layout: PixelFormat, columns: &Taps, out: &mut [u8]) {
+    let order = color_order(layout);
+    let bytes_per_pixel = layout.bytes_per_pixel();
+    for (span, out) in columns.spans().iter().zip(out.as_chunks_mut::<3>().0) {
+        let pixels = &row[span.first * bytes_per_pixel..span.end() * bytes_per_pixel];
+        let mut sums = [HALF; 3];
+        for (pixel, &weight) in pixels.chunks_exact(bytes_per_pixel).zip(columns.weights(span)) {
+            for (sum, color) in sums.iter_mut().zip(order) {
+                *sum += i32::from(pixel[color]) * weight;
+            }
+        }
+        *out = sums.map(clipped);
+    }
+}
+
+/// Where red, green and blue are in a pixel.
+pub(in crate::vision) fn color_order(layout: PixelFormat) -> [usize; 3] {
+    match layout {
+        PixelFormat::Rgb8 | PixelFormat::Rgba8 => [0, 1, 2],
+        PixelFormat::Bgr8 | PixelFormat::Bgra8 => [2, 1, 0],
+        PixelFormat::Mono8 => [0; 3],
+    }
+}
+
+/// The portable row kernel.
+fn weigh_rows(ring: RingRows, rows: &Taps, y: usize, out: &mut [u8]) {
+    let span = &rows.spans()[y];
+    let weights = rows.weights(span);
+    for (block, out) in out.chunks_mut(STRIDE_BYTES).enumerate() {
+        let mut sums = [HALF; STRIDE_BYTES];
+        for (row, &weight) in (span.first..).zip(weights) {
+            let bytes = &ring.row(row)[block * STRIDE_BYTES..][..STRIDE_BYTES];
+            for (sum, &byte) in sums.iter_mut().zip(bytes) {
+                *sum += i32::from(byte) * weight;
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = clipped(sum);
+        }
+    }
+}
+
+const HALF: i32 = 1 << (WEIGHT_BITS - 1);
+
+fn clipped(sum: i32) -> u8 {
+    (sum >> WEIGHT_BITS).clamp(0, 255) as u8
+}
