@@ -10,6 +10,8 @@ pub struct FakeBackend {
     signature: Signature,
     inputs: Vec<OwnedTensor>,
     outputs: Vec<(Vec<usize>, OwnedTensor)>,
+    /// Outputs and the inputs that share their memory.
+    shared: Vec<(usize, usize)>,
     proof: Proof,
     runs: usize,
 }
@@ -41,6 +43,7 @@ impl FakeBackend {
             signature,
             inputs: inputs.into_iter().map(|(_, _, tensor)| tensor).collect(),
             outputs: outputs.into_iter().map(|(_, shape, tensor)| (shape, tensor)).collect(),
+            shared: Vec::new(),
             proof: Proof {
                 requested: vec![Provider::Cpu],
                 running: Provider::Cpu,
@@ -83,8 +86,19 @@ impl Backend for FakeBackend {
         Ok(())
     }
 
+    fn share(&mut self, output: usize, input: usize) -> Result<(), InferError> {
+        self.shared.push((output, input));
+        Ok(())
+    }
+
+    fn keep_on_device(&mut self, _: usize) {}
+
     fn run(&mut self) -> Result<(), InferError> {
         self.runs += 1;
+        for index in 0..self.shared.len() {
+            let (output, input) = self.shared[index];
+            self.carry(output, input)?;
+        }
         Ok(())
     }
 
@@ -116,5 +130,18 @@ mod tests {
         assert_eq!(fake.output(0), TensorRef { shape: &[2, 1], data: TensorData::I64(&[7, 8]) });
         assert_eq!(fake.signature().outputs[0].to_string(), "output0 int64 [2, 1]");
         assert_eq!(fake.runs(), 1);
+    }
+
+    #[test]
+    fn a_shared_input_holds_the_output_after_each_run() {
+        let mut fake = FakeBackend::new(
+            vec![("past", vec![2], OwnedTensor::F32(vec![0.0; 2]))],
+            vec![("present", vec![2], OwnedTensor::F32(vec![1.0, 2.0]))],
+            BTreeMap::new(),
+        );
+        fake.share(0, 0).unwrap();
+        fake.run().unwrap();
+        let TensorMut::F32(input) = fake.input(0) else { panic!("the input is float32") };
+        assert_eq!(input, [1.0, 2.0]);
     }
 }
