@@ -6,6 +6,7 @@ mod architecture;
 mod bad_input;
 mod infer;
 mod language;
+mod infer_shapes;
 mod messages;
 mod onnx_runtime;
 mod replay;
