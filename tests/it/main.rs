@@ -4,6 +4,7 @@
 mod allocations;
 mod architecture;
 mod bad_input;
+mod conse;
 mod infer;
 mod infer_shapes;
 mod language;
