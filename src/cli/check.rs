@@ -82,13 +82,15 @@ fn runtime() -> Finding {
 
 fn model_files(config: &vedette::config::Config) -> Finding {
     let checked = zoo::find(&config.model_dirs, &config.model).and_then(|manifest| {
-        manifest.verify()?;
-        Ok(manifest)
+        let integrity = manifest.verify()?;
+        Ok((manifest, integrity))
     });
     match checked {
-        Ok(manifest) => {
-            let text =
-                format!("{} ({}), files whole, license {}", manifest.name, manifest.family, manifest.license.name);
+        Ok((manifest, integrity)) => {
+            let text = format!(
+                "{} ({}), files {integrity}, license {}",
+                manifest.name, manifest.family, manifest.license.name
+            );
             good("model", text, json!({ "name": manifest.name, "folder": manifest.folder }))
         }
         Err(error) => bad("model", error.to_string()),

@@ -3,7 +3,7 @@
 use super::settings;
 use crate::config::Config;
 use crate::infer::{InferError, Runtime};
-use crate::zoo::{self, Detector, ManifestError, ZooError};
+use crate::zoo::{self, Detector, Integrity, ManifestError, ZooError};
 
 /// A model in its session, warmed up.
 pub struct LoadedModel {
@@ -40,7 +40,10 @@ pub enum LoadError {
 /// [`LoadError`], naming the model, the file or the provider, and what to do about it.
 pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     let manifest = zoo::find(&config.model_dirs, &config.model)?;
-    manifest.verify()?;
+    let integrity = manifest.verify()?;
+    if integrity != Integrity::Whole {
+        tracing::warn!("model {}: {integrity}", manifest.name);
+    }
     let engine_cache = config.engine_cache_folder(|name| std::env::var_os(name));
     let options = settings::session(config, engine_cache);
     let runtime = Runtime::load(None)?;

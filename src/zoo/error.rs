@@ -118,6 +118,12 @@ pub enum ManifestError {
     },
 }
 
+impl From<ManifestError> for ZooError {
+    fn from(error: ManifestError) -> Self {
+        Self::Manifest(Box::new(error))
+    }
+}
+
 /// Why a model is none of its family, or a picture gave no boxes.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ZooError {
@@ -129,7 +135,7 @@ pub enum ZooError {
     Vision(#[from] VisionError),
     /// The manifest lacks what the family needs.
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
+    Manifest(Box<ManifestError>),
     /// The model takes something else than a picture.
     #[error("model takes [{found}], family {family} expects {expected}")]
     Inputs {
