@@ -10,7 +10,7 @@
 //! parameters of the detector say: a set of prompts is a few short texts once in a while, for which no TensorRT engine
 //! with its profile of lengths is worth building, and perceive goes on beside it.
 
-use super::{Manifest, ZooError};
+use super::{Family, Manifest, Task, ZooError};
 use crate::infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions, Signature};
 use crate::language::Tokenizer;
 use crate::types::{Element, TensorData, TensorMut, TensorRef};
@@ -47,6 +47,9 @@ impl SentenceEncoder {
     /// # Errors
     /// [`ZooError`] when a file is missing or broken, or the graph has other tensors.
     pub fn load(manifest: &Manifest, runtime: &Runtime) -> Result<Self, ZooError> {
+        if manifest.family != Family::SentenceEncoder {
+            return Err(ZooError::Task { family: manifest.family, found: manifest.task, wanted: Task::Embed });
+        }
         let tokenizer = Tokenizer::open(&manifest.path_of("tokenizer")?)?;
         let options =
             SessionOptions { providers: vec![Provider::Cpu], intra_op_threads: 1, ..SessionOptions::default() };
