@@ -20,6 +20,7 @@
 mod assignment;
 mod checksum;
 mod cure;
+mod declared;
 mod engine_cache;
 mod error;
 mod fake;
@@ -28,8 +29,10 @@ mod ort_backend;
 mod providers;
 mod runtime;
 mod session;
+mod slot;
 mod tensor;
 mod tensorrt;
+mod values;
 
 pub use checksum::file_sha256;
 pub use engine_cache::EngineKey;
@@ -82,13 +85,13 @@ impl fmt::Display for ShapeText<'_> {
     }
 }
 
-/// What a backend takes and gives, as bound: dimensions that the graph leaves open carry the value that they were
-/// opened with.
+/// What a backend takes and gives, as bound: dimensions that the graph leaves open carry the value that the next run
+/// has for an input and that the last run gave to an output.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Signature {
     /// Inputs in the order of the graph.
     pub inputs: Vec<TensorSpec>,
-    /// Outputs in the order of the graph.
+    /// Outputs in the order of the graph, without those of a type that we do not pass.
     pub outputs: Vec<TensorSpec>,
     /// The model's own key-value notes (Ultralytics: `names`, `task`, `imgsz`, ...).
     pub metadata: BTreeMap<String, String>,
@@ -125,17 +128,18 @@ pub trait Backend: Send {
     /// shape again costs nothing and keeps them. A dimension may be 0 (an empty cache).
     ///
     /// # Errors
-    /// [`InferError::Shape`] when the graph does not take it.
+    /// [`InferError::Shape`] when the graph does not take it; [`InferError::Runtime`] when there is not as much memory.
     ///
     /// # Panics
     /// When there is no such input.
     fn reshape(&mut self, input: usize, shape: &[usize]) -> Result<(), InferError>;
 
     /// Makes what the last run wrote to `output` the value of `input` for the next one, shape and all, without a copy.
-    /// The output must not be read after that, before the next run.
+    /// The output holds nothing after that, until the next run.
     ///
     /// # Errors
-    /// [`InferError::Shape`] or [`InferError::Element`] when the input does not take it.
+    /// [`InferError::Carry`] when the input does not take it; [`InferError::NoValue`] when it was carried already or no
+    /// run has been.
     ///
     /// # Panics
     /// When there is no such output or input.
@@ -150,7 +154,7 @@ pub trait Backend: Send {
     /// The output of the last run with its shape, by its place in [`Signature::outputs`].
     ///
     /// # Panics
-    /// When there is no such output.
+    /// When there is no such output, when it was carried away, and before the first run.
     fn output(&self, index: usize) -> TensorRef<'_>;
 
     /// Which provider runs it, and what became of the others.

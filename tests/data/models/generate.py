@@ -124,6 +124,24 @@ def growing_output():
     write("growing_output", nodes, inputs, outputs, {})
 
 
+def growing_cache():
+    """A decoder's layer with its cache: the new keys and values are the embeddings themselves, each position looks at
+    all of the cache, and the answer is what it finds at the last position."""
+    nodes = [
+        helper.make_node("Concat", ["past_key_values.0.key", "embeds"], ["present.0.key"], axis=1),
+        helper.make_node("Neg", ["embeds"], ["negated"]),
+        helper.make_node("Concat", ["past_key_values.0.value", "negated"], ["present.0.value"], axis=1),
+        helper.make_node("Transpose", ["present.0.key"], ["columns"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["embeds", "columns"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["weights"], axis=-1),
+        helper.make_node("MatMul", ["weights", "present.0.value"], ["logits"]),
+    ]
+    floats = lambda name, length: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, length, 4])
+    inputs = [floats("embeds", "seq"), floats("past_key_values.0.key", "past"), floats("past_key_values.0.value", "past")]
+    outputs = [floats("logits", "seq"), floats("present.0.key", "total"), floats("present.0.value", "total")]
+    write("growing_cache", nodes, inputs, outputs, {})
+
+
 rows("yolo_rows")
 rows("yolo_rows_f16", np.float16)
 rows("yolo_rows_open", shape=("batch", 3, "height", "width"))
@@ -133,3 +151,4 @@ transposed()
 two_inputs()
 byte_input()
 growing_output()
+growing_cache()
