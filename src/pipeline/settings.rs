@@ -123,6 +123,7 @@ pub(super) fn planning(config: &Config, labels: &Labels) -> Result<PlanningParam
         distance_hysteresis_m: config.distance_hysteresis_m,
         path_spacing_m: config.path_spacing_m,
         valid_for_ms: ms(config.plan_valid_for_ms),
+        proposal_max_age_ms: ms(config.proposal_max_age_ms),
         base_frame: FrameId::new(&config.base_frame),
         obstacle_classes: obstacles.map(|mask| labels.classes().filter(|class| mask.contains(*class)).collect()),
     })
