@@ -3,3 +3,17 @@
 //! In: texts, and a decoder in a [`Backend`](crate::infer::Backend). Out: token ids, texts, and answers that a grammar
 //! has bound. What a model's tensors mean otherwise is left to `zoo`. This is the only module that names the crates of
 //! tokenizers, templates and grammars.
+
+mod chat_template;
+mod error;
+mod generation_config;
+mod sampling;
+mod text_stream;
+mod tokenizer;
+
+pub use chat_template::{ChatTemplate, Content, Message, Part};
+pub use error::LanguageError;
+pub use generation_config::GenerationConfig;
+pub use sampling::Sampler;
+pub use text_stream::TextStream;
+pub use tokenizer::{Encoding, Tokenizer};

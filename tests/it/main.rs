@@ -5,6 +5,7 @@ mod allocations;
 mod architecture;
 mod bad_input;
 mod infer;
+mod language;
 mod messages;
 mod onnx_runtime;
 mod replay;

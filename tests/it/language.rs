@@ -1,0 +1,10 @@
+//! Words for models and from them.
+
+mod chat_templates;
+mod tokens;
+
+use std::path::PathBuf;
+
+fn data(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/language").join(name)
+}
