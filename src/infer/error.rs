@@ -76,6 +76,20 @@ pub enum InferError {
         /// The shape that was given.
         given: Vec<usize>,
     },
+    /// An output cannot become the value of an input.
+    #[error("output {output} does not fit input {input}")]
+    Carry {
+        /// Name, element type and shape.
+        output: String,
+        /// Name, element type and declared shape.
+        input: String,
+    },
+    /// An output is to be carried that no run has computed, or that was carried away since.
+    #[error("output {output} holds no value, expected a run before it is carried")]
+    NoValue {
+        /// Name, element type and shape.
+        output: String,
+    },
     /// A tensor's type is none that we pass.
     #[error("tensor {name:?} is {found}, expected a tensor of float32, float16, int64 or bool")]
     Element {

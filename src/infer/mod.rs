@@ -20,6 +20,7 @@
 mod assignment;
 mod checksum;
 mod cure;
+mod declared;
 mod engine_cache;
 mod error;
 mod fake;
@@ -28,8 +29,10 @@ mod ort_backend;
 mod providers;
 mod runtime;
 mod session;
+mod slot;
 mod tensor;
 mod tensorrt;
+mod values;
 
 pub use checksum::file_sha256;
 pub use engine_cache::EngineKey;
@@ -82,13 +85,13 @@ impl fmt::Display for ShapeText<'_> {
     }
 }
 
-/// What a backend takes and gives, as bound: dimensions that the graph leaves open carry the value that they were
-/// opened with.
+/// What a backend takes and gives, as bound: dimensions that the graph leaves open carry the value that the next run
+/// has for an input and that the last run gave to an output.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Signature {
     /// Inputs in the order of the graph.
     pub inputs: Vec<TensorSpec>,
-    /// Outputs in the order of the graph.
+    /// Outputs in the order of the graph, without those of a type that we do not pass.
     pub outputs: Vec<TensorSpec>,
     /// The model's own key-value notes (Ultralytics: `names`, `task`, `imgsz`, ...).
     pub metadata: BTreeMap<String, String>,
@@ -115,31 +118,51 @@ pub trait Backend: Send {
     /// Names, element types, shapes and metadata.
     fn signature(&self) -> &Signature;
 
-    /// The input to fill, by its place in [`Signature::inputs`]. It holds what was last written to it.
+    /// The input to fill, by its place in [`Signature::inputs`]. It holds what was last written or carried to it.
     ///
     /// # Panics
-    /// When there is no such input.
+    /// When there is no such input, and when a value was carried to it that is kept on a device.
     fn input(&mut self, index: usize) -> TensorMut<'_>;
 
     /// Gives an input another shape for the runs to come; its elements are then unspecified until filled. The same
     /// shape again costs nothing and keeps them. A dimension may be 0 (an empty cache).
     ///
     /// # Errors
-    /// [`InferError::Shape`] when the graph does not take it.
+    /// [`InferError::Shape`] when the graph does not take it; [`InferError::Runtime`] when there is not as much memory.
     ///
     /// # Panics
     /// When there is no such input.
     fn reshape(&mut self, input: usize, shape: &[usize]) -> Result<(), InferError>;
 
     /// Makes what the last run wrote to `output` the value of `input` for the next one, shape and all, without a copy.
-    /// The output must not be read after that, before the next run.
+    /// The output holds nothing after that, until the next run.
     ///
     /// # Errors
-    /// [`InferError::Shape`] or [`InferError::Element`] when the input does not take it.
+    /// [`InferError::Carry`] when the input does not take it; [`InferError::NoValue`] when it was carried already or no
+    /// run has been.
     ///
     /// # Panics
     /// When there is no such output or input.
     fn carry(&mut self, output: usize, input: usize) -> Result<(), InferError>;
+
+    /// From now on each run writes `output` into the memory of `input`: a cache of fixed length that the graph extends
+    /// in place (GroupQueryAttention with a shared buffer). The input's shape must then be the output's, and reading
+    /// either gives the same values; carrying one to the other does nothing. Only for graphs that are made for it: any
+    /// other may read what it has overwritten.
+    ///
+    /// # Errors
+    /// [`InferError::Carry`] when their types or numbers of dimensions differ.
+    ///
+    /// # Panics
+    /// When there is no such output or input.
+    fn share(&mut self, output: usize, input: usize) -> Result<(), InferError>;
+
+    /// Leaves `output` in the memory of the device that computes it, for an output that is carried and never read: a
+    /// KV cache then stays on the GPU from run to run. On the CPU it changes nothing.
+    ///
+    /// # Panics
+    /// When there is no such output.
+    fn keep_on_device(&mut self, output: usize);
 
     /// Computes the outputs from the inputs.
     ///
@@ -150,7 +173,7 @@ pub trait Backend: Send {
     /// The output of the last run with its shape, by its place in [`Signature::outputs`].
     ///
     /// # Panics
-    /// When there is no such output.
+    /// When there is no such output, when it was carried away or is kept on a device, and before the first run.
     fn output(&self, index: usize) -> TensorRef<'_>;
 
     /// Which provider runs it, and what became of the others.

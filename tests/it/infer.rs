@@ -1,22 +1,13 @@
 //! The ONNX Runtime backend on small models: tensors, shapes, providers, proof, broken files.
 
-use crate::onnx_runtime::{cpu, open_small, runtime_or_skip, small_model};
+use crate::onnx_runtime::{cpu, fill_f32, named, open_small, runtime_or_skip, small_model};
 use vedette::infer::{
     Backend, InferError, OrtBackend, Provider, ProviderPolicy, Runtime, SessionOptions, TensorRtOptions,
 };
 use vedette::types::{Element, TensorData, TensorMut};
 
-fn named(name: &str, shape: &[usize]) -> (String, Vec<usize>) {
-    (name.to_owned(), shape.to_vec())
-}
-
 fn open_error(runtime: &Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> String {
     OrtBackend::open(runtime, &small_model(name), &cpu(), shapes).unwrap_err().to_string()
-}
-
-fn fill_f32(backend: &mut OrtBackend, index: usize, values: &[f32]) {
-    let TensorMut::F32(input) = backend.input(index) else { panic!("input {index} is not float32") };
-    input.copy_from_slice(values);
 }
 
 #[test]
@@ -48,13 +39,6 @@ fn the_signature_states_what_is_bound() {
 }
 
 #[test]
-fn an_open_input_needs_a_shape() {
-    let Some(runtime) = runtime_or_skip("open shape") else { return };
-    let error = open_error(runtime, "yolo_rows_open", &[]);
-    assert_eq!(error, "input images float32 [?, 3, ?, ?] leaves dimensions open, expected a shape for it");
-}
-
-#[test]
 fn a_shape_that_the_graph_forbids_is_refused_with_both() {
     let Some(runtime) = runtime_or_skip("forbidden shape") else { return };
     let error = open_error(runtime, "yolo_rows", &[named("images", &[1, 3, 640, 640])]);
@@ -70,21 +54,66 @@ fn a_shape_for_an_input_that_the_model_lacks_lists_its_inputs() {
 
 #[test]
 fn an_input_of_another_type_is_refused_by_name() {
-    let Some(runtime) = runtime_or_skip("uint8 input") else { return };
-    let error = open_error(runtime, "byte_input", &[]);
-    assert!(error.starts_with("tensor \"images\" is ") && error.contains("expected a tensor of float32"), "{error}");
+    let Some(runtime) = runtime_or_skip("integer inputs") else { return };
+    for (model, name, found) in [("byte_input", "images", "uint8"), ("integer_input", "input_ids", "int32")] {
+        let error = open_error(runtime, model, &[]);
+        let expected = format!("tensor {name:?} is {found}, expected a tensor of float32, float16, int64 or bool");
+        assert_eq!(error, expected);
+    }
 }
 
 #[test]
-fn an_output_that_outgrows_its_tensor_fails_the_run_and_the_next_one_goes_on() {
+fn outputs_of_other_types_are_left_out_and_the_rest_is_read() {
+    let Some(runtime) = runtime_or_skip("left out outputs") else { return };
+    let mut backend = open_small(runtime, "flags", &[named("mask", &[3]), named("value", &[3])]);
+    let outputs: Vec<_> = backend.signature().outputs.iter().map(ToString::to_string).collect();
+    assert_eq!(outputs, ["kept float32 [3]", "masked_out bool [3]"]);
+    for mask in [[true, false, true], [false, false, true]] {
+        let TensorMut::Bool(input) = backend.input(0) else { panic!("the mask is not bool") };
+        input.copy_from_slice(&mask);
+        fill_f32(&mut backend, 1, &[1.0, 2.0, 3.0]);
+        backend.run().unwrap();
+        let kept: Vec<f32> =
+            mask.iter().zip([1.0, 2.0, 3.0]).map(|(keep, value)| if *keep { value } else { 0.0 }).collect();
+        assert_eq!(backend.output(0).data, TensorData::F32(&kept));
+        assert_eq!(backend.output(1).data, TensorData::Bool(&mask.map(|flag| !flag)));
+    }
+    let error = open_error(runtime, "integer_output", &[]);
+    assert_eq!(error, "tensor \"labels\" is int32, expected a tensor of float32, float16, int64 or bool");
+}
+
+#[test]
+fn weights_in_a_file_beside_the_model_are_found_and_missed() {
+    let Some(runtime) = runtime_or_skip("external weights") else { return };
+    let mut backend = open_small(runtime, "external_weights", &[]);
+    fill_f32(&mut backend, 0, &[0.5; 4]);
+    backend.run().unwrap();
+    assert_eq!(backend.output(0).data, TensorData::F32(&[1.5, 2.5, 3.5, 4.5]));
+
+    let folder = tempfile::tempdir().unwrap();
+    let alone = folder.path().join("model.onnx");
+    std::fs::copy(small_model("external_weights"), &alone).unwrap();
+    for options in [cpu(), SessionOptions::default()] {
+        let error = OrtBackend::open(runtime, &alone, &options, &[]).unwrap_err();
+        assert!(matches!(&error, InferError::ModelBroken { path, .. } if *path == alone), "{error}");
+        assert!(error.to_string().contains("external_weights.onnx_data"), "{error}");
+    }
+    std::fs::write(folder.path().join("external_weights.onnx_data"), b"cut").unwrap();
+    let error = OrtBackend::open(runtime, &alone, &cpu(), &[]).unwrap_err();
+    assert!(matches!(error, InferError::ModelBroken { .. }), "{error}");
+}
+
+#[test]
+fn outputs_whose_shape_depends_on_the_values_have_the_shape_of_each_run() {
     let Some(runtime) = runtime_or_skip("growing output") else { return };
     let mut backend = open_small(runtime, "growing_output", &[]);
     assert_eq!(backend.output(0).shape, [1, 0], "the warm-up runs on zeros");
-    fill_f32(&mut backend, 0, &[0.0, 1.0, 1.0, 0.0]);
-    let error = backend.run().unwrap_err();
-    assert!(matches!(error, InferError::Run { .. }), "{error}");
-    fill_f32(&mut backend, 0, &[0.0; 4]);
-    backend.run().unwrap();
+    for (values, places) in [([0.0, 1.0, 1.0, 0.0], vec![1, 2]), ([0.0; 4], vec![]), ([2.0, 0.0, 0.0, 0.0], vec![0])] {
+        fill_f32(&mut backend, 0, &values);
+        backend.run().unwrap();
+        assert_eq!(backend.output(0).data, TensorData::I64(&places));
+        assert_eq!(backend.output(0).shape, [1, places.len()]);
+    }
 }
 
 #[test]

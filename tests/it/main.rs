@@ -5,6 +5,8 @@ mod allocations;
 mod architecture;
 mod bad_input;
 mod infer;
+mod infer_caches;
+mod infer_shapes;
 mod language;
 mod messages;
 mod onnx_runtime;

@@ -1,7 +1,8 @@
 //! The ONNX Runtime and the models that the tests of `infer` and `zoo` need, or a stated skip.
 
 use std::path::{Path, PathBuf};
-use vedette::infer::{OrtBackend, Provider, Runtime, SessionOptions};
+use vedette::infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
+use vedette::types::TensorMut;
 
 /// The runtime that `make setup` fetches (or `ORT_DYLIB_PATH` names); `None` after saying that `test` is skipped.
 pub fn runtime_or_skip(test: &str) -> Option<&'static Runtime> {
@@ -22,4 +23,26 @@ pub fn cpu() -> SessionOptions {
 /// A small model on the CPU.
 pub fn open_small(runtime: &Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> OrtBackend {
     OrtBackend::open(runtime, &small_model(name), &cpu(), shapes).unwrap()
+}
+
+/// The shape of an input or output, by its name.
+pub fn named(name: &str, shape: &[usize]) -> (String, Vec<usize>) {
+    (name.to_owned(), shape.to_vec())
+}
+
+/// Writes a whole float32 input.
+pub fn fill_f32(backend: &mut impl Backend, index: usize, values: &[f32]) {
+    floats(backend, index).copy_from_slice(values);
+}
+
+/// Writes a whole int64 input.
+pub fn fill_i64(backend: &mut impl Backend, index: usize, values: &[i64]) {
+    let TensorMut::I64(input) = backend.input(index) else { panic!("input {index} is not int64") };
+    input.copy_from_slice(values);
+}
+
+/// A float32 input.
+pub fn floats(backend: &mut impl Backend, index: usize) -> &mut [f32] {
+    let TensorMut::F32(input) = backend.input(index) else { panic!("input {index} is not float32") };
+    input
 }
