@@ -3,5 +3,5 @@
 mod vision;
 mod zoo;
 
-criterion::criterion_group!(stages, vision::preprocess, vision::nms, zoo::decode);
+criterion::criterion_group!(stages, vision::preprocess, vision::process, vision::nms, zoo::decode);
 criterion::criterion_main!(stages);
