@@ -4,7 +4,6 @@ use super::resize::{Resizer, Resizing};
 use super::source::{Source, Window};
 use super::*;
 use crate::types::{BBox, ImageView, PixelFormat, Size, TensorMut};
-use crate::vision::Normalize;
 use crate::vision::resample::Kernel;
 use half::f16;
 use proptest::prelude::*;
