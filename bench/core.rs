@@ -4,16 +4,13 @@ mod language;
 mod vision;
 mod zoo;
 
-<<<<<<< HEAD
-criterion::criterion_group!(stages, vision::preprocess, vision::process, vision::nms, zoo::decode);
-=======
 criterion::criterion_group!(
     stages,
     vision::preprocess,
+    vision::process,
     vision::nms,
     zoo::decode,
     language::sampling,
     language::grammar
 );
->>>>>>> language
 criterion::criterion_main!(stages);
