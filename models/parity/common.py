@@ -275,11 +275,13 @@ def check_varied(labels, least=2):
 
 
 class Fixture:
-    """One folder of `tests/data/parity/`: built beside it and moved into place when whole."""
+    """One folder of `tests/data/parity/`: built in a folder of its own and put into place when whole."""
 
     def __init__(self, name, script, **about):
         self.name = name
-        self.folder = Path(tempfile.mkdtemp(prefix=f"parity-{name}-"))
+        # Goes with the fixture, also when the script stops half way: nothing is left for anyone to clear away.
+        self.staging = tempfile.TemporaryDirectory()
+        self.folder = Path(self.staging.name)
         self.checkpoint = self.folder / "checkpoint"
         self.checkpoint.mkdir()
         self.tensors = {}
@@ -327,5 +329,5 @@ class Fixture:
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(self.folder, place, copy_function=shutil.copyfile)
         place.chmod(0o755)
-        shutil.rmtree(self.folder)
+        self.staging.cleanup()
         print(f"{self.name}: {len(self.reference['cases'])} cases, {len(self.tensors)} tensors, {size} bytes")
