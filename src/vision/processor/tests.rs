@@ -68,8 +68,9 @@ fn every_filter_gives_pillows_bytes() {
 /// The configuration as the case has it, with the case's padding.
 fn config(case: &Value) -> ProcessorConfig {
     let mut config = ProcessorConfig::from_json(&case["config"].to_string()).unwrap();
-    if let (Resize::Smooth { padding, .. }, Some(value)) = (&mut config.resize, case["padding"].as_f64()) {
-        *padding = padding.map(|_| value as f32);
+    if let (Resize::Smooth { padding: Some(padding), .. }, Some(value)) = (&mut config.resize, case["padding"].as_f64())
+    {
+        *padding = if value == 0.0 { 0.0 } else { ProcessorConfig::OWLV2_PADDING };
     }
     config
 }
