@@ -10,6 +10,7 @@ mod infer_shapes;
 mod language;
 mod messages;
 mod onnx_runtime;
+mod prompts;
 mod replay;
 mod walk;
 mod zoo;

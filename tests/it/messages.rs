@@ -8,7 +8,7 @@ use vedette::wire::HeaderRef;
 use vedette::wire::sensor_msgs::encode_image;
 use vedette::wire::vedette_msgs::{PlanMessage, decode_plan};
 use vedette::wire::vision_msgs::{Detection2DArray, decode_detections};
-use vedette::zoo::constant_detector;
+use vedette::zoo::{Detector, constant_detector};
 
 pub const SIZE: Size = Size { width_px: 64, height_px: 48 };
 pub const FRAME_ID: &str = "camera_optical_frame";
@@ -87,6 +87,11 @@ pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
 
 /// A walk that sees a person 3 m and a dog 7 m ahead, and a car to the left, in every picture.
 pub fn walk() -> Walk {
+    Walk::new(&Config::default(), constant(), MODEL).unwrap()
+}
+
+/// What [`walk`] sees with.
+pub fn constant() -> Box<dyn Detector> {
     let candidate = |corners: [f32; 4], class, score| {
         let [x_min, y_min, x_max, y_max] = corners;
         Candidate {
@@ -103,8 +108,7 @@ pub fn walk() -> Walk {
         candidate([2.0, 26.0, 14.0, 44.0], 1, 0.7),
     ];
     let tensor = Size { width_px: 64, height_px: 64 };
-    let detector = constant_detector(tensor, &Labels::new(["person", "car", "dog"], 0), &candidates).unwrap();
-    Walk::new(&Config::default(), detector, MODEL).unwrap()
+    constant_detector(tensor, &Labels::new(["person", "car", "dog"], 0), &candidates).unwrap()
 }
 
 /// All results, in order.
