@@ -6,7 +6,7 @@ use vedette::types::{BBox, ClassId, ImageView, Labels, PixelFormat, Size, Stamp}
 use vedette::vision::Candidate;
 use vedette::wire::HeaderRef;
 use vedette::wire::sensor_msgs::encode_image;
-use vedette::wire::vedette_msgs::{PlanMessage, decode_plan};
+use vedette::wire::vedette_msgs::{PlanMessage, ProposalMessage, decode_plan, decode_proposal};
 use vedette::wire::vision_msgs::{Detection2DArray, decode_detections};
 use vedette::zoo::constant_detector;
 
@@ -87,6 +87,11 @@ pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
 
 /// A walk that sees a person 3 m and a dog 7 m ahead, and a car to the left, in every picture.
 pub fn walk() -> Walk {
+    walk_with(&Config::default())
+}
+
+/// The same with other parameters.
+pub fn walk_with(config: &Config) -> Walk {
     let candidate = |corners: [f32; 4], class, score| {
         let [x_min, y_min, x_max, y_max] = corners;
         Candidate { bbox: BBox::from_corners(x_min, y_min, x_max, y_max).unwrap(), class: ClassId(class), score }
@@ -99,7 +104,7 @@ pub fn walk() -> Walk {
     ];
     let tensor = Size { width_px: 64, height_px: 64 };
     let detector = constant_detector(tensor, &Labels::new(["person", "car", "dog"], 0), &candidates).unwrap();
-    Walk::new(&Config::default(), detector, MODEL).unwrap()
+    Walk::new(config, detector, MODEL).unwrap()
 }
 
 /// All results, in order.
@@ -120,6 +125,10 @@ impl Heard {
 
     pub fn plans(&self) -> Vec<PlanMessage> {
         self.of(Output::Plan).map(|cdr| decode_plan(cdr).unwrap()).collect()
+    }
+
+    pub fn proposals(&self) -> Vec<ProposalMessage> {
+        self.of(Output::Proposal).map(|cdr| decode_proposal(cdr).unwrap()).collect()
     }
 }
 
