@@ -31,6 +31,12 @@ const PLAN: Decode = |cdr| {
     let words: usize = plan.steps.iter().map(|step| step.class_id.capacity() + step.reason.capacity()).sum();
     Ok(heap(&plan.steps) + words + heap::<Pose2>(&plan.path) + plan.model.capacity() + plan.verdict.capacity())
 };
+const PROPOSAL: Decode = |cdr| {
+    let proposal = vedette_msgs::decode_proposal(cdr)?;
+    let words: usize = proposal.steps.iter().map(|step| step.class_id.capacity() + step.reason.capacity()).sum();
+    let texts = [&proposal.verdict, &proposal.reason, &proposal.model, &proposal.text];
+    Ok(heap(&proposal.steps) + words + texts.iter().map(|text| text.capacity()).sum::<usize>())
+};
 
 fn heap<T>(values: &Vec<T>) -> usize {
     values.capacity() * size_of::<T>()
@@ -52,6 +58,7 @@ static MESSAGES: &[(Decode, &[u8])] = &messages![
     DETECTIONS "detections.le.cdr", DETECTIONS "detections.be.cdr",
     LABEL_INFO "label_info.le.cdr", LABEL_INFO "label_info.be.cdr",
     PLAN "plan.le.cdr", PLAN "plan.be.cdr",
+    PROPOSAL "proposal.le.cdr", PROPOSAL "proposal.be.cdr", PROPOSAL "proposal_truncated.le.cdr",
 ];
 
 /// The values hold no more than this many times the message: the widest element for its bytes is a VisionClass.

@@ -43,6 +43,8 @@ static DEFINITIONS: &[Definition] = &definitions![
     "std_msgs/Header",
     "vedette_msgs/Plan",
     "vedette_msgs/PlanStep",
+    "vedette_msgs/Proposal",
+    "vedette_msgs/ProposedStep",
     "vision_msgs/BoundingBox2D",
     "vision_msgs/Detection2D",
     "vision_msgs/Detection2DArray",
@@ -109,6 +111,8 @@ mod tests {
         for (name, text) in [
             ("vedette_msgs/Plan", include_str!("../../msgs/vedette_msgs/msg/Plan.msg")),
             ("vedette_msgs/PlanStep", include_str!("../../msgs/vedette_msgs/msg/PlanStep.msg")),
+            ("vedette_msgs/Proposal", include_str!("../../msgs/vedette_msgs/msg/Proposal.msg")),
+            ("vedette_msgs/ProposedStep", include_str!("../../msgs/vedette_msgs/msg/ProposedStep.msg")),
         ] {
             let without_comment = |line: &'static str| line.split('#').next().unwrap_or_default().trim();
             let field_lines = |text: &'static str| -> Vec<&str> {
@@ -129,6 +133,7 @@ mod tests {
             sensor_msgs::CAMERA_INFO,
             sensor_msgs::IMAGE,
             vedette_msgs::PLAN,
+            vedette_msgs::PROPOSAL,
             vision_msgs::DETECTION_2D_ARRAY,
             vision_msgs::LABEL_INFO,
             vision_msgs::VISION_INFO,
@@ -155,6 +160,7 @@ mod tests {
         let texts = [
             (vision_msgs::DETECTION_2D_ARRAY, include_str!("../../tests/data/cdr/Detection2DArray.ros2msg.txt")),
             (vedette_msgs::PLAN, include_str!("../../tests/data/cdr/Plan.ros2msg.txt")),
+            (vedette_msgs::PROPOSAL, include_str!("../../tests/data/cdr/Proposal.ros2msg.txt")),
         ];
         for (name, text) in texts {
             assert_eq!(message_definition(name), Some(text));

@@ -1,4 +1,9 @@
-//! vedette_msgs: Plan, this project's own message. Its fields are documented in `definitions/vedette_msgs/Plan.msg`.
+//! vedette_msgs: Plan and Proposal, this project's own messages. Plan's fields are documented in
+//! `definitions/vedette_msgs/Plan.msg`.
+
+mod proposal;
+
+pub use proposal::{PROPOSAL, ProposalMessage, ProposalRecord, ProposedStepMessage, decode_proposal, encode_proposal};
 
 use super::builtin_interfaces::{read_duration_ns, write_duration_ns};
 use super::cdr::{Reader, Writer};
@@ -24,6 +29,7 @@ const DECISIONS: [Decision; 8] = [
     Decision::Land,
     Decision::Return,
 ];
+const EXPECTED_DECISIONS: &str = "proceed, slow, stop, avoid, yield, hover, land or return";
 const SOURCES: [PlanSource; 3] = [PlanSource::Rules, PlanSource::Model, PlanSource::Watchdog];
 
 /// A Plan. The path and the poses of the steps have the plan's header; no track and no class are the empty string.
@@ -49,13 +55,17 @@ pub fn encode_plan(out: &mut Vec<u8>, stamped: &Stamped<&Plan>, labels: &Labels)
 
 fn write_step(writer: &mut Writer<'_>, header: HeaderRef<'_>, step: &PlanStep, labels: &Labels) {
     writer.str(step.action.as_str());
-    match step.track {
-        Some(track) => writer.decimal(track.0),
-        None => writer.str(""),
-    }
+    write_track(writer, step.track);
     writer.str(step.class.map_or("", |class| labels.name(class)));
     write_pose_stamped(writer, header, &step.pose);
     writer.str(&step.reason);
+}
+
+fn write_track(writer: &mut Writer<'_>, track: Option<TrackId>) {
+    match track {
+        Some(track) => writer.decimal(track.0),
+        None => writer.str(""),
+    }
 }
 
 /// A Plan as decoded: like [`Plan`], with the header, and with classes by name.
@@ -142,9 +152,12 @@ fn read_step(reader: &mut Reader<'_>) -> Result<PlanStepMessage, WireError> {
 }
 
 fn read_decision(reader: &mut Reader<'_>, field: &str) -> Result<Decision, WireError> {
-    const EXPECTED: &str = "proceed, slow, stop, avoid, yield, hover, land or return";
     let word = reader.str(field)?;
-    DECISIONS.into_iter().find(|known| known.as_str() == word).ok_or_else(|| reader.refuse(field, word, EXPECTED))
+    decision_of(word).ok_or_else(|| reader.refuse(field, word, EXPECTED_DECISIONS))
+}
+
+fn decision_of(word: &str) -> Option<Decision> {
+    DECISIONS.into_iter().find(|known| known.as_str() == word)
 }
 
 fn read_source(reader: &mut Reader<'_>) -> Result<PlanSource, WireError> {

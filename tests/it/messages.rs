@@ -6,7 +6,7 @@ use vedette::types::{BBox, ClassId, ImageView, Labels, PixelFormat, Size, Stamp}
 use vedette::vision::Candidate;
 use vedette::wire::HeaderRef;
 use vedette::wire::sensor_msgs::encode_image;
-use vedette::wire::vedette_msgs::{PlanMessage, decode_plan};
+use vedette::wire::vedette_msgs::{PlanMessage, ProposalMessage, decode_plan, decode_proposal};
 use vedette::wire::vision_msgs::{Detection2DArray, decode_detections};
 use vedette::zoo::{Detector, constant_detector};
 
@@ -87,7 +87,12 @@ pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
 
 /// A walk that sees a person 3 m and a dog 7 m ahead, and a car to the left, in every picture.
 pub fn walk() -> Walk {
-    Walk::new(&Config::default(), constant(), MODEL).unwrap()
+    walk_with(&Config::default())
+}
+
+/// The same with other parameters.
+pub fn walk_with(config: &Config) -> Walk {
+    Walk::new(config, constant(), MODEL).unwrap()
 }
 
 /// What [`walk`] sees with.
@@ -129,6 +134,10 @@ impl Heard {
 
     pub fn plans(&self) -> Vec<PlanMessage> {
         self.of(Output::Plan).map(|cdr| decode_plan(cdr).unwrap()).collect()
+    }
+
+    pub fn proposals(&self) -> Vec<ProposalMessage> {
+        self.of(Output::Proposal).map(|cdr| decode_proposal(cdr).unwrap()).collect()
     }
 }
 

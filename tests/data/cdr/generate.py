@@ -38,6 +38,10 @@ INTERFACES = {
     "vedette_msgs/msg/Plan": "std_msgs/Header header\nuint64 sequence\nstring decision\nfloat32 speed_limit_mps\n"
     "PlanStep[] steps\nnav_msgs/Path path\nbuiltin_interfaces/Duration valid_for\nstring source\nstring model\n"
     "uint32 prompt_version\nstring verdict",
+    "vedette_msgs/msg/ProposedStep": "string action\nstring track_id\nstring class_id\nstring reason",
+    "vedette_msgs/msg/Proposal": "std_msgs/Header header\nbuiltin_interfaces/Time picture_stamp\nstring status\n"
+    "string verdict\nstring decision\nfloat32 speed_limit_mps\nProposedStep[] steps\nstring reason\nstring model\n"
+    "uint32 prompt_version\nstring text",
 }
 
 PUBLISHED = [
@@ -48,6 +52,7 @@ PUBLISHED = [
     "sensor_msgs/msg/CameraInfo",
     "sensor_msgs/msg/Image",
     "vedette_msgs/msg/Plan",
+    "vedette_msgs/msg/Proposal",
     "vision_msgs/msg/Detection2DArray",
     "vision_msgs/msg/LabelInfo",
     "vision_msgs/msg/VisionInfo",
@@ -210,6 +215,29 @@ def plan_free():
     )
 
 
+def proposal(**fields):
+    picture = make("Time", sec=1_699_999_999, nanosec=600_000_000)
+    return make("Proposal", header=header(), picture_stamp=picture, **fields)
+
+
+def proposal_changed():
+    steps = [
+        make("ProposedStep", action="yield", track_id="7", class_id="car", reason="it backs out"),
+        make("ProposedStep", action="slow", track_id="", class_id="", reason="wet floor"),
+    ]
+    return proposal(
+        status="changed", verdict="the rules allow 0.75 m/s", decision="yield", speed_limit_mps=1.25, steps=steps,
+        reason="a car backs out", model="smolvlm", prompt_version=3, text='{"decision":"yield"}',
+    )
+
+
+def proposal_truncated():
+    return proposal(
+        status="truncated", verdict="256 tokens", decision="", speed_limit_mps=math.nan, steps=[], reason="",
+        model="smolvlm", prompt_version=0, text='{"decision":"yi',
+    )
+
+
 def status(level, name, message, hardware_id, values):
     pairs = [make("diagnostic_msgs/msg/KeyValue", key=key, value=value) for key, value in values]
     return make(
@@ -229,7 +257,7 @@ def diagnostics():
 
 def main():
     check_definitions()
-    for name in ("vision_msgs/msg/Detection2DArray", "vedette_msgs/msg/Plan"):
+    for name in ("vision_msgs/msg/Detection2DArray", "vedette_msgs/msg/Plan", "vedette_msgs/msg/Proposal"):
         (HERE / f"{name.rsplit('/', 1)[1]}.ros2msg.txt").write_text(full_text(name))
     write("image", image())
     write("camera_info", camera_info())
@@ -245,6 +273,8 @@ def main():
     write("vision_info", vision_info(), big_endian=False)
     write("plan", plan_slow())
     write("plan_free", plan_free(), big_endian=False)
+    write("proposal", proposal_changed())
+    write("proposal_truncated", proposal_truncated(), big_endian=False)
     write("diagnostics", diagnostics(), big_endian=False)
     print(f"{len(list(HERE.glob('*.cdr')))} messages written, {len(PUBLISHED)} published types checked")
 
