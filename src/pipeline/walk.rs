@@ -176,7 +176,7 @@ impl Walk {
     /// [`Prompter`](super::Prompter).
     ///
     /// Tracks begin anew, because their classes are of the old set, and with them the plan, at `stop`: it goes on when
-    /// the way was found clear for `clear_after_ms` again. What `classes` and `obstacle_classes` mean under prompts:
+    /// the way was found clear for `clear_after_ms` again. A proposal that was held is about the old set and goes too. What `classes` and `obstacle_classes` mean under prompts:
     /// prompts are reported whatever `classes` says, which names the model's own classes beside them; and all prompts
     /// are obstacles as soon as `obstacle_classes` names a class of the model that is no prompt.
     ///
@@ -187,6 +187,7 @@ impl Walk {
         let ChosenClasses { reported, obstacles } = self.choice.among(&prompts.labels, prompts.prompts)?;
         self.perceive.set_prompts(prompts, reported)?;
         self.planner.set_obstacle_classes(obstacles);
+        self.advice.reset();
         Ok(())
     }
 

@@ -11,6 +11,8 @@ mod infer_shapes;
 mod language;
 mod messages;
 mod onnx_runtime;
+mod prompts;
+mod reason;
 mod replay;
 mod walk;
 mod zoo;
