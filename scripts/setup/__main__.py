@@ -14,6 +14,8 @@ targets that it needs; with no target, all but the optional ones.
     tensorrt                optional: the TensorRT libraries, where the system has none (large)
     env                     .deps/env.sh, which a shell sources
     weights                 models/yolov12n/yolov12n.onnx
+    onnx                    the Python package that writes ONNX graphs
+    text-encoder            models/minilm-l6-v2, a sentence encoder, its graphs written from its weights
     footage                 data/vtest.avi
     bag                     data/vtest, the footage as a rosbag2 folder
 
@@ -36,6 +38,7 @@ import layout
 import ort
 import ros
 import system
+import text_encoder
 import weights
 from steps import SetupError, Step, report
 
@@ -48,6 +51,8 @@ NEEDS = {
     "tensorrt": ("onnxruntime-gpu-wheel",),
     "env": ("ros", "interfaces", "onnxruntime"),
     "weights": (),
+    "onnx": (),
+    "text-encoder": ("onnx",),
     "footage": (),
     "bag": ("ros", "footage"),
 }
@@ -86,6 +91,10 @@ def make_step(name: str, chosen: ros.Ros) -> Step:
         return envfile.step(chosen, [*described, str(ort.library()), *map(str, ort.gpu_library_dirs())])
     if name == "weights":
         return weights.step()
+    if name == "onnx":
+        return text_encoder.onnx_step()
+    if name == "text-encoder":
+        return text_encoder.step()
     if name == "footage":
         return footage.step()
     return bag.step(chosen)

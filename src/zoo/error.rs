@@ -2,6 +2,7 @@
 
 use super::{Family, Task};
 use crate::infer::InferError;
+use crate::language::LanguageError;
 use crate::types::Size;
 use crate::vision::VisionError;
 use std::path::PathBuf;
@@ -18,6 +19,16 @@ pub enum ManifestError {
         role: String,
         /// The roles that there are.
         found: String,
+    },
+    /// The family needs a table that the manifest does not have.
+    #[error("model {model}: the manifest has no [{table}], expected one with {expected}")]
+    NoTable {
+        /// The model's name.
+        model: String,
+        /// The table's.
+        table: &'static str,
+        /// The keys that it should hold.
+        expected: &'static str,
     },
     /// No folder of that name or path.
     #[error("no model {name:?}: {hint}")]
@@ -63,20 +74,22 @@ pub enum ManifestError {
         /// The value.
         found: String,
         /// What it should be.
-        expected: &'static str,
+        expected: String,
     },
     /// A file of the model is not there.
-    #[error("model {model}: file {} is missing; `make setup` fetches it ({origin})", path.display())]
+    #[error("model {model}: file {} is missing; `{fetch}` fetches it ({origin})", path.display())]
     FileMissing {
         /// The manifest's name.
         model: String,
         /// The file.
         path: PathBuf,
+        /// The command that brings it.
+        fetch: String,
         /// Where it comes from.
         origin: String,
     },
     /// A file has another length than the manifest says.
-    #[error("model {model}: file {} holds {found} bytes, expected {expected}; remove it and run `make setup`", path.display())]
+    #[error("model {model}: file {} holds {found} bytes, expected {expected}; remove it and run `{fetch}`", path.display())]
     FileSize {
         /// The manifest's name.
         model: String,
@@ -84,11 +97,13 @@ pub enum ManifestError {
         path: PathBuf,
         /// Its length.
         found: u64,
-        /// The manifest's.
-        expected: u64,
+        /// The manifest's, or that of the first fetch.
+        expected: String,
+        /// The command that brings it.
+        fetch: String,
     },
     /// A file has other bytes than the manifest says.
-    #[error("model {model}: file {} has sha256 {found}, expected {expected}; remove it and run `make setup`", path.display())]
+    #[error("model {model}: file {} has sha256 {found}, expected {expected}; remove it and run `{fetch}`", path.display())]
     FileHash {
         /// The manifest's name.
         model: String,
@@ -96,13 +111,21 @@ pub enum ManifestError {
         path: PathBuf,
         /// Its hash.
         found: String,
-        /// The manifest's.
+        /// The manifest's, or that of the first fetch.
         expected: String,
+        /// The command that brings it.
+        fetch: String,
     },
 }
 
+impl From<ManifestError> for ZooError {
+    fn from(error: ManifestError) -> Self {
+        Self::Manifest(Box::new(error))
+    }
+}
+
 /// Why a model is none of its family, or a picture gave no boxes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ZooError {
     /// Loading or running failed.
     #[error(transparent)]
@@ -110,6 +133,9 @@ pub enum ZooError {
     /// The picture did not become a tensor.
     #[error(transparent)]
     Vision(#[from] VisionError),
+    /// The manifest lacks what the family needs.
+    #[error(transparent)]
+    Manifest(Box<ManifestError>),
     /// The model takes something else than a picture.
     #[error("model takes [{found}], family {family} expects {expected}")]
     Inputs {
@@ -136,6 +162,35 @@ pub enum ZooError {
         /// The model's outputs.
         found: String,
         /// The layouts of the family.
+        expected: String,
+    },
+    /// A tokenizer, or a text that it does not take.
+    #[error(transparent)]
+    Language(#[from] LanguageError),
+    /// A text has more tokens than the model has places.
+    #[error("text {text:?} has {tokens} tokens, expected at most {limit}")]
+    TooLong {
+        /// Its first words.
+        text: String,
+        /// How many it has.
+        tokens: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// What a text encoder gives has no direction: its length is 0 or no number.
+    #[error("the sentence encoder gives no direction for {text:?}")]
+    NoEmbedding {
+        /// The text's first words.
+        text: String,
+    },
+    /// Prompts in a form that the detector does not take, or that do not fit its classes.
+    #[error("the prompts are {found}, family {family} expects {expected}")]
+    Prompts {
+        /// The family's name.
+        family: &'static str,
+        /// What came.
+        found: String,
+        /// What it takes.
         expected: String,
     },
     /// The model's classes are fixed.

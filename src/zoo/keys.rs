@@ -3,9 +3,11 @@
 use toml::{Table, Value};
 
 /// Tables by their path, with the keys that each may hold.
-const KNOWN: [(&str, &[&str]); 4] = [
-    ("", &["family", "task", "source", "input", "labels", "license", "files"]),
+const KNOWN: [(&str, &[&str]); 6] = [
+    ("", &["family", "task", "source", "verified", "input", "scoring", "generation", "labels", "license", "files"]),
     ("input", &["name", "width_px", "height_px"]),
+    ("scoring", &["logit_scale", "logit_bias"]),
+    ("generation", &["context_tokens", "shared_cache_tokens"]),
     ("license", &["name", "notice"]),
     ("files", &["path", "role", "url", "bytes", "sha256"]),
 ];

@@ -4,12 +4,14 @@
 mod allocations;
 mod architecture;
 mod bad_input;
+mod conse;
 mod infer;
 mod infer_caches;
 mod infer_shapes;
 mod language;
 mod messages;
 mod onnx_runtime;
+mod prompts;
 mod reason;
 mod replay;
 mod walk;

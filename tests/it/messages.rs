@@ -8,7 +8,7 @@ use vedette::wire::HeaderRef;
 use vedette::wire::sensor_msgs::encode_image;
 use vedette::wire::vedette_msgs::{PlanMessage, ProposalMessage, decode_plan, decode_proposal};
 use vedette::wire::vision_msgs::{Detection2DArray, decode_detections};
-use vedette::zoo::constant_detector;
+use vedette::zoo::{Detector, constant_detector};
 
 pub const SIZE: Size = Size { width_px: 64, height_px: 48 };
 pub const FRAME_ID: &str = "camera_optical_frame";
@@ -92,9 +92,19 @@ pub fn walk() -> Walk {
 
 /// The same with other parameters.
 pub fn walk_with(config: &Config) -> Walk {
+    Walk::new(config, constant(), MODEL).unwrap()
+}
+
+/// What [`walk`] sees with.
+pub fn constant() -> Box<dyn Detector> {
     let candidate = |corners: [f32; 4], class, score| {
         let [x_min, y_min, x_max, y_max] = corners;
-        Candidate { bbox: BBox::from_corners(x_min, y_min, x_max, y_max).unwrap(), class: ClassId(class), score }
+        Candidate {
+            bbox: BBox::from_corners(x_min, y_min, x_max, y_max).unwrap(),
+            class: ClassId(class),
+            score,
+            source: 0,
+        }
     };
     // The picture lies 8 pixels below the tensor's upper edge.
     let candidates = [
@@ -103,8 +113,7 @@ pub fn walk_with(config: &Config) -> Walk {
         candidate([2.0, 26.0, 14.0, 44.0], 1, 0.7),
     ];
     let tensor = Size { width_px: 64, height_px: 64 };
-    let detector = constant_detector(tensor, &Labels::new(["person", "car", "dog"], 0), &candidates).unwrap();
-    Walk::new(config, detector, MODEL).unwrap()
+    constant_detector(tensor, &Labels::new(["person", "car", "dog"], 0), &candidates).unwrap()
 }
 
 /// All results, in order.

@@ -7,7 +7,7 @@ use vedette::infer::{Backend, Provider, Runtime, SessionOptions};
 use vedette::types::{BBox, ClassId, Detection, ImageView, Labels, PixelFormat, Size, TensorMut};
 use vedette::vision::Candidate;
 use vedette::zoo::{
-    self, ClassMask, Detector, Family, License, Manifest, Task, Thresholds, ZooError, constant_detector,
+    self, ClassMask, Detector, Family, Input, License, Manifest, Task, Thresholds, ZooError, constant_detector,
 };
 
 const SIZE: Size = Size { width_px: 64, height_px: 64 };
@@ -19,8 +19,10 @@ fn manifest(input: Size) -> Manifest {
         family: Family::Yolo,
         task: Task::Detect,
         source: "tests/data/models/generate.py".to_owned(),
-        input_name: "images".to_owned(),
-        input,
+        verified: true,
+        input: Some(Input { name: "images".to_owned(), size: input }),
+        scoring: None,
+        generation: None,
         labels: None,
         license: License { name: "Apache-2.0".to_owned(), notice: String::new() },
         files: Vec::new(),
@@ -155,7 +157,7 @@ fn a_model_of_another_kind_is_refused_with_the_difference() {
 fn a_detector_on_a_fake_backend_allocates_nothing_in_steady_state() {
     let labels = Labels::new(["person", "car"], 0);
     let bbox = BBox::from_corners(10.0, 10.0, 20.0, 30.0).unwrap();
-    let candidates = [Candidate { bbox, class: ClassId(1), score: 0.9 }; 20];
+    let candidates = [Candidate { bbox, class: ClassId(1), score: 0.9, source: 0 }; 20];
     let mut detector = constant_detector(SIZE, &labels, &candidates).unwrap();
     let picture = Plain::new(Size { width_px: 120, height_px: 90 }, [9, 99, 199]);
     let (thresholds, mut found) = (Thresholds::default(), Vec::new());
@@ -247,7 +249,7 @@ fn the_trained_model_gives_the_same_bytes_twice_with_two_threads() {
 fn a_trained_model_is_not_opened_with_another_size() {
     let Some(runtime) = runtime_or_skip("yolov12n size") else { return };
     let Some(manifest) = yolov12n_or_skip("yolov12n size") else { return };
-    let smaller = Manifest { input: SIZE, ..manifest };
+    let smaller = Manifest { input: Some(Input { name: "images".to_owned(), size: SIZE }), ..manifest };
     let error = zoo::load(&smaller, runtime, &cpu()).err().unwrap().to_string();
     assert_eq!(error, "input images float32 [1, 3, 640, 640] does not take shape [1, 3, 64, 64]");
     let missing = small_model("no_such_model");

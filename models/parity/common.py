@@ -1,0 +1,268 @@
+"""What the parity scripts share: pictures, prompts, random weights, ONNX export and its proof, and the fixture's files.
+
+A script builds a tiny configuration of its family, gives it random weights of a seed, runs the reference on the shared
+pictures and hands inputs, outputs and results to a `Fixture`. Seeds whose results could agree by luck are refused
+(`Degenerate`) and the next one is tried.
+"""
+
+import collections
+import json
+import math
+import re
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import transformers
+from PIL import Image
+from safetensors.numpy import save_file
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "tests" / "data" / "parity"
+PICTURES = FIXTURES / "pictures"
+PICTURE_NAMES = ("coffee", "chelsea", "astronaut")
+# One short prompt; several of different length; upper case, punctuation and characters of one to four bytes, once
+# composed and once as a letter with its accent.
+PROMPTS = {
+    "single": ["cat"],
+    "several": [
+        "a photo of a cat",
+        "spoon",
+        "an astronaut in an orange suit",
+        "the white coffee cup on the wooden table",
+    ],
+    "unicode": ["Café ☕!", "naïve “猫”", "CAFE\u0301, it's 🚀-like?"],
+}
+# What every fixture folder has to stay under.
+LARGEST_FIXTURE_BYTES = 1_200_000
+OPSET = 17
+# The largest difference between ONNX Runtime and torch on the same inputs.
+EXPORT_TOLERANCE = 1e-4
+# Two numbers that decide something (an order, a threshold, an argmax) differ by at least this much.
+SCORE_GAP = 1e-4
+LOGIT_GAP = 1e-2
+
+transformers.logging.set_verbosity_error()
+torch.set_num_threads(1)
+torch.set_grad_enabled(False)
+
+
+class Degenerate(Exception):
+    """The results of a seed could be met by luck: ties, one class only, boxes all alike."""
+
+
+def picture(name):
+    """A shared picture by its name without ending, RGB."""
+    return Image.open(PICTURES / f"{name}.png").convert("RGB")
+
+
+def first_sound(attempt, seeds=range(200)):
+    """The seed and the result of the first seed for which `attempt(seed)` is not `Degenerate`."""
+    reasons = []
+    for seed in seeds:
+        try:
+            return seed, attempt(seed)
+        except Degenerate as reason:
+            reasons.append(str(reason))
+    counts = collections.Counter(re.sub(r"[0-9.]+", "N", reason) for reason in reasons)
+    raise SystemExit(f"no seed of {len(reasons)} gives sound results: {dict(counts.most_common())}")
+
+
+def randomize(model, seed, gain=1.0):
+    """Gives every weight of the model a random value that keeps the activations' scale, then `eval()`.
+
+    The initial weights of transformers are so small that all queries of a detector answer alike; these are not.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if not tensor.is_floating_point():
+            continue
+        noise = torch.randn(tensor.shape, generator=generator)
+        if name.endswith("running_var"):
+            tensor.copy_(1 + 0.1 * noise.abs())
+        elif name.endswith("running_mean"):
+            tensor.copy_(0.1 * noise)
+        elif name not in dict(model.named_parameters()) or tensor.ndim == 0:
+            continue
+        elif tensor.ndim >= 2:
+            fan_in = tensor.shape[-1] if "embed" in name and tensor.ndim == 2 else math.prod(tensor.shape[1:])
+            tensor.copy_(noise * gain / math.sqrt(fan_in))
+        elif name.endswith("weight"):
+            tensor.copy_(1 + 0.1 * noise)
+        else:
+            tensor.copy_(0.1 * noise)
+    return model.eval()
+
+
+class Named(torch.nn.Module):
+    """A model as a function of named tensors to a tuple of named outputs, as an exporter wants it."""
+
+    def __init__(self, model, inputs, outputs, **options):
+        super().__init__()
+        self.model, self.inputs, self.outputs, self.options = model, list(inputs), list(outputs), options
+
+    def forward(self, *tensors):
+        out = self.model(**dict(zip(self.inputs, tensors, strict=True)), **self.options)
+        return tuple(out[name] for name in self.outputs)
+
+    def named(self, inputs):
+        """The outputs by name for inputs by name."""
+        return dict(zip(self.outputs, self(*(inputs[name] for name in self.inputs)), strict=True))
+
+
+def export(named, inputs, path, dynamic):
+    """Writes the ONNX file of a `Named` module with the TorchScript exporter.
+
+    `dynamic` gives, by tensor name, the open axes: `{"input_ids": {0: "text_batch_size"}}`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            named,
+            tuple(inputs[name] for name in named.inputs),
+            path,
+            input_names=named.inputs,
+            output_names=named.outputs,
+            dynamic_axes=dynamic,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    found = [value.name for value in model.graph.input]
+    if found != named.inputs:
+        raise SystemExit(f"{path.name} has the inputs {found}, {named.inputs} were to be exported")
+
+
+def run_onnx(path, inputs):
+    """The outputs of an ONNX file by name."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    feeds = {value.name: array(inputs[value.name]) for value in session.get_inputs()}
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds), strict=True))
+
+
+def prove(path, cases, named):
+    """ONNX Runtime agrees with torch on every case's inputs; returns the largest difference."""
+    largest = 0.0
+    for inputs in cases:
+        expected = named.named(inputs)
+        for name, found in run_onnx(path, inputs).items():
+            wanted = array(expected[name])
+            if found.shape != wanted.shape:
+                raise SystemExit(f"{path.name}: {name} has shape {found.shape}, torch has {wanted.shape}")
+            largest = max(largest, float(np.abs(found.astype(np.float64) - wanted.astype(np.float64)).max()))
+    if largest > EXPORT_TOLERANCE:
+        raise SystemExit(f"{path.name}: ONNX Runtime is {largest:g} away from torch, at most {EXPORT_TOLERANCE:g}")
+    return largest
+
+
+def array(value):
+    """A NumPy array of a tensor or array."""
+    return np.ascontiguousarray(value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value))
+
+
+def pixels_u8(processor, images, **options):
+    """The reference's own picture after resize, crop and pad and before rescale and normalization, [H, W, 3] u8."""
+    pixels = array(
+        processor(images, do_rescale=False, do_normalize=False, return_tensors="np", **options)["pixel_values"]
+    )
+    if not np.array_equal(pixels, pixels.round()) or pixels.min() < 0 or pixels.max() > 255:
+        raise SystemExit("the processor's pixels are not whole numbers in 0..=255")
+    return np.ascontiguousarray(np.moveaxis(pixels[0], 0, -1).astype(np.uint8))
+
+
+def threshold_for(scores, keep):
+    """A short threshold that keeps about `keep` of the scores, with no score near it and no two kept ones alike."""
+    ordered = np.sort(array(scores).ravel())[::-1].astype(np.float64)
+    counts = range(max(2, keep // 2), min(2 * keep, len(ordered) - 1) + 1)
+    for count in sorted(counts, key=lambda count: abs(count - keep)):
+        threshold = round(float(ordered[count - 1] + ordered[count]) / 2, 3)
+        gap = min(ordered[count - 1] - threshold, threshold - ordered[count], -np.diff(ordered[:count]).max())
+        if gap > 2 * SCORE_GAP:
+            return threshold
+    raise Degenerate(f"scores too near to each other around the best {keep}")
+
+
+def check_boxes(boxes):
+    """Boxes [n, 4] in pixels differ in place and size."""
+    boxes = array(boxes)
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    if (sizes <= 1).any():
+        raise Degenerate("a box without area")
+    spreads = [sizes.std(axis=0).min(), boxes.std(axis=0).min()]
+    if min(spreads) < 3:
+        raise Degenerate(f"boxes too alike: spread of {min(spreads):.2f} px")
+
+
+def check_argmax(logits):
+    """The best of every row of logits [n, k] leads the next one clearly."""
+    best = np.sort(array(logits), axis=-1)
+    if best.shape[-1] > 1 and (best[:, -1] - best[:, -2]).min() < LOGIT_GAP:
+        raise Degenerate("the best two logits too near")
+
+
+def check_varied(labels, least=2):
+    """Results name at least so many different labels."""
+    if len(set(labels)) < least:
+        raise Degenerate(f"only {len(set(labels))} different labels")
+
+
+class Fixture:
+    """One folder of `tests/data/parity/`: built beside it and moved into place when whole."""
+
+    def __init__(self, name, script, **about):
+        self.name = name
+        self.folder = Path(tempfile.mkdtemp(prefix=f"parity-{name}-"))
+        self.checkpoint = self.folder / "checkpoint"
+        self.checkpoint.mkdir()
+        self.tensors = {}
+        self.reference = {
+            "family": name,
+            "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+            "script": f"models/parity/{script}",
+            **about,
+            "cases": [],
+        }
+
+    def tensor(self, key, value):
+        """Stores a tensor under a key, once, and returns the key."""
+        value = array(value)
+        known = self.tensors.setdefault(key, value)
+        if known.dtype != value.dtype or not np.array_equal(known, value):
+            raise SystemExit(f"{self.name}: two different tensors are called {key}")
+        return key
+
+    def case(self, name, picture, tensors, **inline):
+        """Adds a case; `tensors` gives, by role, the pair of key and value."""
+        stored = {role: self.tensor(key, value) for role, (key, value) in tensors.items()}
+        self.reference["cases"].append({"name": name, "picture": f"{picture}.png", **inline, "tensors": stored})
+
+    def save_text(self, tokenizer):
+        """The tokenizer's files as the hub has them."""
+        tokenizer.save_pretrained(self.checkpoint)
+        special = json.dumps(tokenizer.special_tokens_map, indent=2, ensure_ascii=False, sort_keys=True)
+        (self.checkpoint / "special_tokens_map.json").write_text(special + "\n")
+
+    def write(self):
+        """Writes the reference and puts the folder into its place."""
+        text = json.dumps(self.reference, indent=1, ensure_ascii=False, allow_nan=False)
+        (self.folder / "reference.json").write_text(text + "\n")
+        save_file(dict(sorted(self.tensors.items())), self.folder / "reference.safetensors")
+        size = sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        if size > LARGEST_FIXTURE_BYTES:
+            raise SystemExit(f"{self.name} has {size} bytes, at most {LARGEST_FIXTURE_BYTES}")
+        place = FIXTURES / self.name
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(self.folder, place, copy_function=shutil.copyfile)
+        place.chmod(0o755)
+        shutil.rmtree(self.folder)
+        print(f"{self.name}: {len(self.reference['cases'])} cases, {len(self.tensors)} tensors, {size} bytes")

@@ -1,0 +1,50 @@
+"""What the scripts of the generating families share: greedy tokens that ties could not have given, and the parts of an
+export that carry a KV cache by name."""
+
+import numpy as np
+
+from common import LOGIT_GAP, Degenerate, array
+
+NEW_TOKENS = 64
+LEAST_DIFFERENT = 15
+# A short one, a long one, and one of accents, quotes, symbols and digits; for the families that take a question.
+QUESTIONS = {
+    "short": "What is this?",
+    "long": "Describe the picture in detail: what lies on the table, which colours do the things have, and is anything "
+    "in the way of a robot that drives straight ahead?",
+    "unicode": "Où est le “café” ☕? naïve 猫 & 🚀, 1234!",
+}
+
+
+def greedy(model, inputs, **options):
+    """The new tokens of greedy generation, [64], and the processed logits of each step, [64, vocabulary].
+
+    Refuses an early end, a best token that does not lead clearly, and an answer that runs in circles.
+    """
+    out = model.generate(
+        **inputs,
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=NEW_TOKENS,
+        output_scores=True,
+        output_logits=True,
+        return_dict_in_generate=True,
+        **options,
+    )
+    scores = np.stack([array(step)[0] for step in out.scores])
+    tokens = array(out.sequences)[0, -len(scores) :]
+    if len(scores) < NEW_TOKENS:
+        raise Degenerate(f"ended after {len(scores)} tokens")
+    best = np.sort(np.where(np.isfinite(scores), scores, -1e9), axis=1)
+    lead = float((best[:, -1] - best[:, -2]).min())
+    if lead < LOGIT_GAP:
+        raise Degenerate(f"a token leads by {lead:.1e} only")
+    if len(set(tokens.tolist())) < LEAST_DIFFERENT:
+        raise Degenerate(f"only {len(set(tokens.tolist()))} different tokens")
+    return tokens, np.stack([array(step)[0] for step in out.logits])
+
+
+def check_answers_differ(answers):
+    """Answers to different pictures and questions are different, so that none is met by ignoring its input."""
+    if len({tuple(tokens) for tokens in answers}) < len(answers):
+        raise Degenerate("two inputs get the same answer")
