@@ -17,6 +17,7 @@ from common import (
     array,
     check_argmax,
     check_boxes,
+    check_pictures_matter,
     check_varied,
     export,
     first_sound,
@@ -109,7 +110,8 @@ def results(name, seed, processor):
         for prompt_set, prompts in PROMPTS.items():
             inputs = inputs_of(processor, image, prompts)
             outputs = named.named(inputs)
-            scores, order = outputs["logits"][0].sigmoid().max(-1).values, outputs["logits"][0]
+            logits = outputs["logits"][0]
+            scores = logits.sigmoid().max(-1).values
             threshold = threshold_for(scores, KEPT)
             [detections] = processor.post_process_grounded_object_detection(
                 SimpleNamespace(**outputs),
@@ -117,11 +119,12 @@ def results(name, seed, processor):
                 target_sizes=[(image.height, image.width)],
                 text_labels=[prompts],
             )
-            check_argmax(order[scores > threshold])
-            check_boxes(detections["boxes"])
+            check_argmax(logits[scores > threshold])
+            check_boxes(detections["boxes"], image)
             if len(prompts) > 1:
                 check_varied(detections["labels"].tolist())
             found.append((picture_name, prompt_set, inputs, outputs, {"threshold": threshold, **detections}))
+    check_pictures_matter([outputs["pred_boxes"] for _, prompt_set, _, outputs, _ in found if prompt_set == "single"])
     return named, found
 
 
