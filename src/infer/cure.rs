@@ -16,10 +16,19 @@ pub(super) fn one_line(message: &str) -> String {
         .into_iter()
         .find_map(|marker| message.rfind(marker).map(|at| &message[at + marker.len()..]))
         .unwrap_or(message);
-    let line = tail.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = without_source(tail).split_whitespace().collect::<Vec<_>>().join(" ");
     let line = line.trim_end_matches('.');
     let line = line.strip_suffix(": No such file or directory").unwrap_or(line);
     line.chars().take(REASON_CHARS).collect()
+}
+
+/// What stands behind the last `file.cc:123 Function `; all of it where the function is written with its parameters.
+fn without_source(text: &str) -> &str {
+    let behind = text.rfind(".cc:").and_then(|at| text[at..].split_once(' '));
+    match behind.and_then(|(_, behind)| behind.split_once(' ')) {
+        Some((function, message)) if function.chars().all(|c| c.is_alphanumeric() || c == '_') => message,
+        _ => text,
+    }
 }
 
 /// What to try when `provider` was refused for `reason`.
@@ -110,6 +119,16 @@ mod tests {
         );
         assert_eq!(reason, "CUDA failure 100: no CUDA-capable device is detected");
         assert!(cure(Provider::Cuda, &reason).contains("nvidia-smi"));
+    }
+
+    #[test]
+    fn a_source_location_behind_the_status_is_dropped() {
+        let reason = one_line(
+            "External data path validation failed for initializer: weights. Error: tensorprotoutils.cc:619 \
+             ValidateExternalDataPathFromDir External data path does not exist: \"/m/model.onnx_data\"",
+        );
+        assert_eq!(reason, "External data path does not exist: \"/m/model.onnx_data\"");
+        assert_eq!(one_line("graph.cc:12 void f(int, int) it failed"), "graph.cc:12 void f(int, int) it failed");
     }
 
     #[test]

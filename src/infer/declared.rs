@@ -54,11 +54,29 @@ fn spec(outlet: &Outlet) -> Result<TensorSpec, InferError> {
         Some(TensorElementType::Float16) => Element::F16,
         Some(TensorElementType::Int64) => Element::I64,
         Some(TensorElementType::Bool) => Element::Bool,
-        Some(other) => return Err(InferError::Element { name, found: other.to_string() }),
+        Some(other) => return Err(InferError::Element { name, found: onnx_name(other) }),
         None => return Err(InferError::Element { name, found: outlet.dtype().to_string() }),
     };
     let shape = outlet.dtype().tensor_shape().map(|shape| shape.iter().map(|&d| usize::try_from(d).ok()).collect());
     Ok(TensorSpec { name, element, shape: shape.unwrap_or_default() })
+}
+
+/// As ONNX spells the types that exports have and we do not pass: `int32`, not `i32`.
+fn onnx_name(element: TensorElementType) -> String {
+    let name = match element {
+        TensorElementType::Int8 => "int8",
+        TensorElementType::Int16 => "int16",
+        TensorElementType::Int32 => "int32",
+        TensorElementType::Uint8 => "uint8",
+        TensorElementType::Uint16 => "uint16",
+        TensorElementType::Uint32 => "uint32",
+        TensorElementType::Uint64 => "uint64",
+        TensorElementType::Float64 => "float64",
+        TensorElementType::Bfloat16 => "bfloat16",
+        TensorElementType::String => "string",
+        other => return other.to_string(),
+    };
+    name.to_owned()
 }
 
 /// Whether a tensor of the shape `given` can stand where `declared` is expected: as many dimensions, and those that

@@ -118,10 +118,10 @@ pub trait Backend: Send {
     /// Names, element types, shapes and metadata.
     fn signature(&self) -> &Signature;
 
-    /// The input to fill, by its place in [`Signature::inputs`]. It holds what was last written to it.
+    /// The input to fill, by its place in [`Signature::inputs`]. It holds what was last written or carried to it.
     ///
     /// # Panics
-    /// When there is no such input.
+    /// When there is no such input, and when a value was carried to it that is kept on a device.
     fn input(&mut self, index: usize) -> TensorMut<'_>;
 
     /// Gives an input another shape for the runs to come; its elements are then unspecified until filled. The same
@@ -145,6 +145,25 @@ pub trait Backend: Send {
     /// When there is no such output or input.
     fn carry(&mut self, output: usize, input: usize) -> Result<(), InferError>;
 
+    /// From now on each run writes `output` into the memory of `input`: a cache of fixed length that the graph extends
+    /// in place (GroupQueryAttention with a shared buffer). The input's shape must then be the output's, and reading
+    /// either gives the same values; carrying one to the other does nothing. Only for graphs that are made for it: any
+    /// other may read what it has overwritten.
+    ///
+    /// # Errors
+    /// [`InferError::Carry`] when their types or numbers of dimensions differ.
+    ///
+    /// # Panics
+    /// When there is no such output or input.
+    fn share(&mut self, output: usize, input: usize) -> Result<(), InferError>;
+
+    /// Leaves `output` in the memory of the device that computes it, for an output that is carried and never read: a
+    /// KV cache then stays on the GPU from run to run. On the CPU it changes nothing.
+    ///
+    /// # Panics
+    /// When there is no such output.
+    fn keep_on_device(&mut self, output: usize);
+
     /// Computes the outputs from the inputs.
     ///
     /// # Errors
@@ -154,7 +173,7 @@ pub trait Backend: Send {
     /// The output of the last run with its shape, by its place in [`Signature::outputs`].
     ///
     /// # Panics
-    /// When there is no such output, when it was carried away, and before the first run.
+    /// When there is no such output, when it was carried away or is kept on a device, and before the first run.
     fn output(&self, index: usize) -> TensorRef<'_>;
 
     /// Which provider runs it, and what became of the others.

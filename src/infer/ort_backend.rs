@@ -63,7 +63,7 @@ impl OrtBackend {
         let mut backend = Self {
             inputs: inputs.iter().cloned().map(InputSlot::new).collect::<Result<_, _>>()?,
             outputs: outputs.iter().map(|_| OutputSlot::new()).collect(),
-            memory: OutputMemory::new()?,
+            memory: OutputMemory::new(proof.running.is_gpu().then_some(options.device_id))?,
             binds_each_run: proof.running.is_gpu(),
             signature: Signature { inputs, outputs, metadata },
             session,
@@ -193,6 +193,24 @@ impl Backend for OrtBackend {
         Ok(())
     }
 
+    fn share(&mut self, output: usize, input: usize) -> Result<(), InferError> {
+        let (spec, declared) = (&mut self.signature.outputs[output], &self.inputs[input].declared);
+        if spec.element != declared.element || spec.shape.len() != declared.shape.len() {
+            return Err(InferError::Carry { output: spec.to_string(), input: declared.to_string() });
+        }
+        self.outputs[output].hold(Held::Shared(input));
+        Ok(())
+    }
+
+    /// Not run on a GPU by the tests. `output` is then in CUDA's memory, for the CUDA and the TensorRT provider.
+    fn keep_on_device(&mut self, output: usize) {
+        let slot = &mut self.outputs[output];
+        slot.stays_on_device = true;
+        if self.memory.device.is_some() && !matches!(slot.held, Held::Shared(_)) {
+            slot.hold(Held::Nothing);
+        }
+    }
+
     fn run(&mut self) -> Result<(), InferError> {
         self.check_shapes()?;
         self.bind_outputs(self.reshaped || self.outputs_vary)?;
@@ -210,10 +228,12 @@ impl Backend for OrtBackend {
 
     fn output(&self, index: usize) -> TensorRef<'_> {
         let output = &self.outputs[index];
-        match &output.held {
-            Held::Computed(values) => TensorRef { shape: &output.shape, data: values.as_data() },
-            _ => panic!("output {} holds no value", self.signature.outputs[index]),
-        }
+        let (shape, values) = match &output.held {
+            Held::Computed(values) => (&output.shape, values),
+            Held::Shared(input) => (&self.inputs[*input].shape, &self.inputs[*input].values),
+            Held::Spare(_) | Held::Nothing => panic!("output {} holds no value", self.signature.outputs[index]),
+        };
+        TensorRef { shape, data: values.as_data() }
     }
 
     fn proof(&self) -> &Proof {
@@ -230,10 +250,14 @@ struct OutputMemory {
 }
 
 impl OutputMemory {
-    fn new() -> Result<Self, InferError> {
+    /// `gpu` is the number of the GPU that computes.
+    fn new(gpu: Option<u32>) -> Result<Self, InferError> {
         let failed = InferError::runtime("name a memory");
         let host = MemoryInfo::new(AllocationDevice::CPU, 0, AllocatorType::Device, MemoryType::CPUOutput);
-        Ok(Self { host: host.map_err(&failed)?, device: None })
+        let device = gpu.and_then(|id| i32::try_from(id).ok()).map(|id| {
+            MemoryInfo::new(AllocationDevice::CUDA, id, AllocatorType::Device, MemoryType::Default).map_err(&failed)
+        });
+        Ok(Self { host: host.map_err(&failed)?, device: device.transpose()? })
     }
 
     fn of(&self, output: &OutputSlot) -> &MemoryInfo<'static> {

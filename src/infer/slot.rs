@@ -69,6 +69,12 @@ impl OutputSlot {
         Self { shape: Vec::new(), held: Held::Nothing, stays_on_device: false, is_bound: false }
     }
 
+    /// Something else stands here, which the binding does not know yet.
+    pub fn hold(&mut self, held: Held) {
+        self.held = held;
+        self.is_bound = false;
+    }
+
     /// Whether the next run writes into a tensor that is kept from the last one.
     pub fn is_reused(&self) -> bool {
         self.is_bound && !matches!(self.held, Held::Shared(_))
@@ -81,8 +87,8 @@ impl OutputSlot {
                 self.is_bound = false;
                 Some(values)
             }
-            other => {
-                self.held = other;
+            held => {
+                self.held = held;
                 None
             }
         }

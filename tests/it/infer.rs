@@ -54,9 +54,53 @@ fn a_shape_for_an_input_that_the_model_lacks_lists_its_inputs() {
 
 #[test]
 fn an_input_of_another_type_is_refused_by_name() {
-    let Some(runtime) = runtime_or_skip("uint8 input") else { return };
-    let error = open_error(runtime, "byte_input", &[]);
-    assert!(error.starts_with("tensor \"images\" is ") && error.contains("expected a tensor of float32"), "{error}");
+    let Some(runtime) = runtime_or_skip("integer inputs") else { return };
+    for (model, name, found) in [("byte_input", "images", "uint8"), ("integer_input", "input_ids", "int32")] {
+        let error = open_error(runtime, model, &[]);
+        let expected = format!("tensor {name:?} is {found}, expected a tensor of float32, float16, int64 or bool");
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn outputs_of_other_types_are_left_out_and_the_rest_is_read() {
+    let Some(runtime) = runtime_or_skip("left out outputs") else { return };
+    let mut backend = open_small(runtime, "flags", &[named("mask", &[3]), named("value", &[3])]);
+    let outputs: Vec<_> = backend.signature().outputs.iter().map(ToString::to_string).collect();
+    assert_eq!(outputs, ["kept float32 [3]", "masked_out bool [3]"]);
+    for mask in [[true, false, true], [false, false, true]] {
+        let TensorMut::Bool(input) = backend.input(0) else { panic!("the mask is not bool") };
+        input.copy_from_slice(&mask);
+        fill_f32(&mut backend, 1, &[1.0, 2.0, 3.0]);
+        backend.run().unwrap();
+        let kept: Vec<f32> =
+            mask.iter().zip([1.0, 2.0, 3.0]).map(|(keep, value)| if *keep { value } else { 0.0 }).collect();
+        assert_eq!(backend.output(0).data, TensorData::F32(&kept));
+        assert_eq!(backend.output(1).data, TensorData::Bool(&mask.map(|flag| !flag)));
+    }
+    let error = open_error(runtime, "integer_output", &[]);
+    assert_eq!(error, "tensor \"labels\" is int32, expected a tensor of float32, float16, int64 or bool");
+}
+
+#[test]
+fn weights_in_a_file_beside_the_model_are_found_and_missed() {
+    let Some(runtime) = runtime_or_skip("external weights") else { return };
+    let mut backend = open_small(runtime, "external_weights", &[]);
+    fill_f32(&mut backend, 0, &[0.5; 4]);
+    backend.run().unwrap();
+    assert_eq!(backend.output(0).data, TensorData::F32(&[1.5, 2.5, 3.5, 4.5]));
+
+    let folder = tempfile::tempdir().unwrap();
+    let alone = folder.path().join("model.onnx");
+    std::fs::copy(small_model("external_weights"), &alone).unwrap();
+    for options in [cpu(), SessionOptions::default()] {
+        let error = OrtBackend::open(runtime, &alone, &options, &[]).unwrap_err();
+        assert!(matches!(&error, InferError::ModelBroken { path, .. } if *path == alone), "{error}");
+        assert!(error.to_string().contains("external_weights.onnx_data"), "{error}");
+    }
+    std::fs::write(folder.path().join("external_weights.onnx_data"), b"cut").unwrap();
+    let error = OrtBackend::open(runtime, &alone, &cpu(), &[]).unwrap_err();
+    assert!(matches!(error, InferError::ModelBroken { .. }), "{error}");
 }
 
 #[test]

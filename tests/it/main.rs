@@ -5,6 +5,7 @@ mod allocations;
 mod architecture;
 mod bad_input;
 mod infer;
+mod infer_caches;
 mod infer_shapes;
 mod language;
 mod messages;

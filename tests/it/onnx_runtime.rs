@@ -31,7 +31,18 @@ pub fn named(name: &str, shape: &[usize]) -> (String, Vec<usize>) {
 }
 
 /// Writes a whole float32 input.
-pub fn fill_f32(backend: &mut OrtBackend, index: usize, values: &[f32]) {
-    let TensorMut::F32(input) = backend.input(index) else { panic!("input {index} is not float32") };
+pub fn fill_f32(backend: &mut impl Backend, index: usize, values: &[f32]) {
+    floats(backend, index).copy_from_slice(values);
+}
+
+/// Writes a whole int64 input.
+pub fn fill_i64(backend: &mut impl Backend, index: usize, values: &[i64]) {
+    let TensorMut::I64(input) = backend.input(index) else { panic!("input {index} is not int64") };
     input.copy_from_slice(values);
+}
+
+/// A float32 input.
+pub fn floats(backend: &mut impl Backend, index: usize) -> &mut [f32] {
+    let TensorMut::F32(input) = backend.input(index) else { panic!("input {index} is not float32") };
+    input
 }

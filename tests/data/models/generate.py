@@ -24,15 +24,24 @@ WEIGHTS = np.array([1.0, 0.9, 0.8, 0.2, 0.7, 0.6], np.float32)
 TYPES = {np.float32: TensorProto.FLOAT, np.float16: TensorProto.FLOAT16}
 
 
-def write(name, nodes, inputs, outputs, constants, metadata=None):
+OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+
+
+def write(name, nodes, inputs, outputs, constants, metadata=None, data_file=None):
+    """`data_file` is a file of its own for the constants."""
     initializers = [numpy_helper.from_array(value, key) for key, value in constants.items()]
     graph = helper.make_graph(nodes, name, inputs, outputs, initializers)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    opsets = OPSETS if any(node.domain for node in nodes) else OPSETS[:1]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
     for key, value in (metadata or {}).items():
         model.metadata_props.add(key=key, value=value)
     checker.check_model(model, full_check=True)
     path = HERE / f"{name}.onnx"
-    save(model, path)
+    if data_file:
+        (HERE / data_file).unlink(missing_ok=True)
+        save(model, path, save_as_external_data=True, location=data_file, size_threshold=0)
+    else:
+        save(model, path)
     size = path.stat().st_size
     assert size < 2048, f"{path.name} has {size} bytes"
     print(f"{path.name}: {size} bytes")
@@ -124,6 +133,105 @@ def growing_output():
     write("growing_output", nodes, inputs, outputs, {})
 
 
+def flags():
+    """Flags in and out, and two outputs of types that nobody reads here."""
+    nodes = [
+        helper.make_node("Where", ["mask", "value", "zero"], ["kept"]),
+        helper.make_node("Not", ["mask"], ["masked_out"]),
+        helper.make_node("Cast", ["mask"], ["ones"], to=TensorProto.INT32),
+        helper.make_node("ReduceSum", ["ones"], ["count"], keepdims=0),
+        helper.make_node("Cast", ["value"], ["bytes"], to=TensorProto.UINT8),
+    ]
+    info = helper.make_tensor_value_info
+    inputs = [info("mask", TensorProto.BOOL, ["n"]), info("value", TensorProto.FLOAT, ["n"])]
+    outputs = [
+        info("count", TensorProto.INT32, []),
+        info("kept", TensorProto.FLOAT, ["n"]),
+        info("bytes", TensorProto.UINT8, ["n"]),
+        info("masked_out", TensorProto.BOOL, ["n"]),
+    ]
+    write("flags", nodes, inputs, outputs, {"zero": np.zeros(1, np.float32)})
+
+
+def integer_input():
+    """An int32 input, as some decoders are exported: refused by type."""
+    nodes = [helper.make_node("Cast", ["input_ids"], ["output0"], to=TensorProto.FLOAT)]
+    inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT32, [1, 4])]
+    outputs = [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 4])]
+    write("integer_input", nodes, inputs, outputs, {})
+
+
+def integer_output():
+    """Nothing but an int32 output."""
+    nodes = [helper.make_node("Cast", ["value"], ["labels"], to=TensorProto.INT32)]
+    inputs = [helper.make_tensor_value_info("value", TensorProto.FLOAT, [1, 4])]
+    outputs = [helper.make_tensor_value_info("labels", TensorProto.INT32, [1, 4])]
+    write("integer_output", nodes, inputs, outputs, {})
+
+
+def external_weights():
+    """Weights in a file beside the graph, as exports above 2 GB have them: value [1, 4] plus 1, 2, 3, 4."""
+    nodes = [helper.make_node("Add", ["value", "weights"], ["sum"])]
+    inputs = [helper.make_tensor_value_info("value", TensorProto.FLOAT, [1, 4])]
+    outputs = [helper.make_tensor_value_info("sum", TensorProto.FLOAT, [1, 4])]
+    weights = np.array([[1, 2, 3, 4]], np.float32)
+    write("external_weights", nodes, inputs, outputs, {"weights": weights}, data_file="external_weights.onnx_data")
+
+
+def halving_cache():
+    """A cache whose output has another type than its input."""
+    nodes = [
+        helper.make_node("Cast", ["past"], ["present"], to=TensorProto.FLOAT16),
+        helper.make_node("Transpose", ["past"], ["turned"], perm=[1, 0]),
+        helper.make_node("Add", ["past", "past"], ["doubled"]),
+    ]
+    info = helper.make_tensor_value_info
+    inputs = [info("past", TensorProto.FLOAT, ["n", 2])]
+    outputs = [
+        info("present", TensorProto.FLOAT16, ["n", 2]),
+        info("turned", TensorProto.FLOAT, [2, "n"]),
+        info("doubled", TensorProto.FLOAT, ["n", 2]),
+    ]
+    write("halving_cache", nodes, inputs, outputs, {})
+
+
+def grouped_query_cache():
+    """A decoder's layer with com.microsoft.GroupQueryAttention: two heads of queries, one of keys and values, head
+    size 8. Lengths come from the mask, as Optimum and transformers.js export them. The cache may grow by `present`, or
+    be as long as will be needed from the start and shared."""
+    nodes = [
+        helper.make_node("Split", ["embeds"], ["key", "value"], axis=-1),
+        helper.make_node("ReduceSum", ["attention_mask", "axis"], ["length"], keepdims=0),
+        helper.make_node("Sub", ["length", "one"], ["last"]),
+        helper.make_node("Cast", ["last"], ["seqlens_k"], to=TensorProto.INT32),
+        helper.make_node("Shape", ["attention_mask"], ["mask_shape"]),
+        helper.make_node("Gather", ["mask_shape", "scalar_one"], ["total"]),
+        helper.make_node("Cast", ["total"], ["total_sequence_length"], to=TensorProto.INT32),
+        helper.make_node(
+            "GroupQueryAttention",
+            ["embeds", "key", "value", "past_key_values.0.key", "past_key_values.0.value", "seqlens_k",
+             "total_sequence_length"],
+            ["logits", "present.0.key", "present.0.value"],
+            domain="com.microsoft",
+            num_heads=2,
+            kv_num_heads=1,
+        ),
+    ]
+    info = helper.make_tensor_value_info
+    cache = lambda name, length: info(name, TensorProto.FLOAT, [1, 1, length, 8])
+    inputs = [
+        info("embeds", TensorProto.FLOAT, [1, "seq", 16]),
+        info("attention_mask", TensorProto.INT64, [1, "total"]),
+        cache("past_key_values.0.key", "past"),
+        cache("past_key_values.0.value", "past"),
+    ]
+    outputs = [info("logits", TensorProto.FLOAT, [1, "seq", 16])]
+    outputs += [cache("present.0.key", "present"), cache("present.0.value", "present")]
+    one = np.array([1], np.int64)
+    constants = {"axis": one, "one": one, "scalar_one": np.array(1, np.int64)}
+    write("grouped_query_cache", nodes, inputs, outputs, constants)
+
+
 def growing_cache():
     """A decoder's layer with its cache: the new keys and values are the embeddings themselves, each position looks at
     all of the cache, and the answer is what it finds at the last position."""
@@ -152,3 +260,9 @@ two_inputs()
 byte_input()
 growing_output()
 growing_cache()
+flags()
+integer_input()
+integer_output()
+external_weights()
+halving_cache()
+grouped_query_cache()
