@@ -128,7 +128,8 @@ mod tests {
              ValidateExternalDataPathFromDir External data path does not exist: \"/m/model.onnx_data\"",
         );
         assert_eq!(reason, "External data path does not exist: \"/m/model.onnx_data\"");
-        assert_eq!(one_line("graph.cc:12 void f(int, int) it failed"), "graph.cc:12 void f(int, int) it failed");
+        let with_parameters = "graph.cc:12 onnxruntime::f(int) it failed";
+        assert_eq!(one_line(with_parameters), with_parameters);
     }
 
     #[test]

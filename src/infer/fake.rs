@@ -131,4 +131,17 @@ mod tests {
         assert_eq!(fake.signature().outputs[0].to_string(), "output0 int64 [2, 1]");
         assert_eq!(fake.runs(), 1);
     }
+
+    #[test]
+    fn a_shared_input_holds_the_output_after_each_run() {
+        let mut fake = FakeBackend::new(
+            vec![("past", vec![2], OwnedTensor::F32(vec![0.0; 2]))],
+            vec![("present", vec![2], OwnedTensor::F32(vec![1.0, 2.0]))],
+            BTreeMap::new(),
+        );
+        fake.share(0, 0).unwrap();
+        fake.run().unwrap();
+        let TensorMut::F32(input) = fake.input(0) else { panic!("the input is float32") };
+        assert_eq!(input, [1.0, 2.0]);
+    }
 }

@@ -1,5 +1,6 @@
 //! The ONNX Runtime backend when shapes change from run to run and outputs become inputs: caches that grow.
 
+use crate::allocations::allocations_in;
 use crate::onnx_runtime::{fill_f32, floats, named, open_small, runtime_or_skip};
 use vedette::infer::{Backend, InferError, OrtBackend};
 use vedette::types::TensorData;
@@ -122,4 +123,41 @@ fn a_reshape_that_the_graph_forbids_names_input_declaration_and_shape() {
     let error = backend.reshape(EMBEDS, &[1, usize::MAX, 4]).unwrap_err();
     assert!(matches!(error, InferError::Runtime { .. }), "{error}");
     run_step(&mut backend, 0);
+}
+
+#[test]
+fn a_run_that_fails_leaves_what_was_carried_and_the_next_one_goes_on() {
+    let Some(runtime) = runtime_or_skip("failed run") else { return };
+    let mut backend = open_small(runtime, "growing_cache", &[]);
+    start(&mut backend);
+    run_step(&mut backend, 0);
+    backend.carry(PRESENT[0], PAST[0]).unwrap();
+    // The values are one position short of the keys.
+    backend.reshape(PAST[1], &[1, 2, 4]).unwrap();
+    for _ in 0..2 {
+        let error = backend.run().unwrap_err();
+        assert!(matches!(error, InferError::Run { .. }), "{error}");
+        assert_eq!(floats(&mut backend, PAST[0]), embeds(0));
+    }
+    backend.reshape(PAST[1], &[1, 3, 4]).unwrap();
+    run_step(&mut backend, 1);
+    assert_eq!(f32s(&backend, PRESENT[0]), [embeds(0), embeds(1)].concat());
+}
+
+#[test]
+fn outputs_stay_in_their_tensors_while_the_shapes_stay() {
+    let Some(runtime) = runtime_or_skip("kept outputs") else { return };
+    let mut backend = open_small(runtime, "yolo_rows_open", &[]);
+    for width in [16, 32, 16] {
+        backend.reshape(0, &[1, 3, 8, width]).unwrap();
+        backend.run().unwrap();
+        let place = f32s(&backend, 0).as_ptr();
+        let per_run = allocations_in(|| backend.run().unwrap());
+        for step in 0..10_u8 {
+            fill_f32(&mut backend, 0, &vec![f32::from(step); 3 * 8 * width]);
+            assert_eq!(allocations_in(|| backend.run().unwrap()), per_run, "ort's own list");
+            assert_eq!(f32s(&backend, 0).as_ptr(), place);
+            assert_eq!(f32s(&backend, 0)[4 * 6], f32::from(step), "the first score is the mean of red");
+        }
+    }
 }

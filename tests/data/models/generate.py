@@ -3,7 +3,7 @@
 
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install onnx==1.23.2 numpy && /tmp/venv/bin/python generate.py
 
-Each is below 2 KB and has no trained weights. The detectors answer from the colour of the picture: the score of class
+Each is below 2 KB (one for the benchmark below 16) and has no trained weights. The detectors answer from the colour of the picture: the score of class
 c at anchor a is the mean of channel c (R, G, B) times a constant of the anchor. So a red picture is "red".
 """
 
@@ -27,7 +27,7 @@ TYPES = {np.float32: TensorProto.FLOAT, np.float16: TensorProto.FLOAT16}
 OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
 
 
-def write(name, nodes, inputs, outputs, constants, metadata=None, data_file=None):
+def write(name, nodes, inputs, outputs, constants, metadata=None, data_file=None, limit=2048):
     """`data_file` is a file of its own for the constants."""
     initializers = [numpy_helper.from_array(value, key) for key, value in constants.items()]
     graph = helper.make_graph(nodes, name, inputs, outputs, initializers)
@@ -43,7 +43,7 @@ def write(name, nodes, inputs, outputs, constants, metadata=None, data_file=None
     else:
         save(model, path)
     size = path.stat().st_size
-    assert size < 2048, f"{path.name} has {size} bytes"
+    assert size < limit, f"{path.name} has {size} bytes"
     print(f"{path.name}: {size} bytes")
 
 
@@ -232,6 +232,21 @@ def grouped_query_cache():
     write("grouped_query_cache", nodes, inputs, outputs, constants)
 
 
+def many_caches():
+    """As many caches as a decoder of 30 layers has, each extended by the embeddings: what a step costs beside its
+    arithmetic. For the benchmark."""
+    info = lambda name, length: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, length, 8])
+    nodes, inputs = [helper.make_node("Neg", ["embeds"], ["logits"])], [info("embeds", "seq")]
+    outputs = [info("logits", "seq")]
+    for layer in range(30):
+        for part in ("key", "value"):
+            past, present = f"past_key_values.{layer}.{part}", f"present.{layer}.{part}"
+            nodes.append(helper.make_node("Concat", [past, "embeds"], [present], axis=2))
+            inputs.append(info(past, "past"))
+            outputs.append(info(present, "total"))
+    write("many_caches", nodes, inputs, outputs, {}, limit=16384)
+
+
 def growing_cache():
     """A decoder's layer with its cache: the new keys and values are the embeddings themselves, each position looks at
     all of the cache, and the answer is what it finds at the last position."""
@@ -266,3 +281,4 @@ integer_output()
 external_weights()
 halving_cache()
 grouped_query_cache()
+many_caches()
