@@ -50,7 +50,12 @@ pub fn nms(criterion: &mut Criterion) {
                 let (object, jitter) = (f32::from(i / 20), f32::from(i % 20) * 0.3);
                 let (x, y) = (object * 53.0 % 600.0 + jitter, object * 31.0 % 600.0 - jitter);
                 let bbox = BBox::from_center(x, y, 30.0, 60.0).expect("finite");
-                Candidate { bbox, class: ClassId(i / 20 % 5), score: f32::from(i * 7919 % 1000) / 1000.0 }
+                Candidate {
+                    bbox,
+                    class: ClassId(i / 20 % 5),
+                    score: f32::from(i * 7919 % 1000) / 1000.0,
+                    source: u32::from(i),
+                }
             })
             .collect();
         let mut work = candidates.clone();

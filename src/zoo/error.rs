@@ -2,6 +2,7 @@
 
 use super::{Family, Task};
 use crate::infer::InferError;
+use crate::language::LanguageError;
 use crate::types::Size;
 use crate::vision::VisionError;
 use std::path::PathBuf;
@@ -117,8 +118,14 @@ pub enum ManifestError {
     },
 }
 
+impl From<ManifestError> for ZooError {
+    fn from(error: ManifestError) -> Self {
+        Self::Manifest(Box::new(error))
+    }
+}
+
 /// Why a model is none of its family, or a picture gave no boxes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ZooError {
     /// Loading or running failed.
     #[error(transparent)]
@@ -128,7 +135,7 @@ pub enum ZooError {
     Vision(#[from] VisionError),
     /// The manifest lacks what the family needs.
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
+    Manifest(Box<ManifestError>),
     /// The model takes something else than a picture.
     #[error("model takes [{found}], family {family} expects {expected}")]
     Inputs {
@@ -155,6 +162,35 @@ pub enum ZooError {
         /// The model's outputs.
         found: String,
         /// The layouts of the family.
+        expected: String,
+    },
+    /// A tokenizer, or a text that it does not take.
+    #[error(transparent)]
+    Language(#[from] LanguageError),
+    /// A text has more tokens than the model has places.
+    #[error("text {text:?} has {tokens} tokens, expected at most {limit}")]
+    TooLong {
+        /// Its first words.
+        text: String,
+        /// How many it has.
+        tokens: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// What a text encoder gives has no direction: its length is 0 or no number.
+    #[error("the sentence encoder gives no direction for {text:?}")]
+    NoEmbedding {
+        /// The text's first words.
+        text: String,
+    },
+    /// Prompts in a form that the detector does not take, or that do not fit its classes.
+    #[error("the prompts are {found}, family {family} expects {expected}")]
+    Prompts {
+        /// The family's name.
+        family: &'static str,
+        /// What came.
+        found: String,
+        /// What it takes.
         expected: String,
     },
     /// The model's classes are fixed.

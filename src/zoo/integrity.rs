@@ -16,9 +16,9 @@ use super::manifest::syntax;
 use super::{Manifest, ManifestError, ModelFile};
 use crate::infer::file_sha256;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 /// The name of the record beside the manifest.
 const RECORD: &str = "fetched.toml";
@@ -32,6 +32,16 @@ pub enum Integrity {
     AsFirstFetched,
     /// Every file is as the manifest says.
     Whole,
+}
+
+impl fmt::Display for Integrity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unverified => "unverified: no size and hash in the manifest",
+            Self::AsFirstFetched => "as first fetched, unverified: no size and hash in the manifest",
+            Self::Whole => "whole",
+        })
+    }
 }
 
 /// What a file must be.

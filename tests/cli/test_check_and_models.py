@@ -73,7 +73,7 @@ def test_a_model_of_another_size_than_its_manifest_says_is_refused(check, tmp_pa
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("byte_input", 'tensor "images" is u8, expected a tensor of float32, float16 or int64'),
+        ("byte_input", 'tensor "images" is u8, expected a tensor of float32, float16, int64 or bool'),
         ("yolov5_rows", "model gives [output0 float32 [1, 9, 8]], family yolo expects one output"),
     ],
 )
@@ -128,16 +128,50 @@ def test_models_says_where_there_are_none(zoo, tmp_path):
     assert str(tmp_path) in zoo("list") and json.loads(zoo("list", "--json")) == []
 
 
+def file_roles(found):
+    return [file["role"] for file in found["files"]]
+
+
+def test_models_of_which_nobody_has_run_the_files_are_called_unverified(zoo, tmp_path):
+    """With their size and hash in the manifest, and without."""
+    known = write_model(tmp_path / "known", more="verified = false")
+    unknown = write_model(tmp_path / "unknown", more="verified = false")
+    lines = (unknown / "model.toml").read_text().splitlines(keepends=True)
+    (unknown / "model.toml").write_text("".join(line for line in lines if not line.startswith(("bytes", "sha256"))))
+    assert not any(row["verified"] for row in json.loads(zoo("list", "--json")))
+    assert all(" unverified " in line for line in zoo("list").splitlines())
+    verdicts = {row["name"]: row["verdict"] for row in json.loads(zoo("verify", "--json"))}
+    assert verdicts["known"] == "whole, unverified: nobody has run these files with Vedette yet"
+    assert verdicts["unknown"] == "unverified: no size and hash in the manifest"
+    assert "model.onnx (role model, size and hash unknown)" in zoo("info", unknown)
+    assert "state     fetched, unverified: " in zoo("info", known)
+    assert not json.loads(zoo("info", unknown, "--json"))["verified"]
+
+
+def test_check_says_that_a_model_is_unverified(check, tmp_path):
+    folder = write_model(tmp_path / "unknown", more="verified = false")
+    lines = (folder / "model.toml").read_text().splitlines(keepends=True)
+    (folder / "model.toml").write_text("".join(line for line in lines if not line.startswith(("bytes", "sha256"))))
+    assert "files unverified: no size and hash in the manifest" in check(folder)["model"]["text"]
+
+
+def test_models_verify_lets_models_be_that_were_not_fetched_unless_it_is_asked_for_one(zoo, tmp_path):
+    (write_model(tmp_path / "absent") / "model.onnx").unlink()
+    assert zoo("verify").split() == ["absent", "not", "fetched"]
+    assert "model.onnx is missing; " in zoo("verify", "absent", code=1)
+
+
 def test_models_info_tells_the_manifest(zoo, tmp_path):
     folder = write_model(tmp_path / "whole")
     found = json.loads(zoo("info", "whole", "--json"))
     assert (found["name"], found["family"], found["task"]) == ("whole", "yolo", "detect")
+    assert found["verified"] and file_roles(found) == ["model"]
     assert found["input"] == [64, 64] and found["license"] == "Apache-2.0" and found["state"] == "fetched"
     (file,) = found["files"]
     size = (MODELS / "yolo_rows.onnx").stat().st_size
     assert file["path"] == "model.onnx" and file["bytes"] == size and len(file["sha256"]) == 64
     told = zoo("info", folder)
-    assert f"folder    {folder}" in told and f"model.onnx ({size} bytes, sha256 {file['sha256']})" in told
+    assert f"folder    {folder}" in told and f"model.onnx (role model, {size} bytes, sha256 {file['sha256']})" in told
 
 
 def test_models_info_of_an_unknown_model_names_those_that_there_are(vedette, tmp_path):
@@ -161,7 +195,7 @@ def test_models_verify_tells_the_sizes_of_a_truncated_file(zoo, tmp_path):
     file.write_bytes(file.read_bytes()[:100])
     told = zoo("verify", code=1)
     assert f"model cut: file {file} holds 100 bytes, expected {size}; remove it and run `make setup`" in told
-    assert "whole                whole" in told
+    assert "whole                        whole" in told
     assert "holds 100 bytes" in zoo("verify", "cut", code=1)
 
 

@@ -4,6 +4,7 @@
 mod allocations;
 mod architecture;
 mod bad_input;
+mod conse;
 mod infer;
 mod infer_caches;
 mod infer_shapes;

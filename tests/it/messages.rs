@@ -89,7 +89,12 @@ pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
 pub fn walk() -> Walk {
     let candidate = |corners: [f32; 4], class, score| {
         let [x_min, y_min, x_max, y_max] = corners;
-        Candidate { bbox: BBox::from_corners(x_min, y_min, x_max, y_max).unwrap(), class: ClassId(class), score }
+        Candidate {
+            bbox: BBox::from_corners(x_min, y_min, x_max, y_max).unwrap(),
+            class: ClassId(class),
+            score,
+            source: 0,
+        }
     };
     // The picture lies 8 pixels below the tensor's upper edge.
     let candidates = [

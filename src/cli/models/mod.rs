@@ -1,0 +1,52 @@
+//! `vedette models`: what is there, whether it is whole, and how it comes here.
+
+mod download;
+mod fetch;
+mod part;
+mod report;
+
+use super::Outcome;
+use super::parameters::ParameterArgs;
+use anyhow::Result;
+use clap::Subcommand;
+use vedette::zoo;
+
+/// List, verify, describe and fetch models.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    parameters: ParameterArgs,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// All models in `model_dirs`, and whether their files are there.
+    List,
+    /// Check size and SHA-256 of a model's files; without a name, of all models of which a file is there. Exit code 1
+    /// when one is not whole.
+    Verify {
+        /// Folder name or path.
+        name: Option<String>,
+    },
+    /// All that a model's manifest says.
+    Info {
+        /// Folder name or path.
+        name: String,
+    },
+    Fetch(fetch::Args),
+}
+
+pub fn run(args: &Args) -> Result<Outcome> {
+    let config = args.parameters.load()?;
+    match &args.action {
+        Action::List => report::list(&config, args.json),
+        Action::Verify { name } => report::verify(&config, name.as_deref(), args.json),
+        Action::Info { name } => report::info(&zoo::find(&config.model_dirs, name)?, args.json),
+        Action::Fetch(fetch) => fetch::run(fetch, &config, args.json),
+    }
+}

@@ -1,0 +1,175 @@
+//! What is known of models: the list, one of them in full, and whether their files are as they should be.
+
+use super::Outcome;
+use anyhow::Result;
+use serde_json::{Value, json};
+use vedette::config::Config;
+use vedette::zoo::{self, FetchRecord, Integrity, Manifest, ManifestError};
+
+/// What is said of a model whose manifest was never tried.
+const UNVERIFIED: &str = "unverified: nobody has run these files with Vedette yet";
+
+/// Every manifest of `model_dirs` with the name of its folder; a broken one with its error.
+fn manifests(config: &Config) -> Vec<(String, Result<Manifest, ManifestError>)> {
+    let name = |file: &std::path::Path| {
+        let folder = file.parent().and_then(|folder| folder.file_name());
+        folder.map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned())
+    };
+    zoo::list(&config.model_dirs).into_iter().map(|file| (name(&file), Manifest::load(&file))).collect()
+}
+
+fn state(manifest: &Manifest) -> &'static str {
+    let there = manifest.files.iter().filter(|file| manifest.folder.join(&file.path).is_file()).count();
+    match there {
+        0 => "not fetched",
+        count if count < manifest.files.len() => "partly fetched",
+        _ => "fetched",
+    }
+}
+
+pub fn list(config: &Config, as_json: bool) -> Result<Outcome> {
+    let mut rows = Vec::new();
+    for (name, manifest) in manifests(config) {
+        match manifest {
+            Ok(manifest) => rows.push(json!({
+                "name": manifest.name,
+                "family": manifest.family.to_string(),
+                "task": manifest.task.to_string(),
+                "state": state(&manifest),
+                "verified": manifest.verified,
+                "license": manifest.license.name,
+                "folder": manifest.folder,
+            })),
+            Err(error) => rows.push(json!({ "name": name, "error": error.to_string() })),
+        }
+    }
+    let outcome = if rows.iter().any(|row| row.get("error").is_some()) { Outcome::Refused } else { Outcome::Done };
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(outcome);
+    }
+    if rows.is_empty() {
+        println!("no models in {:?}", config.model_dirs);
+    }
+    for row in &rows {
+        let text = |key: &str| row[key].as_str().unwrap_or_default();
+        let name = text("name");
+        if row.get("error").is_some() {
+            println!("{name:<28} broken: {}", text("error"));
+            continue;
+        }
+        let verified = if row["verified"] == Value::Bool(true) { "verified" } else { "unverified" };
+        let (family, task, state, license) = (text("family"), text("task"), text("state"), text("license"));
+        println!("{name:<28} {family:<17} {task:<7} {state:<15} {verified:<11} {license}");
+    }
+    Ok(outcome)
+}
+
+pub fn verify(config: &Config, name: Option<&str>, as_json: bool) -> Result<Outcome> {
+    let chosen = match name {
+        Some(name) => vec![(name.to_owned(), Ok(zoo::find(&config.model_dirs, name)?))],
+        None => manifests(config),
+    };
+    let mut rows = Vec::new();
+    let mut outcome = Outcome::Done;
+    for (model, manifest) in chosen {
+        let verdict = match manifest {
+            // Only of a model that was asked for, or that has begun to be there, a file can be missing.
+            Ok(manifest) if name.is_none() && state(&manifest) == "not fetched" => Ok("not fetched".to_owned()),
+            Ok(manifest) => manifest.verify().map(|integrity| verdict(&manifest, integrity)),
+            Err(error) => Err(error),
+        };
+        if verdict.is_err() {
+            outcome = Outcome::Refused;
+        }
+        let verdict = verdict.unwrap_or_else(|error| error.to_string());
+        rows.push(json!({ "name": model, "verdict": verdict }));
+        if !as_json {
+            println!("{model:<28} {verdict}");
+        }
+    }
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    }
+    Ok(outcome)
+}
+
+fn verdict(manifest: &Manifest, integrity: Integrity) -> String {
+    match integrity {
+        Integrity::Whole if !manifest.verified => format!("whole, {UNVERIFIED}"),
+        integrity => integrity.to_string(),
+    }
+}
+
+pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
+    let record = FetchRecord::load(manifest)?;
+    let mut files = Vec::new();
+    for file in &manifest.files {
+        let expected = record.expected(file);
+        files.push(json!({
+            "path": file.path,
+            "role": file.role(),
+            "bytes": expected.bytes,
+            "sha256": expected.sha256,
+            "as_first_fetched": expected.integrity == Integrity::AsFirstFetched,
+            "url": file.url,
+        }));
+    }
+    if as_json {
+        let all = json!({
+            "name": manifest.name,
+            "folder": manifest.folder,
+            "family": manifest.family.to_string(),
+            "task": manifest.task.to_string(),
+            "input": manifest.input.as_ref().map(|input| [input.size.width_px, input.size.height_px]),
+            "scoring": manifest.scoring.map(|scoring| {
+                json!({ "logit_scale": scoring.logit_scale, "logit_bias": scoring.logit_bias })
+            }),
+            "generation": manifest.generation.map(|generation| {
+                json!({
+                    "context_tokens": generation.context_tokens,
+                    "shared_cache_tokens": generation.shared_cache_tokens,
+                })
+            }),
+            "source": manifest.source,
+            "verified": manifest.verified,
+            "license": manifest.license.name,
+            "notice": manifest.license.notice,
+            "labels": manifest.labels,
+            "state": state(manifest),
+            "files": files,
+        });
+        println!("{}", serde_json::to_string_pretty(&all)?);
+        return Ok(Outcome::Done);
+    }
+    println!("name      {}", manifest.name);
+    println!("folder    {}", manifest.folder.display());
+    println!("family    {}, task {}", manifest.family, manifest.task);
+    if let Some(input) = &manifest.input {
+        println!("input     {} ({})", input.size, input.name);
+    }
+    if let Some(scoring) = manifest.scoring {
+        println!("scoring   {} x similarity + {}", scoring.logit_scale, scoring.logit_bias);
+    }
+    if let Some(generation) = manifest.generation {
+        println!("context   {} tokens", generation.context_tokens);
+    }
+    println!("source    {}", manifest.source.trim());
+    println!("license   {}", manifest.license.name);
+    println!("notice    {}", manifest.license.notice.trim());
+    for file in &files {
+        println!("file      {}", file_in_words(file));
+    }
+    let verified = if manifest.verified { "" } else { UNVERIFIED };
+    println!("state     {}{}{verified}", state(manifest), if verified.is_empty() { "" } else { ", " });
+    Ok(Outcome::Done)
+}
+
+fn file_in_words(file: &Value) -> String {
+    let path = file["path"].as_str().unwrap_or_default();
+    let role = file["role"].as_str().map_or_else(|| "no role".to_owned(), |role| format!("role {role}"));
+    let Some(sha256) = file["sha256"].as_str() else { return format!("{path} ({role}, size and hash unknown)") };
+    let bytes = file["bytes"].as_u64().map_or_else(String::new, |bytes| format!("{bytes} bytes, "));
+    let first = if file["as_first_fetched"] == Value::Bool(true) { " as first fetched" } else { "" };
+    format!("{path} ({role}, {bytes}sha256 {sha256}{first})")
+}
