@@ -266,9 +266,14 @@ class Fixture:
         stored = {role: self.tensor(key, value) for role, (key, value) in tensors.items()}
         self.reference["cases"].append({"name": name, "picture": f"{picture}.png", **inline, "tensors": stored})
 
-    def save_text(self, tokenizer):
-        """The tokenizer's files as the hub has them."""
+    def save_text(self, tokenizer, fast=None):
+        """The tokenizer's files as the hub has them; `fast` is the one of `tokenizer.json` if another."""
+        backend = fast or tokenizer.backend_tokenizer
+        # What the last call asked for would be written too.
+        backend.no_padding()
+        backend.no_truncation()
         tokenizer.save_pretrained(self.checkpoint)
+        backend.save(str(self.checkpoint / "tokenizer.json"))
         special = json.dumps(tokenizer.special_tokens_map, indent=2, ensure_ascii=False, sort_keys=True)
         (self.checkpoint / "special_tokens_map.json").write_text(special + "\n")
 

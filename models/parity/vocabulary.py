@@ -5,14 +5,21 @@ order of ids.
 """
 
 import collections
+import io
 import itertools
+import re
+import string
+import tempfile
 from pathlib import Path
 
-from transformers import CLIPTokenizer
-from transformers.convert_slow_tokenizer import bytes_to_unicode
+import sentencepiece
+from tokenizers import Regex, normalizers, processors
+from transformers import CLIPTokenizer, SiglipTokenizer
+from transformers.convert_slow_tokenizer import SpmConverter, bytes_to_unicode
 
 CORPUS = (Path(__file__).parent / "corpus.txt").read_text(encoding="utf-8").splitlines()
 CLIP_MERGES = 480
+SIGLIP_PIECES = 240
 
 
 def clip(**options):
@@ -33,6 +40,63 @@ def clip(**options):
     tokens = [*letters, *(letter + suffix for letter in letters), *("".join(pair) for pair in merges), start, end]
     vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, unk_token=end, bos_token=start, eos_token=end, **options)
+
+
+def siglip(max_length, texts):
+    """SigLIP's SentencePiece tokenizer, which is Python, and its twin for `tokenizer.json`, equal on the texts too.
+
+    Ids as published: `<pad>` 0 (not used), `</s>` 1 (the end, and what pads), `<unk>` 2.
+    """
+    model = io.BytesIO()
+    no_punctuation = str.maketrans("", "", string.punctuation)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=(line.lower().translate(no_punctuation) for line in CORPUS),
+        model_writer=model,
+        vocab_size=SIGLIP_PIECES,
+        model_type="unigram",
+        character_coverage=1.0,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spiece.model"
+        path.write_bytes(model.getvalue())
+        slow = SiglipTokenizer(str(path), model_max_length=max_length)
+        return slow, fast(slow, SiglipConverter, texts)
+
+
+class SiglipConverter(SpmConverter):
+    """SigLIP's Python tokenizer as a `tokenizer.json`: it lowers the case and drops punctuation before SentencePiece."""
+
+    def normalizer(self, proto):
+        return normalizers.Sequence(
+            [
+                normalizers.Lowercase(),
+                normalizers.Replace(Regex(f"[{re.escape(string.punctuation)}]"), ""),
+                normalizers.Replace(Regex(r"\s+"), " "),
+                normalizers.Strip(),
+                normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap),
+            ]
+        )
+
+    def post_processor(self):
+        end = self.original_tokenizer.eos_token
+        special = [(end, self.original_tokenizer.eos_token_id)]
+        return processors.TemplateProcessing(single=["$A", end], pair=["$A", end, "$B", end], special_tokens=special)
+
+
+def fast(slow, converter, texts):
+    """The `tokenizers` twin of a Python tokenizer, after a proof of equal ids on the corpus and the texts."""
+    twin = converter(slow).converted()
+    for text in [*CORPUS, *texts]:
+        wanted, found = slow(text)["input_ids"], twin.encode(text).ids
+        if wanted != found:
+            raise SystemExit(f"{text!r} has the ids {found}, the original gives {wanted}")
+    return twin
 
 
 def bpe_merges(words, count):
