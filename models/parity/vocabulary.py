@@ -7,6 +7,7 @@ order of ids.
 import collections
 import io
 import itertools
+import operator
 import re
 import string
 import tempfile
@@ -14,12 +15,13 @@ from pathlib import Path
 
 import sentencepiece
 from tokenizers import Regex, normalizers, processors
-from transformers import CLIPTokenizer, SiglipTokenizer
+from transformers import BertTokenizer, CLIPTokenizer, SiglipTokenizer
 from transformers.convert_slow_tokenizer import SpmConverter, bytes_to_unicode
 
 CORPUS = (Path(__file__).parent / "corpus.txt").read_text(encoding="utf-8").splitlines()
 CLIP_MERGES = 480
 SIGLIP_PIECES = 240
+BERT_MERGES = 400
 
 
 def clip(**options):
@@ -99,7 +101,33 @@ def fast(slow, converter, texts):
     return twin
 
 
-def bpe_merges(words, count):
+def bert():
+    """BERT's uncased WordPiece. Ids up to the letters as published, which Grounding DINO relies on.
+
+    `[PAD]` 0, `[UNK]` 100, `[CLS]` 101, `[SEP]` 102, `[MASK]` 103, then characters from "!" 999: "." is 1012, "?" 1029.
+    """
+    backend = BertTokenizer().backend_tokenizer
+    words = collections.Counter(
+        (word[0], *("##" + letter for letter in word[1:]))
+        for line in CORPUS
+        for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(line))
+    )
+    letters = sorted({symbol for word in words for symbol in word})
+    special = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
+    tokens = [special.get(index, f"[unused{index}]") for index in range(999)]
+    tokens += [chr(code) for code in range(ord("!"), ord("~") + 1) if not chr(code).isupper()]
+    tokens += letters
+    tokens += [join_pieces(*pair) for pair in bpe_merges(words, BERT_MERGES, join_pieces)]
+    vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
+    return BertTokenizer(vocab=vocabulary, model_max_length=512)
+
+
+def join_pieces(left, right):
+    """A piece of WordPiece and the one that continues it, as one."""
+    return left + right.removeprefix("##")
+
+
+def bpe_merges(words, count, join=operator.add):
     """The first merges of byte-pair encoding over words (tuples of symbols) and how often each occurs.
 
     Of pairs that occur equally often the first in the alphabet is taken: the trainer of `tokenizers` leaves that to the
@@ -113,16 +141,16 @@ def bpe_merges(words, count):
                 pairs[pair] += times
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
-        words = {merged(word, best): times for word, times in words.items()}
+        words = {merged(word, best, join): times for word, times in words.items()}
     return merges
 
 
-def merged(word, pair):
+def merged(word, pair, join):
     """A word, a tuple of symbols, with every occurrence of the pair joined, from the left."""
     joined = []
     for symbol in word:
         if joined and (joined[-1], symbol) == pair:
-            joined[-1] += symbol
+            joined[-1] = join(joined[-1], symbol)
         else:
             joined.append(symbol)
     return tuple(joined)
