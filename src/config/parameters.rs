@@ -132,7 +132,7 @@ parameters! {
         /// Ask for a proposal too when a class comes into view that was not there before.
         reason_on_new_class: bool = true, Domain::Flag;
         /// Most tokens of an answer.
-        reason_max_tokens: usize = 256, Domain::Integers { min: 1, max: 4096 };
+        reason_max_tokens: usize = 512, Domain::Integers { min: 1, max: 4096 };
         /// 0: always the most likely token. Above: divides the logits before one is drawn.
         reason_temperature: f64 = 0.0, Domain::Numbers { min: 0.0, max: 10.0 };
         /// The smallest set of likely tokens that together reach this probability is drawn from.

@@ -1,25 +1,16 @@
 //! Offline: a bag through the walk, message by message in log-time order, no clock and no ROS.
 
+use super::recorded::RecordedProposals;
+use super::replay_topics::ReplayTopics;
 use super::source::{Loss, Source, SourceError, TopicInfo};
-use crate::pipeline::{FrameError, FrameReport, Input, OutputError, Outputs, Walk, WalkError};
-use crate::types::{RawMessage, Stamp};
+use crate::pipeline::{FrameError, FrameReport, Input, OutputError, Outputs, Reason, Walk, WalkError};
+use crate::types::{Cancel, RawMessage, Stamp};
 use crate::wire;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 /// Damaged places of a bag that are passed over, each one reported.
-const MAX_DAMAGES: usize = 1000;
-
-/// Which topics of a bag feed the walk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplayTopics {
-    /// The pictures.
-    pub image: String,
-    /// Their camera_info, where the bag has it.
-    pub camera_info: Option<String>,
-    /// Odometry, where the bag has it.
-    pub odom: Option<String>,
-}
+pub(super) const MAX_DAMAGES: usize = 1000;
 
 /// Why a bag cannot feed the walk.
 #[derive(Debug, thiserror::Error)]
@@ -58,81 +49,6 @@ pub enum ReplayError {
     Output(#[from] OutputError),
 }
 
-impl ReplayTopics {
-    /// Chooses the topics. `remap` gives the name that the user set for an input, if he did. Without one, the only
-    /// image topic serves; its camera_info is the topic beside it (`/camera/image` has `/camera/camera_info`), else
-    /// the only one in the bag; odometry is `/odom`.
-    ///
-    /// # Errors
-    /// When a named topic is missing, or no single image topic is there to take.
-    pub fn choose(topics: &[TopicInfo], remap: impl Fn(Input) -> Option<String>) -> Result<Self, ReplayError> {
-        let named = |input: Input| match remap(input) {
-            None => Ok(None),
-            Some(topic) if topics.iter().any(|t| t.name == topic && t.type_name == input.type_name()) => {
-                Ok(Some(topic))
-            }
-            Some(topic) => Err(ReplayError::NoSuchTopic {
-                input,
-                topic,
-                type_name: input.type_name(),
-                found: listed(topics.iter()),
-            }),
-        };
-        let of_type = |input: Input| topics.iter().filter(move |topic| topic.type_name == input.type_name());
-        let image = match named(Input::Image)? {
-            Some(topic) => topic,
-            None => {
-                let mut images = of_type(Input::Image);
-                match (images.next(), images.next()) {
-                    (Some(only), None) => only.name.clone(),
-                    (None, _) => {
-                        return Err(ReplayError::NoImages {
-                            type_name: Input::Image.type_name(),
-                            found: listed(topics.iter()),
-                        });
-                    }
-                    _ => return Err(ReplayError::SeveralImages { found: listed(of_type(Input::Image)) }),
-                }
-            }
-        };
-        let camera_info = named(Input::CameraInfo)?.or_else(|| {
-            let beside = format!("{}/camera_info", image.rsplit_once('/').map_or("", |(namespace, _)| namespace));
-            let mut infos = of_type(Input::CameraInfo);
-            let found = infos.clone().find(|topic| topic.name == beside);
-            let only = infos.next().filter(|_| infos.next().is_none());
-            found.or(only).map(|topic| topic.name.clone())
-        });
-        let odom = named(Input::Odom)?
-            .or_else(|| of_type(Input::Odom).find(|topic| topic.name == "/odom").map(|topic| topic.name.clone()));
-        Ok(Self { image, camera_info, odom })
-    }
-
-    /// The names, for [`Source::select`].
-    pub fn names(&self) -> Vec<&str> {
-        let mut names = vec![self.image.as_str()];
-        names.extend(self.camera_info.as_deref());
-        names.extend(self.odom.as_deref());
-        names
-    }
-
-    fn input(&self, topic: &str) -> Option<Input> {
-        if topic == self.image {
-            Some(Input::Image)
-        } else if Some(topic) == self.camera_info.as_deref() {
-            Some(Input::CameraInfo)
-        } else if Some(topic) == self.odom.as_deref() {
-            Some(Input::Odom)
-        } else {
-            None
-        }
-    }
-}
-
-fn listed<'a>(topics: impl Iterator<Item = &'a TopicInfo>) -> String {
-    let listed: Vec<String> = topics.map(|topic| format!("{} ({})", topic.name, topic.type_name)).collect();
-    if listed.is_empty() { "no topics".to_owned() } else { listed.join(", ") }
-}
-
 /// What became of the messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReplayReport {
@@ -148,6 +64,8 @@ pub struct ReplayReport {
     pub decisions: BTreeMap<&'static str, u64>,
     /// Published boxes.
     pub detections: u64,
+    /// Answers of a language model, by what became of them.
+    pub proposals: BTreeMap<&'static str, u64>,
     /// What the files had lost, in words.
     pub source_losses: Vec<String>,
 }
@@ -224,12 +142,10 @@ impl Source for Limited<'_> {
     }
 }
 
-/// Runs the walk over all messages of `source`.
-///
-/// An image whose camera_info has not come yet is held until that comes, the next image comes or the bag ends.
+/// Runs the walk over all messages of `source`, without a language model: as [`replay_reasoning`] with none.
 ///
 /// # Errors
-/// When the bag can no longer be read or results no longer be written; what is lost on the way is counted instead.
+/// As [`replay_reasoning`].
 pub fn replay(
     source: &mut dyn Source,
     topics: &ReplayTopics,
@@ -237,9 +153,42 @@ pub fn replay(
     outputs: &mut dyn Outputs,
     observer: &mut dyn ReplayObserver,
 ) -> Result<ReplayReport, ReplayError> {
+    replay_reasoning(source, topics, walk, None, outputs, observer)
+}
+
+/// Runs the walk over all messages of `source`.
+///
+/// `reason` answers the walk's questions between two images, however long that takes. Where the bag has proposals
+/// ([`ReplayTopics::with_proposals`]), those are given at the images of their stamps instead and nobody is asked,
+/// whether there is a model or not: the same plans come out as when they were recorded.
+///
+/// An image whose camera_info has not come yet is held until that comes, the next image comes or the bag ends.
+///
+/// # Errors
+/// When the bag can no longer be read or results no longer be written; what is lost on the way is counted instead.
+pub fn replay_reasoning(
+    source: &mut dyn Source,
+    topics: &ReplayTopics,
+    walk: &mut Walk,
+    reason: Option<&mut Reason>,
+    outputs: &mut dyn Outputs,
+    observer: &mut dyn ReplayObserver,
+) -> Result<ReplayReport, ReplayError> {
+    let mut report = ReplayReport::default();
+    let advice = match &topics.proposal {
+        Some(topic) => {
+            let recorded = RecordedProposals::read(source, topic)?;
+            if recorded.broken() > 0 {
+                report.lost.insert("proposal: bad_message".to_owned(), recorded.broken());
+            }
+            walk.stop_asking();
+            Advice::Recorded(recorded)
+        }
+        None => reason.map_or(Advice::Nobody, Advice::Model),
+    };
     source.select(&topics.names())?;
     walk.expect_camera_info(topics.camera_info.is_some());
-    let mut run = Run { walk, outputs, observer, report: ReplayReport::default(), goes_on: true };
+    let mut run = Run { walk, advice, outputs, observer, report, goes_on: true };
     let mut held: Option<Stamp> = None;
     let mut held_cdr = Vec::new();
     let mut damages = 0;
@@ -292,8 +241,16 @@ pub fn replay(
     Ok(report)
 }
 
+/// Who proposes.
+enum Advice<'a> {
+    Recorded(RecordedProposals),
+    Model(&'a mut Reason),
+    Nobody,
+}
+
 struct Run<'a> {
     walk: &'a mut Walk,
+    advice: Advice<'a>,
     outputs: &'a mut dyn Outputs,
     observer: &'a mut dyn ReplayObserver,
     report: ReplayReport,
@@ -303,15 +260,26 @@ struct Run<'a> {
 impl Run<'_> {
     fn image(&mut self, cdr: &[u8]) -> Result<(), ReplayError> {
         self.report.images += 1;
+        if let (Advice::Recorded(recorded), Ok(stamp)) = (&mut self.advice, wire::peek_stamp(cdr)) {
+            for proposed in recorded.take(stamp, self.walk.labels()) {
+                self.walk.propose(proposed);
+            }
+        }
         match self.walk.image(cdr, self.outputs) {
             Ok(frame) => {
                 let report = &mut self.report;
                 report.processed += 1;
                 report.detections += frame.detections as u64;
                 *report.decisions.entry(frame.decision.as_str()).or_default() += 1;
+                if let Some(status) = frame.proposal {
+                    *report.proposals.entry(status.as_str()).or_default() += 1;
+                }
                 let first = report.span.map_or(frame.stamp, |(first, _)| first);
                 report.span = Some((first, frame.stamp));
                 self.goes_on = self.observer.frame(self.walk, cdr, &frame);
+                if self.goes_on {
+                    self.reason();
+                }
                 Ok(())
             }
             Err(WalkError::Frame(error)) => {
@@ -319,6 +287,15 @@ impl Run<'_> {
                 Ok(())
             }
             Err(WalkError::Output(error)) => Err(error.into()),
+        }
+    }
+
+    /// Inline: the answer is there before the next image, which it could be live too.
+    fn reason(&mut self) {
+        if let Advice::Model(reason) = &mut self.advice
+            && let Some(job) = self.walk.take_job()
+        {
+            self.walk.propose(reason.run(job, &Cancel::new(), &mut |_| ()));
         }
     }
 
@@ -331,54 +308,5 @@ impl Run<'_> {
     fn lose(&mut self, input: Input, error: &FrameError) {
         *self.report.lost.entry(format!("{}: {}", input.name(), error.cause())).or_default() += 1;
         self.observer.lost(input, error);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn topic(name: &str, input: Input) -> TopicInfo {
-        TopicInfo { name: name.into(), type_name: input.type_name().into(), messages: None }
-    }
-
-    fn no_remap(_: Input) -> Option<String> {
-        None
-    }
-
-    #[test]
-    fn the_only_image_topic_needs_no_remap_and_brings_its_camera_info() {
-        let bag = [
-            topic("/front/image_raw", Input::Image),
-            topic("/rear/camera_info", Input::CameraInfo),
-            topic("/front/camera_info", Input::CameraInfo),
-            topic("/odom", Input::Odom),
-        ];
-        let chosen = ReplayTopics::choose(&bag, no_remap).unwrap();
-        assert_eq!(chosen.names(), ["/front/image_raw", "/front/camera_info", "/odom"]);
-    }
-
-    #[test]
-    fn several_image_topics_are_listed() {
-        let bag = [topic("/front/image", Input::Image), topic("/rear/image", Input::Image)];
-        let error = ReplayTopics::choose(&bag, no_remap).unwrap_err().to_string();
-        assert!(
-            error.contains("--remap image:=TOPIC") && error.contains("/front/image") && error.contains("/rear/image")
-        );
-        let rear = ReplayTopics::choose(&bag, |input| (input == Input::Image).then(|| "/rear/image".into())).unwrap();
-        assert_eq!(rear, ReplayTopics { image: "/rear/image".into(), camera_info: None, odom: None });
-    }
-
-    #[test]
-    fn a_bag_without_images_says_what_it_has() {
-        let error = ReplayTopics::choose(&[topic("/odom", Input::Odom)], no_remap).unwrap_err().to_string();
-        assert_eq!(error, "no sensor_msgs/msg/Image topic in the bag, it has /odom (nav_msgs/msg/Odometry)");
-    }
-
-    #[test]
-    fn a_remap_to_a_missing_topic_or_another_type_is_refused() {
-        let bag = [topic("/image", Input::Image), topic("/odom", Input::Odom)];
-        let error = ReplayTopics::choose(&bag, |input| (input == Input::Image).then(|| "/odom".into())).unwrap_err();
-        assert!(error.to_string().starts_with("no topic /odom (sensor_msgs/msg/Image) in the bag for image"));
     }
 }

@@ -1,4 +1,4 @@
-//! From the parameters `model` and `prompts` to a detector that is ready to run.
+//! From the parameters `model`, `prompts` and `reason_model` to models that are ready to run.
 //!
 //! A detector with fixed classes is wrapped in [`Conse`], so that it takes prompts at any time; without prompts that
 //! costs nothing, and the text encoder (`text_model`) is not touched. A family that takes prompts itself stays as it is
@@ -11,7 +11,8 @@ use crate::infer::{InferError, Runtime};
 use crate::types::Labels;
 use crate::zoo::conse::ClassPromptEncoder;
 use crate::zoo::{
-    self, Conse, Detector, EncodedPrompts, Integrity, Manifest, ManifestError, SentenceEncoder, ZooError,
+    self, Conse, Detector, EncodedPrompts, Integrity, Manifest, ManifestError, SentenceEncoder, VisionLanguageModel,
+    ZooError,
 };
 use std::path::PathBuf;
 
@@ -27,7 +28,15 @@ pub struct LoadedModel {
     pub prompter: Prompter,
 }
 
-/// Why there is no detector.
+/// A language model in its sessions, warmed up.
+pub struct LoadedReasonModel {
+    /// The manifest's name.
+    pub name: String,
+    /// Ready to run.
+    pub model: Box<dyn VisionLanguageModel>,
+}
+
+/// Why there is no model.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The model's folder, manifest or files.
@@ -110,4 +119,22 @@ fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
             .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
         Ok(Box::new(ClassPromptEncoder::new(sentences, own.clone(), keeps_unmatched)))
     })
+}
+
+/// As [`load_model`], for the parameter `reason_model`; `None` where that is empty.
+///
+/// # Errors
+/// As [`load_model`]; [`ZooError::Task`] for a model that answers no questions.
+pub fn load_reason_model(config: &Config) -> Result<Option<LoadedReasonModel>, LoadError> {
+    if config.reason_model.is_empty() {
+        return Ok(None);
+    }
+    let manifest = verified(&config.model_dirs, &config.reason_model)?;
+    let engine_cache = config.engine_cache_folder(|name| std::env::var_os(name));
+    let options = settings::reason_session(config, engine_cache);
+    let runtime = Runtime::load(None)?;
+    tracing::info!(model = manifest.name, "loading the reason model");
+    let model = zoo::load_vision_language(&manifest, runtime, &options)
+        .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
+    Ok(Some(LoadedReasonModel { name: manifest.name, model }))
 }

@@ -211,6 +211,18 @@ def test_a_server_that_does_not_give_the_range_is_taken_from_the_start(fetch, se
     assert_whole(folder)
 
 
+def test_what_one_address_left_is_not_of_another_with_the_same_etag(fetch, server, tmp_path):
+    folder = write_manifest(tmp_path / "model", server.url, is_known=False)
+    server.files["/onnx/model.onnx"] = OTHER_WEIGHTS
+    for path, content in FILES.items():
+        server.files[f"/mirror/model/{path}"] = content
+    server.behaviours = [drops_after(100_000), fails(503)]
+    fetch("model", "--retries", 0, code=1)
+    server.behaviours = [well]
+    assert fetch("model", "--from", f"{server.url}/mirror")["onnx/model.onnx"]["kept"] == 0
+    assert_whole(folder)
+
+
 def test_a_part_longer_than_the_file_begins_anew(fetch, server, tmp_path):
     folder = write_manifest(tmp_path / "model", server.url)
     (folder / "onnx").mkdir()

@@ -47,13 +47,19 @@ fn sentences(runtime: &Runtime) -> SentenceEncoder {
     SentenceEncoder::load(&manifest, runtime).unwrap()
 }
 
+/// Where the box of a class has its upper left corner.
+fn corner(class: ClassId) -> [f32; 2] {
+    [f32::from(class.0 % 10) * 16.0, f32::from(class.0 / 10) * 16.0]
+}
+
 /// A detector that finds one box of every class, side by side.
 fn one_of_each(classes: &Labels) -> Conse {
-    let place = |class: ClassId| {
-        let (x, y) = (f32::from(class.0 % 10) * 16.0, f32::from(class.0 / 10) * 16.0);
-        BBox::from_corners(x, y, x + 12.0, y + 12.0).unwrap()
+    let candidate = |class: ClassId| {
+        let [x, y] = corner(class);
+        let bbox = BBox::from_corners(x, y, x + 12.0, y + 12.0).unwrap();
+        Candidate { bbox, class, score: 0.9, source: 0 }
     };
-    let boxes = classes.classes().map(|class| Candidate { bbox: place(class), class, score: 0.9, source: 0 });
+    let boxes = classes.classes().map(candidate);
     let boxes: Vec<_> = boxes.collect();
     Conse::new(constant_detector(SIZE, classes, &boxes).unwrap(), Matching::default())
 }
@@ -74,8 +80,8 @@ fn taken(
     assert_eq!(found.len(), classes.len(), "every box has a label");
     let mut taken: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for detection in found {
-        let place = |value: f32| classes.classes().nth((value / 16.0) as usize).unwrap().0;
-        let class = ClassId(place(detection.bbox.x_min()) + 10 * place(detection.bbox.y_min()));
+        let place = [detection.bbox.x_min(), detection.bbox.y_min()];
+        let class = classes.classes().find(|class| corner(*class) == place).unwrap();
         let label = detector.labels().name(detection.class);
         if prompts.iter().any(|prompt| prompt.as_ref() == label) {
             taken.entry(label.to_owned()).or_default().insert(classes.name(class).to_owned());

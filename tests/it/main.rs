@@ -12,6 +12,8 @@ mod language;
 mod messages;
 mod onnx_runtime;
 mod parity;
+mod prompts;
+mod reason;
 mod replay;
 mod walk;
 mod zoo;

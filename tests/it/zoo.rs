@@ -256,3 +256,65 @@ fn a_trained_model_is_not_opened_with_another_size() {
     let manifest = Manifest { folder: missing, ..smaller };
     assert!(matches!(zoo::load(&manifest, runtime, &cpu()), Err(ZooError::Infer(_))));
 }
+
+/// What each family reads, by role.
+fn roles_of(family: Family) -> &'static [&'static str] {
+    match family {
+        Family::Yolo => &["yolov12n"],
+        Family::Detr => &["model", "config", "preprocessor_config"],
+        Family::Owl | Family::GroundingDino => {
+            &["model", "config", "preprocessor_config", "tokenizer", "tokenizer_config"]
+        }
+        Family::Clip | Family::Siglip => {
+            &["text_model", "vision_model", "config", "preprocessor_config", "tokenizer", "tokenizer_config"]
+        }
+        Family::SentenceEncoder => &["model", "model_quantized", "tokenizer"],
+        Family::Smolvlm => &[
+            "decoder_model_merged",
+            "embed_tokens",
+            "vision_encoder",
+            "config",
+            "preprocessor_config",
+            "processor_config",
+            "generation_config",
+            "chat_template",
+            "tokenizer",
+            "tokenizer_config",
+        ],
+        Family::Florence2 => &[
+            "decoder_model_merged",
+            "embed_tokens",
+            "encoder_model",
+            "vision_encoder",
+            "config",
+            "preprocessor_config",
+            "generation_config",
+            "tokenizer",
+            "tokenizer_config",
+        ],
+    }
+}
+
+#[test]
+fn every_committed_manifest_is_read_and_has_the_files_of_its_family() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let manifests: Vec<Manifest> = zoo::list(&[models]).iter().map(|file| Manifest::load(file).unwrap()).collect();
+    assert!(manifests.len() >= 10, "only {} manifests", manifests.len());
+    for manifest in &manifests {
+        let name = &manifest.name;
+        for role in roles_of(manifest.family) {
+            manifest.path_of(role).unwrap_or_else(|error| panic!("{error}"));
+        }
+        assert_eq!(*name, name.to_lowercase());
+        assert!(!manifest.license.name.is_empty() && !manifest.license.notice.is_empty(), "{name}");
+        assert_eq!(manifest.scoring().is_ok(), manifest.task == Task::Score, "{name}");
+        assert_eq!(manifest.generation().is_ok(), manifest.task == Task::Answer, "{name}");
+        // Of what nobody has fetched here, the place is known and nothing else is claimed.
+        for file in manifest.files.iter().filter(|_| !manifest.verified) {
+            let url = file.url.as_deref().unwrap_or_default();
+            assert!(url.starts_with("https://huggingface.co/") && url.contains("/resolve/"), "{name}: {url:?}");
+            assert!(url.ends_with(&*file.path.to_string_lossy()), "{name}: {url:?}");
+            assert!(file.bytes.is_none() && file.sha256.is_none(), "{name}");
+        }
+    }
+}

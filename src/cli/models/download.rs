@@ -95,7 +95,8 @@ impl Downloader {
     /// Brings a file to `target` under its `.part` name first, which stays for the next fetch when this one ends early.
     pub fn fetch(&self, origin: &Origin, target: &Path, expected: &Expected, bar: &ProgressBar) -> Result<Arrived> {
         let mut part = Part::open(target)?;
-        let is_sure = part.etag().is_some() || expected.sha256.is_some();
+        let has_version = matches!(origin, Origin::Url(url) if part.etag(url).is_some());
+        let is_sure = has_version || expected.sha256.is_some();
         if !is_sure || matches!(origin, Origin::File(_)) || expected.bytes.is_some_and(|bytes| part.length() > bytes) {
             part.restart()?;
         }
@@ -164,13 +165,13 @@ impl Downloader {
         if expected.bytes == Some(part.length()) {
             return Ok(());
         }
-        if part.length() > 0 && part.etag().is_none() && expected.sha256.is_none() {
+        if part.length() > 0 && part.etag(url).is_none() && expected.sha256.is_none() {
             part.restart()?;
         }
         let mut request = self.agent.get(url);
         if part.length() > 0 {
             request = request.header("Range", format!("bytes={}-", part.length()));
-            if let Some(etag) = part.etag() {
+            if let Some(etag) = part.etag(url) {
                 request = request.header("If-Range", etag);
             }
         }
@@ -178,7 +179,7 @@ impl Downloader {
         if url.starts_with("https://") && response.get_uri().scheme_str() != Some("https") {
             return Err(anyhow!("leads to {}, which is not encrypted", response.get_uri()).into());
         }
-        let length = length_of(&response, part)?;
+        let length = length_of(&response, url, part)?;
         if let (Some(length), Some(bytes)) = (length, expected.bytes)
             && length != bytes
         {
@@ -188,7 +189,7 @@ impl Downloader {
         let Some(limit) = length.or(expected.bytes).or(is_chunked.then_some(u64::MAX)) else {
             return Err(anyhow!("neither the manifest nor the server says how long the file is").into());
         };
-        part.remember(strong_etag(response.headers()))?;
+        part.remember(url, strong_etag(response.headers()))?;
         if limit < u64::MAX {
             bar.set_length(limit);
         }
@@ -233,7 +234,7 @@ impl Downloader {
 
 /// How long the whole file is by the head of the answer, where it says so. After this, `part` ends where the body
 /// begins.
-fn length_of(response: &Response<Body>, part: &mut Part) -> Result<Option<u64>, Trouble> {
+fn length_of(response: &Response<Body>, url: &str, part: &mut Part) -> Result<Option<u64>, Trouble> {
     let (status, headers) = (response.status(), response.headers());
     match status {
         StatusCode::OK => {
@@ -245,7 +246,7 @@ fn length_of(response: &Response<Body>, part: &mut Part) -> Result<Option<u64>, 
         }
         StatusCode::PARTIAL_CONTENT => {
             let range = headers.get(CONTENT_RANGE).and_then(|value| ContentRange::parse(value.to_str().ok()?));
-            let same_version = match (part.etag(), strong_etag(headers)) {
+            let same_version = match (part.etag(url), strong_etag(headers)) {
                 (Some(before), Some(now)) => before == now,
                 _ => true,
             };

@@ -1,6 +1,6 @@
 //! `<file>.part`: what has arrived of a file, hashed as it is written, so that an end at any moment leaves something to
-//! go on from. Beside it `<file>.part.etag` holds the server's name for the bytes, if it gave a strong one (RFC 9110,
-//! section 8.8.3).
+//! go on from. Beside it `<file>.part.etag` holds the address and the server's name for its bytes, if it gave a strong one
+//! (RFC 9110, section 8.8.3).
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -15,7 +15,8 @@ pub struct Part {
     hasher: Sha256,
     length: u64,
     kept: u64,
-    etag: Option<String>,
+    /// Address and strong ETag, as the file beside it holds them.
+    version: Option<String>,
 }
 
 impl Part {
@@ -28,8 +29,8 @@ impl Part {
         let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.map_err(|error| named(&path, &error))?;
         let (hasher, length) = hash(&mut file).map_err(|error| named(&path, &error))?;
-        let etag = fs::read_to_string(beside(&path, ".etag")).ok().filter(|_| length > 0);
-        Ok(Self { path, file, hasher, length, kept: length, etag })
+        let version = fs::read_to_string(beside(&path, ".etag")).ok().filter(|_| length > 0);
+        Ok(Self { path, file, hasher, length, kept: length, version })
     }
 
     /// Bytes that are there.
@@ -42,9 +43,9 @@ impl Part {
         self.kept
     }
 
-    /// The name of the version of the file that these bytes are of, if the server gave one that can be relied on.
-    pub fn etag(&self) -> Option<&str> {
-        self.etag.as_deref()
+    /// The strong ETag of these bytes, if they are of `url` and it gave one.
+    pub fn etag(&self, url: &str) -> Option<&str> {
+        self.version.as_deref()?.strip_prefix(url)?.strip_prefix('\n')
     }
 
     /// Where it is.
@@ -58,18 +59,22 @@ impl Part {
         emptied.map_err(|error| named(&self.path, &error))?;
         self.hasher = Sha256::new();
         (self.length, self.kept) = (0, 0);
-        self.remember(None)
+        self.keep_version(None)
     }
 
-    /// Keeps the name of the version, for a fetch that goes on from here.
-    pub fn remember(&mut self, etag: Option<&str>) -> Result<()> {
+    /// Keeps the strong ETag that `url` gave, for a fetch that goes on from here.
+    pub fn remember(&mut self, url: &str, etag: Option<&str>) -> Result<()> {
+        self.keep_version(etag.map(|etag| format!("{url}\n{etag}")))
+    }
+
+    fn keep_version(&mut self, version: Option<String>) -> Result<()> {
         let path = beside(&self.path, ".etag");
-        let kept = match etag {
-            Some(etag) => fs::write(&path, etag),
+        let kept = match &version {
+            Some(version) => fs::write(&path, version),
             None => remove(&path),
         };
         kept.map_err(|error| named(&path, &error))?;
-        self.etag = etag.map(str::to_owned);
+        self.version = version;
         Ok(())
     }
 
@@ -151,11 +156,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("onnx/model.onnx");
         let mut part = Part::open(&target).unwrap();
-        part.remember(Some("\"v1\"")).unwrap();
+        part.remember("http://a/b", Some("\"v1\"")).unwrap();
         part.append(b"ab").unwrap();
         drop(part);
         let mut part = Part::open(&target).unwrap();
-        assert_eq!((part.length(), part.kept(), part.etag()), (2, 2, Some("\"v1\"")));
+        assert_eq!((part.length(), part.kept(), part.etag("http://a/b")), (2, 2, Some("\"v1\"")));
+        assert_eq!(part.etag("http://a/"), None, "another address may give the same ETag to other bytes");
         part.append(b"c").unwrap();
         assert_eq!(part.sha256(), ABC);
         part.finish(&target).unwrap();
@@ -175,10 +181,10 @@ mod tests {
         let target = folder.path().join("model.onnx");
         let mut part = Part::open(&target).unwrap();
         part.append(b"wrong").unwrap();
-        part.remember(Some("\"v1\"")).unwrap();
+        part.remember("http://a/b", Some("\"v1\"")).unwrap();
         part.restart().unwrap();
         part.append(b"abc").unwrap();
-        assert_eq!((part.length(), part.kept(), part.etag(), part.sha256().as_str()), (3, 0, None, ABC));
+        assert_eq!((part.length(), part.kept(), part.etag("http://a/b"), part.sha256().as_str()), (3, 0, None, ABC));
         part.discard().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
