@@ -4,7 +4,7 @@ use super::{Family, Task};
 use crate::infer::InferError;
 use crate::language::LanguageError;
 use crate::types::Size;
-use crate::vision::VisionError;
+use crate::vision::{ProcessorError, VisionError};
 use std::path::PathBuf;
 
 /// Why a manifest is refused, or its files are.
@@ -133,6 +133,9 @@ pub enum ZooError {
     /// The picture did not become a tensor.
     #[error(transparent)]
     Vision(#[from] VisionError),
+    /// The picture did not become a tensor as the checkpoint has it.
+    #[error(transparent)]
+    Processor(#[from] ProcessorError),
     /// The manifest lacks what the family needs.
     #[error(transparent)]
     Manifest(Box<ManifestError>),
@@ -163,6 +166,47 @@ pub enum ZooError {
         found: String,
         /// The layouts of the family.
         expected: String,
+    },
+    /// An output has other dimensions than the graph's form promises.
+    #[error("model gives {output} {found:?}, expected {expected}")]
+    Shape {
+        /// The output's name.
+        output: String,
+        /// Its dimensions.
+        found: Vec<usize>,
+        /// What they should be.
+        expected: String,
+    },
+    /// The model gave numbers that are none, so that it has seen nothing of the picture.
+    #[error("{found} of {of} numbers in the model's {output} are NaN")]
+    NotANumber {
+        /// The output's name.
+        output: String,
+        /// How many are NaN.
+        found: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A file of the checkpoint cannot be read or understood.
+    #[error("file {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The tokenizer knows tokens that the model does not.
+    #[error(
+        "tokenizer {} gives token {id}, the model has {vocabulary} tokens: they do not belong together",
+        path.display()
+    )]
+    Vocabulary {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// The token's id.
+        id: u32,
+        /// How many tokens the model has.
+        vocabulary: usize,
     },
     /// A tokenizer, or a text that it does not take.
     #[error(transparent)]
