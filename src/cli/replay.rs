@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vedette::config::{Names, NodeName, RemapRule};
 use vedette::io::bag::{BagSource, McapSink};
-use vedette::io::{Limited, ReplayObserver, ReplayReport, ReplayTopics, Source, replay};
-use vedette::pipeline::{FrameError, FrameReport, Input, Output, OutputError, Outputs, Walk, load_model};
+use vedette::io::{Limited, ReplayObserver, ReplayReport, ReplayTopics, Source, replay_reasoning};
+use vedette::pipeline::{
+    FrameError, FrameReport, Input, Output, OutputError, Outputs, Reason, Walk, load_model, load_reason_model,
+};
 use vedette::types::Stamp;
 use vedette::wire::schema::message_definition;
 
@@ -64,13 +66,21 @@ pub fn run(args: Args) -> Result<Outcome> {
         let resolved = names.resolve(input.name());
         (resolved != names.node().expand(input.name())).then_some(resolved)
     };
-    let topics = ReplayTopics::choose(bag.topics(), remapped)?;
+    let topics = ReplayTopics::choose(bag.topics(), remapped)?
+        .with_proposals(bag.topics(), &names.resolve(Output::Proposal.name()));
     let images = bag.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
 
     let model = load_model(&config)?;
     tracing::info!("{}", model.detector.proof());
     let proof = model.detector.proof().to_string();
     let mut walk = Walk::new(&config, model.detector, &model.name)?;
+    let mut reason = match &topics.proposal {
+        Some(topic) => {
+            tracing::info!("proposals are those of {topic}, no reason model runs");
+            None
+        }
+        None => load_reason_model(&config)?.map(|loaded| Reason::new(loaded.model, &loaded.name)),
+    };
 
     // Before the results' file is begun: nothing of it is left when this fails.
     let pictures = args.pictures.as_deref().map(|folder| Pictures::create(folder, args.every.get())).transpose()?;
@@ -82,7 +92,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     };
     let began = Instant::now();
     let mut source = Limited::new(&mut bag, &topics.image, args.limit);
-    let result = replay(&mut source, &topics, &mut walk, recording.as_outputs(), &mut watcher);
+    let outputs = recording.as_outputs();
+    let result = replay_reasoning(&mut source, &topics, &mut walk, reason.as_mut(), outputs, &mut watcher);
     let took = began.elapsed();
     watcher.progress.finish_and_clear();
     if let Some(failure) = watcher.failure.take() {
@@ -215,9 +226,10 @@ impl Summary<'_> {
                 "source_losses": report.source_losses,
                 "detections": report.detections,
                 "decisions": report.decisions,
+                "proposals": report.proposals,
                 "first_stamp_ns": report.span.map(|(first, _)| first.as_ns()),
                 "last_stamp_ns": report.span.map(|(_, last)| last.as_ns()),
-                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom },
+                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom, "proposal": topics.proposal },
                 "proof": proof,
                 "results": results,
                 "pictures": pictures.map(Pictures::written),
@@ -234,6 +246,11 @@ impl Summary<'_> {
         let decisions: Vec<String> =
             report.decisions.iter().map(|(decision, frames)| format!("{decision} {frames}")).collect();
         println!("decisions   {}", decisions.join(", "));
+        if !report.proposals.is_empty() {
+            let proposals: Vec<String> =
+                report.proposals.iter().map(|(status, answers)| format!("{status} {answers}")).collect();
+            println!("proposals   {}", proposals.join(", "));
+        }
         for (cause, count) in &report.lost {
             println!("lost        {count} x {cause}");
         }

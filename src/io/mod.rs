@@ -4,10 +4,11 @@
 //! `pipeline`, which this module drives ([`replay`] for bags, `ros` live).
 
 pub mod bag;
+mod recorded;
 mod replay;
 #[cfg(feature = "ros")]
 pub mod ros;
 mod source;
 
-pub use replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
+pub use replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay, replay_reasoning};
 pub use source::{Loss, Source, SourceError, TopicInfo};

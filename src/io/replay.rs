@@ -1,14 +1,15 @@
 //! Offline: a bag through the walk, message by message in log-time order, no clock and no ROS.
 
+use super::recorded::RecordedProposals;
 use super::source::{Loss, Source, SourceError, TopicInfo};
-use crate::pipeline::{FrameError, FrameReport, Input, OutputError, Outputs, Walk, WalkError};
-use crate::types::{RawMessage, Stamp};
+use crate::pipeline::{FrameError, FrameReport, Input, Output, OutputError, Outputs, Reason, Walk, WalkError};
+use crate::types::{Cancel, RawMessage, Stamp};
 use crate::wire;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 /// Damaged places of a bag that are passed over, each one reported.
-const MAX_DAMAGES: usize = 1000;
+pub(super) const MAX_DAMAGES: usize = 1000;
 
 /// Which topics of a bag feed the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct ReplayTopics {
     pub camera_info: Option<String>,
     /// Odometry, where the bag has it.
     pub odom: Option<String>,
+    /// Proposals of a language model, where the bag has them: they are given to the walk in place of a model's.
+    pub proposal: Option<String>,
 }
 
 /// Why a bag cannot feed the walk.
@@ -104,7 +107,16 @@ impl ReplayTopics {
         });
         let odom = named(Input::Odom)?
             .or_else(|| of_type(Input::Odom).find(|topic| topic.name == "/odom").map(|topic| topic.name.clone()));
-        Ok(Self { image, camera_info, odom })
+        Ok(Self { image, camera_info, odom, proposal: None })
+    }
+
+    /// Takes the proposals that were recorded under this name (`~/proposal`, resolved), if there are any.
+    #[must_use]
+    pub fn with_proposals(self, topics: &[TopicInfo], name: &str) -> Self {
+        let is_there = |topic: &&TopicInfo| {
+            topic.name == name && topic.type_name == Output::Proposal.type_name() && topic.messages != Some(0)
+        };
+        Self { proposal: topics.iter().find(is_there).map(|topic| topic.name.clone()), ..self }
     }
 
     /// The names, for [`Source::select`].
@@ -112,6 +124,7 @@ impl ReplayTopics {
         let mut names = vec![self.image.as_str()];
         names.extend(self.camera_info.as_deref());
         names.extend(self.odom.as_deref());
+        names.extend(self.proposal.as_deref());
         names
     }
 
@@ -148,6 +161,8 @@ pub struct ReplayReport {
     pub decisions: BTreeMap<&'static str, u64>,
     /// Published boxes.
     pub detections: u64,
+    /// Answers of a language model, by what became of them.
+    pub proposals: BTreeMap<&'static str, u64>,
     /// What the files had lost, in words.
     pub source_losses: Vec<String>,
 }
@@ -224,12 +239,10 @@ impl Source for Limited<'_> {
     }
 }
 
-/// Runs the walk over all messages of `source`.
-///
-/// An image whose camera_info has not come yet is held until that comes, the next image comes or the bag ends.
+/// Runs the walk over all messages of `source`, without a language model: as [`replay_reasoning`] with none.
 ///
 /// # Errors
-/// When the bag can no longer be read or results no longer be written; what is lost on the way is counted instead.
+/// As [`replay_reasoning`].
 pub fn replay(
     source: &mut dyn Source,
     topics: &ReplayTopics,
@@ -237,9 +250,42 @@ pub fn replay(
     outputs: &mut dyn Outputs,
     observer: &mut dyn ReplayObserver,
 ) -> Result<ReplayReport, ReplayError> {
+    replay_reasoning(source, topics, walk, None, outputs, observer)
+}
+
+/// Runs the walk over all messages of `source`.
+///
+/// `reason` answers the walk's questions between two images, however long that takes. Where the bag has proposals
+/// ([`ReplayTopics::with_proposals`]), those are given at the images of their stamps instead and nobody is asked,
+/// whether there is a model or not: the same plans come out as when they were recorded.
+///
+/// An image whose camera_info has not come yet is held until that comes, the next image comes or the bag ends.
+///
+/// # Errors
+/// When the bag can no longer be read or results no longer be written; what is lost on the way is counted instead.
+pub fn replay_reasoning(
+    source: &mut dyn Source,
+    topics: &ReplayTopics,
+    walk: &mut Walk,
+    reason: Option<&mut Reason>,
+    outputs: &mut dyn Outputs,
+    observer: &mut dyn ReplayObserver,
+) -> Result<ReplayReport, ReplayError> {
+    let mut report = ReplayReport::default();
+    let advice = match &topics.proposal {
+        Some(topic) => {
+            let recorded = RecordedProposals::read(source, topic)?;
+            if recorded.broken() > 0 {
+                report.lost.insert("proposal: bad_message".to_owned(), recorded.broken());
+            }
+            walk.stop_asking();
+            Advice::Recorded(recorded)
+        }
+        None => reason.map_or(Advice::Nobody, Advice::Model),
+    };
     source.select(&topics.names())?;
     walk.expect_camera_info(topics.camera_info.is_some());
-    let mut run = Run { walk, outputs, observer, report: ReplayReport::default(), goes_on: true };
+    let mut run = Run { walk, advice, outputs, observer, report, goes_on: true };
     let mut held: Option<Stamp> = None;
     let mut held_cdr = Vec::new();
     let mut damages = 0;
@@ -292,8 +338,16 @@ pub fn replay(
     Ok(report)
 }
 
+/// Who proposes.
+enum Advice<'a> {
+    Recorded(RecordedProposals),
+    Model(&'a mut Reason),
+    Nobody,
+}
+
 struct Run<'a> {
     walk: &'a mut Walk,
+    advice: Advice<'a>,
     outputs: &'a mut dyn Outputs,
     observer: &'a mut dyn ReplayObserver,
     report: ReplayReport,
@@ -303,15 +357,26 @@ struct Run<'a> {
 impl Run<'_> {
     fn image(&mut self, cdr: &[u8]) -> Result<(), ReplayError> {
         self.report.images += 1;
+        if let (Advice::Recorded(recorded), Ok(stamp)) = (&mut self.advice, wire::peek_stamp(cdr)) {
+            for proposed in recorded.take(stamp, self.walk.labels()) {
+                self.walk.propose(proposed);
+            }
+        }
         match self.walk.image(cdr, self.outputs) {
             Ok(frame) => {
                 let report = &mut self.report;
                 report.processed += 1;
                 report.detections += frame.detections as u64;
                 *report.decisions.entry(frame.decision.as_str()).or_default() += 1;
+                if let Some(status) = frame.proposal {
+                    *report.proposals.entry(status.as_str()).or_default() += 1;
+                }
                 let first = report.span.map_or(frame.stamp, |(first, _)| first);
                 report.span = Some((first, frame.stamp));
                 self.goes_on = self.observer.frame(self.walk, cdr, &frame);
+                if self.goes_on {
+                    self.reason();
+                }
                 Ok(())
             }
             Err(WalkError::Frame(error)) => {
@@ -319,6 +384,15 @@ impl Run<'_> {
                 Ok(())
             }
             Err(WalkError::Output(error)) => Err(error.into()),
+        }
+    }
+
+    /// Inline: the answer is there before the next image, which it could be live too.
+    fn reason(&mut self) {
+        if let Advice::Model(reason) = &mut self.advice
+            && let Some(job) = self.walk.take_job()
+        {
+            self.walk.propose(reason.run(job, &Cancel::new(), &mut |_| ()));
         }
     }
 
@@ -366,7 +440,22 @@ mod tests {
             error.contains("--remap image:=TOPIC") && error.contains("/front/image") && error.contains("/rear/image")
         );
         let rear = ReplayTopics::choose(&bag, |input| (input == Input::Image).then(|| "/rear/image".into())).unwrap();
-        assert_eq!(rear, ReplayTopics { image: "/rear/image".into(), camera_info: None, odom: None });
+        assert_eq!(rear, ReplayTopics { image: "/rear/image".into(), camera_info: None, odom: None, proposal: None });
+    }
+
+    #[test]
+    fn proposals_are_taken_where_their_topic_has_any() {
+        let of = |type_name: &str, messages| {
+            let name = "/vedette/proposal";
+            let bag =
+                [topic("/image", Input::Image), TopicInfo { name: name.into(), type_name: type_name.into(), messages }];
+            ReplayTopics::choose(&bag, no_remap).unwrap().with_proposals(&bag, name).proposal
+        };
+        let ours = Output::Proposal.type_name();
+        assert_eq!(of(ours, Some(3)).as_deref(), Some("/vedette/proposal"));
+        assert_eq!(of(ours, None).as_deref(), Some("/vedette/proposal"), "the file does not tell");
+        assert_eq!(of(ours, Some(0)), None);
+        assert_eq!(of("std_msgs/msg/String", Some(3)), None);
     }
 
     #[test]

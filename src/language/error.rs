@@ -83,6 +83,14 @@ pub enum LanguageError {
     /// A prompt has no token.
     #[error("the prompt has no token, expected at least one")]
     EmptyPrompt,
+    /// A prompt leaves no room for an answer.
+    #[error("the prompt has {tokens} tokens, expected fewer than the model's context of {context}")]
+    PromptTooLong {
+        /// Its tokens, a picture's included.
+        tokens: usize,
+        /// Prompt and answer together.
+        context: usize,
+    },
     /// A setting of generation is out of its range.
     #[error("{name} is {value}, expected {expected}")]
     Setting {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The part of transformers' `GenerationConfig` that a greedy or sampled loop uses.
 ///
 /// `max_length`, `temperature`, `top_p` and beams are not taken from it: whoever asks says how.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GenerationConfig {
     /// Tokens that end an answer.
     pub eos: Vec<u32>,
@@ -26,6 +26,22 @@ pub struct GenerationConfig {
     pub repetition_penalty: f32,
     /// Tokens that an answer never holds: `suppress_tokens`, and those of `bad_words_ids` that are one token long.
     pub suppressed: Vec<u32>,
+}
+
+impl Default for GenerationConfig {
+    /// Without tokens and rules.
+    fn default() -> Self {
+        Self {
+            eos: Vec::new(),
+            bos: None,
+            pad: None,
+            decoder_start: None,
+            forced_bos: None,
+            no_repeat_ngram: 0,
+            repetition_penalty: 1.0,
+            suppressed: Vec::new(),
+        }
+    }
 }
 
 impl GenerationConfig {

@@ -4,17 +4,28 @@
 //! ([`Output`]), through whatever implements [`Outputs`]: publishers live, an MCAP file in replay. Between the two
 //! nothing asks a clock, ROS or TF, so that the same messages give the same bytes. Freshness, queues and drops are
 //! the edge's business (`io`).
+//!
+//! Beside that walk, and never waited for, runs the reason lane: [`Walk::take_job`] gives what a language model is to
+//! look at, [`Walk::propose`] takes what came of it. The module of [`Reason`] describes that seam.
 
+mod advice;
 mod join;
 mod load;
 mod perceive;
+mod picture;
+mod question;
+mod reason;
 mod settings;
 mod topics;
+mod triggers;
 mod walk;
 
 pub use join::{CameraInfoJoin, SpeedJoin};
-pub use load::{LoadError, LoadedModel, load_model};
+pub use load::{LoadError, LoadedModel, LoadedReasonModel, load_model, load_reason_model};
 pub use perceive::Perceive;
+pub use picture::Picture;
+pub use reason::{Failure, Proposed, Reason, ReasonJob};
 pub use settings::ClassError;
 pub use topics::{Input, Output, OutputError, Outputs};
+pub use triggers::Trigger;
 pub use walk::{FrameError, FrameReport, Walk, WalkError};

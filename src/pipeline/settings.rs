@@ -5,7 +5,7 @@ use crate::infer::{BatchProfile, Provider, ProviderPolicy, SessionOptions, Tenso
 use crate::planning::PlanningParams;
 use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
-use crate::types::{FrameId, Labels};
+use crate::types::{FrameId, Labels, Sampling};
 use crate::zoo::{ClassMask, Thresholds, UnknownClass};
 use std::path::PathBuf;
 use std::thread;
@@ -109,6 +109,35 @@ pub(super) fn session(config: &Config, engine_cache: Option<PathBuf>) -> Session
     }
 }
 
+/// As [`session`], for the reason model: with its own threads, which leave the cores to perceive when they wait, and
+/// shapes of its own.
+pub(super) fn reason_session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {
+    let of_detector = session(config, engine_cache);
+    SessionOptions {
+        spinning: false,
+        intra_op_threads: match config.reason_threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        },
+        tensorrt: TensorRtOptions { batch: None, ..of_detector.tensorrt },
+        ..of_detector
+    }
+}
+
+/// How the reason model chooses its words.
+#[expect(clippy::cast_possible_truncation, reason = "the nearest f32 is what is wanted")]
+pub(super) fn sampling(config: &Config) -> Sampling {
+    if config.reason_temperature > 0.0 {
+        Sampling::Random {
+            temperature: config.reason_temperature as f32,
+            top_p: config.reason_top_p as f32,
+            seed: config.reason_seed.unsigned_abs(),
+        }
+    } else {
+        Sampling::Greedy
+    }
+}
+
 pub(super) fn planning(config: &Config, labels: &Labels) -> Result<PlanningParams, ClassError> {
     let obstacles = classes("obstacle_classes", &config.obstacle_classes, labels)?;
     Ok(PlanningParams {
@@ -123,6 +152,7 @@ pub(super) fn planning(config: &Config, labels: &Labels) -> Result<PlanningParam
         distance_hysteresis_m: config.distance_hysteresis_m,
         path_spacing_m: config.path_spacing_m,
         valid_for_ms: ms(config.plan_valid_for_ms),
+        proposal_max_age_ms: ms(config.proposal_max_age_ms),
         base_frame: FrameId::new(&config.base_frame),
         obstacle_classes: obstacles.map(|mask| labels.classes().filter(|class| mask.contains(*class)).collect()),
     })
@@ -145,6 +175,20 @@ mod tests {
         let ours = session(&config, None);
         assert_eq!((ours.providers, ours.policy), (of_rooms.providers, of_rooms.policy));
         assert_eq!(ours.intra_op_threads, of_rooms.intra_op_threads);
+    }
+
+    #[test]
+    fn words_are_the_likeliest_ones_until_there_is_a_temperature() {
+        assert_eq!(sampling(&Config::default()), Sampling::Greedy);
+        let config = Config { reason_temperature: 0.5, reason_top_p: 0.75, reason_seed: 7, ..Config::default() };
+        assert_eq!(sampling(&config), Sampling::Random { temperature: 0.5, top_p: 0.75, seed: 7 });
+    }
+
+    #[test]
+    fn the_reason_model_has_its_own_threads() {
+        let config = Config { intra_op_threads: 4, ..Config::default() };
+        assert_eq!(reason_session(&config, None).intra_op_threads, 1);
+        assert_eq!(session(&config, None).intra_op_threads, 4);
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub enum Output {
     LabelInfo,
     /// The model and the version of its prompts, before the first detections that they govern.
     VisionInfo,
+    /// What a language model proposed, and what the guard made of it: once for each answer, before the first plan that
+    /// was held against it.
+    Proposal,
     /// What to do.
     Plan,
     /// Where to go.
@@ -55,8 +58,15 @@ pub enum Output {
 
 impl Output {
     /// All outputs.
-    pub const ALL: [Self; 6] =
-        [Self::Detections, Self::LabelInfo, Self::VisionInfo, Self::Plan, Self::Path, Self::ImageAnnotated];
+    pub const ALL: [Self; 7] = [
+        Self::Detections,
+        Self::LabelInfo,
+        Self::VisionInfo,
+        Self::Proposal,
+        Self::Plan,
+        Self::Path,
+        Self::ImageAnnotated,
+    ];
 
     /// The private name, below the node's own.
     pub const fn name(self) -> &'static str {
@@ -64,6 +74,7 @@ impl Output {
             Self::Detections => "~/detections",
             Self::LabelInfo => "~/label_info",
             Self::VisionInfo => "~/vision_info",
+            Self::Proposal => "~/proposal",
             Self::Plan => "~/plan",
             Self::Path => "~/path",
             Self::ImageAnnotated => "~/image_annotated",
@@ -76,6 +87,7 @@ impl Output {
             Self::Detections => "vision_msgs/msg/Detection2DArray",
             Self::LabelInfo => "vision_msgs/msg/LabelInfo",
             Self::VisionInfo => "vision_msgs/msg/VisionInfo",
+            Self::Proposal => "vedette_msgs/msg/Proposal",
             Self::Plan => "vedette_msgs/msg/Plan",
             Self::Path => "nav_msgs/msg/Path",
             Self::ImageAnnotated => "sensor_msgs/msg/Image",

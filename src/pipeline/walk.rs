@@ -1,14 +1,16 @@
 //! One camera's walk: CDR in, CDR out, the same bytes live and replayed.
 
+use super::advice::Advice;
 use super::join::{CameraInfoJoin, SpeedJoin};
 use super::perceive::Perceive;
+use super::reason::{Proposed, ReasonJob};
 use super::settings::{self, ClassError};
 use super::topics::{Output, OutputError, Outputs};
 use crate::config::Config;
 use crate::infer::Proof;
 use crate::planning::Planner;
 use crate::tracking::Tracker;
-use crate::types::{Decision, Frame, FrameId, Labels, Plan, Scene, Stamp, Stamped};
+use crate::types::{Decision, Frame, FrameId, Labels, Plan, ProposalStatus, Scene, Stamp, Stamped};
 use crate::vision::Canvas;
 use crate::wire::{self, HeaderRef, WireError};
 use crate::zoo::{Detector, ZooError};
@@ -28,6 +30,8 @@ pub struct FrameReport {
     pub decision: Decision,
     /// Whether the frame had a camera model of its size, so that its tracks can have places.
     pub located: bool,
+    /// What became of the language model's answer that this frame's plan was the first to be held against.
+    pub proposal: Option<ProposalStatus>,
 }
 
 /// What costs one message, and nothing else: count it, warn at a limited rate, go on.
@@ -87,6 +91,7 @@ impl From<WireError> for WalkError {
 pub struct Walk {
     perceive: Perceive,
     planner: Planner,
+    advice: Advice,
     camera_infos: CameraInfoJoin,
     speeds: SpeedJoin,
     base_from_camera: Isometry3<f64>,
@@ -117,6 +122,7 @@ impl Walk {
             score_threshold: thresholds.score,
             perceive: Perceive::new(detector, thresholds, low_score, Tracker::new(tracking)),
             planner: Planner::new(planning, Arc::clone(&model)),
+            advice: Advice::new(config),
             camera_infos: CameraInfoJoin::new(reset_ns),
             speeds: SpeedJoin::new(reset_ns, odom_max_age_ns, config.assumed_speed_mps),
             base_from_camera: settings::mounting(config).base_from_camera(),
@@ -194,7 +200,8 @@ impl Walk {
         let located = frame.value().camera.is_some();
         let counts = (scene.value().detections.len(), scene.value().tracks.len());
         let labels = self.perceive.detector().labels();
-        let plan = self.planner.plan(&scene, labels, speed);
+        let planned = self.planner.plan_with(&scene, labels, speed, self.advice.offers());
+        let plan = planned.plan;
         let decision = plan.value().decision;
 
         let cdr = &mut self.cdr;
@@ -209,6 +216,12 @@ impl Walk {
         }
         wire::vision_msgs::encode_detections(cdr, &scene, labels);
         outputs.put(Output::Detections, stamp, cdr)?;
+        if let Some(arrived) = self.advice.arrived() {
+            let record = arrived.record(planned.arrived);
+            wire::vedette_msgs::encode_proposal(cdr, HeaderRef::from(&frame), &record);
+            outputs.put(Output::Proposal, stamp, cdr)?;
+        }
+        let proposal = self.advice.settle(planned.arrived.map(|ruling| ruling.status), planned.held);
         wire::vedette_msgs::encode_plan(cdr, &plan, labels);
         outputs.put(Output::Plan, stamp, cdr)?;
         wire::nav_msgs::encode_path(cdr, &plan.map(|plan| plan.path.as_slice()));
@@ -221,7 +234,29 @@ impl Walk {
             wire::sensor_msgs::encode_image(cdr, HeaderRef::from(&frame), &view);
             outputs.put(Output::ImageAnnotated, stamp, cdr)?;
         }
-        Ok(FrameReport { stamp, detections: counts.0, tracks: counts.1, decision, located })
+        self.advice.look(&frame, &self.perceive.scene().tracks, labels);
+        Ok(FrameReport { stamp, detections: counts.0, tracks: counts.1, decision, located, proposal })
+    }
+
+    /// What a language model is to look at, if a trigger was due at one of the last images and parameter `reason_model`
+    /// names a model. Until it comes back through [`propose`](Self::propose), no other is made.
+    pub fn take_job(&mut self) -> Option<ReasonJob> {
+        self.advice.take_job()
+    }
+
+    /// What came of a job, or was recorded. Each image is held against one of them, in the order in which they come.
+    pub fn propose(&mut self, proposed: Proposed) {
+        self.advice.propose(proposed);
+    }
+
+    /// Makes a job of the next image, whatever the other triggers say. False where nobody is there to be asked.
+    pub fn request_proposal(&mut self) -> bool {
+        self.advice.request()
+    }
+
+    /// Makes no more jobs: somebody else says what is proposed.
+    pub fn stop_asking(&mut self) {
+        self.advice.stop_asking();
     }
 
     /// Which provider runs the model, by ONNX Runtime's own account.
@@ -254,6 +289,7 @@ impl Walk {
             Some(previous) if previous.ns_since(stamp) > self.reset_ns => {
                 self.perceive.reset();
                 self.planner.reset();
+                self.advice.reset();
                 Ok(())
             }
             Some(previous) if stamp <= previous => Err(FrameError::OutOfOrder { stamp, previous }),

@@ -4,7 +4,7 @@ use super::braking::Braking;
 use crate::types::Decision;
 
 /// Slower than this is standing.
-const MIN_MOVING_MPS: f64 = 0.05;
+pub(super) const MIN_MOVING_MPS: f64 = 0.05;
 
 /// The rules' part of [`Decision`], ordered from free to careful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

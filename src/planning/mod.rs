@@ -2,7 +2,7 @@
 //!
 //! Enters: the tracks of one frame with their ground positions, the class names, and the robot's speed. Leaves: one
 //! [`Plan`](crate::types::Plan) in the base frame, with its reasons in words. Left to others: where tracks stand
-//! (`spatial`), steering around things, and proposals of a language model with the guard that checks them.
+//! (`spatial`), steering around things, and what makes proposals (`language`, `pipeline`).
 //!
 //! The rules, in the order of the files:
 //! - `braking`: a robot at `v` that sees something come at `w` needs
@@ -14,6 +14,10 @@
 //! - `care`: `stop` where the robot, as fast as it is, could not halt any more with full deceleration; `slow` with the
 //!   speed that half of it could brake; `proceed` otherwise. The most careful word and the lowest limit win;
 //! - `hold`: more careful at once, less careful only after the way has been clear, with room to spare, for a while.
+//!
+//! On top of the rules' plan, where a language model has proposed one:
+//! - `guard`: whether the proposal is fresh, about tracks that are there, and within the rules;
+//! - `proposals`: what then changes in the plan. No plan is less careful than that of the rules alone.
 //!
 //! The only time is the stamp of the frames. The planner begins at `stop`, and returns to it when frames stay out for
 //! longer than a plan is valid: nobody has looked, and whoever obeyed the last plan has halted.
@@ -29,11 +33,15 @@ mod corridor;
 #[cfg(test)]
 mod encounters;
 mod ground_motion;
+mod guard;
 mod hold;
 mod params;
 mod planner;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod proposal_scenarios;
+mod proposals;
 #[cfg(test)]
 mod scenarios;
 mod speed;
@@ -43,4 +51,5 @@ pub mod watchdog;
 
 pub use params::PlanningParams;
 pub use planner::Planner;
+pub use proposals::{Offers, Planned, Ruling};
 pub use speed::Speed;

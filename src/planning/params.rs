@@ -37,6 +37,9 @@ pub struct PlanningParams {
     /// How long after its stamp a plan may be acted on, in milliseconds. Frames that stay out for longer make the
     /// planner begin again at `stop`, so this must be longer than a frame period. `1..=60_000`, default 500.
     pub valid_for_ms: u32,
+    /// The greatest age of a language model's proposal, from the stamp of its picture to that of the frame whose plan
+    /// it would change, in milliseconds. `1..=600_000`, default 3000.
+    pub proposal_max_age_ms: u32,
     /// The frame of ground positions, plans and paths (REP-105), default `base_link`.
     pub base_frame: FrameId,
     /// The classes that count as obstacles; `None`, the default, counts all.
@@ -57,6 +60,7 @@ impl Default for PlanningParams {
             distance_hysteresis_m: 0.3,
             path_spacing_m: 0.25,
             valid_for_ms: 500,
+            proposal_max_age_ms: 3000,
             base_frame: FrameId::new("base_link"),
             obstacle_classes: None,
         }

@@ -4,12 +4,14 @@ use super::braking::Braking;
 use super::care::{Care, Rules, Word};
 use super::corridor::{COASTING_DRIFT_MPS, Corridor, InTheWay};
 use super::ground_motion::{GroundMotions, usable};
+use super::guard::Present;
 use super::hold::{Held, Hold};
 use super::params::PlanningParams;
+use super::proposals::{self, Offers, Planned, Ruling};
 use super::speed::Speed;
 use super::words::{self, Grounds};
 use crate::types::{
-    ClassId, Decision, Labels, Plan, PlanSource, PlanStep, Pose2, Scene, Stamp, Stamped, Track, TrackId,
+    ClassId, Decision, Labels, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp, Stamped, Track, TrackId,
 };
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ const HERE: Pose2 = Pose2 { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
 #[derive(Debug)]
 pub struct Planner {
     params: PlanningParams,
+    /// The name of the model whose boxes the rules see.
+    model: Arc<str>,
     braking: Braking,
     motions: GroundMotions,
     hold: Hold,
@@ -38,6 +42,9 @@ pub struct Planner {
     /// Reasons of earlier plans, to be written over.
     spare: Vec<String>,
     plan: Plan,
+    /// What the guard said about the proposal that arrived, and about the one that was held.
+    ruling: String,
+    held_ruling: String,
 }
 
 /// A track that makes the plan careful, or might.
@@ -84,10 +91,13 @@ impl Planner {
                 path: Vec::new(),
                 valid_for_ns,
                 source: PlanSource::Rules,
-                model,
+                model: Arc::clone(&model),
                 prompt_version: 0,
                 verdict: String::with_capacity(2 * REASON_CAPACITY),
             },
+            ruling: String::new(),
+            held_ruling: String::new(),
+            model,
             params,
         };
         // The longest path once, so that no later one has to grow.
@@ -116,6 +126,40 @@ impl Planner {
     /// The speed limit always allows the robot to halt before the nearest thing in the corridor; `stop` comes with a
     /// limit of 0 and without a path. A speed that is not finite is taken as `max_speed_mps`.
     pub fn plan(&mut self, scene: &Stamped<&Scene>, labels: &Labels, speed: Speed) -> Stamped<&Plan> {
+        self.plan_with(scene, labels, speed, Offers::default()).plan
+    }
+
+    /// As [`plan`](Self::plan), and then within that what a language model proposed. The plan is never less careful
+    /// than it would be without: its word is at least as careful, its limit at most as high, its path at most as long,
+    /// and all steps of the rules are in it. What the planner remembers is that of the rules alone.
+    pub fn plan_with(
+        &mut self,
+        scene: &Stamped<&Scene>,
+        labels: &Labels,
+        speed: Speed,
+        offers: Offers<'_>,
+    ) -> Planned<'_> {
+        self.plan_by_rules(scene, labels, speed);
+        let present = Present {
+            stamp: scene.stamp(),
+            tracks: &scene.value().tracks,
+            prompt_version: labels.version(),
+            max_age_ns: i64::from(self.params.proposal_max_age_ms) * 1_000_000,
+        };
+        let mut follow = |proposal, words: &mut String| {
+            proposals::follow(&mut self.plan, proposal, &present, labels, &mut self.spare, words)
+        };
+        let arrived = offers.arrived.map(|proposal| follow(proposal, &mut self.ruling));
+        let held = offers.held.filter(|_| matches!(arrived, None | Some(ProposalStatus::Refused)));
+        let held = held.map(|proposal| follow(proposal, &mut self.held_ruling));
+        Planned {
+            plan: Stamped::new(scene.stamp(), self.params.base_frame.clone(), &self.plan),
+            arrived: arrived.map(|status| Ruling { status, verdict: &self.ruling }),
+            held,
+        }
+    }
+
+    fn plan_by_rules(&mut self, scene: &Stamped<&Scene>, labels: &Labels, speed: Speed) {
         let stamp = scene.stamp();
         let tracks = &scene.value().tracks[..];
         let speed_mps = speed.credible_mps().unwrap_or(self.params.max_speed_mps);
@@ -143,11 +187,14 @@ impl Planner {
         self.plan.sequence += 1;
         self.plan.decision = care.word.decision();
         self.plan.speed_limit_mps = Some(f32_at_most(care.limit_mps));
+        self.plan.source = PlanSource::Rules;
+        if !Arc::ptr_eq(&self.plan.model, &self.model) {
+            self.plan.model = Arc::clone(&self.model);
+        }
         self.plan.prompt_version = labels.version();
         self.plan.verdict.clear();
         let written = words::write_verdict(&mut self.plan.verdict, &grounds);
         debug_assert!(written.is_ok(), "a String takes all text");
-        Stamped::new(stamp, self.params.base_frame.clone(), &self.plan)
     }
 
     fn rules(&self, speed_mps: f64) -> Rules {

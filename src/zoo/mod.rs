@@ -99,6 +99,21 @@ pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) ->
     open(manifest, Box::new(backend))
 }
 
+/// Loads the manifest's model into ONNX Runtime as one that answers questions. Does not verify the files: see
+/// [`Manifest::verify`].
+///
+/// # Errors
+/// [`ZooError::Task`] for a family that answers none.
+pub fn load_vision_language(
+    manifest: &Manifest,
+    runtime: &Runtime,
+    options: &SessionOptions,
+) -> Result<Box<dyn VisionLanguageModel>, ZooError> {
+    let _ = (runtime, options);
+    let family = manifest.family;
+    Err(ZooError::Task { family, found: family.task(), wanted: Task::Answer })
+}
+
 fn not_a_detector(family: Family) -> ZooError {
     ZooError::Task { family, found: family.task(), wanted: Task::Detect }
 }

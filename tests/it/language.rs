@@ -1,6 +1,7 @@
 //! Words for models and from them.
 
 mod chat_templates;
+mod proposals;
 mod tokens;
 
 use std::path::PathBuf;

@@ -222,7 +222,7 @@ fn without_camera_info_there_are_boxes_and_no_places() {
 
 #[test]
 fn topics_that_were_not_chosen_are_not_read() {
-    let topics = ReplayTopics { image: topic_of(Input::Image).into(), camera_info: None, odom: None };
+    let topics = ReplayTopics { image: topic_of(Input::Image).into(), camera_info: None, odom: None, proposal: None };
     let only_images = Replayed::of(&mut drive(10), &topics);
     assert!(same(&only_images, &Recording::new(&[Input::Image], (0..10).map(image_of).collect()).replayed()));
 }
