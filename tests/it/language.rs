@@ -1,8 +1,10 @@
 //! Words for models and from them.
 
 mod chat_templates;
+mod generation;
 mod proposals;
 mod tokens;
+mod toy;
 
 use std::path::PathBuf;
 
