@@ -2,8 +2,9 @@
 
 use super::{Family, Task};
 use crate::infer::InferError;
+use crate::language::LanguageError;
 use crate::types::Size;
-use crate::vision::VisionError;
+use crate::vision::{ProcessorError, VisionError};
 use std::path::PathBuf;
 
 /// Why a manifest is refused, or its files are.
@@ -124,7 +125,7 @@ impl From<ManifestError> for ZooError {
 }
 
 /// Why a model is none of its family, or a picture gave no boxes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ZooError {
     /// Loading or running failed.
     #[error(transparent)]
@@ -132,6 +133,9 @@ pub enum ZooError {
     /// The picture did not become a tensor.
     #[error(transparent)]
     Vision(#[from] VisionError),
+    /// The picture did not become a tensor as the checkpoint has it.
+    #[error(transparent)]
+    Processor(#[from] ProcessorError),
     /// The manifest lacks what the family needs.
     #[error(transparent)]
     Manifest(Box<ManifestError>),
@@ -163,6 +167,17 @@ pub enum ZooError {
         /// The layouts of the family.
         expected: String,
     },
+    /// A file of the checkpoint cannot be read or understood.
+    #[error("file {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tokenizer, or a text that it does not take.
+    #[error(transparent)]
+    Language(#[from] LanguageError),
     /// The model's classes are fixed.
     #[error("the model takes no prompts: its classes are fixed")]
     NoPrompts,
@@ -180,6 +195,47 @@ pub enum ZooError {
     #[error("class names: {reason}")]
     Names {
         /// What is wrong with them.
+        reason: String,
+    },
+    /// One of a model's several graphs has other tensors than the family's.
+    #[error("{role} has {found}, family {family} expects {expected}")]
+    Graph {
+        /// The graph's role in the manifest.
+        role: String,
+        /// The manifest's family.
+        family: Family,
+        /// The inputs and outputs that it has.
+        found: String,
+        /// Those that it should have.
+        expected: String,
+    },
+    /// A picture has other features than its places in the prompt.
+    #[error("vision_encoder gives features {found}, expected {expected}")]
+    Features {
+        /// Their number and width, or their shape.
+        found: String,
+        /// What the prompt has room for.
+        expected: String,
+    },
+    /// The tokenizer knows a token that the model does not.
+    #[error(
+        "tokenizer {} has token {id}, which embed_tokens does not take: they do not belong together ({reason})",
+        path.display()
+    )]
+    UnknownToken {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// The token's id.
+        id: u32,
+        /// What the graph says.
+        reason: String,
+    },
+    /// The model cannot be asked this.
+    #[error("question {start:?} {reason}")]
+    Question {
+        /// Its first characters.
+        start: String,
+        /// What is wrong with it, and what was expected.
         reason: String,
     },
 }

@@ -18,6 +18,7 @@ mod manifest;
 mod names;
 mod prompting;
 mod raw_manifest;
+pub mod smolvlm;
 mod thresholds;
 mod vision_language;
 pub mod yolo;
@@ -99,19 +100,20 @@ pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) ->
     open(manifest, Box::new(backend))
 }
 
-/// Loads the manifest's model into ONNX Runtime as one that answers questions. Does not verify the files: see
-/// [`Manifest::verify`].
+/// Loads the manifest's model into ONNX Runtime as one that answers questions, and tries it. Does not verify the files:
+/// see [`Manifest::verify`].
 ///
 /// # Errors
-/// [`ZooError::Task`] for a family that answers none.
+/// [`ZooError::Task`] for a family that answers none; otherwise as the families' `load`.
 pub fn load_vision_language(
     manifest: &Manifest,
     runtime: &Runtime,
     options: &SessionOptions,
 ) -> Result<Box<dyn VisionLanguageModel>, ZooError> {
-    let _ = (runtime, options);
-    let family = manifest.family;
-    Err(ZooError::Task { family, found: family.task(), wanted: Task::Answer })
+    match manifest.family {
+        Family::Smolvlm => Ok(Box::new(smolvlm::SmolVlm::load(manifest, runtime, options)?)),
+        family => Err(ZooError::Task { family, found: family.task(), wanted: Task::Answer }),
+    }
 }
 
 fn not_a_detector(family: Family) -> ZooError {

@@ -10,6 +10,7 @@ mod infer_shapes;
 mod language;
 mod messages;
 mod onnx_runtime;
+mod parity_generate;
 mod replay;
 mod walk;
 mod zoo;

@@ -1,0 +1,5 @@
+//! The generating families beside transformers: fixtures of `models/parity/`, see `tests/data/parity`.
+
+mod bad_input;
+mod reference;
+mod smolvlm;
