@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     let candidates: Vec<Candidate> = (0..8u8)
         .filter_map(|index| {
             let bbox = BBox::from_center(100.0 + 40.0 * f32::from(index), 300.0, 30.0, 80.0)?;
-            Some(Candidate { bbox, class: ClassId(0), score: 0.9 })
+            Some(Candidate { bbox, class: ClassId(0), score: 0.9, source: 0 })
         })
         .collect();
     let detector = constant_detector(TENSOR, &Labels::new(["person"], 0), &candidates)?;

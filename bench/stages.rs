@@ -1,11 +1,12 @@
-//! Our side of the stage benches: `stages preprocess FRAME.bin 768x576` and `stages decode OUTPUT.bin` print one line
-//! of JSON with the median time in milliseconds. `bench/run.py` runs it in turn with the peers.
+//! Our side of the stage benches: `stages preprocess FRAME.bin 768x576`, `stages decode OUTPUT.bin` and
+//! `stages process CONFIG.json FRAME.bin 768x576` print one line of JSON with the median time in milliseconds.
+//! `bench/run.py` and `bench/processors.py` run it in turn with the peers.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
 use vedette::types::{BBox, ImagePx, ImageView, PixelFormat, Size, TensorData, TensorMut};
-use vedette::vision::{Letterbox, Normalize, Preprocessor, suppress};
+use vedette::vision::{ImageProcessor, Letterbox, Normalize, Preprocessor, ProcessorConfig, TileProcessor, suppress};
 use vedette::zoo::Thresholds;
 use vedette::zoo::yolo::{Decoder, Layout};
 
@@ -20,10 +21,13 @@ fn main() -> ExitCode {
     let median_ms = match args.as_slice() {
         ["preprocess", file, size] => preprocess(&read(file), parse_size(size)),
         ["decode", file] => decode(&read(file)),
+        ["process", config, file, size] => process(&read(config), &read(file), parse_size(size)),
         // Run by plain `cargo bench`, without work to do.
         [] => return ExitCode::SUCCESS,
         _ => {
-            eprintln!("usage: stages preprocess FRAME.bin WIDTHxHEIGHT | stages decode OUTPUT.bin, found {args:?}");
+            eprintln!(
+                "usage: stages preprocess FRAME.bin WIDTHxHEIGHT | stages decode OUTPUT.bin | stages process CONFIG.json FRAME.bin WIDTHxHEIGHT, found {args:?}"
+            );
             return ExitCode::from(2);
         }
     };
@@ -41,12 +45,16 @@ fn parse_size(text: &str) -> Size {
     Size { width_px, height_px }
 }
 
+fn median_ms(work: impl FnMut()) -> f64 {
+    median_ms_of(WARM_UP, ITERATIONS, work)
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is what a bench is for")]
-fn median_ms(mut work: impl FnMut()) -> f64 {
-    for _ in 0..WARM_UP {
+fn median_ms_of(warm_up: usize, iterations: usize, mut work: impl FnMut()) -> f64 {
+    for _ in 0..warm_up {
         work();
     }
-    let mut times: Vec<f64> = (0..ITERATIONS)
+    let mut times: Vec<f64> = (0..iterations)
         .map(|_| {
             let begin = Instant::now();
             work();
@@ -64,6 +72,26 @@ fn preprocess(pixels: &[u8], size: Size) -> f64 {
     median_ms(|| {
         let out = &mut TensorMut::F32(&mut tensor);
         black_box(preprocessor.run(black_box(&image), out).expect("a tensor of this size"));
+    })
+}
+
+/// From an RGB picture to a checkpoint's tensor.
+fn process(config: &[u8], pixels: &[u8], size: Size) -> f64 {
+    let config = ProcessorConfig::from_json(std::str::from_utf8(config).expect("text")).expect("a configuration");
+    let image = ImageView::new(pixels, size, size.width_px * 3, PixelFormat::Rgb8).expect("a whole frame");
+    let (warm_up, iterations) = (3, 25);
+    if config.tile_px.is_some() {
+        let mut processor = TileProcessor::new(config).expect("a configuration for tiles");
+        let mut tensor = vec![0.0; processor.layout(size).expect("a usual size").elements()];
+        return median_ms_of(warm_up, iterations, || {
+            black_box(processor.run(black_box(&image), &mut TensorMut::F32(&mut tensor)).expect("a fitting tensor"));
+        });
+    }
+    let mut processor = ImageProcessor::new(config).expect("a configuration for whole pictures");
+    let Size { width_px, height_px } = processor.tensor_size(size).expect("a usual size");
+    let mut tensor = vec![0.0; 3 * width_px as usize * height_px as usize];
+    median_ms_of(warm_up, iterations, || {
+        black_box(processor.run(black_box(&image), &mut TensorMut::F32(&mut tensor)).expect("a fitting tensor"));
     })
 }
 

@@ -13,7 +13,7 @@
 //!     let config = Config::default();
 //!     // The model in its session, on the first provider that runs it, warmed up.
 //!     let model = pipeline::load_model(&config)?;
-//!     let mut walk = pipeline::Walk::new(&config, model.detector, &model.name)?;
+//!     let mut walk = pipeline::Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
 //!     // Messages in log-time order, bytes borrowed from the reader ...
 //!     let mut bag = io::bag::BagSource::open(&["data/vtest".into()])?;
 //!     let topics = io::ReplayTopics::choose(io::Source::topics(&bag), |_| None)?;

@@ -5,8 +5,9 @@ use super::{Outcome, in_words};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::env;
+use vedette::config::Config;
 use vedette::infer::{Provider, Runtime};
-use vedette::pipeline::{Walk, load_model};
+use vedette::pipeline::{LoadError, Walk, load_model};
 use vedette::zoo;
 
 /// Say what this machine can run: ONNX Runtime, providers with proof, the model, ROS. Exit code 1 when the node could
@@ -31,7 +32,10 @@ struct Finding {
 pub fn run(args: &Args) -> Result<Outcome> {
     let findings = match args.parameters.load() {
         Ok(config) => {
-            let mut findings = vec![machine(), runtime(), model_files(&config)];
+            let mut findings = vec![machine(), runtime(), model_files("model", &config.model, &config)];
+            if !config.prompts.is_empty() {
+                findings.push(model_files("text_model", &config.text_model, &config));
+            }
             findings.extend(session(&config));
             findings.push(ros());
             findings
@@ -80,8 +84,8 @@ fn runtime() -> Finding {
     }
 }
 
-fn model_files(config: &vedette::config::Config) -> Finding {
-    let checked = zoo::find(&config.model_dirs, &config.model).and_then(|manifest| {
+fn model_files(subject: &'static str, model: &str, config: &Config) -> Finding {
+    let checked = zoo::find(&config.model_dirs, model).and_then(|manifest| {
         let integrity = manifest.verify()?;
         Ok((manifest, integrity))
     });
@@ -91,15 +95,15 @@ fn model_files(config: &vedette::config::Config) -> Finding {
                 "{} ({}), files {integrity}, license {}",
                 manifest.name, manifest.family, manifest.license.name
             );
-            good("model", text, json!({ "name": manifest.name, "folder": manifest.folder }))
+            good(subject, text, json!({ "name": manifest.name, "folder": manifest.folder }))
         }
-        Err(error) => bad("model", error.to_string()),
+        Err(error) => bad(subject, error.to_string()),
     }
 }
 
 /// Opens the model as the node would, asks ONNX Runtime where its nodes are, and tries the parameters that depend on
 /// the model.
-fn session(config: &vedette::config::Config) -> Vec<Finding> {
+fn session(config: &Config) -> Vec<Finding> {
     match load_model(config) {
         Ok(model) => {
             let proof = model.detector.proof();
@@ -115,12 +119,20 @@ fn session(config: &vedette::config::Config) -> Vec<Finding> {
                 "refused": refused,
             });
             let mut findings = vec![good("providers", proof.to_string(), details)];
-            if let Err(error) = Walk::new(config, model.detector, &model.name) {
+            if let Some(prompts) = &model.prompts {
+                let words: Vec<&str> = prompts.labels.names().take(prompts.prompts).collect();
+                let text = format!("{} encoded: {}", words.len(), words.join("; "));
+                findings.push(good("prompts", text, json!({ "prompts": words })));
+            }
+            if let Err(error) = Walk::prompted(config, model.detector, &model.name, model.prompts) {
                 findings.push(bad("parameters", in_words(&error.into())));
             }
             findings
         }
-        Err(error) => vec![bad("providers", in_words(&error.into()))],
+        Err(error) => {
+            let subject = if matches!(error, LoadError::Prompts(_)) { "prompts" } else { "providers" };
+            vec![bad(subject, in_words(&error.into()))]
+        }
     }
 }
 

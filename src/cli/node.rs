@@ -35,7 +35,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     let config = loaded.config;
     let model = load_model(&config)?;
-    let walk = Walk::new(&config, model.detector, &model.name)?;
+    let walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
     vedette::io::ros::run(&config, &names, walk)?;
     Ok(Outcome::Done)
 }

@@ -16,7 +16,7 @@ use vedette::io::{Limited, ReplayObserver, ReplayReport, ReplayTopics, Source, r
 use vedette::pipeline::{
     FrameError, FrameReport, Input, Output, OutputError, Outputs, Reason, Walk, load_model, load_reason_model,
 };
-use vedette::types::Stamp;
+use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
 
 /// Run the node's walk over recorded bags: no ROS, no clock, the same bytes every time.
@@ -30,6 +30,9 @@ pub struct Args {
     /// Feed an input from another topic, in ROS's words: `--remap image:=/camera/image`.
     #[arg(long = "remap", short = 'r', value_name = "FROM:=TO")]
     remaps: Vec<RemapRule>,
+    /// What to look for, in words: `--prompts "pedestrian; delivery van"`. In place of the parameter `prompts`.
+    #[arg(long, value_name = "WORDS", value_parser = parse_prompts)]
+    prompts: Option<Prompts>,
     /// Where to write the results; default: `<bag>_vedette.mcap` in the working folder.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -55,7 +58,10 @@ pub struct Args {
 
 #[expect(clippy::disallowed_methods, reason = "the edge: how long the replay took is told, and never recorded")]
 pub fn run(args: Args) -> Result<Outcome> {
-    let config = args.parameters.load()?;
+    let mut config = args.parameters.load()?;
+    if let Some(prompts) = &args.prompts {
+        config.prompts = prompts.texts().map(str::to_owned).collect();
+    }
     let names = Names::new(NodeName::default(), &args.remaps);
     let mut bag = BagSource::open(&args.bags)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
@@ -73,7 +79,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let model = load_model(&config)?;
     tracing::info!("{}", model.detector.proof());
     let proof = model.detector.proof().to_string();
-    let mut walk = Walk::new(&config, model.detector, &model.name)?;
+    let mut walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
     let mut reason = match &topics.proposal {
         Some(topic) => {
             tracing::info!("proposals are those of {topic}, no reason model runs");
@@ -106,6 +112,10 @@ pub fn run(args: Args) -> Result<Outcome> {
     let summary = Summary { report: &report, topics: &topics, proof: &proof, results: results.as_deref(), took };
     summary.print(args.json, watcher.pictures.as_ref())?;
     Ok(if lost { Outcome::WithLoss } else { Outcome::Done })
+}
+
+fn parse_prompts(text: &str) -> Result<Prompts, PromptError> {
+    Prompts::parse(text, 1)
 }
 
 /// `data/vtest` and `data/vtest.mcap` give `vtest_vedette.mcap`.

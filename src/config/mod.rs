@@ -45,7 +45,7 @@ pub use args::{ArgsError, LogLevel, RosArgs};
 pub use domain::Domain;
 pub use error::{ConfigError, ConfigWarning, Origin, Shown};
 pub use names::{NameError, NodeName};
-pub use parameters::{Config, Parameter, ProviderName, ProviderPolicy};
+pub use parameters::{Config, Parameter, ProviderName, ProviderPolicy, Unmatched};
 pub use qos::{Durability, History, QosOverride, QosOverrides, Reliability};
 pub use remap::{Names, RemapRule};
 pub use source::{ParameterOverride, ParameterSource};

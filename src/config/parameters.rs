@@ -105,13 +105,17 @@ parameters! {
     }
     "Prompts" {
         /// What to look for, in words, such as `[pedestrian, delivery van]`. Empty: the model's own classes. `[""]` is
-        /// empty too. The service `~/set_prompts` changes them while the node runs.
+        /// empty too. The service `~/set_prompts` changes them while the node runs. Under prompts, `classes` names the
+        /// model's own classes that are reported beside them, and prompts are obstacles as soon as `obstacle_classes`
+        /// names a class of the model.
         prompts: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
         /// The sentence encoder that matches prompts with the classes of a detector that takes no prompts itself: a
         /// folder or name as for `model`.
         text_model: String = "minilm-l6-v2".to_owned(), Domain::Text { may_be_empty: false };
-        /// Least cosine similarity between a prompt and what the detector thinks of a box.
-        prompt_min_similarity: f64 = 0.5, SHARE;
+        /// Least cosine similarity between a prompt and what the detector thinks of a box: the mean over its likely
+        /// classes. A prompt that names a class, such as `dog`, takes that class and no other, whatever is set here.
+        /// For models that take no prompts themselves, as the next two.
+        prompt_min_similarity: f64 = 0.6, SHARE;
         /// How far the best prompt must be ahead of the next one to take a box.
         prompt_min_lead: f64 = 0.02, SHARE;
         /// What becomes of a box that answers no prompt. `keep`: it keeps the detector's own class. `drop`: it is left
@@ -128,7 +132,7 @@ parameters! {
         /// Ask for a proposal too when a class comes into view that was not there before.
         reason_on_new_class: bool = true, Domain::Flag;
         /// Most tokens of an answer.
-        reason_max_tokens: usize = 256, Domain::Integers { min: 1, max: 4096 };
+        reason_max_tokens: usize = 512, Domain::Integers { min: 1, max: 4096 };
         /// 0: always the most likely token. Above: divides the logits before one is drawn.
         reason_temperature: f64 = 0.0, Domain::Numbers { min: 0.0, max: 10.0 };
         /// The smallest set of likely tokens that together reach this probability is drawn from.

@@ -6,9 +6,11 @@
 pub mod bag;
 mod recorded;
 mod replay;
+mod replay_topics;
 #[cfg(feature = "ros")]
 pub mod ros;
 mod source;
 
-pub use replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay, replay_reasoning};
+pub use replay::{Limited, ReplayError, ReplayObserver, ReplayReport, replay, replay_reasoning};
+pub use replay_topics::ReplayTopics;
 pub use source::{Loss, Source, SourceError, TopicInfo};

@@ -108,18 +108,31 @@ fn keep_most_likely(candidates: &mut Vec<(f32, u32)>, enough: f64, total: f64) -
     // All lighter than this together are lighter than what may be left out.
     let lightest = (total - enough) / candidates.len() as f64;
     candidates.retain(|&(weight, _)| f64::from(weight) >= lightest);
-    candidates.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let (mut kept, mut count) = (0.0, 0);
-    for &(weight, _) in candidates.iter() {
-        kept += f64::from(weight);
-        count += 1;
-        if kept >= enough {
-            break;
+    let by_weight = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+    let (mut kept, mut sorted, mut next) = (0.0, 0, FIRST_SORTED);
+    // Mostly a few reach it: only as many as it takes are sorted.
+    while sorted < candidates.len() {
+        let rest = &mut candidates[sorted..];
+        let count = (next - sorted).min(rest.len());
+        if count < rest.len() {
+            rest.select_nth_unstable_by(count, by_weight);
         }
+        rest[..count].sort_unstable_by(by_weight);
+        for (place, &(weight, _)) in rest[..count].iter().enumerate() {
+            kept += f64::from(weight);
+            if kept >= enough {
+                candidates.truncate(sorted + place + 1);
+                return kept;
+            }
+        }
+        sorted += count;
+        next *= 8;
     }
-    candidates.truncate(count);
     kept
 }
+
+/// Candidates that are sorted at first.
+const FIRST_SORTED: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -182,6 +195,27 @@ mod tests {
         assert_eq!((drawn[0], drawn[3]), (0, 0));
         let share = f64::from(drawn[2]) / 4000.0;
         assert!((share - 0.625).abs() < 0.03, "{share}");
+    }
+
+    #[test]
+    fn as_many_are_kept_as_sorting_all_would_keep() {
+        let weights: Vec<f32> = (0..3000_u16).map(|id| f32::from(id % 1000 * 37 % 1000 + 1)).collect();
+        let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        for share in [0.01, 0.3, 0.9, 0.999] {
+            let mut all: Vec<(f32, u32)> = weights.iter().copied().zip(0..).collect();
+            all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            let mut sum = 0.0;
+            let count = 1 + all
+                .iter()
+                .position(|(weight, _)| {
+                    sum += f64::from(*weight);
+                    sum >= share * total
+                })
+                .unwrap();
+            let mut kept: Vec<(f32, u32)> = weights.iter().copied().zip(0..).collect();
+            assert_eq!(keep_most_likely(&mut kept, share * total, total), sum);
+            assert_eq!(kept, all[..count]);
+        }
     }
 
     #[test]

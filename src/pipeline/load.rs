@@ -1,16 +1,31 @@
-//! From the parameters `model` and `reason_model` to models that are ready to run.
+//! From the parameters `model`, `prompts` and `reason_model` to models that are ready to run.
+//!
+//! A detector with fixed classes is wrapped in [`Conse`], so that it takes prompts at any time; without prompts that
+//! costs nothing, and the text encoder (`text_model`) is not touched. A family that takes prompts itself stays as it is
+//! and gives the [`Prompter`] its own encoder.
 
+use super::prompter::{OpenEncoder, Prompter, PromptsRefused};
 use super::settings;
 use crate::config::Config;
 use crate::infer::{InferError, Runtime};
-use crate::zoo::{self, Detector, Integrity, ManifestError, VisionLanguageModel, ZooError};
+use crate::types::Labels;
+use crate::zoo::conse::ClassPromptEncoder;
+use crate::zoo::{
+    self, Conse, Detector, EncodedPrompts, Integrity, Manifest, ManifestError, SentenceEncoder, VisionLanguageModel,
+    ZooError,
+};
+use std::path::PathBuf;
 
 /// A model in its session, warmed up.
 pub struct LoadedModel {
     /// The manifest's name.
     pub name: String,
-    /// Ready to run.
+    /// Ready to run. It has no prompts yet: see [`Walk::prompted`](super::Walk::prompted).
     pub detector: Box<dyn Detector>,
+    /// The parameter `prompts`, encoded, version 1. `None` where it is empty.
+    pub prompts: Option<EncodedPrompts>,
+    /// Encodes later sets, for whoever takes them while the walk runs.
+    pub prompter: Prompter,
 }
 
 /// A language model in its sessions, warmed up.
@@ -39,19 +54,19 @@ pub enum LoadError {
         #[source]
         source: ZooError,
     },
+    /// The parameter `prompts`.
+    #[error("parameter prompts: {0}")]
+    Prompts(#[source] Box<PromptsRefused>),
 }
 
-/// Finds the manifest, checks the model's files against it, loads ONNX Runtime, and builds and warms the session.
-/// Takes from a tenth of a second on a CPU to minutes where TensorRT builds an engine.
+/// Finds the manifest, checks the model's files against it, loads ONNX Runtime, builds and warms the session, and
+/// encodes the parameter `prompts` where it is set. Takes from a tenth of a second on a CPU to minutes where TensorRT
+/// builds an engine.
 ///
 /// # Errors
 /// [`LoadError`], naming the model, the file or the provider, and what to do about it.
 pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
-    let manifest = zoo::find(&config.model_dirs, &config.model)?;
-    let integrity = manifest.verify()?;
-    if integrity != Integrity::Whole {
-        tracing::warn!("model {}: {integrity}", manifest.name);
-    }
+    let manifest = verified(&config.model_dirs, &config.model)?;
     let engine_cache = config.engine_cache_folder(|name| std::env::var_os(name));
     let options = settings::session(config, engine_cache);
     let runtime = Runtime::load(None)?;
@@ -63,7 +78,36 @@ pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     );
     let detector = zoo::load(&manifest, runtime, &options)
         .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
-    Ok(LoadedModel { name: manifest.name, detector })
+    let own = detector.labels().clone();
+    let detector = Box::new(Conse::new(detector, settings::matching(config)));
+    let mut prompter = Prompter::new(own.clone(), class_prompt_encoder(config, own.clone()));
+    let prompts = (!config.prompts.is_empty() || own.is_empty()).then(|| prompter.encode(&config.prompts));
+    let prompts = prompts.transpose().map_err(|refused| LoadError::Prompts(Box::new(refused)))?;
+    Ok(LoadedModel { name: manifest.name, detector, prompts, prompter })
+}
+
+/// The manifest of a model whose files are as it says, as far as it does.
+fn verified(model_dirs: &[PathBuf], name: &str) -> Result<Manifest, ManifestError> {
+    let manifest = zoo::find(model_dirs, name)?;
+    let integrity = manifest.verify()?;
+    if integrity != Integrity::Whole {
+        tracing::warn!("model {}: {integrity}", manifest.name);
+    }
+    Ok(manifest)
+}
+
+/// What loads the parameter `text_model`, for a detector with the classes `own`.
+fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
+    let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
+    let keeps_unmatched = settings::matching(config).keeps_unmatched;
+    Box::new(move || {
+        let manifest = verified(&model_dirs, &text_model)?;
+        let runtime = Runtime::load(None)?;
+        tracing::info!(model = manifest.name, "loading the text encoder");
+        let sentences = SentenceEncoder::load(&manifest, runtime)
+            .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
+        Ok(Box::new(ClassPromptEncoder::new(sentences, own.clone(), keeps_unmatched)))
+    })
 }
 
 /// As [`load_model`], for the parameter `reason_model`; `None` where that is empty.
@@ -74,8 +118,7 @@ pub fn load_reason_model(config: &Config) -> Result<Option<LoadedReasonModel>, L
     if config.reason_model.is_empty() {
         return Ok(None);
     }
-    let manifest = zoo::find(&config.model_dirs, &config.reason_model)?;
-    manifest.verify()?;
+    let manifest = verified(&config.model_dirs, &config.reason_model)?;
     let engine_cache = config.engine_cache_folder(|name| std::env::var_os(name));
     let options = settings::reason_session(config, engine_cache);
     let runtime = Runtime::load(None)?;

@@ -9,10 +9,12 @@
 //! look at, [`Walk::propose`] takes what came of it. The module of [`Reason`] describes that seam.
 
 mod advice;
+mod class_choice;
 mod join;
 mod load;
 mod perceive;
 mod picture;
+mod prompter;
 mod question;
 mod reason;
 mod settings;
@@ -20,12 +22,13 @@ mod topics;
 mod triggers;
 mod walk;
 
+pub use class_choice::ClassError;
 pub use join::{CameraInfoJoin, SpeedJoin};
 pub use load::{LoadError, LoadedModel, LoadedReasonModel, load_model, load_reason_model};
 pub use perceive::Perceive;
 pub use picture::Picture;
+pub use prompter::{OpenEncoder, Prompter, PromptsRefused};
 pub use reason::{Failure, Proposed, Reason, ReasonJob};
-pub use settings::ClassError;
 pub use topics::{Input, Output, OutputError, Outputs};
 pub use triggers::Trigger;
 pub use walk::{FrameError, FrameReport, Walk, WalkError};

@@ -3,7 +3,7 @@
 use crate::spatial::place_on_ground;
 use crate::tracking::Tracker;
 use crate::types::{Frame, Scene, Stamped};
-use crate::zoo::{Detector, Thresholds, ZooError};
+use crate::zoo::{ClassMask, Detector, EncodedPrompts, Thresholds, ZooError};
 
 /// Owns the detector and the tracker; reuses one [`Scene`] for all frames.
 pub struct Perceive {
@@ -32,6 +32,20 @@ impl Perceive {
     /// The detector.
     pub fn detector(&self) -> &dyn Detector {
         &*self.detector
+    }
+
+    /// Looks for other things from the next frame on, and reports only those `classes` of them, `None` all. Tracks begin
+    /// anew: their classes are of the old set.
+    ///
+    /// # Errors
+    /// When the detector does not take the prompts; everything then stays as it is.
+    pub fn set_prompts(&mut self, prompts: EncodedPrompts, classes: Option<ClassMask>) -> Result<(), ZooError> {
+        self.detector.set_prompts(prompts)?;
+        self.thresholds.classes = classes;
+        self.tracker.reset();
+        self.scene.detections.clear();
+        self.scene.tracks.clear();
+        Ok(())
     }
 
     /// Forgets all tracks: the stamps began again. Track ids go on counting.

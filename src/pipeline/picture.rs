@@ -28,8 +28,8 @@ impl Picture {
     /// # Errors
     /// Never for a copy of a whole picture; the check is that of every [`ImageView`].
     pub fn view(&self) -> Result<ImageView<'_>, ImageError> {
-        // Four bytes for each of at most 32768 pixels.
-        let step_bytes = self.size.width_px.saturating_mul(self.format.bytes_per_pixel() as u32);
+        let row_bytes = self.size.width_px as usize * self.format.bytes_per_pixel();
+        let step_bytes = u32::try_from(row_bytes).unwrap_or(u32::MAX);
         ImageView::new(&self.data, self.size, step_bytes, self.format)
     }
 }

@@ -5,21 +5,11 @@ use crate::infer::{BatchProfile, Provider, ProviderPolicy, SessionOptions, Tenso
 use crate::planning::PlanningParams;
 use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
-use crate::types::{FrameId, Labels, Sampling};
-use crate::zoo::{ClassMask, Thresholds, UnknownClass};
+use crate::types::{FrameId, Sampling};
+use crate::zoo::Thresholds;
+use crate::zoo::conse::Matching;
 use std::path::PathBuf;
 use std::thread;
-
-/// A parameter that names a class which the model does not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("parameter {key}: {source}")]
-pub struct ClassError {
-    /// `classes` or `obstacle_classes`.
-    pub key: &'static str,
-    /// The name, and the nearest one.
-    #[source]
-    pub source: UnknownClass,
-}
 
 pub(super) const fn ns_from_ms(ms: i64) -> i64 {
     ms.saturating_mul(1_000_000)
@@ -36,22 +26,23 @@ fn ms(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-/// The classes of a list of names; `None`, all of them, for an empty one.
-fn classes(key: &'static str, names: &[String], labels: &Labels) -> Result<Option<ClassMask>, ClassError> {
-    if names.is_empty() {
-        return Ok(None);
+/// When a prompt takes a box of a detector with fixed classes.
+pub(super) fn matching(config: &Config) -> Matching {
+    Matching {
+        min_similarity: share(config.prompt_min_similarity),
+        min_lead: share(config.prompt_min_lead),
+        keeps_unmatched: config.prompt_unmatched == config::Unmatched::Keep,
     }
-    let mask = ClassMask::new(labels, names.iter().map(String::as_str));
-    mask.map(Some).map_err(|source| ClassError { key, source })
 }
 
-pub(super) fn thresholds(config: &Config, labels: &Labels) -> Result<Thresholds, ClassError> {
-    Ok(Thresholds {
+/// For all classes; which of them are reported is for [`ClassChoice`](super::class_choice::ClassChoice) to say.
+pub(super) fn thresholds(config: &Config) -> Thresholds {
+    Thresholds {
         score: share(config.score_threshold),
         iou: share(config.iou_threshold),
         max_detections: config.max_detections,
-        classes: classes("classes", &config.classes, labels)?,
-    })
+        classes: None,
+    }
 }
 
 pub(super) fn tracking(config: &Config) -> TrackingParams {
@@ -138,9 +129,9 @@ pub(super) fn sampling(config: &Config) -> Sampling {
     }
 }
 
-pub(super) fn planning(config: &Config, labels: &Labels) -> Result<PlanningParams, ClassError> {
-    let obstacles = classes("obstacle_classes", &config.obstacle_classes, labels)?;
-    Ok(PlanningParams {
+/// For all classes as obstacles; which of them are is for [`ClassChoice`](super::class_choice::ClassChoice) to say.
+pub(super) fn planning(config: &Config) -> PlanningParams {
+    PlanningParams {
         corridor_width_m: config.corridor_width_m,
         corridor_length_m: config.corridor_length_m,
         stop_margin_m: config.stop_margin_m,
@@ -154,23 +145,20 @@ pub(super) fn planning(config: &Config, labels: &Labels) -> Result<PlanningParam
         valid_for_ms: ms(config.plan_valid_for_ms),
         proposal_max_age_ms: ms(config.proposal_max_age_ms),
         base_frame: FrameId::new(&config.base_frame),
-        obstacle_classes: obstacles.map(|mask| labels.classes().filter(|class| mask.contains(*class)).collect()),
-    })
+        obstacle_classes: None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn labels() -> Labels {
-        Labels::new(["person", "car", "dog"], 0)
-    }
-
     #[test]
     fn the_rooms_defaults_are_the_documented_ones() {
         let config = Config::default();
         assert_eq!(tracking(&config), TrackingParams::default());
-        assert_eq!(planning(&config, &labels()).unwrap(), PlanningParams::default());
+        assert_eq!(planning(&config), PlanningParams::default());
+        assert_eq!(matching(&config), Matching::default());
         let of_rooms = SessionOptions::default();
         let ours = session(&config, None);
         assert_eq!((ours.providers, ours.policy), (of_rooms.providers, of_rooms.policy));
@@ -189,33 +177,5 @@ mod tests {
         let config = Config { intra_op_threads: 4, ..Config::default() };
         assert_eq!(reason_session(&config, None).intra_op_threads, 1);
         assert_eq!(session(&config, None).intra_op_threads, 4);
-    }
-
-    #[test]
-    fn named_classes_become_indices() {
-        let config = Config {
-            classes: vec!["dog".into(), "person".into()],
-            obstacle_classes: vec!["car".into()],
-            ..Config::default()
-        };
-        let mask = thresholds(&config, &labels()).unwrap().classes.unwrap();
-        let kept: Vec<&str> = labels()
-            .classes()
-            .filter(|class| mask.contains(*class))
-            .map(|class| ["person", "car", "dog"][usize::from(class.0)])
-            .collect();
-        assert_eq!(kept, ["person", "dog"]);
-        let obstacles = planning(&config, &labels()).unwrap().obstacle_classes.unwrap();
-        assert_eq!(obstacles.into_iter().collect::<Vec<_>>(), [labels().find("car").unwrap()]);
-    }
-
-    #[test]
-    fn a_class_that_the_model_does_not_have_is_refused_by_parameter() {
-        let config = Config { obstacle_classes: vec!["persn".into()], ..Config::default() };
-        let error = planning(&config, &labels()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            r#"parameter obstacle_classes: the model has no class "persn", did you mean "person"?"#
-        );
     }
 }

@@ -1,19 +1,21 @@
 //! One camera's walk: CDR in, CDR out, the same bytes live and replayed.
 
 use super::advice::Advice;
+use super::class_choice::{ChosenClasses, ClassChoice, ClassError};
 use super::join::{CameraInfoJoin, SpeedJoin};
 use super::perceive::Perceive;
+use super::prompter::PromptsRefused;
 use super::reason::{Proposed, ReasonJob};
-use super::settings::{self, ClassError};
+use super::settings;
 use super::topics::{Output, OutputError, Outputs};
 use crate::config::Config;
 use crate::infer::Proof;
-use crate::planning::Planner;
+use crate::planning::{Planner, PlanningParams};
 use crate::tracking::Tracker;
 use crate::types::{Decision, Frame, FrameId, Labels, Plan, ProposalStatus, Scene, Stamp, Stamped};
 use crate::vision::Canvas;
 use crate::wire::{self, HeaderRef, WireError};
-use crate::zoo::{Detector, ZooError};
+use crate::zoo::{Detector, EncodedPrompts, Thresholds, ZooError};
 use nalgebra::Isometry3;
 use std::sync::Arc;
 
@@ -91,6 +93,7 @@ impl From<WireError> for WalkError {
 pub struct Walk {
     perceive: Perceive,
     planner: Planner,
+    choice: ClassChoice,
     advice: Advice,
     camera_infos: CameraInfoJoin,
     speeds: SpeedJoin,
@@ -111,14 +114,45 @@ impl Walk {
     /// # Errors
     /// When `classes` or `obstacle_classes` name a class that the model does not have.
     pub fn new(config: &Config, detector: Box<dyn Detector>, model: &str) -> Result<Self, ClassError> {
+        let choice = ClassChoice::new(config, detector.labels().clone());
+        let chosen = choice.among(detector.labels(), 0)?;
+        Ok(Self::with(config, detector, model, choice, chosen))
+    }
+
+    /// As [`new`](Self::new), with prompts from the first frame on, if there are any: `classes` and `obstacle_classes`
+    /// may then name prompts too.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new) and [`set_prompts`](Self::set_prompts).
+    pub fn prompted(
+        config: &Config,
+        mut detector: Box<dyn Detector>,
+        model: &str,
+        prompts: Option<EncodedPrompts>,
+    ) -> Result<Self, PromptsRefused> {
+        let Some(prompts) = prompts else { return Ok(Self::new(config, detector, model)?) };
+        let choice = ClassChoice::new(config, detector.labels().clone());
+        let chosen = choice.among(&prompts.labels, prompts.prompts)?;
+        detector.set_prompts(prompts)?;
+        Ok(Self::with(config, detector, model, choice, chosen))
+    }
+
+    fn with(
+        config: &Config,
+        detector: Box<dyn Detector>,
+        model: &str,
+        choice: ClassChoice,
+        chosen: ChosenClasses,
+    ) -> Self {
         let model: Arc<str> = Arc::from(model);
         let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
         let odom_max_age_ns = settings::ns_from_ms(config.odom_max_age_ms);
-        let thresholds = settings::thresholds(config, detector.labels())?;
-        let planning = settings::planning(config, detector.labels())?;
+        let thresholds = Thresholds { classes: chosen.reported, ..settings::thresholds(config) };
+        let planning = PlanningParams { obstacle_classes: chosen.obstacles, ..settings::planning(config) };
         let tracking = settings::tracking(config);
         let low_score = tracking.low_score;
-        Ok(Self {
+        Self {
+            choice,
             score_threshold: thresholds.score,
             perceive: Perceive::new(detector, thresholds, low_score, Tracker::new(tracking)),
             planner: Planner::new(planning, Arc::clone(&model)),
@@ -133,7 +167,28 @@ impl Walk {
             announced: None,
             cdr: Vec::new(),
             canvas: None,
-        })
+        }
+    }
+
+    /// Looks for other things from the next image on: one call between two images changes labels, class masks and
+    /// obstacles together, or nothing. The next image announces the labels with the raised version before its
+    /// detections; nothing under the old labels leaves after this. Cheap: the words are encoded already, see
+    /// [`Prompter`](super::Prompter).
+    ///
+    /// Tracks begin anew, because their classes are of the old set, and with them the plan, at `stop`: it goes on when
+    /// the way was found clear for `clear_after_ms` again. A proposal that was held is about the old set and goes too. What `classes` and `obstacle_classes` mean under prompts:
+    /// prompts are reported whatever `classes` says, which names the model's own classes beside them; and all prompts
+    /// are obstacles as soon as `obstacle_classes` names a class of the model that is no prompt.
+    ///
+    /// # Errors
+    /// [`PromptsRefused`] when one of these parameters names neither a prompt nor a class of the model, and when the
+    /// detector does not take the prompts. The old ones stay.
+    pub fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), PromptsRefused> {
+        let ChosenClasses { reported, obstacles } = self.choice.among(&prompts.labels, prompts.prompts)?;
+        self.perceive.set_prompts(prompts, reported)?;
+        self.planner.set_obstacle_classes(obstacles);
+        self.advice.reset();
+        Ok(())
     }
 
     /// Whether camera_info is published at all; images wait for theirs only then.

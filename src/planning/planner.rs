@@ -13,6 +13,7 @@ use super::words::{self, Grounds};
 use crate::types::{
     ClassId, Decision, Labels, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp, Stamped, Track, TrackId,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A plan names no more things than this, the nearest ones.
@@ -110,6 +111,13 @@ impl Planner {
         self.motions = GroundMotions::new(EXPECTED_TRACKS);
         self.hold = Hold::new(i64::from(self.params.clear_after_ms) * 1_000_000, self.plan.valid_for_ns);
         self.cause = None;
+    }
+
+    /// Other classes are obstacles from the next frame on, `None` all. Begins again at `stop`, as [`reset`](Self::reset):
+    /// the tracks of before are gone, and what they were about is not known to be.
+    pub fn set_obstacle_classes(&mut self, classes: Option<BTreeSet<ClassId>>) {
+        self.params.obstacle_classes = classes;
+        self.reset();
     }
 
     /// The last plan; before the first frame a `stop` that has sequence 0.

@@ -12,13 +12,15 @@ pub struct Candidate {
     pub class: ClassId,
     /// The model's confidence, `0..=1`.
     pub score: f32,
+    /// Its place in the model's output, by which more can be read of it.
+    pub source: u32,
 }
 
 /// Greedy NMS within each class, in place: walks from the best score down, drops a box whose IoU with a kept box of
 /// its class is above `iou_threshold`, and stops at `max` kept boxes.
 ///
-/// Leaves the kept boxes best first; equal scores are ordered by class, then by corners, so that the result does not
-/// depend on the order of the candidates. A score that is NaN drops its box. Allocates nothing.
+/// Leaves the kept boxes best first; equal scores are ordered by class, by corners, then by source, so that the
+/// result does not depend on the order of the candidates. A score that is NaN drops its box. Allocates nothing.
 pub fn suppress(candidates: &mut Vec<Candidate>, iou_threshold: f32, max: usize) {
     candidates.retain(|candidate| !candidate.score.is_nan());
     candidates.sort_unstable_by(best_first);
@@ -43,7 +45,7 @@ fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
     let corners = |bbox: &BBox<TensorPx>| [bbox.x_min(), bbox.y_min(), bbox.x_max(), bbox.y_max()];
     b.score.total_cmp(&a.score).then_with(|| a.class.cmp(&b.class)).then_with(|| {
         let pairs = corners(&a.bbox).into_iter().zip(corners(&b.bbox));
-        pairs.map(|(a, b)| a.total_cmp(&b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        pairs.map(|(a, b)| a.total_cmp(&b)).find(|order| order.is_ne()).unwrap_or_else(|| a.source.cmp(&b.source))
     })
 }
 
@@ -53,7 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn candidate(x: f32, class: u16, score: f32) -> Candidate {
-        Candidate { bbox: BBox::from_corners(x, 0.0, x + 10.0, 10.0).unwrap(), class: ClassId(class), score }
+        Candidate { bbox: BBox::from_corners(x, 0.0, x + 10.0, 10.0).unwrap(), class: ClassId(class), score, source: 0 }
     }
 
     fn suppressed(mut candidates: Vec<Candidate>, iou_threshold: f32, max: usize) -> Vec<Candidate> {
@@ -104,6 +106,7 @@ mod tests {
                 bbox: BBox::from_corners(x, y, x + w, y + h).unwrap(),
                 class: ClassId(class),
                 score: f32::from(score) / 20.0,
+                source: 0,
             },
         );
         proptest::collection::vec(one, 0..60)

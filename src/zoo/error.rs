@@ -178,6 +178,32 @@ pub enum ZooError {
     /// A tokenizer, or a text that it does not take.
     #[error(transparent)]
     Language(#[from] LanguageError),
+    /// A text has more tokens than the model has places.
+    #[error("text {text:?} has {tokens} tokens, expected at most {limit}")]
+    TooLong {
+        /// Its first words.
+        text: String,
+        /// How many it has.
+        tokens: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// What a text encoder gives has no direction: its length is 0 or no number.
+    #[error("the sentence encoder gives no direction for {text:?}")]
+    NoEmbedding {
+        /// The text's first words.
+        text: String,
+    },
+    /// Prompts in a form that the detector does not take, or that do not fit its classes.
+    #[error("the prompts are {found}, family {family} expects {expected}")]
+    Prompts {
+        /// The family's name.
+        family: &'static str,
+        /// What came.
+        found: String,
+        /// What it takes.
+        expected: String,
+    },
     /// The model's classes are fixed.
     #[error("the model takes no prompts: its classes are fixed")]
     NoPrompts,

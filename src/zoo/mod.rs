@@ -8,8 +8,11 @@
 //! | family | task | layouts |
 //! | --- | --- | --- |
 //! | [`yolo`] | detect | `[1, 4 + C, N]` (v8, v9, 11, 12), `[1, N, 6]` (v10, 26); float32 and float16 |
+//! | [`conse`] | detect | prompts for any of the above, by the names of its classes |
+//! | [`SentenceEncoder`] | embed | `input_ids`, ... to `sentence_embedding` or `last_hidden_state` |
 
 mod catalog;
+pub mod conse;
 mod error;
 mod family;
 mod integrity;
@@ -18,17 +21,20 @@ mod manifest;
 mod names;
 mod prompting;
 mod raw_manifest;
+mod sentence_encoder;
 pub mod smolvlm;
 mod thresholds;
 mod vision_language;
 pub mod yolo;
 
 pub use catalog::{find, list};
+pub use conse::Conse;
 pub use error::{ManifestError, ZooError};
 pub use family::{Family, Task};
 pub use integrity::{Expected, FetchRecord, FetchedFile, Integrity};
 pub use manifest::{Generation, Input, License, Manifest, ModelFile, Scoring};
 pub use prompting::{EncodedPrompts, PromptEncoder, PromptForm};
+pub use sentence_encoder::SentenceEncoder;
 pub use thresholds::{ClassMask, Thresholds, UnknownClass};
 pub use vision_language::VisionLanguageModel;
 pub use yolo::constant_detector;
@@ -53,7 +59,8 @@ pub trait Detector: Send {
 
     /// What the model thinks of every class for the box that the last [`detect`](Self::detect) left at `index`: one
     /// probability, `0..=1`, for each of [`labels`](Self::labels). `None` for a model that gives its best class only.
-    fn class_scores(&self, index: usize) -> Option<&[f32]> {
+    /// Read when it is asked for: a picture whose scores nobody wants costs nothing more.
+    fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
         let _ = index;
         None
     }

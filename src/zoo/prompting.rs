@@ -16,15 +16,33 @@ pub trait PromptEncoder: Send {
 /// What a detector takes in place of words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncodedPrompts {
-    /// The classes that the detector will report, with the version of the prompts.
+    /// The classes that the detector will report, with the version of the prompts: first the prompts in their order,
+    /// then those of the model's own classes that it reports beside them.
     pub labels: Labels,
+    /// How many of the labels, from the first on, are prompts.
+    pub prompts: usize,
     /// What stands for each prompt.
     pub form: PromptForm,
+}
+
+impl EncodedPrompts {
+    /// No prompts: back to the model's `own` classes, under the next version.
+    pub fn none(own: &Labels, version: u32) -> Self {
+        Self { labels: Labels::new(own.names(), version), prompts: 0, form: PromptForm::None }
+    }
 }
 
 /// The forms in which families take prompts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PromptForm {
+    /// No prompts: the model's own classes.
+    None,
+    /// For a model with classes of its own: the cosine similarity of each class's name with each prompt, `-1..=1`, row
+    /// after row, one row for each class.
+    ClassSimilarities {
+        /// `classes x prompts`.
+        similarities: Vec<f32>,
+    },
     /// One vector of length 1 for each prompt, row after row.
     Embeddings {
         /// `prompts x dimensions`.
@@ -48,4 +66,17 @@ pub enum PromptForm {
         /// The tokens of each prompt within `ids`.
         spans: Vec<std::ops::Range<usize>>,
     },
+}
+
+impl PromptForm {
+    /// Its name, for refusals.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "no prompts",
+            Self::ClassSimilarities { .. } => "class similarities",
+            Self::Embeddings { .. } => "embeddings",
+            Self::Tokens { .. } => "tokens",
+            Self::Caption { .. } => "a caption",
+        }
+    }
 }

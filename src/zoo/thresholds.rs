@@ -45,21 +45,32 @@ pub struct UnknownClass {
     pub nearest: String,
 }
 
+impl UnknownClass {
+    /// For a name that is none of `labels`.
+    pub fn new(name: &str, labels: &Labels) -> Self {
+        Self { name: name.to_owned(), nearest: super::keys::did_you_mean(name, labels.names()) }
+    }
+}
+
 impl ClassMask {
+    /// These classes.
+    pub fn of(labels: &Labels, classes: impl IntoIterator<Item = ClassId>) -> Self {
+        let mut members = vec![false; labels.len()];
+        for class in classes {
+            if let Some(member) = members.get_mut(usize::from(class.0)) {
+                *member = true;
+            }
+        }
+        Self { members }
+    }
+
     /// The classes of these names.
     ///
     /// # Errors
     /// [`UnknownClass`] with the nearest name that the model has.
     pub fn new<'a>(labels: &Labels, names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownClass> {
-        let mut members = vec![false; labels.len()];
-        for name in names {
-            let class = labels.find(name).ok_or_else(|| UnknownClass {
-                name: name.to_owned(),
-                nearest: super::keys::did_you_mean(name, labels.names()),
-            })?;
-            members[usize::from(class.0)] = true;
-        }
-        Ok(Self { members })
+        let found = names.into_iter().map(|name| labels.find(name).ok_or_else(|| UnknownClass::new(name, labels)));
+        Ok(Self::of(labels, found.collect::<Result<Vec<_>, _>>()?))
     }
 
     /// Whether a class is in the set.

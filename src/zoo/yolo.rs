@@ -27,7 +27,10 @@ pub struct Yolo {
     backend: Box<dyn Backend>,
     preprocessor: Preprocessor,
     decoder: Decoder,
+    /// After a picture, those that were reported, in their order.
     candidates: Vec<Candidate>,
+    /// One box's, to be lent.
+    class_scores: Vec<f32>,
     labels: Labels,
     input: Size,
 }
@@ -46,6 +49,7 @@ impl Yolo {
             preprocessor: Preprocessor::new(input, Normalize::UNIT),
             decoder: Decoder::new(layout),
             candidates: Vec::with_capacity(layout.boxes()),
+            class_scores: vec![0.0; labels.len()],
             labels,
             input,
             backend,
@@ -53,17 +57,18 @@ impl Yolo {
     }
 
     fn find(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
+        self.candidates.clear();
         let letterbox = self.preprocessor.run(image, &mut self.backend.input(0))?;
         self.backend.run()?;
-        self.candidates.clear();
         self.decoder.decode(self.backend.output(0).data, thresholds, &mut self.candidates);
         // An end-to-end model has suppressed already: for it, this only sorts and cuts.
         let iou = if self.decoder.layout().needs_nms() { thresholds.iou } else { f32::INFINITY };
         suppress(&mut self.candidates, iou, thresholds.max_detections);
-        out.extend(self.candidates.iter().filter_map(|candidate| {
-            let bbox = letterbox.image_from_tensor(candidate.bbox)?;
-            Some(Detection { bbox, class: candidate.class, score: candidate.score, track: None })
-        }));
+        self.candidates.retain(|&Candidate { bbox, class, score, .. }| {
+            let bbox = letterbox.image_from_tensor(bbox);
+            out.extend(bbox.map(|bbox| Detection { bbox, class, score, track: None }));
+            bbox.is_some()
+        });
         Ok(())
     }
 }
@@ -80,6 +85,12 @@ impl Detector for Yolo {
     fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
         out.clear();
         self.find(image, thresholds, out)
+    }
+
+    fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
+        let source = self.candidates.get(index)?.source;
+        self.decoder.class_scores(self.backend.output(0).data, source, &mut self.class_scores)?;
+        Some(&self.class_scores)
     }
 
     fn proof(&self) -> &Proof {

@@ -4,6 +4,7 @@
 mod allocations;
 mod architecture;
 mod bad_input;
+mod conse;
 mod infer;
 mod infer_caches;
 mod infer_shapes;
@@ -11,6 +12,8 @@ mod language;
 mod messages;
 mod onnx_runtime;
 mod parity_generate;
+mod prompts;
+mod reason;
 mod replay;
 mod walk;
 mod zoo;

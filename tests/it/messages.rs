@@ -6,9 +6,9 @@ use vedette::types::{BBox, ClassId, ImageView, Labels, PixelFormat, Size, Stamp}
 use vedette::vision::Candidate;
 use vedette::wire::HeaderRef;
 use vedette::wire::sensor_msgs::encode_image;
-use vedette::wire::vedette_msgs::{PlanMessage, decode_plan};
+use vedette::wire::vedette_msgs::{PlanMessage, ProposalMessage, decode_plan, decode_proposal};
 use vedette::wire::vision_msgs::{Detection2DArray, decode_detections};
-use vedette::zoo::constant_detector;
+use vedette::zoo::{Detector, constant_detector};
 
 pub const SIZE: Size = Size { width_px: 64, height_px: 48 };
 pub const FRAME_ID: &str = "camera_optical_frame";
@@ -87,9 +87,24 @@ pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
 
 /// A walk that sees a person 3 m and a dog 7 m ahead, and a car to the left, in every picture.
 pub fn walk() -> Walk {
+    walk_with(&Config::default())
+}
+
+/// The same with other parameters.
+pub fn walk_with(config: &Config) -> Walk {
+    Walk::new(config, constant(), MODEL).unwrap()
+}
+
+/// What [`walk`] sees with.
+pub fn constant() -> Box<dyn Detector> {
     let candidate = |corners: [f32; 4], class, score| {
         let [x_min, y_min, x_max, y_max] = corners;
-        Candidate { bbox: BBox::from_corners(x_min, y_min, x_max, y_max).unwrap(), class: ClassId(class), score }
+        Candidate {
+            bbox: BBox::from_corners(x_min, y_min, x_max, y_max).unwrap(),
+            class: ClassId(class),
+            score,
+            source: 0,
+        }
     };
     // The picture lies 8 pixels below the tensor's upper edge.
     let candidates = [
@@ -98,8 +113,7 @@ pub fn walk() -> Walk {
         candidate([2.0, 26.0, 14.0, 44.0], 1, 0.7),
     ];
     let tensor = Size { width_px: 64, height_px: 64 };
-    let detector = constant_detector(tensor, &Labels::new(["person", "car", "dog"], 0), &candidates).unwrap();
-    Walk::new(&Config::default(), detector, MODEL).unwrap()
+    constant_detector(tensor, &Labels::new(["person", "car", "dog"], 0), &candidates).unwrap()
 }
 
 /// All results, in order.
@@ -120,6 +134,10 @@ impl Heard {
 
     pub fn plans(&self) -> Vec<PlanMessage> {
         self.of(Output::Plan).map(|cdr| decode_plan(cdr).unwrap()).collect()
+    }
+
+    pub fn proposals(&self) -> Vec<ProposalMessage> {
+        self.of(Output::Proposal).map(|cdr| decode_proposal(cdr).unwrap()).collect()
     }
 }
 

@@ -157,7 +157,7 @@ fn a_model_of_another_kind_is_refused_with_the_difference() {
 fn a_detector_on_a_fake_backend_allocates_nothing_in_steady_state() {
     let labels = Labels::new(["person", "car"], 0);
     let bbox = BBox::from_corners(10.0, 10.0, 20.0, 30.0).unwrap();
-    let candidates = [Candidate { bbox, class: ClassId(1), score: 0.9 }; 20];
+    let candidates = [Candidate { bbox, class: ClassId(1), score: 0.9, source: 0 }; 20];
     let mut detector = constant_detector(SIZE, &labels, &candidates).unwrap();
     let picture = Plain::new(Size { width_px: 120, height_px: 90 }, [9, 99, 199]);
     let (thresholds, mut found) = (Thresholds::default(), Vec::new());

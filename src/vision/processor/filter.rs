@@ -271,7 +271,7 @@ mod tests {
                     .iter()
                     .flat_map(|pair| [0, 1].map(|i| (i32::from(pair.high[i]) << LOW_BITS) + i32::from(pair.low[i])))
                     .collect();
-                prop_assert!(pairs.len() % 2 == 0 && joined[span.len..].iter().all(|&weight| weight == 0));
+                prop_assert!(pairs.len().is_multiple_of(2) && joined[span.len..].iter().all(|&weight| weight == 0));
                 prop_assert_eq!(&joined[..span.len], taps.weights(span));
             }
         }

@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn a_box_of_the_padded_square_is_scaled_by_the_longer_side() {
         let geometry = NormalizedGeometry::square_padded(size(200, 100), size(960, 960));
-        let bbox = geometry.image_from_normalized_cxcywh([0.25, 0.25, 0.1, 0.2]).unwrap();
-        assert_eq!(bbox, BBox::from_corners(40.0, 30.0, 60.0, 70.0).unwrap());
+        let bbox = geometry.image_from_normalized_cxcywh([0.25, 0.25, 0.125, 0.25]).unwrap();
+        assert_eq!(bbox, BBox::from_corners(37.5, 25.0, 62.5, 75.0).unwrap());
     }
 
     #[test]

@@ -35,7 +35,9 @@ pub enum ProcessorError {
         tensor: Size,
     },
     /// A thin picture would become a tensor with an absurd side.
-    #[error("image of {image} px would become a tensor of {tensor} px, expected sides of at most {MAX_TENSOR_SIDE_PX}")]
+    #[error(
+        "image of {image} px would become a tensor of {tensor} px, expected sides of at most {MAX_TENSOR_SIDE_PX} px"
+    )]
     Tensor {
         /// Size of the picture.
         image: Size,

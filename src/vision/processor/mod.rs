@@ -17,6 +17,9 @@ mod smooth;
 mod source;
 mod tiles;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{MAX_TENSOR_SIDE_PX, ProcessorConfig, ProcessorConfigError, Resize};
 pub use filter::Resample;
 pub use geometry::NormalizedGeometry;

@@ -1,12 +1,14 @@
 //! Resizing 8-bit pictures as Pillow does: columns first, then rows, rounded and clipped to bytes after each.
 //!
-//! Only the rows and columns of the wanted window are made, and of the rows between the two passes only as many are
-//! kept as one resized row needs, in a ring.
+//! Since version 13 Pillow does the rows first where the height shrinks by more than twice as many pixels as the width;
+//! what is clipped between the two differs, so that order is kept. Only the rows and columns of the wanted window are
+//! made, and of the rows between the two passes only as many are kept as one resized row needs, in a ring.
 
-use super::filter::{Resample, Taps, WEIGHT_BITS};
+use super::filter::{Resample, Span, Taps, WEIGHT_BITS};
 use super::source::{Source, Window};
 use crate::types::{PixelFormat, Size};
 use crate::vision::resample::Kernel;
+use std::ops::Range;
 
 /// Source rows that one call of the column kernel takes.
 pub(in crate::vision) const BATCH: usize = 4;
@@ -21,6 +23,15 @@ pub(super) struct Resizing {
     pub filter: Resample,
 }
 
+impl Resizing {
+    /// Whether Pillow makes the rows first.
+    fn rows_first(&self, source: Size) -> bool {
+        let less = |source: u32, resized: u32| i64::from(source) - i64::from(resized);
+        let rows_less = less(source.height_px, self.resized.height_px);
+        rows_less > 0 && rows_less > 2 * less(source.width_px, self.resized.width_px)
+    }
+}
+
 /// Resizes; owns tables and rows, which are made again when a size differs from the last one's.
 #[derive(Debug)]
 pub(super) struct Resizer {
@@ -28,11 +39,13 @@ pub(super) struct Resizer {
     made_for: Option<(Size, Resizing)>,
     columns: Taps,
     rows: Taps,
-    /// Rows with resized columns: source row `r` at `r % capacity`.
+    /// Source row `r` at `r % capacity`, as RGB bytes: with resized columns, or as it is where rows come first.
     ring: Vec<u8>,
     capacity: usize,
-    /// One resized row.
-    out: Vec<u8>,
+    /// One resized row: of the window, or of all columns of the source where rows come first.
+    row: Vec<u8>,
+    /// One row of the window, where rows come first.
+    last: Vec<u8>,
     /// Source rows with room behind them, for kernels that read more than they use.
     copies: [Vec<u8>; BATCH],
 }
@@ -50,7 +63,8 @@ impl Resizer {
             rows: Taps::default(),
             ring: Vec::new(),
             capacity: 0,
-            out: Vec::new(),
+            row: Vec::new(),
+            last: Vec::new(),
             copies: Default::default(),
         }
     }
@@ -58,27 +72,30 @@ impl Resizer {
     /// Gives `emit` the window's rows from the top, as RGB bytes.
     pub fn run(&mut self, source: &Source, resizing: Resizing, mut emit: impl FnMut(usize, &[u8])) {
         self.prepare(source.size(), resizing);
+        let rows_first = resizing.rows_first(source.size());
         let width_bytes = resizing.window.size.width_px as usize * 3;
-        let stride = self.out.len();
-        let source_end = self.rows.spans().last().map_or(0, |span| span.end());
+        let stride = self.row.len();
+        let source_end = self.rows.spans().last().map_or(0, Span::end);
         let mut next = 0;
         for (y, span) in self.rows.spans().iter().enumerate() {
             next = next.max(span.first);
             while next < span.end() {
                 let count = BATCH.min(source_end - next);
-                resize_columns(
-                    self.kernel,
-                    source,
-                    next..next + count,
-                    &self.columns,
-                    &mut self.copies,
-                    Ring { bytes: &mut self.ring, stride, capacity: self.capacity },
-                );
+                let ring = Ring { bytes: &mut self.ring, stride, capacity: self.capacity };
+                if rows_first {
+                    copy_rows(source, next..next + count, ring);
+                } else {
+                    resize_columns(self.kernel, source, next..next + count, &self.columns, &mut self.copies, ring);
+                }
                 next += count;
             }
             let rows = RingRows { bytes: &self.ring, stride, capacity: self.capacity };
-            self.kernel.weigh_rows(rows, &self.rows, y, &mut self.out);
-            emit(y, &self.out[..width_bytes]);
+            self.kernel.weigh_rows(rows, &self.rows, y, &mut self.row);
+            if rows_first {
+                self.kernel.weigh_columns(&[&self.row], PixelFormat::Rgb8, &self.columns, &mut [&mut self.last]);
+            }
+            let done = if rows_first { &self.last } else { &self.row };
+            emit(y, &done[..width_bytes]);
         }
     }
 
@@ -91,11 +108,28 @@ impl Resizer {
         let (across, down) = (range(window.left_px, window.size.width_px), range(window.top_px, window.size.height_px));
         self.columns.rebuild(source.width_px, resized.width_px, across, filter);
         self.rows.rebuild(source.height_px, resized.height_px, down, filter);
-        let stride = (window.size.width_px as usize * 3 + 1).next_multiple_of(STRIDE_BYTES);
+        // A kernel writes one byte more than the last pixel.
+        let window_bytes = window.size.width_px as usize * 3 + 1;
+        let row_bytes = if resizing.rows_first(source) {
+            self.last.resize(window_bytes, 0);
+            source.width_px as usize * 3 + self.kernel.bytes_behind()
+        } else {
+            window_bytes
+        };
+        let stride = row_bytes.next_multiple_of(STRIDE_BYTES);
         self.capacity = self.rows.longest() + BATCH - 1;
         self.ring.resize(self.capacity * stride, 0);
-        self.out.resize(stride, 0);
+        self.row.resize(stride, 0);
         self.made_for = Some((source, resizing));
+    }
+}
+
+/// Copies source rows into the ring, as RGB bytes.
+fn copy_rows(source: &Source, rows: Range<usize>, ring: Ring) {
+    let width = source.size().width_px as usize;
+    let (first, count) = (rows.start, rows.len());
+    for (row, slot) in rows.zip(&mut ring_slots(ring, first, count)[..count]) {
+        source.write_rgb(row, slot.as_chunks_mut().0.split_at_mut(width).0);
     }
 }
 
@@ -125,7 +159,7 @@ impl<'a> RingRows<'a> {
 fn resize_columns(
     kernel: Kernel,
     source: &Source,
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
     columns: &Taps,
     copies: &mut [Vec<u8>; BATCH],
     ring: Ring,
@@ -248,5 +282,5 @@ fn weigh_rows(ring: RingRows, rows: &Taps, y: usize, out: &mut [u8]) {
 const HALF: i32 = 1 << (WEIGHT_BITS - 1);
 
 fn clipped(sum: i32) -> u8 {
-    (sum >> WEIGHT_BITS).clamp(0, 255) as u8
+    u8::try_from((sum >> WEIGHT_BITS).clamp(0, 255)).unwrap_or(255)
 }

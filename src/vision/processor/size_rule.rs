@@ -34,11 +34,11 @@ impl SizeRule {
                 let (short, long) = (f64::from(short), f64::from(long));
                 if long / short * f64::from(shortest_px) > f64::from(longest_px) {
                     let exact = f64::from(longest_px) * short / long;
-                    let shorter = whole_px(exact.round_ties_even());
-                    if f64::from(shorter) == short {
+                    let shorter = exact.round_ties_even();
+                    if shorter == short {
                         return source;
                     }
-                    with_sides(source, shorter, whole_px(exact * long / short))
+                    with_sides(source, whole_px(shorter), whole_px(exact * long / short))
                 } else if f64::from(shortest_px) == short {
                     source
                 } else {

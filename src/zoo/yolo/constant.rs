@@ -18,7 +18,7 @@ pub fn constant_detector(
     candidates: &[Candidate],
 ) -> Result<Box<dyn Detector>, ZooError> {
     let shape = input_shape(input);
-    let rows = candidates.iter().flat_map(|Candidate { bbox, class, score }| {
+    let rows = candidates.iter().flat_map(|Candidate { bbox, class, score, .. }| {
         [bbox.x_min(), bbox.y_min(), bbox.x_max(), bbox.y_max(), *score, f32::from(class.0)]
     });
     let picture = OwnedTensor::zeros(Element::F32, shape.iter().product());

@@ -101,6 +101,20 @@ impl Decoder {
             (_, TensorData::I64(_) | TensorData::Bool(_)) => {}
         }
     }
+
+    /// Reads the probabilities of all classes of the box that `output` has at [`Candidate::source`] into `scores`, one
+    /// for each class. `None`, with `scores` unspecified, for a layout without them and for a box that is not there.
+    pub fn class_scores(&self, output: TensorData, source: u32, scores: &mut [f32]) -> Option<()> {
+        let (Layout::Rows { classes, boxes }, at) = (self.layout, usize::try_from(source).ok()?) else { return None };
+        if scores.len() != classes || at >= boxes {
+            return None;
+        }
+        match output {
+            TensorData::F32(values) => copy_scores(values, boxes, at, scores),
+            TensorData::F16(values) => copy_scores(values, boxes, at, scores),
+            TensorData::I64(_) | TensorData::Bool(_) => None,
+        }
+    }
 }
 
 /// An output's element.
@@ -194,14 +208,24 @@ fn decode_rows<E: Float>(
             }
             let [cx, cy, width, height] = [0, 1, 2, 3].map(|row| corners[row * boxes + at].value());
             if let Some(bbox) = BBox::<TensorPx>::from_center(cx, cy, width, height) {
-                candidates.push(Candidate { bbox, class, score });
+                candidates.push(Candidate { bbox, class, score, source: u32::try_from(at).unwrap_or(u32::MAX) });
             }
         }
     }
 }
 
+/// One column of scores. What is no probability becomes the nearest one, what is no number 0.
+fn copy_scores<E: Float>(values: &[E], boxes: usize, at: usize, scores: &mut [f32]) -> Option<()> {
+    let rows = values.get(4 * boxes..)?;
+    for (row, score) in scores.iter_mut().enumerate() {
+        let value = rows.get(row * boxes + at)?.value();
+        *score = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
+    }
+    Some(())
+}
+
 fn decode_end_to_end<E: Float>(values: &[E], thresholds: &Thresholds, candidates: &mut Vec<Candidate>) {
-    for row in values.chunks_exact(6) {
+    for (row, source) in values.chunks_exact(6).zip(0..) {
         let score = row[4].value();
         if score.is_nan() || score < thresholds.score {
             continue;
@@ -209,7 +233,7 @@ fn decode_end_to_end<E: Float>(values: &[E], thresholds: &Thresholds, candidates
         let Some(class) = class_of(row[5].value()).filter(|class| thresholds.reports(*class)) else { continue };
         let [x_min, y_min, x_max, y_max] = [0, 1, 2, 3].map(|column| row[column].value());
         if let Some(bbox) = BBox::<TensorPx>::from_corners(x_min, y_min, x_max, y_max) {
-            candidates.push(Candidate { bbox, class, score });
+            candidates.push(Candidate { bbox, class, score, source });
         }
     }
 }
@@ -285,8 +309,27 @@ mod tests {
         let output = [10.0, 30.0, 10.0, 30.0, 4.0, 6.0, 8.0, 2.0, 0.1, 0.5, 0.9, 0.5, 0.3, 0.2];
         let found = decoded(Layout::Rows { classes: 3, boxes: 2 }, TensorData::F32(&output), &above(0.25));
         let bbox = BBox::from_corners(8.0, 6.0, 12.0, 14.0).unwrap();
-        assert_eq!(found[0], Candidate { bbox, class: ClassId(1), score: 0.9 });
+        assert_eq!(found[0], Candidate { bbox, class: ClassId(1), score: 0.9, source: 0 });
         assert_eq!((found[1].class, found[1].score), (ClassId(0), 0.5));
+    }
+
+    #[test]
+    fn all_scores_of_a_box_are_read_by_its_source() {
+        let layout = Layout::Rows { classes: 3, boxes: 2 };
+        let output = [10.0, 30.0, 10.0, 30.0, 4.0, 6.0, 8.0, 2.0, 0.1, 0.5, 0.9, f32::NAN, 0.3, 1.5];
+        let (decoder, mut scores) = (Decoder::new(layout), [7.0; 3]);
+        assert_eq!(decoder.class_scores(TensorData::F32(&output), 0, &mut scores), Some(()));
+        assert_eq!(scores, [0.1, 0.9, 0.3]);
+        assert_eq!(decoder.class_scores(TensorData::F32(&output), 1, &mut scores), Some(()));
+        assert_eq!(scores, [0.5, 0.0, 1.0], "a number out of range is the nearest in it, no number is 0");
+        let halves: Vec<f16> = output.iter().map(|value| f16::from_f32(*value)).collect();
+        assert_eq!(decoder.class_scores(TensorData::F16(&halves), 1, &mut scores), Some(()));
+        assert_eq!(scores, [0.5, 0.0, 1.0]);
+        for (output, source, classes) in [(&output[..], 2, 3), (&output[..13], 1, 3), (&output[..], 0, 2)] {
+            assert_eq!(decoder.class_scores(TensorData::F32(output), source, &mut scores[..classes]), None);
+        }
+        let end_to_end = Decoder::new(Layout::EndToEnd { boxes: 1 });
+        assert_eq!(end_to_end.class_scores(TensorData::F32(&[0.0; 6]), 0, &mut scores), None);
     }
 
     #[test]

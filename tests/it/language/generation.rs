@@ -54,7 +54,7 @@ fn from_scratch(prompt: &[(f32, f32)], next_position: f32, step: f32, encoder: f
         .map(|count| {
             let next = next_token(&said, encoder);
             said.push((next as f32, next_position + step * count as f32));
-            next as u32
+            u32::try_from(next).unwrap()
         })
         .collect()
 }
@@ -302,4 +302,15 @@ fn choosing_a_token_allocates_nothing_after_the_first() {
         let counted = allocations_in(|| (0..20).for_each(|_| assert!(sampler.next(&logits).is_ok())));
         assert_eq!(counted, 0, "{sampling:?}");
     }
+}
+
+#[test]
+fn a_models_parts_move_between_threads() {
+    fn moves<T: Send>() {}
+    moves::<Decoder>();
+    moves::<EmbeddingGraph>();
+    moves::<Tokenizer>();
+    moves::<GrammarVocabulary>();
+    moves::<vedette::language::GrammarState>();
+    moves::<vedette::language::ChatTemplate>();
 }

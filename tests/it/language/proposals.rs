@@ -35,13 +35,17 @@ impl Numbers {
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
+
+    fn choose<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
 }
 
 fn in_view(numbers: &mut Numbers) -> InView {
     let (mut id, mut tracks) = (0, Vec::new());
     for _ in 0..numbers.below(13) {
         id += 1 + numbers.below(400);
-        tracks.push((TrackId(id), CLASSES[numbers.below(CLASSES.len() as u64) as usize].into()));
+        tracks.push((TrackId(id), numbers.choose(&CLASSES).into()));
     }
     InView { tracks }
 }
@@ -75,8 +79,7 @@ fn answer(model: &Model, form: &ProposalForm, seed: u64, together: bool) -> Vec<
 #[test]
 fn a_thousand_random_answers_are_proposals_about_tracks_in_view() {
     let (mut steps, mut tracks, mut limits, mut longest) = (0, 0, 0, 0);
-    for seed in 0..1000 {
-        let model = &MODELS[seed as usize % MODELS.len()];
+    for (seed, model) in (0..1000).zip(MODELS.iter().cycle()) {
         let in_view = in_view(&mut Numbers(seed ^ 0xABCD));
         let form = ProposalForm::fitting(&in_view, if seed % 3 == 0 { 2048 } else { 200 }).unwrap();
         let tokens = answer(model, &form, seed, seed % 2 == 0);
@@ -183,8 +186,8 @@ fn nothing_follows_a_complete_answer_and_nothing_foreign_is_accepted() {
     let mut logits = vec![0.0; model.tokenizer.vocab_size() + 100];
     let mut state = model.vocabulary.start(&form).unwrap();
     state.mask(&mut logits).unwrap();
-    let allowed: Vec<usize> = (0..logits.len()).filter(|id| logits[*id] == 0.0).collect();
-    let texts: Vec<String> = allowed.iter().map(|id| model.tokenizer.token(*id as u32).unwrap()).collect();
+    let allowed = (0..).zip(&logits).filter(|(_, logit)| **logit == 0.0);
+    let texts: Vec<String> = allowed.map(|(id, _)| model.tokenizer.token(id).unwrap()).collect();
     assert!(texts.iter().all(|text| "{\"decision\":\"".starts_with(text.as_str())), "{texts:?}");
     let mut short = vec![0.0; 3];
     state.mask(&mut short).unwrap();

@@ -103,16 +103,15 @@ proptest! {
     #[test]
     fn a_damaged_file_is_refused_or_used_but_never_panics(
         which in 0..FILES.len(),
-        cut in 0.0f64..1.3,
-        changes in proptest::collection::vec((0.0f64..1.0, 32u8..127), 0..6),
+        cut in 0usize..30_000,
+        changes in proptest::collection::vec((0usize..30_000, 32u8..127), 0..6),
     ) {
         let mut bytes = fs::read(data(FILES[which])).unwrap();
-        let at = |share: f64, len: usize| ((share * len as f64) as usize).min(len);
         for (place, byte) in changes {
-            let place = at(place, bytes.len() - 1);
+            let place = place % bytes.len();
             bytes[place] = byte;
         }
-        bytes.truncate(at(cut, bytes.len()));
+        bytes.truncate(cut);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");
         fs::write(&path, &bytes).unwrap();

@@ -39,10 +39,11 @@ pub struct Toy {
 }
 
 /// The next token after tokens at their positions, with what the encoder said: the decoder's whole behavior.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of some thousands")]
 pub fn next_token(said: &[(f32, f32)], encoder: f32) -> usize {
     let sum: f32 =
         (1_u16..).zip(said).map(|(place, (token, position))| f32::from(place) * (token + 3.0) + position).sum();
-    ((sum * 7.0 + encoder * 11.0) as usize) % TOKENS
+    (sum * 7.0 + encoder * 11.0) as usize % TOKENS
 }
 
 impl Toy {

@@ -1,0 +1,403 @@
+//! The reason lane around a language model that follows a script: jobs, what comes back, and replays that need no model.
+
+use crate::allocations::allocations_in;
+use crate::messages::{Discarded, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, nth, stamped, walk_with};
+use std::collections::{BTreeMap, VecDeque};
+use vedette::config::Config;
+use vedette::infer::Proof;
+use vedette::io::{Loss, ReplayReport, ReplayTopics, Source, SourceError, TopicInfo, replay, replay_reasoning};
+use vedette::pipeline::{Input, Output, Proposed, Reason, ReasonJob, Trigger, Walk};
+use vedette::types::{
+    Answer, AnswerForm, Cancel, CancelReason, Decision, FinishReason, ImageView, Labels, PixelFormat, PlanSource,
+    ProposalStatus, Question, RawMessage, Stamp, TrackId,
+};
+use vedette::zoo::{VisionLanguageModel, ZooError};
+
+const IMAGE: &str = "/camera/image";
+const CAMERA_INFO: &str = "/camera/camera_info";
+const PROPOSAL: &str = "/vedette/proposal";
+const VLM: &str = "scripted";
+
+fn config() -> Config {
+    Config { reason_model: VLM.to_owned(), reason_period_ms: 300, reason_on_new_class: false, ..Config::default() }
+}
+
+/// One answer of a script.
+#[derive(Clone, Copy)]
+enum Line {
+    Says(&'static str, FinishReason),
+    Fails,
+}
+
+const AHEAD: Line = Line::Says(
+    r#"{"decision":"slow","speed_limit_mps":0.2,"steps":[{"track":1,"class":"person","action":"yield","reason":"it crosses"}],"reason":"a person ahead"}"#,
+    FinishReason::Stop,
+);
+const FAST: Line =
+    Line::Says(r#"{"decision":"slow","speed_limit_mps":9.5,"steps":[],"reason":"hurry"}"#, FinishReason::Stop);
+const FREE: Line =
+    Line::Says(r#"{"decision":"proceed","speed_limit_mps":null,"steps":[],"reason":""}"#, FinishReason::Stop);
+const LAND: Line =
+    Line::Says(r#"{"decision":"land","speed_limit_mps":null,"steps":[],"reason":"tired"}"#, FinishReason::Stop);
+const CUT: Line = Line::Says(r#"{"decision":"slow","speed"#, FinishReason::Length);
+const POEM: Line = Line::Says("Roses are red", FinishReason::Stop);
+const LATE: Line = Line::Says(r#"{"decision""#, FinishReason::Cancelled(CancelReason::Deadline));
+const GIVES_WAY: Line = Line::Says("", FinishReason::Cancelled(CancelReason::Superseded));
+
+/// The rules say stop for the first second, slow from then on.
+const SCRIPT: [Line; 11] = [AHEAD, AHEAD, FREE, LAND, AHEAD, FAST, CUT, POEM, LATE, Line::Fails, GIVES_WAY];
+
+struct Scripted {
+    lines: VecDeque<Line>,
+    proof: Proof,
+}
+
+impl VisionLanguageModel for Scripted {
+    fn answer(
+        &mut self,
+        image: &ImageView,
+        question: &Question,
+        _: &Cancel,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Answer, ZooError> {
+        assert_eq!(image.size(), SIZE);
+        assert!(question.text.starts_with("What should the robot do next"));
+        match self.lines.pop_front().expect("no more questions than lines") {
+            Line::Says(text, finish) => {
+                on_text(text);
+                let text = text.to_owned();
+                Ok(Answer { text, regions: Vec::new(), prompt_tokens: 100, tokens: 20, finish })
+            }
+            Line::Fails => Err(ZooError::NoPrompts),
+        }
+    }
+
+    fn context_tokens(&self) -> usize {
+        8192
+    }
+
+    fn proof(&self) -> &Proof {
+        &self.proof
+    }
+}
+
+fn reason(lines: &[Line]) -> Reason {
+    let proof = crate::messages::walk().proof().clone();
+    Reason::new(Box::new(Scripted { lines: lines.iter().copied().collect(), proof }), VLM)
+}
+
+fn answered(job: ReasonJob, line: Line) -> Proposed {
+    reason(&[line]).run(job, &Cancel::new(), &mut |_| ())
+}
+
+fn process(walk: &mut Walk, heard: &mut Heard, stamp: Stamp) -> Option<ProposalStatus> {
+    walk.camera_info(&camera_info(stamp)).unwrap();
+    walk.image(&image(stamp), heard).unwrap().proposal
+}
+
+#[test]
+fn a_job_has_all_that_an_answer_needs() {
+    let (mut walk, mut heard) = (walk_with(&config()), Heard::default());
+    process(&mut walk, &mut heard, nth(0));
+    let first = walk.take_job().unwrap();
+    assert_eq!((first.stamp, first.trigger), (nth(0), Trigger::Period));
+    assert_eq!(first.question.text, "What should the robot do next, and why? In view: nothing.");
+    walk.propose(answered(first, POEM));
+    for number in 1..=3 {
+        assert!(walk.take_job().is_none());
+        process(&mut walk, &mut heard, nth(number));
+    }
+    let job = walk.take_job().unwrap();
+    assert_eq!((job.stamp, job.frame_id.as_str(), job.labels.version()), (nth(3), FRAME_ID, 0));
+    let pixels = vec![128; (3 * SIZE.width_px * SIZE.height_px) as usize];
+    let picture = ImageView::new(&pixels, SIZE, 3 * SIZE.width_px, PixelFormat::Rgb8).unwrap();
+    assert_eq!(job.picture.view().unwrap(), picture);
+    let AnswerForm::Proposal(in_view) = &job.question.form else { panic!("{:?}", job.question) };
+    let names: Vec<(u64, &str)> = in_view.tracks.iter().map(|(id, name)| (id.0, &**name)).collect();
+    assert_eq!(names, [(1, "person"), (2, "dog"), (3, "car")]);
+    assert!(
+        job.question.text.contains("In view: person 1, 3.3 m ahead, 0.0 m right; car 3, 4.8 m ahead"),
+        "{}",
+        job.question.text
+    );
+    assert_eq!(job.question.max_tokens, 256);
+}
+
+#[test]
+fn without_a_reason_model_nobody_is_asked() {
+    let (mut walk, mut heard) = (walk_with(&Config::default()), Heard::default());
+    assert!(!walk.request_proposal());
+    for number in 0..40 {
+        assert_eq!(process(&mut walk, &mut heard, nth(number)), None);
+        assert!(walk.take_job().is_none());
+    }
+    assert_eq!(heard.of(Output::Proposal).count(), 0);
+}
+
+#[test]
+fn a_job_that_nobody_takes_is_replaced_and_one_that_runs_is_not() {
+    let (mut walk, mut heard) = (walk_with(&config()), Heard::default());
+    for number in 0..8 {
+        process(&mut walk, &mut heard, nth(number));
+    }
+    let job = walk.take_job().unwrap();
+    assert_eq!(job.stamp, nth(6), "the jobs of the images 0 and 3 were never started");
+    for number in 8..20 {
+        process(&mut walk, &mut heard, nth(number));
+        assert!(walk.take_job().is_none(), "one is running");
+    }
+    walk.propose(answered(job, AHEAD));
+    assert_eq!(process(&mut walk, &mut heard, nth(20)), Some(ProposalStatus::Taken));
+    assert_eq!(walk.take_job().unwrap().stamp, nth(20), "the trigger has waited for the newest image");
+}
+
+#[test]
+fn a_new_class_and_a_request_are_asked_about_at_once() {
+    let config = Config { reason_period_ms: 0, reason_on_new_class: true, ..config() };
+    let (mut walk, mut heard) = (walk_with(&config), Heard::default());
+    let mut jobs = Vec::new();
+    for number in 0..10 {
+        if number == 6 {
+            assert!(walk.request_proposal());
+        }
+        process(&mut walk, &mut heard, nth(number));
+        if let Some(job) = walk.take_job() {
+            jobs.push((number, job.trigger));
+            walk.propose(answered(job, POEM));
+        }
+    }
+    let person = walk.labels().find("person").unwrap();
+    // The tracks are confirmed by their second box.
+    assert_eq!(jobs, [(1, Trigger::NewClass(person)), (6, Trigger::Request)]);
+}
+
+#[test]
+fn a_proposal_holds_until_it_is_too_old_and_is_told_once() {
+    let config = Config { reason_period_ms: 0, proposal_max_age_ms: 1000, ..config() };
+    let (mut walk, mut heard) = (walk_with(&config), Heard::default());
+    (0..20).for_each(|number| assert_eq!(process(&mut walk, &mut heard, nth(number)), None));
+    assert!(walk.request_proposal());
+    process(&mut walk, &mut heard, nth(20));
+    let job = walk.take_job().unwrap();
+    walk.propose(answered(job, AHEAD));
+    assert_eq!(process(&mut walk, &mut heard, nth(21)), Some(ProposalStatus::Taken));
+    (22..35).for_each(|number| assert_eq!(process(&mut walk, &mut heard, nth(number)), None));
+
+    let plans = heard.plans();
+    let by_model: Vec<usize> = (0..35).filter(|&number| plans[number].source == PlanSource::Model).collect();
+    assert_eq!(by_model, (21..=30).collect::<Vec<_>>());
+    let taken = &plans[21];
+    assert_eq!((taken.model.as_str(), taken.decision, taken.speed_limit_mps), (VLM, Decision::Slow, Some(0.2)));
+    assert_eq!(taken.steps[0].reason, "scripted: a person ahead");
+    let crossing = taken.steps.iter().find(|step| step.reason == "scripted: it crosses").unwrap();
+    assert_eq!((crossing.action, crossing.track), (Decision::Yield, Some(TrackId(1))));
+    assert!(plans[31].verdict.contains("refused, at most 1000 ms are allowed, it is 1100 ms old"));
+    assert!(plans.iter().zip(1..).all(|(plan, sequence)| plan.sequence == sequence));
+
+    let [told] = heard.proposals().try_into().unwrap();
+    assert_eq!((told.header.stamp, told.header.frame_id.as_str()), (nth(21), FRAME_ID));
+    assert_eq!((told.picture_stamp, told.status, told.model.as_str()), (nth(20), ProposalStatus::Taken, VLM));
+    let Line::Says(text, _) = AHEAD else { unreachable!() };
+    assert_eq!(told.text, text);
+    let order: Vec<Output> =
+        heard.messages.iter().filter(|(_, stamp, _)| *stamp == nth(21)).map(|(output, ..)| *output).collect();
+    assert_eq!(order, [Output::Detections, Output::Proposal, Output::Plan, Output::Path]);
+}
+
+#[test]
+fn a_jump_back_ends_the_proposal_that_held() {
+    let (mut walk, mut heard) = (walk_with(&Config { proposal_max_age_ms: 600_000, ..config() }), Heard::default());
+    for number in 100..120 {
+        process(&mut walk, &mut heard, nth(number));
+    }
+    let job = walk.take_job().unwrap();
+    walk.propose(answered(job, FAST));
+    walk.request_proposal();
+    assert_eq!(process(&mut walk, &mut heard, nth(120)), Some(ProposalStatus::Changed));
+    let job = walk.take_job().unwrap();
+    assert_eq!(process(&mut walk, &mut heard, nth(0)), None);
+    assert_eq!(heard.plans().last().unwrap().source, PlanSource::Rules);
+    walk.propose(answered(job, FAST));
+    assert_eq!(process(&mut walk, &mut heard, nth(1)), Some(ProposalStatus::Refused), "its picture is later");
+    assert_eq!(walk.take_job().unwrap().stamp, nth(1));
+}
+
+#[test]
+fn a_frame_under_a_proposal_allocates_nothing() {
+    let config = Config { reason_period_ms: 0, proposal_max_age_ms: 600_000, ..config() };
+    let (mut walk, mut heard) = (walk_with(&config), Heard::default());
+    for number in 0..20 {
+        process(&mut walk, &mut heard, nth(number));
+    }
+    walk.request_proposal();
+    process(&mut walk, &mut heard, nth(20));
+    let job = walk.take_job().unwrap();
+    walk.propose(answered(job, AHEAD));
+    let (mut picture, mut info) = (image(nth(0)), camera_info(nth(0)));
+    let mut discarded = Discarded::default();
+    let mut frames = |numbers: std::ops::Range<i64>| {
+        for number in numbers {
+            picture = stamped(std::mem::take(&mut picture), nth(number));
+            info = stamped(std::mem::take(&mut info), nth(number));
+            walk.camera_info(&info).unwrap();
+            walk.image(&picture, &mut discarded).unwrap();
+            assert_eq!(walk.plan().source, PlanSource::Model);
+        }
+    };
+    frames(21..121);
+    assert_eq!(allocations_in(|| frames(121..621)), 0);
+}
+
+/// A recording in memory.
+struct Tape {
+    topics: Vec<TopicInfo>,
+    messages: Vec<(&'static str, Vec<u8>)>,
+    selected: Vec<String>,
+    next: usize,
+}
+
+impl Tape {
+    /// Images with their camera_infos, and behind each image the proposals of its stamp, as a live recorder has them.
+    fn new(frames: i64, proposals: &[(Stamp, Vec<u8>)]) -> Self {
+        let topic = |name: &str, type_name: &str, messages| TopicInfo {
+            name: name.into(),
+            type_name: type_name.into(),
+            messages: Some(messages),
+        };
+        let topics = vec![
+            topic(CAMERA_INFO, Input::CameraInfo.type_name(), 1),
+            topic(IMAGE, Input::Image.type_name(), 1),
+            topic(PROPOSAL, Output::Proposal.type_name(), proposals.len() as u64),
+        ];
+        let mut messages = Vec::new();
+        for stamp in (0..frames).map(nth) {
+            messages.extend([(CAMERA_INFO, camera_info(stamp)), (IMAGE, image(stamp))]);
+            let of_frame = proposals.iter().filter(|(of, _)| *of == stamp);
+            messages.extend(of_frame.map(|(_, cdr)| (PROPOSAL, cdr.clone())));
+        }
+        Self { topics, messages, selected: Vec::new(), next: 0 }
+    }
+
+    fn replayed(mut self, walk: &mut Walk, reason: Option<&mut Reason>) -> (ReplayReport, Heard) {
+        let mut heard = Heard::default();
+        let topics = ReplayTopics::choose(&self.topics, |_| None).unwrap().with_proposals(&self.topics, PROPOSAL);
+        let report = replay_reasoning(&mut self, &topics, walk, reason, &mut heard, &mut ()).unwrap();
+        (report, heard)
+    }
+}
+
+impl Source for Tape {
+    fn topics(&self) -> &[TopicInfo] {
+        &self.topics
+    }
+
+    fn select(&mut self, topics: &[&str]) -> Result<(), SourceError> {
+        self.selected = topics.iter().map(|&topic| topic.to_owned()).collect();
+        self.next = 0;
+        Ok(())
+    }
+
+    fn next_message(&mut self) -> Result<Option<RawMessage<'_>>, SourceError> {
+        while let Some((topic, cdr)) = self.messages.get(self.next) {
+            self.next += 1;
+            if self.selected.iter().any(|selected| selected == topic) {
+                let log_time = Stamp::from_ns(i64::try_from(self.next).unwrap());
+                return Ok(Some(RawMessage { topic, log_time, cdr }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn losses(&self) -> Vec<Loss> {
+        Vec::new()
+    }
+}
+
+const FRAMES: i64 = 33;
+
+fn proposals_of(heard: &Heard) -> Vec<(Stamp, Vec<u8>)> {
+    let proposals = heard.messages.iter().filter(|(output, ..)| *output == Output::Proposal);
+    proposals.map(|(_, stamp, cdr)| (*stamp, cdr.clone())).collect()
+}
+
+#[test]
+fn a_replay_asks_inline_and_counts_what_came_of_it() {
+    let (report, heard) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
+    let statuses: Vec<_> = heard.proposals().iter().map(|told| told.status.as_str()).collect();
+    let expected = [
+        "unreadable",
+        "overruled",
+        "overruled",
+        "refused",
+        "taken",
+        "changed",
+        "truncated",
+        "unreadable",
+        "late",
+        "failed",
+        "cancelled",
+    ];
+    assert_eq!(statuses, expected);
+    let mut counts = BTreeMap::new();
+    expected.into_iter().for_each(|status| *counts.entry(status).or_insert(0) += 1);
+    assert_eq!(report.proposals, counts);
+    assert!(!report.has_loss(), "events are no losses");
+    let verdicts: Vec<_> = heard.proposals().into_iter().map(|told| told.verdict).collect();
+    assert_eq!(verdicts[8], "deadline after 20 tokens");
+    assert_eq!(verdicts[9], ZooError::NoPrompts.to_string());
+    assert_eq!(verdicts[10], "superseded after 20 tokens");
+    let applied: Vec<_> = heard.proposals().iter().map(|told| told.header.stamp.ns_since(told.picture_stamp)).collect();
+    assert_eq!(applied, [PERIOD_MS * 1_000_000; 11], "at the frame behind its picture");
+}
+
+#[test]
+fn a_replay_of_recorded_proposals_gives_the_same_bytes_without_a_model() {
+    let (first_report, first) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
+    let recorded = proposals_of(&first);
+    assert_eq!(recorded.len(), SCRIPT.len());
+    // Without a model, with its parameter alone, and with one that would panic if it were asked.
+    for (config, mut reason) in [(Config::default(), None), (config(), None), (config(), Some(reason(&[])))] {
+        let (report, second) = Tape::new(FRAMES, &recorded).replayed(&mut walk_with(&config), reason.as_mut());
+        assert!(second.messages == first.messages);
+        assert_eq!(report, first_report);
+    }
+    let (_, without) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&Config::default()), None);
+    assert_ne!(without.plans(), first.plans(), "proposals show in the plans");
+}
+
+#[test]
+fn a_recorded_message_that_is_no_proposal_is_counted_and_the_rest_serves() {
+    let (_, first) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
+    let mut recorded = proposals_of(&first);
+    recorded.push((nth(5), b"garbage".to_vec()));
+    let (report, second) = Tape::new(FRAMES, &recorded).replayed(&mut walk_with(&Config::default()), None);
+    assert_eq!(report.lost, BTreeMap::from([("proposal: bad_message".to_owned(), 1)]));
+    assert!(second.messages == first.messages);
+}
+
+#[test]
+fn topics_without_proposals_replay_as_ever() {
+    let mut tape = Tape::new(10, &[]);
+    let topics = ReplayTopics::choose(&tape.topics, |_| None).unwrap().with_proposals(&tape.topics, PROPOSAL);
+    assert_eq!(topics.proposal, None, "the topic is there and has no messages");
+    let mut heard = Heard::default();
+    let report = replay(&mut tape, &topics, &mut walk_with(&config()), &mut heard, &mut ()).unwrap();
+    assert_eq!((report.processed, report.proposals.len()), (10, 0));
+}
+
+#[test]
+fn a_recorded_proposal_under_other_prompts_keeps_its_names_and_is_refused() {
+    let (_, first) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
+    let mut message = first.proposals().swap_remove(4);
+    message.prompt_version = 3;
+    message.steps[0].class_id = "pedestrian".to_owned();
+    let proposed = Proposed::recorded(message, &Labels::new(["person", "car", "dog"], 0));
+    let mut walk = walk_with(&Config::default());
+    let mut heard = Heard::default();
+    process(&mut walk, &mut heard, nth(13));
+    walk.propose(proposed);
+    assert_eq!(process(&mut walk, &mut heard, nth(14)), Some(ProposalStatus::Refused));
+    let told = &heard.proposals()[0];
+    assert_eq!((told.steps[0].class_id.as_str(), told.prompt_version), ("pedestrian", 3));
+    assert_eq!(told.verdict, "it was made under prompts of version 3, now they have version 0");
+}
