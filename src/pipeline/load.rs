@@ -79,8 +79,12 @@ pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     let detector = zoo::load(&manifest, runtime, &options)
         .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
     let own = detector.labels().clone();
-    let detector = Box::new(Conse::new(detector, settings::matching(config)));
-    let mut prompter = Prompter::new(own.clone(), class_prompt_encoder(config, own.clone()));
+    let (detector, mut prompter) = if manifest.family.takes_prompts() {
+        (detector, Prompter::new(own.clone(), own_encoder(manifest.clone())))
+    } else {
+        let conse: Box<dyn Detector> = Box::new(Conse::new(detector, settings::matching(config)));
+        (conse, Prompter::new(own.clone(), class_prompt_encoder(config, own.clone())))
+    };
     let prompts = (!config.prompts.is_empty() || own.is_empty()).then(|| prompter.encode(&config.prompts));
     let prompts = prompts.transpose().map_err(|refused| LoadError::Prompts(Box::new(refused)))?;
     Ok(LoadedModel { name: manifest.name, detector, prompts, prompter })
@@ -94,6 +98,13 @@ fn verified(model_dirs: &[PathBuf], name: &str) -> Result<Manifest, ManifestErro
         tracing::warn!("model {}: {integrity}", manifest.name);
     }
     Ok(manifest)
+}
+
+/// What loads the model's own encoder.
+fn own_encoder(manifest: Manifest) -> OpenEncoder {
+    Box::new(move || {
+        zoo::prompt_encoder(&manifest).map_err(|source| LoadError::Model { name: manifest.name.clone(), source })
+    })
 }
 
 /// What loads the parameter `text_model`, for a detector with the classes `own`.

@@ -167,6 +167,26 @@ pub enum ZooError {
         /// The layouts of the family.
         expected: String,
     },
+    /// An output has other dimensions than the graph's form promises.
+    #[error("model gives {output} {found:?}, expected {expected}")]
+    Shape {
+        /// The output's name.
+        output: String,
+        /// Its dimensions.
+        found: Vec<usize>,
+        /// What they should be.
+        expected: String,
+    },
+    /// The model gave numbers that are none, so that it has seen nothing of the picture.
+    #[error("{found} of {of} numbers in the model's {output} are NaN")]
+    NotANumber {
+        /// The output's name.
+        output: String,
+        /// How many are NaN.
+        found: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// A file of the checkpoint cannot be read or understood.
     #[error("file {}: {reason}", path.display())]
     File {
@@ -174,6 +194,19 @@ pub enum ZooError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The tokenizer knows tokens that the model does not.
+    #[error(
+        "tokenizer {} gives token {id}, the model has {vocabulary} tokens: they do not belong together",
+        path.display()
+    )]
+    Vocabulary {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// The token's id.
+        id: u32,
+        /// How many tokens the model has.
+        vocabulary: usize,
     },
     /// A tokenizer, or a text that it does not take.
     #[error(transparent)]

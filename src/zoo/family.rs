@@ -35,6 +35,11 @@ impl Family {
         matches!(self, Self::Yolo | Self::Detr)
     }
 
+    /// Whether its detectors have no classes of their own and look for what prompts say.
+    pub const fn takes_prompts(self) -> bool {
+        matches!(self, Self::Owl | Self::GroundingDino)
+    }
+
     /// What its models are for.
     pub const fn task(self) -> Task {
         match self {

@@ -8,18 +8,29 @@
 //! | family | task | layouts |
 //! | --- | --- | --- |
 //! | [`yolo`] | detect | `[1, 4 + C, N]` (v8, v9, 11, 12), `[1, N, 6]` (v10, 26); float32 and float16 |
+//! | [`detr`] | detect | RT-DETR, D-FINE: `logits` and `pred_boxes`, or `labels`, `boxes`, `scores`; RF-DETR: `dets` and `labels` |
+//! | [`owl`] | detect | prompts: `pixel_values`, `input_ids`, `attention_mask` to `logits` and `pred_boxes` |
+//! | [`grounding_dino`] | detect | prompts in one caption: the same with `pixel_mask` and `token_type_ids` |
+//! | [`clip`] | score | CLIP, SigLIP: `text_model` and `vision_model` to vectors |
 //! | [`conse`] | detect | prompts for any of the above, by the names of its classes |
 //! | [`SentenceEncoder`] | embed | `input_ids`, ... to `sentence_embedding` or `last_hidden_state` |
 
 mod catalog;
+mod checkpoint;
+pub mod clip;
 pub mod conse;
+pub mod detr;
 mod error;
 mod family;
+pub mod grounding_dino;
 mod integrity;
 mod keys;
 mod manifest;
 mod names;
+pub mod owl;
+mod picture_input;
 mod prompting;
+mod queries;
 mod raw_manifest;
 mod sentence_encoder;
 pub mod smolvlm;
@@ -39,7 +50,7 @@ pub use thresholds::{ClassMask, Thresholds, UnknownClass};
 pub use vision_language::VisionLanguageModel;
 pub use yolo::constant_detector;
 
-use crate::infer::{Backend, OrtBackend, Proof, Runtime, SessionOptions};
+use crate::infer::{Backend, InferError, OrtBackend, Proof, Runtime, SessionOptions};
 use crate::types::{Detection, ImageView, Labels, Size};
 
 /// A model that finds things in one picture.
@@ -87,6 +98,9 @@ pub trait Detector: Send {
 pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn Detector>, ZooError> {
     match manifest.family {
         Family::Yolo => Ok(Box::new(yolo::Yolo::new(manifest.input()?.size, manifest.labels.as_deref(), backend)?)),
+        Family::Detr => Ok(Box::new(detr::Detr::new(manifest, backend)?)),
+        Family::Owl => Ok(Box::new(owl::Owl::new(manifest, backend)?)),
+        Family::GroundingDino => Ok(Box::new(grounding_dino::GroundingDino::new(manifest, backend)?)),
         family => Err(not_a_detector(family)),
     }
 }
@@ -96,14 +110,19 @@ pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn De
 /// # Errors
 /// As [`OrtBackend::open`] and [`open`].
 pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Box<dyn Detector>, ZooError> {
-    let shapes = match manifest.family {
+    let open_with =
+        |shapes: &[(String, Vec<usize>)]| OrtBackend::open(runtime, &manifest.model_path(), options, shapes);
+    let backend = match manifest.family {
         Family::Yolo => {
             let input = manifest.input()?;
-            [(input.name.clone(), yolo::input_shape(input.size))]
+            open_with(&[(input.name.clone(), yolo::input_shape(input.size))])?
         }
+        Family::Detr => load_detr(manifest, open_with)?,
+        // How many prompts there are, and for Grounding DINO how large a picture is, shows later. A profile of shapes
+        // would hold TensorRT to the first ones.
+        Family::Owl | Family::GroundingDino => open_with(&[])?,
         family => return Err(not_a_detector(family)),
     };
-    let backend = OrtBackend::open(runtime, &manifest.model_path(), options, &shapes)?;
     open(manifest, Box::new(backend))
 }
 
@@ -120,6 +139,30 @@ pub fn load_vision_language(
     match manifest.family {
         Family::Smolvlm => Ok(Box::new(smolvlm::SmolVlm::load(manifest, runtime, options)?)),
         family => Err(ZooError::Task { family, found: family.task(), wanted: Task::Answer }),
+    }
+}
+
+/// What the picture's input is called shows only once the model is open; its shape is wanted before that. A wrong guess
+/// opens it a second time, without shapes.
+fn load_detr(
+    manifest: &Manifest,
+    open_with: impl Fn(&[(String, Vec<usize>)]) -> Result<OrtBackend, InferError>,
+) -> Result<OrtBackend, ZooError> {
+    match open_with(&detr::likely_shapes(manifest)?) {
+        Err(InferError::UnknownInput { .. }) => Ok(open_with(&[])?),
+        opened => Ok(opened?),
+    }
+}
+
+/// What encodes prompts for a model that takes them itself ([`Family::takes_prompts`]).
+///
+/// # Errors
+/// [`ZooError::NoPrompts`] for another one, [`ZooError`] when the tokenizer or a configuration is missing or broken.
+pub fn prompt_encoder(manifest: &Manifest) -> Result<Box<dyn PromptEncoder>, ZooError> {
+    match manifest.family {
+        Family::Owl => Ok(Box::new(owl::OwlPromptEncoder::new(manifest)?)),
+        Family::GroundingDino => Ok(Box::new(grounding_dino::CaptionEncoder::new(manifest)?)),
+        _ => Err(ZooError::NoPrompts),
     }
 }
 

@@ -11,6 +11,7 @@ mod infer_shapes;
 mod language;
 mod messages;
 mod onnx_runtime;
+mod parity;
 mod parity_generate;
 mod prompts;
 mod reason;

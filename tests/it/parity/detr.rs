@@ -1,0 +1,183 @@
+//! RT-DETR, RT-DETRv2 (both exports), D-FINE and RF-DETR.
+
+use super::watched::Watch;
+use super::{Fixture, SAME_TENSORS, Tolerance, Watched, assert_close, assert_detections, assert_pixels, detected};
+use crate::allocations::allocations_in;
+use crate::onnx_runtime::{cpu, runtime_or_skip};
+use vedette::infer::{OrtBackend, Runtime};
+use vedette::types::Size;
+use vedette::zoo::{self, ClassMask, Detector, Family, Input, Manifest, Thresholds};
+
+const MODEL: &str = "onnx/model.onnx";
+const HUB: [&str; 3] = [MODEL, "config.json", "preprocessor_config.json"];
+const SIDE: Size = Size { width_px: 64, height_px: 64 };
+
+/// A fixture, how its manifest is written, and the tensors that its graph gives.
+struct Export {
+    fixture: &'static str,
+    /// The input's name, for exports whose manifest says it because there is no preprocessor_config.json.
+    input: Option<&'static str>,
+    picture: &'static str,
+    /// Outputs by name, and the roles that hold them.
+    outputs: &'static [(&'static str, &'static str)],
+    normalize: [[f32; 3]; 2],
+    /// From the picture to the end.
+    end_to_end: Tolerance,
+}
+
+const UNIT: [[f32; 3]; 2] = [[0.0; 3], [1.0; 3]];
+const LOGITS: &[(&str, &str)] = &[("logits", "logits"), ("pred_boxes", "pred_boxes")];
+/// Our bytes are the reference's, so the end is too.
+const SAME_PIXELS: Tolerance = SAME_TENSORS;
+
+const fn transformers(fixture: &'static str) -> Export {
+    Export { fixture, input: None, picture: "pixel_values", outputs: LOGITS, normalize: UNIT, end_to_end: SAME_PIXELS }
+}
+
+const EXPORTS: [Export; 5] = [
+    transformers("rtdetr"),
+    transformers("rtdetr_v2"),
+    transformers("dfine"),
+    Export {
+        fixture: "rtdetr_v2_boxes",
+        input: Some("images"),
+        picture: "images",
+        outputs: &[("boxes", "output.boxes"), ("scores", "output.scores"), ("labels", "output.labels")],
+        normalize: UNIT,
+        end_to_end: SAME_PIXELS,
+    },
+    Export {
+        fixture: "rfdetr",
+        input: Some("input"),
+        picture: "input",
+        outputs: &[("dets", "dets"), ("labels", "output.labels")],
+        normalize: [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]],
+        // Its own resize rounds to no bytes: up to 1/255 away from ours, which a model of random weights multiplies.
+        end_to_end: Tolerance { box_px: 3.0, score: 0.02 },
+    },
+];
+
+impl Export {
+    fn manifest(&self, fixture: &Fixture) -> Manifest {
+        match self.input {
+            None => fixture.manifest(Family::Detr, &HUB),
+            Some(name) => Manifest {
+                input: Some(Input { name: name.to_owned(), size: SIDE }),
+                ..fixture.manifest(Family::Detr, &HUB[..2])
+            },
+        }
+    }
+
+    fn open(&self, fixture: &Fixture, runtime: &Runtime) -> (Box<dyn Detector>, Watch) {
+        let manifest = self.manifest(fixture);
+        let backend = OrtBackend::open(runtime, &manifest.model_path(), &cpu(), &[]).unwrap();
+        let (backend, watch) = Watched::new(backend);
+        (zoo::open(&manifest, backend).unwrap(), watch)
+    }
+}
+
+#[test]
+fn closed_set_detectors_agree_with_their_reference() {
+    let Some(runtime) = runtime_or_skip("parity of detr") else { return };
+    for export in EXPORTS {
+        let fixture = Fixture::open(export.fixture);
+        let (mut detector, watch) = export.open(&fixture, runtime);
+        for case in fixture.cases() {
+            let what = format!("{} {}", export.fixture, case.name);
+            let given = fixture.floats(case.tensor(export.picture));
+            watch.log().replace.insert(export.picture.to_owned(), given);
+            let found = detected(&mut *detector, &case, 1.0);
+            assert_pixels(&what, &watch.log().fed[export.picture].1, export.normalize, &fixture.pixels(&case));
+            for (output, role) in export.outputs {
+                // The authors' boxes are in pixels; as for all boxes, half of one is the bound.
+                let within = if export.picture == "images" && *output == "boxes" { 0.5 } else { 1e-3 };
+                let theirs = fixture.floats(case.tensor(role));
+                assert_close(&format!("{what} {output}"), &watch.log().given[*output].1, &theirs, within);
+            }
+            assert_detections(&fixture, &case, &*detector, &found, SAME_TENSORS);
+            watch.log().replace.clear();
+            let found = detected(&mut *detector, &case, 1.0);
+            assert_detections(&fixture, &case, &*detector, &found, export.end_to_end);
+        }
+    }
+}
+
+#[test]
+fn every_export_loads_from_its_manifest() {
+    let Some(runtime) = runtime_or_skip("loading detr") else { return };
+    for export in EXPORTS {
+        let fixture = Fixture::open(export.fixture);
+        let mut detector = zoo::load(&export.manifest(&fixture), runtime, &cpu()).unwrap();
+        assert_eq!((detector.input_size(), detector.labels().len()), (SIDE, 80), "{}", export.fixture);
+        let case = &fixture.cases()[0];
+        let found = detected(&mut *detector, case, 1.0);
+        assert_detections(&fixture, case, &*detector, &found, export.end_to_end);
+    }
+    // The authors' export beside a preprocessor_config.json: its input is not the one that is guessed.
+    let fixture = Fixture::open("rtdetr_v2_boxes");
+    let mut detector = zoo::load(&fixture.manifest(Family::Detr, &HUB), runtime, &cpu()).unwrap();
+    let case = &fixture.cases()[0];
+    let found = detected(&mut *detector, case, 1.0);
+    assert_detections(&fixture, case, &*detector, &found, SAME_PIXELS);
+}
+
+#[test]
+fn the_scores_of_all_classes_are_those_of_the_reported_box() {
+    let Some(runtime) = runtime_or_skip("class scores of detr") else { return };
+    for export in EXPORTS {
+        let fixture = Fixture::open(export.fixture);
+        let (mut detector, _) = export.open(&fixture, runtime);
+        let case = &fixture.cases()[1];
+        let found = detected(&mut *detector, case, 1.0);
+        for (index, found) in found.iter().enumerate() {
+            let scores = detector.class_scores(index);
+            if export.input == Some("images") {
+                assert_eq!(scores, None);
+                continue;
+            }
+            let scores = scores.unwrap();
+            assert_eq!((scores.len(), scores[usize::from(found.class.0)]), (80, found.score), "{}", export.fixture);
+        }
+        assert_eq!(detector.class_scores(found.len()), None);
+    }
+}
+
+#[test]
+fn a_query_whose_best_class_is_not_asked_for_does_not_come_out_under_another() {
+    let Some(runtime) = runtime_or_skip("class mask of detr") else { return };
+    let fixture = Fixture::open("rtdetr_v2");
+    let (mut detector, _) = EXPORTS[1].open(&fixture, runtime);
+    let case = &fixture.cases()[0];
+    let all = Thresholds { score: 0.3, max_detections: 1000, ..Thresholds::default() };
+    let (mut every, mut some) = (Vec::new(), Vec::new());
+    detector.detect(&case.picture.view(), &all, &mut every).unwrap();
+    let best = every[0].class;
+    let others: Vec<String> = detector.labels().names().map(str::to_owned).collect();
+    let others = others.iter().map(String::as_str).filter(|name| *name != detector.labels().name(best));
+    let mask = ClassMask::new(detector.labels(), others).unwrap();
+    detector.detect(&case.picture.view(), &Thresholds { classes: Some(mask), ..all }, &mut some).unwrap();
+    let taken: Vec<_> = every.iter().filter(|found| found.class == best).map(|found| found.bbox).collect();
+    assert!(every.iter().any(|found| found.class != best && taken.contains(&found.bbox)), "a query of two classes");
+    assert!(some.iter().all(|found| found.class != best));
+    for found in every.iter().filter(|found| found.class != best) {
+        let better =
+            every.iter().any(|other| other.class == best && other.bbox == found.bbox && other.score > found.score);
+        assert_eq!(some.contains(found), !better, "{found:?}");
+    }
+}
+
+#[test]
+fn detection_allocates_nothing_of_ours_in_steady_state() {
+    let Some(runtime) = runtime_or_skip("allocations of detr") else { return };
+    for export in EXPORTS {
+        let fixture = Fixture::open(export.fixture);
+        let mut detector = zoo::load(&export.manifest(&fixture), runtime, &cpu()).unwrap();
+        let picture = fixture.cases()[0].picture.clone();
+        let thresholds = Thresholds { score: 0.05, ..Thresholds::default() };
+        let mut out = Vec::new();
+        let mut detect = || detector.detect(&picture.view(), &thresholds, &mut out).unwrap();
+        (0..3).for_each(|_| detect());
+        let counted = allocations_in(&mut detect);
+        assert!(counted <= 4, "{}: {counted} allocations", export.fixture);
+    }
+}
