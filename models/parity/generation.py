@@ -1,9 +1,12 @@
-"""What the scripts of the generating families share: greedy tokens that ties could not have given, and the parts of an
-export that carry a KV cache by name."""
+"""What the scripts of the generating families share: byte-level words, questions, and greedy tokens that ties could not
+have given."""
+
+import collections
 
 import numpy as np
-
 from common import LOGIT_GAP, Degenerate, array
+from tokenizers import pre_tokenizers
+from vocabulary import CORPUS, bpe_merges
 
 NEW_TOKENS = 64
 LEAST_DIFFERENT = 15
@@ -14,6 +17,12 @@ QUESTIONS = {
     "in the way of a robot that drives straight ahead?",
     "unicode": "Où est le “café” ☕? naïve 猫 & 🚀, 1234!",
 }
+
+
+def byte_level(pre_tokenizer, count):
+    """The letters and the first merges of a byte-level BPE over the corpus, as `pre_tokenizer` splits it."""
+    words = collections.Counter(tuple(word) for line in CORPUS for word, _ in pre_tokenizer.pre_tokenize_str(line))
+    return sorted(pre_tokenizers.ByteLevel.alphabet()), bpe_merges(words, count)
 
 
 def greedy(model, inputs, **options):
