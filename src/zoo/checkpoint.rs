@@ -86,9 +86,12 @@ impl Document {
 /// [`ZooError::File`] and [`ZooError::Processor`] for one that is not understood.
 pub(super) fn image_processor(manifest: &Manifest) -> Result<Option<ImageProcessor>, ZooError> {
     let roles = ["preprocessor_config", "processor_config"];
-    let Some(path) = roles.into_iter().find_map(|role| manifest.path_of(role).ok()) else { return Ok(None) };
-    let config = ProcessorConfig::from_json(&text(&path)?).map_err(|error| file(&path, error.to_string()))?;
-    Ok(Some(ImageProcessor::new(config)?))
+    roles.into_iter().find_map(|role| manifest.path_of(role).ok()).map(|path| processor_at(&path)).transpose()
+}
+
+fn processor_at(path: &Path) -> Result<ImageProcessor, ZooError> {
+    let config = ProcessorConfig::from_json(&text(path)?).map_err(|error| file(path, error.to_string()))?;
+    Ok(ImageProcessor::new(config)?)
 }
 
 /// As [`image_processor`], for families that cannot do without.
@@ -98,7 +101,7 @@ pub(super) fn image_processor(manifest: &Manifest) -> Result<Option<ImageProcess
 pub(super) fn required_image_processor(manifest: &Manifest) -> Result<ImageProcessor, ZooError> {
     match image_processor(manifest)? {
         Some(processor) => Ok(processor),
-        None => Err(manifest.path_of("preprocessor_config").err().map_or(ZooError::NoPrompts, ZooError::from)),
+        None => processor_at(&manifest.path_of("preprocessor_config")?),
     }
 }
 
