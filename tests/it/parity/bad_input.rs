@@ -47,15 +47,18 @@ const PICTURE: (&str, Element, &[usize]) = ("pixel_values", Element::F32, &[1, 3
 
 /// RT-DETR with three classes: two queries with these logits, one box each.
 fn detr(logits: Vec<f32>, boxes: Vec<f32>) -> Box<dyn Detector> {
+    detr_of(Element::F32, OwnedTensor::F32(logits), OwnedTensor::F32(boxes))
+}
+
+fn detr_of(element: Element, logits: OwnedTensor, boxes: OwnedTensor) -> Box<dyn Detector> {
     let manifest = Manifest {
         input: Some(Input { name: "pixel_values".to_owned(), size: Size { width_px: 64, height_px: 64 } }),
         labels: Some(["a", "b", "c"].map(str::to_owned).to_vec()),
         files: Vec::new(),
         ..manifest("rtdetr", Family::Detr)
     };
-    let outputs =
-        [("logits", &[1, 2, 3][..], OwnedTensor::F32(logits)), ("pred_boxes", &[1, 2, 4][..], OwnedTensor::F32(boxes))];
-    zoo::open(&manifest, fake(&[PICTURE], &outputs)).unwrap()
+    let outputs = [("logits", &[1, 2, 3][..], logits), ("pred_boxes", &[1, 2, 4][..], boxes)];
+    zoo::open(&manifest, fake(&[(PICTURE.0, element, PICTURE.2)], &outputs)).unwrap()
 }
 
 fn black(width_px: u32, height_px: u32) -> Picture {
@@ -76,6 +79,20 @@ fn a_nan_logit_costs_the_picture_and_a_nan_box_itself_only() {
     let error = detector.detect(&black(8, 8).view(), &Thresholds::default(), &mut out).unwrap_err();
     assert_eq!(error.to_string(), "1 of 6 numbers in the model's logits are NaN");
     assert!(out.is_empty());
+}
+
+#[test]
+fn half_precision_gives_what_single_precision_gives() {
+    let (logits, boxes) = ([2.0, -4.0, 1.0, -4.0, 3.0, -4.0], [0.5, 0.5, 0.25, 0.5, 0.25, 0.75, 0.125, 0.125]);
+    let half = |values: &[f32]| OwnedTensor::F16(values.iter().map(|value| half::f16::from_f32(*value)).collect());
+    let mut singles = detr(logits.to_vec(), boxes.to_vec());
+    let mut halves = detr_of(Element::F16, half(&logits), half(&boxes));
+    let (mut found, mut same) = (Vec::new(), Vec::new());
+    let thresholds = Thresholds { score: 0.5, ..Thresholds::default() };
+    singles.detect(&black(8, 8).view(), &thresholds, &mut found).unwrap();
+    halves.detect(&black(8, 8).view(), &thresholds, &mut same).unwrap();
+    assert_eq!((found.len(), &found), (2, &same), "no more pairs than queries");
+    assert_eq!(singles.class_scores(1).unwrap(), halves.class_scores(1).unwrap());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! CLIP and SigLIP.
 
+use super::fixture::float;
 use super::watched::Watch;
 use super::{Away, Fixture, PIXELS, assert_close, assert_pixels, watched};
 use crate::onnx_runtime::{cpu, runtime_or_skip};
@@ -74,14 +75,13 @@ fn words_and_pictures_agree_with_their_reference() {
             let given = fixture.floats(case.tensor("pixel_values"));
             let probabilities = fixture.floats(case.tensor("probabilities"));
             let images = fixture.floats(case.tensor("image_embeds"));
-            let corner = |crop: &serde_json::Value, at: usize| crop[at].as_f64().unwrap() as f32;
             let boxes: Vec<_> = case
                 .value("crops")
                 .as_array()
                 .unwrap()
                 .iter()
                 .map(|crop| {
-                    BBox::from_corners(corner(crop, 0), corner(crop, 1), corner(crop, 2), corner(crop, 3)).unwrap()
+                    BBox::from_corners(float(&crop[0]), float(&crop[1]), float(&crop[2]), float(&crop[3])).unwrap()
                 })
                 .collect();
             for same_tensors in [true, false] {

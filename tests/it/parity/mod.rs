@@ -9,6 +9,7 @@ mod clip;
 mod detr;
 mod fixture;
 mod grounding_dino;
+mod in_use;
 mod owl;
 mod watched;
 
