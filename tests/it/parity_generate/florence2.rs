@@ -114,8 +114,7 @@ fn expected_regions(result: &Value, size: Size) -> Vec<Region> {
 }
 
 fn region(parts: &[&Value], label: &Value, size: Size) -> Option<Region> {
-    let numbers: Vec<f32> =
-        parts.iter().flat_map(|part| part.as_array().unwrap()).map(|n| n.as_f64().unwrap() as f32 / 1000.0).collect();
+    let numbers: Vec<f32> = parts.iter().flat_map(|part| part.as_array().unwrap()).map(thousandth).collect();
     let along = |offset: usize| {
         let numbers = numbers.iter().skip(offset).step_by(2);
         numbers.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), at| (low.min(*at), high.max(*at)))
@@ -179,4 +178,8 @@ fn answers_from_picture_and_words_are_the_references() {
         assert_eq!(size, case.picture().view().size());
         assert_regions(case.name(), &answer.regions, &expected_regions(case.get("result_of_thousandfold"), size));
     }
+}
+
+fn thousandth(number: &Value) -> f32 {
+    serde_json::from_value::<f32>(number.clone()).unwrap() / 1000.0
 }
