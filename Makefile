@@ -5,6 +5,7 @@
 #   make test             every test, the ROS ones over real DDS on loopback
 #   make lint             formatter, clippy, rustdoc, warnings denied
 #   make bench            our figures beside the peers', as ratios of one run
+#   make bench-reference  those beside torch and transformers, which it installs first (5.7 GB)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,7 +14,7 @@ PYTHON ?= python3
 ENV := . .deps/env.sh
 VEDETTE := target/release/vedette
 
-.PHONY: help setup build test lint demo bench clean
+.PHONY: help setup build test lint demo bench bench-reference clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -41,6 +42,10 @@ demo: build
 
 bench: build
 	@$(ENV); python3 bench/run.py
+
+bench-reference: setup
+	@$(PYTHON) scripts/setup parity
+	@$(ENV); python3 bench/processors.py
 
 clean:
 	rm -rf target out

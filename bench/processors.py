@@ -1,10 +1,9 @@
 """Image processors beside transformers' PIL-based ones: the same picture and configuration, one thread, as ratios.
 
-    python3 bench/processors.py STAGES PYTHON [--rounds 3]
+    python3 bench/processors.py [--python .deps/parity/bin/python] [--rounds 3]
 
-STAGES is the program of the `stages` bench (`cargo bench --bench stages --no-run` says where it is), PYTHON an
-interpreter with transformers 5, Pillow, SciPy and NumPy. Ours and the peer's alternate, round by round. The last line
-is JSON with every round in milliseconds.
+This is `make bench-reference`. The interpreter has transformers 5, Pillow, SciPy and NumPy. Ours and the peer's
+alternate, round by round; every round is in `out/bench-reference.json`, in milliseconds.
 """
 
 import argparse
@@ -17,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZES = [(768, 576), (1920, 1080)]
 GOAL = 0.5
 
@@ -56,6 +56,14 @@ def peer(name, frame, width, height):
     print(json.dumps({"median_ms": statistics.median(times[2:])}))
 
 
+def stages_program():
+    """Builds our side and returns its path."""
+    command = ["cargo", "bench", "--locked", "--bench", "stages", "--no-run", "--message-format=json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    built = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return next(b["executable"] for b in built if b.get("executable") and b["target"]["name"] == "stages")
+
+
 def median_ms(*command):
     one_thread = {key: "1" for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     environment = {**os.environ, **one_thread, "TRANSFORMERS_VERBOSITY": "error"}
@@ -70,10 +78,10 @@ def main():
         name, frame, width, height = sys.argv[2:]
         return peer(name, frame, int(width), int(height))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stages", type=Path)
-    parser.add_argument("python", type=Path)
+    parser.add_argument("--python", type=Path, default=ROOT / ".deps/parity/bin/python")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
+    stages = stages_program()
     rows = []
     print(f"{'what':<40} {'ours':>9} {'peer':>9} {'ratio':>6}  goal: at most {GOAL}")
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +94,7 @@ def main():
                 config.write_text(json.dumps({"image_processor_type": kind, **settings}))
                 ours, peers = [], []
                 for _ in range(args.rounds):
-                    ours.append(median_ms(args.stages, "process", config, frame, f"{width}x{height}"))
+                    ours.append(median_ms(stages, "process", config, frame, f"{width}x{height}"))
                     peers.append(median_ms(args.python, __file__, "peer", name, frame, width, height))
                 ratio = statistics.median(a / b for a, b in zip(ours, peers))
                 what = f"{name} from {width}x{height}"
@@ -96,7 +104,10 @@ def main():
                     flush=True,
                 )
                 rows.append({"what": what, "ours_ms": ours, "peer_ms": peers, "ratio": ratio})
-    print(json.dumps(rows))
+    target = ROOT / "out/bench-reference.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(rows, indent=2) + "\n")
+    print(f"all rounds: {target}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""What the scripts of the generating families share: greedy tokens that ties could not have given, and the parts of an
-export that carry a KV cache by name."""
+"""What the scripts of the generating families share: byte-level words, questions, and greedy tokens that ties could not
+have given."""
+
+import collections
 
 import numpy as np
-
 from common import LOGIT_GAP, Degenerate, array
+from tokenizers import pre_tokenizers
+from vocabulary import CORPUS, bpe_merges
 
 NEW_TOKENS = 64
 LEAST_DIFFERENT = 15
@@ -16,8 +19,14 @@ QUESTIONS = {
 }
 
 
-def greedy(model, inputs, **options):
-    """The new tokens of greedy generation, [64], and the processed logits of each step, [64, vocabulary].
+def byte_level(pre_tokenizer, count):
+    """The letters and the first merges of a byte-level BPE over the corpus, as `pre_tokenizer` splits it."""
+    words = collections.Counter(tuple(word) for line in CORPUS for word, _ in pre_tokenizer.pre_tokenize_str(line))
+    return sorted(pre_tokenizers.ByteLevel.alphabet()), bpe_merges(words, count)
+
+
+def greedy(model, inputs, new_tokens=NEW_TOKENS, **options):
+    """The new tokens of greedy generation, [N], and the processed logits of each step, [N, vocabulary].
 
     Refuses an early end, a best token that does not lead clearly, and an answer that runs in circles.
     """
@@ -25,7 +34,7 @@ def greedy(model, inputs, **options):
         **inputs,
         do_sample=False,
         num_beams=1,
-        max_new_tokens=NEW_TOKENS,
+        max_new_tokens=new_tokens,
         output_scores=True,
         output_logits=True,
         return_dict_in_generate=True,
@@ -33,7 +42,7 @@ def greedy(model, inputs, **options):
     )
     scores = np.stack([array(step)[0] for step in out.scores])
     tokens = array(out.sequences)[0, -len(scores) :]
-    if len(scores) < NEW_TOKENS:
+    if len(scores) < new_tokens:
         raise Degenerate(f"ended after {len(scores)} tokens")
     best = np.sort(np.where(np.isfinite(scores), scores, -1e9), axis=1)
     lead = float((best[:, -1] - best[:, -2]).min())

@@ -14,7 +14,10 @@ import json
 from unittest import mock
 
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from common import PICTURE_NAMES, Degenerate, Fixture, Named, export, first_sound, picture, prove, randomize
+from generation import NEW_TOKENS, QUESTIONS, byte_level, check_answers_differ, greedy
+from graphs import shorten
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     DynamicCache,
     GenerationConfig,
@@ -25,10 +28,6 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE as SMOLVLM2_TEMPLATE
-
-from common import PICTURE_NAMES, Degenerate, Fixture, Named, export, first_sound, picture, prove, randomize
-from generation import NEW_TOKENS, QUESTIONS, check_answers_differ, greedy
-from vocabulary import CORPUS
 
 TILE = 20
 LONGEST_EDGE = 80
@@ -77,18 +76,15 @@ OPEN_AXES = {
 
 def make_tokenizer():
     """Byte-level BPE that takes digits one by one, with the special tokens before and behind the words, as SmolLM2's."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    splitting = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
+    letters, merges = byte_level(splitting, MERGES)
+    words = dict.fromkeys([*FIRST_TOKENS, *letters, *("".join(pair) for pair in merges)])
+    tokenizer = Tokenizer(models.BPE(vocab={word: index for index, word in enumerate(words)}, merges=merges))
+    tokenizer.pre_tokenizer = splitting
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=len(FIRST_TOKENS) + 256 + MERGES,
-        special_tokens=FIRST_TOKENS,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.add_special_tokens(FIRST_TOKENS)
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in IMAGE_TOKENS])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -287,6 +283,7 @@ def export_parts(model, found, folder):
         named = graphs[name]
         with mock.patch.object(torch, "full", whole_number_full):
             export(named, cases[1], path, {key: OPEN_AXES[key] for key in (*named.inputs, *named.outputs)})
+        shorten(path)
         largest = max(largest, prove(path, cases, named))
     return largest
 

@@ -16,10 +16,11 @@ targets that it needs; with no target, all but the optional ones.
     weights                 models/yolov12n/yolov12n.onnx
     onnx                    the Python package that writes ONNX graphs
     text-encoder            models/minilm-l6-v2, a sentence encoder, its graphs written from its weights
+    parity                  optional, by name only: torch and transformers, to compare with (5.7 GB)
     footage                 data/vtest.avi
     bag                     data/vtest, the footage as a rosbag2 folder
 
-`--gpu` adds the optional targets; one of those that fails does not stop the steps that can do
+`--gpu` adds the optional targets for a GPU; one of those that fails does not stop the steps that can do
 without it. Exit status: 0 done, 1 a step failed, 2 wrong usage.
 """
 
@@ -36,6 +37,7 @@ import footage
 import interfaces
 import layout
 import ort
+import parity
 import ros
 import system
 import text_encoder
@@ -53,17 +55,19 @@ NEEDS = {
     "weights": (),
     "onnx": (),
     "text-encoder": ("onnx",),
+    "parity": (),
     "footage": (),
     "bag": ("ros", "footage"),
 }
-OPTIONAL = ("onnxruntime-gpu-wheel", "cuda", "tensorrt")
+FOR_A_GPU = ("onnxruntime-gpu-wheel", "cuda", "tensorrt")
+OPTIONAL = (*FOR_A_GPU, "parity")
 
 
 def wanted(targets: list[str], gpu: bool) -> list[str]:
     """The names of the steps to do, in order: the targets and all that they need."""
     names = set(targets or (name for name in NEEDS if name not in OPTIONAL))
     if gpu:
-        names.update(OPTIONAL, ("env",))
+        names.update(FOR_A_GPU, ("env",))
     pending = list(names)
     while pending:
         fresh = set(NEEDS[pending.pop()]) - names
@@ -95,6 +99,8 @@ def make_step(name: str, chosen: ros.Ros) -> Step:
         return text_encoder.onnx_step()
     if name == "text-encoder":
         return text_encoder.step()
+    if name == "parity":
+        return parity.step()
     if name == "footage":
         return footage.step()
     return bag.step(chosen)

@@ -177,9 +177,10 @@ impl Walk {
     /// [`Prompter`](super::Prompter).
     ///
     /// Tracks begin anew, because their classes are of the old set, and with them the plan, at `stop`: it goes on when
-    /// the way was found clear for `clear_after_ms` again. A proposal that was held is about the old set and goes too. What `classes` and `obstacle_classes` mean under prompts:
-    /// prompts are reported whatever `classes` says, which names the model's own classes beside them; and all prompts
-    /// are obstacles as soon as `obstacle_classes` names a class of the model that is no prompt.
+    /// the way was found clear for `clear_after_ms` again. A proposal that was held is about the old set and goes too.
+    /// What `classes` and `obstacle_classes` mean under prompts: prompts are reported whatever `classes` says, which
+    /// names the model's own classes beside them; and all prompts are obstacles as soon as `obstacle_classes` names a
+    /// class of the model that is no prompt.
     ///
     /// # Errors
     /// [`PromptsRefused`] when one of these parameters names neither a prompt nor a class of the model, and when the

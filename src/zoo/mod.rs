@@ -13,6 +13,8 @@
 //! | [`grounding_dino`] | detect | prompts in one caption: the same with `pixel_mask` and `token_type_ids` |
 //! | [`clip`] | score | CLIP, SigLIP: `text_model` and `vision_model` to vectors |
 //! | [`conse`] | detect | prompts for any of the above, by the names of its classes |
+//! | [`smolvlm`] | answer | SmolVLM, SmolVLM2, Idefics3: `vision_encoder`, `embed_tokens`, `decoder_model_merged` |
+//! | [`florence2`] | answer | the same and `encoder_model`; task prompts |
 //! | [`SentenceEncoder`] | embed | `input_ids`, ... to `sentence_embedding` or `last_hidden_state` |
 
 mod catalog;
@@ -22,6 +24,7 @@ pub mod conse;
 pub mod detr;
 mod error;
 mod family;
+pub mod florence2;
 pub mod grounding_dino;
 mod integrity;
 mod keys;
@@ -137,6 +140,7 @@ pub fn load_vision_language(
     options: &SessionOptions,
 ) -> Result<Box<dyn VisionLanguageModel>, ZooError> {
     match manifest.family {
+        Family::Florence2 => Ok(Box::new(florence2::Florence2::load(manifest, runtime, options)?)),
         Family::Smolvlm => Ok(Box::new(smolvlm::SmolVlm::load(manifest, runtime, options)?)),
         family => Err(ZooError::Task { family, found: family.task(), wanted: Task::Answer }),
     }

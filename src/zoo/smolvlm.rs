@@ -10,6 +10,7 @@
 //! place `<row_1_col_2>` or `<global-img>` ahead; the features stand in for the embeddings of `<image>`. Source: the
 //! documentation of transformers' `Idefics3Processor` and `SmolVLMProcessor`, and Marafioti et al. 2025, SmolVLM.
 
+use super::checkpoint::processor_config;
 use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, VisionEncoder, checked, refused};
 use super::{Manifest, VisionLanguageModel, ZooError};
 use crate::infer::{Proof, Runtime, SessionOptions};
@@ -48,7 +49,7 @@ impl SmolVlm {
     pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Self, ZooError> {
         let checkpoint = Checkpoint { manifest, runtime, options };
         let room = manifest.generation()?;
-        let tiles = TileProcessor::new(checkpoint.processor_config()?)?;
+        let tiles = TileProcessor::new(processor_config(manifest)?)?;
         let tokenizer = checkpoint.tokenizer()?;
         let image_token = tokenizer.required_token_id(IMAGE)?;
         tokenizer.required_token_id(AROUND)?;

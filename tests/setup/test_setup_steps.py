@@ -69,7 +69,8 @@ def test_a_target_brings_what_it_needs_and_nothing_else() -> None:
 
 def test_gpu_packages_come_only_when_asked_for() -> None:
     assert not set(setup_main.OPTIONAL) & set(setup_main.wanted([], gpu=False))
-    assert set(setup_main.OPTIONAL) <= set(setup_main.wanted([], gpu=True))
+    assert set(setup_main.FOR_A_GPU) <= set(setup_main.wanted([], gpu=True))
+    assert "parity" not in setup_main.wanted([], gpu=True)
 
 
 def test_an_optional_step_that_fails_holds_up_only_its_own(

@@ -1,12 +1,10 @@
 //! The files of a checkpoint with several graphs, found by their roles in the manifest.
 
+use super::super::checkpoint::Document;
 use super::super::{Manifest, ZooError};
 use crate::infer::{Backend, OrtBackend, Runtime, SessionOptions, Signature, TensorSpec};
 use crate::language::{ChatTemplate, GenerationConfig, Tokenizer};
 use crate::types::Element;
-use crate::vision::ProcessorConfig;
-use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A manifest's files, and how its graphs are to be run.
@@ -69,34 +67,16 @@ impl Checkpoint<'_> {
         Ok(GenerationConfig::open(&self.folder()?)?)
     }
 
-    /// What the checkpoint does to pictures.
-    ///
-    /// # Errors
-    /// [`ZooError::Manifest`] without a file for it, [`ZooError::File`] for one that is not understood.
-    pub fn processor_config(&self) -> Result<ProcessorConfig, ZooError> {
-        let path = match self.manifest.path_of("preprocessor_config") {
-            Ok(path) => path,
-            Err(missing) => self.manifest.path_of("processor_config").map_err(|_| missing)?,
-        };
-        ProcessorConfig::from_json(&text(&path)?).map_err(|error| ZooError::File { path, reason: error.to_string() })
-    }
-
     /// A count in the JSON file of a role, below keys of objects; `None` where the manifest lists no such file or the
     /// file does not say it.
     ///
     /// # Errors
     /// [`ZooError::File`] for a file that is no JSON, or anything but a whole number above 0.
     pub fn count(&self, role: &str, keys: &[&str]) -> Result<Option<usize>, ZooError> {
-        let Ok(path) = self.manifest.path_of(role) else { return Ok(None) };
-        let refuse = |reason: String| ZooError::File { path: path.clone(), reason };
-        let file: Value = serde_json::from_str(&text(&path)?).map_err(|error| refuse(format!("no JSON: {error}")))?;
-        let found = keys.iter().try_fold(&file, |value, key| value.get(key)).filter(|value| !value.is_null());
-        let Some(found) = found else { return Ok(None) };
-        let count = found.as_u64().and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
-        count.map(Some).ok_or_else(|| {
-            let found: String = found.to_string().chars().take(80).collect();
-            refuse(format!("{} is {found}, expected a whole number above 0", keys.join(".")))
-        })
+        if self.manifest.path_of(role).is_err() {
+            return Ok(None);
+        }
+        Document::read(self.manifest, role)?.count(keys)
     }
 
     /// Where the tokenizer is: the configurations of its words are beside it.
@@ -104,11 +84,6 @@ impl Checkpoint<'_> {
         let tokenizer = self.manifest.path_of("tokenizer")?;
         Ok(tokenizer.parent().map_or_else(|| self.manifest.folder.clone(), Path::to_owned))
     }
-}
-
-fn text(path: &Path) -> Result<String, ZooError> {
-    fs::read_to_string(path)
-        .map_err(|error| ZooError::File { path: path.to_owned(), reason: format!("cannot be read: {error}") })
 }
 
 impl Tensors {

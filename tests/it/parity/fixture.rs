@@ -28,6 +28,11 @@ pub struct Picture {
     size: Size,
 }
 
+/// A number as it is stored.
+pub fn float(value: &Value) -> f32 {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity")
 }
@@ -73,7 +78,7 @@ impl Fixture {
 
     /// A number of the reference.
     pub fn number(&self, key: &str) -> f32 {
-        self.reference[key].as_f64().unwrap() as f32
+        float(&self.reference[key])
     }
 
     /// A tensor as floats, whatever it holds.
@@ -105,7 +110,7 @@ impl Fixture {
         if config["do_normalize"] == false {
             return [[0.0; 3], [1.0; 3]];
         }
-        ["image_mean", "image_std"].map(|key| [0, 1, 2].map(|channel| config[key][channel].as_f64().unwrap() as f32))
+        ["image_mean", "image_std"].map(|key| [0, 1, 2].map(|channel| float(&config[key][channel])))
     }
 
     /// A manifest of the checkpoint with these files, the ONNX file first.
@@ -143,7 +148,7 @@ impl Case {
     }
 
     pub fn number(&self, key: &str) -> f32 {
-        self.value[key].as_f64().unwrap() as f32
+        float(&self.value[key])
     }
 
     pub fn value(&self, key: &str) -> &Value {

@@ -1,0 +1,140 @@
+//! CLIP and SigLIP.
+
+use super::fixture::float;
+use super::watched::Watch;
+use super::{Away, Fixture, PIXELS, assert_close, assert_pixels, watched};
+use crate::onnx_runtime::{cpu, runtime_or_skip};
+use vedette::infer::Runtime;
+use vedette::types::{BBox, Prompts};
+use vedette::zoo::clip::{ImageScorer, TextEncoder};
+use vedette::zoo::{Family, Manifest, PromptEncoder, PromptForm};
+
+const FILES: [&str; 6] = [
+    "onnx/text_model.onnx",
+    "onnx/vision_model.onnx",
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+];
+/// Fixtures with the outputs of their graphs.
+const FIXTURES: [(&str, Family, [&str; 2]); 2] = [
+    ("clip", Family::Clip, ["text_embeds", "image_embeds"]),
+    ("siglip", Family::Siglip, ["pooler_output", "pooler_output"]),
+];
+
+/// Pillow 13 resizes the rows of tall crops before their columns, where that is less work; ours are resized columns
+/// first, as whole pictures are.
+const CROPS: Away = Away { largest: 3.0001, mean: 0.25 };
+
+struct Opened {
+    text: TextEncoder,
+    text_watch: Watch,
+    scorer: ImageScorer,
+    watch: Watch,
+}
+
+fn open(manifest: &Manifest, runtime: &Runtime) -> Opened {
+    let (text, text_watch) = watched(manifest, "text_model", runtime);
+    let (vision, watch) = watched(manifest, "vision_model", runtime);
+    let (text, scorer) = (TextEncoder::new(manifest, text).unwrap(), ImageScorer::new(manifest, vision).unwrap());
+    Opened { text, text_watch, scorer, watch }
+}
+
+#[test]
+fn words_and_pictures_agree_with_their_reference() {
+    let Some(runtime) = runtime_or_skip("parity of clip and siglip") else { return };
+    for (name, family, [text_output, image_output]) in FIXTURES {
+        let fixture = Fixture::open(name);
+        let Opened { mut text, text_watch, mut scorer, watch } = open(&fixture.manifest(family, &FILES), runtime);
+        for case in fixture.cases() {
+            let what = format!("{name} {}", case.name);
+            let texts = case.texts("prompts");
+            let embeds = fixture.floats(case.tensor("text_embeds"));
+            let dimensions = embeds.len() / texts.len();
+            let ids = fixture.floats(case.tensor("input_ids"));
+            for (index, prompt) in texts.iter().enumerate() {
+                text.encode(&Prompts::new([prompt], 1).unwrap()).unwrap();
+                let log = text_watch.log();
+                // The reference pads CLIP's to the longest; alone there is nothing to pad.
+                let ours = &log.fed["input_ids"].1;
+                let row = &ids[index * ids.len() / texts.len()..];
+                assert_eq!(*ours, row[..ours.len()], "{what} {prompt}");
+                let theirs = &embeds[index * dimensions..(index + 1) * dimensions];
+                assert_close(&format!("{what} {prompt}"), &log.given[text_output].1, theirs, 1e-3);
+            }
+            let encoded = text.encode(&Prompts::new(&texts, 1).unwrap()).unwrap();
+            let PromptForm::Embeddings { vectors, .. } = &encoded.form else { panic!("{:?}", encoded.form) };
+            for vector in vectors.chunks_exact(dimensions) {
+                assert!((vector.iter().map(|value| value * value).sum::<f32>() - 1.0).abs() < 1e-5);
+            }
+            scorer.set_prompts(encoded).unwrap();
+
+            let pixels = fixture.pixels(&case);
+            let one = pixels.len() / 3;
+            let given = fixture.floats(case.tensor("pixel_values"));
+            let probabilities = fixture.floats(case.tensor("probabilities"));
+            let images = fixture.floats(case.tensor("image_embeds"));
+            let boxes: Vec<_> = case
+                .value("crops")
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|crop| {
+                    BBox::from_corners(float(&crop[0]), float(&crop[1]), float(&crop[2]), float(&crop[3])).unwrap()
+                })
+                .collect();
+            for same_tensors in [true, false] {
+                let within = if same_tensors { 1e-3 } else { 5e-3 };
+                let put = |values: &[f32]| {
+                    if same_tensors {
+                        watch.log().replace.insert("pixel_values".to_owned(), values.to_vec());
+                    }
+                };
+                put(&given[..one]);
+                let ours = scorer.score_frame(&case.picture.view()).unwrap().to_vec();
+                assert_close(&what, &ours, &probabilities[..texts.len()], within);
+                assert_close(&what, &watch.log().given[image_output].1, &images[..dimensions], within);
+                let fed = watch.log().fed["pixel_values"].1.clone();
+                assert_pixels(&what, &fed, fixture.normalize(), &pixels[..one], PIXELS);
+
+                put(&given[one..]);
+                let ours = scorer.score_boxes(&case.picture.view(), &boxes).unwrap().to_vec();
+                assert_close(&what, &ours, &probabilities[texts.len()..], within);
+                let fed = watch.log().fed["pixel_values"].1.clone();
+                for (crop, fed) in fed.chunks_exact(one).enumerate() {
+                    let theirs = &pixels[(crop + 1) * one..(crop + 2) * one];
+                    assert_pixels(&format!("{what} crop {crop}"), fed, fixture.normalize(), theirs, CROPS);
+                }
+                watch.log().replace.clear();
+            }
+        }
+    }
+}
+
+#[test]
+fn more_boxes_than_a_batch_are_scored_like_each_alone() {
+    let Some(runtime) = runtime_or_skip("batches of clip") else { return };
+    for (name, family, _) in FIXTURES {
+        let fixture = Fixture::open(name);
+        let manifest = fixture.manifest(family, &FILES);
+        let mut text = TextEncoder::load(&manifest, runtime).unwrap();
+        let mut scorer = ImageScorer::load(&manifest, runtime, &cpu()).unwrap();
+        let picture = &fixture.cases()[0].picture;
+        let error = scorer.score_frame(&picture.view()).unwrap_err().to_string();
+        assert!(error.contains("the prompts are missing"), "{error}");
+        scorer.set_prompts(text.encode(&Prompts::new(["cat", "spoon", "cup"], 4).unwrap()).unwrap()).unwrap();
+        assert_eq!(scorer.labels().version(), 4);
+        let boxes: Vec<_> = (1_u8..40)
+            .map(|n| BBox::from_corners(f32::from(n), 2.0, 3.0 * f32::from(n) + 4.0, 60.0 + f32::from(n)).unwrap())
+            .collect();
+        let together = scorer.score_boxes(&picture.view(), &boxes).unwrap().to_vec();
+        assert_eq!(together.len(), 39 * 3);
+        for (bbox, row) in boxes.iter().zip(together.chunks_exact(3)) {
+            assert_close(name, scorer.score_boxes(&picture.view(), &[*bbox]).unwrap(), row, 1e-5);
+        }
+        assert!(scorer.score_boxes(&picture.view(), &[]).unwrap().is_empty());
+        let outside = BBox::from_corners(-9.0, -9.0, -1.0, -1.0).unwrap();
+        assert!(scorer.score_boxes(&picture.view(), &[outside]).is_err());
+    }
+}
