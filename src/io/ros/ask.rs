@@ -4,18 +4,17 @@
 //! tells what the model says. Used from the spin thread only, which never waits for any of it.
 
 use super::action::{ActionServer, GoalId, GoalRequest, State, time};
+use super::ask_result::{result_of, unanswered, words};
 use super::clock::steady_now;
 use super::desk::{Desk, Ticket};
 use super::inbox::Inbox;
 use super::order::Order;
-use super::reasoner::{Ended, Told};
+use super::reasoner::Told;
 use crate::config::{Config, NodeName};
-use crate::pipeline::{Failure, Inquiry};
-use crate::types::{Cancel, CancelReason, FinishReason, Labels, Proposal, Stamp};
-use r2r::builtin_interfaces::msg::Duration as DurationMessage;
+use crate::pipeline::Inquiry;
+use crate::types::{Cancel, CancelReason, Stamp};
 use r2r::std_msgs::msg::Header;
 use r2r::vedette_msgs::action::Ask;
-use r2r::vedette_msgs::msg;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -112,12 +111,12 @@ impl Questions {
     /// The node ends, and its other threads have: what is left is told so.
     pub fn end(&mut self) {
         self.listen();
-        let waiting = self.waiting.drain(..).map(|(goal, _)| (goal, None));
-        let active = self.active.take().map(|active| (active.goal, Some(active)));
-        for (goal, active) in waiting.chain(active).collect::<Vec<_>>() {
-            let message = "the node ends".to_owned();
-            let result = unanswered(CancelReason::Shutdown.as_str(), message, active.as_ref());
-            self.server.end(goal, State::Aborted, result);
+        let (word, message) = (CancelReason::Shutdown.as_str(), "the node ends");
+        if let Some(Active { goal, header, said, .. }) = self.active.take() {
+            self.server.end(goal, State::Aborted, unanswered(word, message, header.as_ref(), &said));
+        }
+        for (goal, _) in self.waiting.drain(..) {
+            self.server.end(goal, State::Aborted, unanswered(word, message, None, ""));
         }
         while let Some(request) = self.server.next_goal() {
             ActionServer::reject(request);
@@ -146,7 +145,7 @@ impl Questions {
         self.server.accept(request, now);
         match inquiry {
             Ok(inquiry) => self.waiting.push_back((id, inquiry)),
-            Err(error) => self.server.end(id, State::Aborted, unanswered("failed", error.to_string(), None)),
+            Err(error) => self.server.end(id, State::Aborted, unanswered("failed", &error.to_string(), None, "")),
         }
     }
 
@@ -154,8 +153,7 @@ impl Questions {
         let word = CancelReason::Asked.as_str();
         if let Some(at) = self.waiting.iter().position(|(id, _)| *id == goal) {
             self.waiting.remove(at);
-            let message = "cancelled before its turn".to_owned();
-            self.server.end(goal, State::Canceled, unanswered(word, message, None));
+            self.server.end(goal, State::Canceled, unanswered(word, "cancelled before its turn", None, ""));
         } else if let Some(active) = self.active.take_if(|active| active.goal == goal) {
             active.ticket.cancel.cancel(CancelReason::Asked);
             if active.header.is_some() {
@@ -163,8 +161,8 @@ impl Questions {
                 self.active = Some(active);
             } else {
                 self.withdraw(&active);
-                let message = "cancelled before an image came".to_owned();
-                self.server.end(goal, State::Canceled, unanswered(word, message, None));
+                let message = "cancelled before an image came";
+                self.server.end(goal, State::Canceled, unanswered(word, message, None, ""));
             }
         }
     }
@@ -186,7 +184,7 @@ impl Questions {
                 Told::Ended(_, ended) => {
                     active.feed_back(&self.server);
                     let is_canceling = self.server.is_canceling(active.goal);
-                    let (state, result) = result_of(*ended, active, is_canceling);
+                    let (state, result) = result_of(*ended, active.header.as_ref(), &active.said, is_canceling);
                     let goal = active.goal;
                     self.active = None;
                     self.server.end(goal, state, result);
@@ -233,7 +231,7 @@ impl Questions {
             active.ticket.cancel.cancel(CancelReason::Deadline);
             self.withdraw(&active);
             let message = format!("no fresh image came within {} ms (reason_deadline_ms)", self.deadline.as_millis());
-            let result = unanswered(CancelReason::Deadline.as_str(), message, None);
+            let result = unanswered(CancelReason::Deadline.as_str(), &message, None, "");
             self.server.end(active.goal, State::Aborted, result);
         }
     }
@@ -253,166 +251,5 @@ impl Active {
             server.feedback(self.goal, Ask::Feedback { text: words(text), tokens: self.pieces });
             self.told = Some((self.said.len(), steady_now()));
         }
-    }
-}
-
-/// Text as r2r takes it: a null character, which a model may well say, would end the string, and it panics.
-fn words(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
-/// A result without an answer: why, and what was said by then.
-fn unanswered(finish_reason: &str, message: String, active: Option<&Active>) -> Ask::Result {
-    Ask::Result {
-        header: active.and_then(|active| active.header.clone()).unwrap_or_default(),
-        text: active.map(|active| words(&active.said)).unwrap_or_default(),
-        finish_reason: finish_reason.to_owned(),
-        message: words(&message),
-        ..Ask::Result::default()
-    }
-}
-
-fn result_of(ended: Ended, active: &Active, is_canceling: bool) -> (State, Ask::Result) {
-    let Ended { answer, proposal, first_after, duration } = ended;
-    let header = active.header.clone().unwrap_or_default();
-    let mut result = match answer {
-        Err(Failure { reason, .. }) => unanswered("failed", reason, Some(active)),
-        Ok(answer) => Ask::Result {
-            text: words(&answer.text),
-            regions: answer.regions.iter().map(region).collect(),
-            prompt_tokens: count(answer.prompt_tokens),
-            tokens: count(answer.tokens),
-            finish_reason: answer.finish.as_str().to_owned(),
-            message: match answer.finish {
-                FinishReason::Cancelled(CancelReason::Deadline) => "reason_deadline_ms is over".to_owned(),
-                FinishReason::Cancelled(CancelReason::Shutdown) => "the node ends".to_owned(),
-                _ => String::new(),
-            },
-            ..Ask::Result::default()
-        },
-    };
-    result.time_to_first_token = first_after.map(duration_message).unwrap_or_default();
-    result.duration = duration_message(duration);
-    let is_complete = ["stop", "length"].contains(&result.finish_reason.as_str());
-    let mut state = match result.finish_reason.as_str() {
-        _ if is_complete => State::Succeeded,
-        // Only a goal that somebody wants cancelled can be.
-        "cancelled" if is_canceling => State::Canceled,
-        _ => State::Aborted,
-    };
-    match proposal {
-        None => {}
-        Some(Ok((proposal, labels))) => {
-            result.has_proposal = true;
-            result.proposal = proposal_message(&header, proposal, &labels);
-        }
-        Some(Err(failure)) if is_complete => {
-            state = State::Aborted;
-            result.message = words(&format!("the answer is no proposal: {}", failure.reason));
-        }
-        Some(Err(_)) => {}
-    }
-    result.header = header;
-    (state, result)
-}
-
-/// As it was read, before the guard has ruled on it: that comes with the next image, in `~/proposal`.
-fn proposal_message(header: &Header, proposal: Proposal, labels: &Labels) -> msg::Proposal {
-    let step = |step: crate::types::ProposedStep| msg::ProposedStep {
-        action: step.action.as_str().to_owned(),
-        track_id: step.track.map(|track| track.to_string()).unwrap_or_default(),
-        class_id: step.class.map(|class| words(labels.name(class))).unwrap_or_default(),
-        reason: words(&step.reason),
-    };
-    msg::Proposal {
-        header: header.clone(),
-        picture_stamp: time(proposal.stamp),
-        status: String::new(),
-        verdict: String::new(),
-        decision: proposal.decision.as_str().to_owned(),
-        speed_limit_mps: proposal.speed_limit_mps.unwrap_or(f32::NAN),
-        steps: proposal.steps.into_iter().map(step).collect(),
-        reason: words(&proposal.reason),
-        model: proposal.model.as_ref().to_owned(),
-        prompt_version: proposal.prompt_version,
-        text: words(&proposal.text),
-    }
-}
-
-fn region(region: &crate::types::Region) -> msg::Region {
-    let bbox = &region.bbox;
-    msg::Region {
-        label: words(&region.label),
-        x_min: f64::from(bbox.x_min()),
-        y_min: f64::from(bbox.y_min()),
-        x_max: f64::from(bbox.x_max()),
-        y_max: f64::from(bbox.y_max()),
-    }
-}
-
-fn count(tokens: usize) -> u32 {
-    u32::try_from(tokens).unwrap_or(u32::MAX)
-}
-
-fn duration_message(duration: Duration) -> DurationMessage {
-    let sec = i32::try_from(duration.as_secs()).unwrap_or(i32::MAX);
-    DurationMessage { sec, nanosec: duration.subsec_nanos() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::Answer;
-
-    fn active() -> Active {
-        let ticket = Ticket { id: 1, cancel: Cancel::new() };
-        let said = "so f\0r".to_owned();
-        let header = Header { frame_id: "camera".to_owned(), ..Header::default() };
-        let since = steady_now();
-        Active { goal: GoalId::default(), ticket, since, header: Some(header), said, told: None, pieces: 2 }
-    }
-
-    fn ended(finish: FinishReason) -> Ended {
-        let text = "so f\0r".to_owned();
-        let answer = Answer { text, regions: Vec::new(), prompt_tokens: 9, tokens: 3, finish };
-        let (first_after, duration) = (None, Duration::from_millis(1500));
-        Ended { answer: Ok(answer), proposal: None, first_after, duration }
-    }
-
-    fn failure(reason: &str) -> Failure {
-        Failure { status: crate::types::ProposalStatus::Failed, reason: reason.to_owned(), text: String::new() }
-    }
-
-    #[test]
-    fn the_state_of_a_goal_follows_why_its_answer_ended() {
-        let state = |finish, is_canceling| result_of(ended(finish), &active(), is_canceling).0;
-        assert_eq!(state(FinishReason::Stop, false), State::Succeeded);
-        assert_eq!(state(FinishReason::Length, true), State::Succeeded, "it was complete before it could be cancelled");
-        assert_eq!(state(FinishReason::Cancelled(CancelReason::Asked), true), State::Canceled);
-        assert_eq!(state(FinishReason::Cancelled(CancelReason::Deadline), false), State::Aborted);
-        assert_eq!(state(FinishReason::Cancelled(CancelReason::Shutdown), false), State::Aborted);
-    }
-
-    #[test]
-    fn a_result_names_picture_times_and_reason_and_holds_no_null() {
-        let (_, result) = result_of(ended(FinishReason::Cancelled(CancelReason::Deadline)), &active(), false);
-        assert_eq!((result.text.as_str(), result.header.frame_id.as_str()), ("so f\u{fffd}r", "camera"));
-        assert_eq!(
-            (result.finish_reason.as_str(), result.message.as_str()),
-            ("deadline", "reason_deadline_ms is over")
-        );
-        assert_eq!((result.duration.sec, result.duration.nanosec), (1, 500_000_000));
-    }
-
-    #[test]
-    fn what_failed_or_is_no_proposal_aborts_in_words() {
-        let failed = Ended { answer: Err(failure("no such tensor")), ..ended(FinishReason::Stop) };
-        let (state, result) = result_of(failed, &active(), false);
-        assert_eq!((state, result.finish_reason.as_str()), (State::Aborted, "failed"));
-        assert_eq!((result.message.as_str(), result.text.as_str()), ("no such tensor", "so f\u{fffd}r"));
-        let poem = Ended { proposal: Some(Err(failure("roses"))), ..ended(FinishReason::Stop) };
-        let (state, result) = result_of(poem, &active(), false);
-        assert_eq!((state, result.message.as_str()), (State::Aborted, "the answer is no proposal: roses"));
-        assert!(!result.has_proposal && result.text == "so f\u{fffd}r");
     }
 }

@@ -18,6 +18,7 @@
 
 mod action;
 mod ask;
+mod ask_result;
 mod clock;
 mod desk;
 mod diagnostics;

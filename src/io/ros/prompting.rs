@@ -3,6 +3,7 @@
 //! The spin thread takes requests and answers them; a thread of its own encodes the words, which may load a text encoder
 //! first, and waits until the lane has put the set in force. Perceive waits for none of it.
 
+use super::ask_result::words;
 use super::inbox::Inbox;
 use super::order::Order;
 use crate::pipeline::Prompter;
@@ -77,14 +78,15 @@ impl PromptService {
                     }
                 }
                 Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => {
-                    for request in self.waiting.drain(..) {
-                        let message = "the thread that encodes prompts has ended".to_owned();
-                        respond(request, SetPrompts::Response { success: false, message, version: 0 });
-                    }
-                    return;
-                }
+                Err(TryRecvError::Disconnected) => return self.refuse_all("the thread that encodes prompts has ended"),
             }
+        }
+    }
+
+    /// Tells all who wait why they get no other answer.
+    pub fn refuse_all(&mut self, reason: &str) {
+        for request in self.waiting.drain(..) {
+            respond(request, SetPrompts::Response { success: false, message: reason.to_owned(), version: 0 });
         }
     }
 
@@ -97,15 +99,15 @@ impl PromptService {
 impl PromptThread {
     /// Works until the service is dropped.
     pub fn run(mut self) {
-        while let Ok(words) = self.to_encode.recv() {
-            let refused = self.set(&words).err();
+        while let Ok(texts) = self.to_encode.recv() {
+            let refused = self.set(&texts).err();
             match &refused {
-                None => tracing::info!("looking for {words:?}, version {}", self.version),
-                Some(reason) => tracing::warn!("prompts {words:?} refused: {reason}"),
+                None => tracing::info!("looking for {texts:?}, version {}", self.version),
+                Some(reason) => tracing::warn!("prompts {texts:?} refused: {reason}"),
             }
             let response = SetPrompts::Response {
                 success: refused.is_none(),
-                message: refused.unwrap_or_default(),
+                message: refused.as_deref().map(words).unwrap_or_default(),
                 version: self.version,
             };
             if self.answers.send(response).is_err() {
@@ -114,8 +116,8 @@ impl PromptThread {
         }
     }
 
-    fn set(&mut self, words: &[String]) -> Result<(), String> {
-        let prompts = self.prompter.encode(words).map_err(|refused| refused.to_string())?;
+    fn set(&mut self, texts: &[String]) -> Result<(), String> {
+        let prompts = self.prompter.encode(texts).map_err(|refused| refused.to_string())?;
         let version = prompts.labels.version();
         let (reply, in_force) = channel();
         self.inbox.put_order(Order::Prompts { prompts, reply });

@@ -139,6 +139,9 @@ impl Spin {
     pub fn end(mut self) {
         let is_awaited = self.services.questions.is_busy();
         let end = steady_now() + FAREWELL;
+        if let Some(prompts) = &mut self.services.prompts {
+            prompts.refuse_all("the node ends");
+        }
         self.services.questions.end();
         while is_awaited && steady_now() < end {
             self.node.spin_once(BUSY_WAIT);
