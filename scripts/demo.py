@@ -1,7 +1,8 @@
 """The demo: the real node on real footage over real DDS, shown live, then kept under out/.
 
 Starts `vedette node`, plays the bag of vtest.avi into it from a separate process (restamped to now, so that the age
-of every frame is real), prints what the node publishes, and writes annotated pictures and a rosbag2 recording.
+of every frame is real), prints what the node publishes, and writes annotated pictures and a rosbag2 recording. While
+it runs it is told in words what to look for: `~/set_prompts` changes the labels between two frames.
 """
 
 import argparse
@@ -34,11 +35,14 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore  # noqa: E
 from nav_msgs.msg import Path as PathMsg  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from vedette_msgs.msg import Plan  # noqa: E402
+from vedette_msgs.srv import SetPrompts  # noqa: E402
 from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
 
 PICTURE_EVERY = 25
 # From here on people cross the robot's way.
 START_S = 38
+# From which share of the footage on which prompts are in force; before that, the detector's own classes.
+PROMPTS = [(0.25, ["pedestrian", "vehicle", "dog"]), (0.65, ["pedestrian", "delivery van"])]
 RECORDED = {
     "/vedette/detections": Detection2DArray,
     "/vedette/label_info": LabelInfo,
@@ -70,6 +74,8 @@ class Monitor:
         self.node, self.writer = node, writer
         self.ages_ms, self.frames, self.pictures = [], 0, 0
         self.decisions, self.latest = collections.Counter(), {}
+        # Boxes by label, for each set of labels that was announced.
+        self.seen_by_labels = []
         self.shown_s = 0.0
         reliable = QoSProfile(depth=50, reliability=QoSReliabilityPolicy.RELIABLE)
         latched = QoSProfile(
@@ -90,7 +96,9 @@ class Monitor:
             now = self.node.get_clock().now().nanoseconds
             self.writer.write(connection, now, cdr)
             message = deserialize_message(cdr, cls)
-            if cls is Detection2DArray:
+            if cls is LabelInfo:
+                self.seen_by_labels.append(collections.Counter())
+            elif cls is Detection2DArray:
                 self.detections(message, now)
             elif cls is Plan:
                 self.plan(message)
@@ -103,6 +111,8 @@ class Monitor:
         stamp_ns = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
         self.ages_ms.append((now_ns - stamp_ns) / 1e6)
         classes = collections.Counter(d.results[0].hypothesis.class_id for d in message.detections)
+        if self.seen_by_labels:
+            self.seen_by_labels[-1].update(classes)
         self.latest["seen"] = ", ".join(f"{count} {name}" for name, count in classes.most_common()) or "nothing"
         self.latest["tracks"] = " ".join(sorted((d.id for d in message.detections if d.id), key=int)) or "none"
 
@@ -129,6 +139,27 @@ class Monitor:
             name = f"{image.header.stamp.sec}_{image.header.stamp.nanosec // 1_000_000:03}.jpg"
             cv2.imwrite(str(OUT / "pictures" / name), pixels[:, :, ::-1])
         self.pictures += 1
+
+
+class Prompter:
+    """Says what to look for when its time has come."""
+
+    def __init__(self, node, seconds):
+        self.client = node.create_client(SetPrompts, "/vedette/set_prompts")
+        self.due = [(share * seconds, prompts) for share, prompts in PROMPTS]
+        self.pending, self.taken, self.refused = None, [], []
+
+    def look(self, played_s):
+        """Sends the next set when it is due, and tells what became of the last one."""
+        if self.pending and self.pending[1].done():
+            prompts, response = self.pending[0], self.pending[1].result()
+            self.pending = None
+            (self.taken if response.success else self.refused).append(prompts)
+            words = f"version {response.version}" if response.success else f"refused: {response.message}"
+            print(f"--- looking for: {'; '.join(prompts)} ({words})", flush=True)
+        if self.due and not self.pending and played_s >= self.due[0][0] and self.client.service_is_ready():
+            _, prompts = self.due.pop(0)
+            self.pending = (prompts, self.client.call_async(SetPrompts.Request(prompts=prompts)))
 
 
 def stopped(process, grace_s=10):
@@ -170,8 +201,12 @@ def main():
         with Writer(OUT / "recording", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
             monitor = Monitor(node, writer, typestore_with_schemas())
             print(f"vedette node runs (log: {OUT / 'node.log'}), the footage plays for {args.seconds:.0f} s", flush=True)
+            prompter, begin_s = Prompter(node, args.seconds), None
             while player.poll() is None and node_process.poll() is None:
                 executor.spin_once(timeout_sec=0.2)
+                if monitor.frames:
+                    begin_s = begin_s or time.monotonic()
+                    prompter.look(time.monotonic() - begin_s)
             node_code = stopped(node_process)
             player_code = stopped(player)
     finally:
@@ -180,10 +215,12 @@ def main():
         executor.shutdown()
         node.destroy_node()
         rclpy.shutdown()
-    if node_code != 0 or player_code != 0 or monitor.frames == 0 or monitor.pictures == 0:
+    is_prompted = len(prompter.taken) == len(PROMPTS) and len(monitor.seen_by_labels) == len(PROMPTS) + 1
+    if node_code != 0 or player_code != 0 or monitor.frames == 0 or monitor.pictures == 0 or not is_prompted:
         print(
             f"the demo failed: node ended with {node_code}, player with {player_code}, {monitor.frames} frames, "
-            f"{monitor.pictures} pictures; see {OUT / 'node.log'}",
+            f"{monitor.pictures} pictures, {len(prompter.taken)} of {len(PROMPTS)} sets of prompts taken, "
+            f"{len(monitor.seen_by_labels)} sets of labels announced; see {OUT / 'node.log'}",
             file=sys.stderr,
         )
         return 1
@@ -193,6 +230,7 @@ def main():
         "age_ms_median": round(statistics.median(ages), 1),
         "age_ms_p95": round(ages[int(0.95 * (len(ages) - 1))], 1),
         "decisions": dict(monitor.decisions),
+        "boxes_by_labels": [dict(seen) for seen in monitor.seen_by_labels],
     }
     (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(f"\n{json.dumps(summary)}")

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished with frames lost.
 
+mod ask;
 mod check;
 mod models;
 mod node;
@@ -27,6 +28,7 @@ struct Cli {
 enum Command {
     Node(node::Args),
     Replay(replay::Args),
+    Ask(ask::Args),
     Check(check::Args),
     Models(models::Args),
 }
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Node(args) => node::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Ask(args) => ask::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Models(args) => models::run(&args),
     };

@@ -247,7 +247,8 @@ parameters! {
         assumed_speed_mps: f64 = 1.0, DISTANCE_M;
         /// Age of the odometry, against the image's stamp, beyond which `assumed_speed_mps` serves.
         odom_max_age_ms: i64 = 500, PERIOD_MS;
-        /// How long the corridor must have been free before a stop or a slow is taken back.
+        /// How long the corridor must have been free before a stop or a slow is taken back. Keep it above the time of
+        /// `track_confirm_frames` images: after a start or a change of prompts nothing is tracked before that.
         clear_after_ms: i64 = 1000, PERIOD_OR_ZERO_MS;
         /// How much farther than its limit an obstacle must be before a stop or a slow is taken back, in meters.
         distance_hysteresis_m: f64 = 0.3, DISTANCE_M;

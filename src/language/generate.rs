@@ -89,12 +89,12 @@ pub fn generate(
                 });
             }
         }
-        for &token in &step {
+        for (place, &token) in step.iter().enumerate() {
             tokens.push(token);
             repetition.saw(token);
             on_token(token)?;
             let is_complete = match &grammar {
-                Some(grammar) => grammar.is_complete() && token == step[step.len() - 1],
+                Some(grammar) => grammar.is_complete() && place + 1 == step.len(),
                 None => options.config.eos.contains(&token),
             };
             if is_complete && tokens.len() <= room {

@@ -85,13 +85,8 @@ impl Document {
 /// # Errors
 /// [`ZooError::File`] and [`ZooError::Processor`] for one that is not understood.
 pub(super) fn image_processor(manifest: &Manifest) -> Result<Option<ImageProcessor>, ZooError> {
-    let roles = ["preprocessor_config", "processor_config"];
-    roles.into_iter().find_map(|role| manifest.path_of(role).ok()).map(|path| processor_at(&path)).transpose()
-}
-
-fn processor_at(path: &Path) -> Result<ImageProcessor, ZooError> {
-    let config = ProcessorConfig::from_json(&text(path)?).map_err(|error| file(path, error.to_string()))?;
-    Ok(ImageProcessor::new(config)?)
+    let is_listed = PROCESSORS.into_iter().any(|role| manifest.path_of(role).is_ok());
+    is_listed.then(|| required_image_processor(manifest)).transpose()
 }
 
 /// As [`image_processor`], for families that cannot do without.
@@ -99,11 +94,21 @@ fn processor_at(path: &Path) -> Result<ImageProcessor, ZooError> {
 /// # Errors
 /// As [`image_processor`], and [`ZooError::Manifest`] when the manifest lists no such file.
 pub(super) fn required_image_processor(manifest: &Manifest) -> Result<ImageProcessor, ZooError> {
-    match image_processor(manifest)? {
-        Some(processor) => Ok(processor),
-        None => processor_at(&manifest.path_of("preprocessor_config")?),
-    }
+    Ok(ImageProcessor::new(processor_config(manifest)?)?)
 }
+
+/// What the checkpoint's `preprocessor_config.json`, or else its `processor_config.json`, says about pictures.
+///
+/// # Errors
+/// [`ZooError::Manifest`] when the manifest lists neither, [`ZooError::File`] for one that is not understood.
+pub(super) fn processor_config(manifest: &Manifest) -> Result<ProcessorConfig, ZooError> {
+    let [first, second] = PROCESSORS;
+    let path = manifest.path_of(first).or_else(|missing| manifest.path_of(second).map_err(|_| missing))?;
+    ProcessorConfig::from_json(&text(&path)?).map_err(|error| file(&path, error.to_string()))
+}
+
+/// Roles of the files that say what is done to pictures, the newer one last.
+const PROCESSORS: [&str; 2] = ["preprocessor_config", "processor_config"];
 
 /// A tokenizer, and the token ids that its model knows.
 pub(super) struct Words {

@@ -256,4 +256,45 @@ pub enum ZooError {
         /// What is wrong with them.
         reason: String,
     },
+    /// One of a model's several graphs has other tensors than the family's.
+    #[error("{role} has {found}, family {family} expects {expected}")]
+    Graph {
+        /// The graph's role in the manifest.
+        role: String,
+        /// The manifest's family.
+        family: Family,
+        /// The inputs and outputs that it has.
+        found: String,
+        /// Those that it should have.
+        expected: String,
+    },
+    /// A picture has other features than its places in the prompt.
+    #[error("vision_encoder gives features {found}, expected {expected}")]
+    Features {
+        /// Their number and width, or their shape.
+        found: String,
+        /// What the prompt has room for.
+        expected: String,
+    },
+    /// The tokenizer knows a token that the model does not.
+    #[error(
+        "tokenizer {} has token {id}, which embed_tokens does not take: they do not belong together ({reason})",
+        path.display()
+    )]
+    UnknownToken {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// The token's id.
+        id: u32,
+        /// What the graph says.
+        reason: String,
+    },
+    /// The model cannot be asked this.
+    #[error("question {start:?} {reason}")]
+    Question {
+        /// Its first characters.
+        start: String,
+        /// What is wrong with it, and what was expected.
+        reason: String,
+    },
 }

@@ -13,6 +13,8 @@
 //! | [`grounding_dino`] | detect | prompts in one caption: the same with `pixel_mask` and `token_type_ids` |
 //! | [`clip`] | score | CLIP, SigLIP: `text_model` and `vision_model` to vectors |
 //! | [`conse`] | detect | prompts for any of the above, by the names of its classes |
+//! | [`smolvlm`] | answer | SmolVLM, SmolVLM2, Idefics3: `vision_encoder`, `embed_tokens`, `decoder_model_merged` |
+//! | [`florence2`] | answer | the same and `encoder_model`; task prompts |
 //! | [`SentenceEncoder`] | embed | `input_ids`, ... to `sentence_embedding` or `last_hidden_state` |
 
 mod catalog;
@@ -22,6 +24,7 @@ pub mod conse;
 pub mod detr;
 mod error;
 mod family;
+pub mod florence2;
 pub mod grounding_dino;
 mod integrity;
 mod keys;
@@ -33,6 +36,7 @@ mod prompting;
 mod queries;
 mod raw_manifest;
 mod sentence_encoder;
+pub mod smolvlm;
 mod thresholds;
 mod vision_language;
 pub mod yolo;
@@ -125,6 +129,23 @@ pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) ->
     open(manifest, Box::new(backend))
 }
 
+/// Loads the manifest's model into ONNX Runtime as one that answers questions, and tries it. Does not verify the files:
+/// see [`Manifest::verify`].
+///
+/// # Errors
+/// [`ZooError::Task`] for a family that answers none; otherwise as the families' `load`.
+pub fn load_vision_language(
+    manifest: &Manifest,
+    runtime: &Runtime,
+    options: &SessionOptions,
+) -> Result<Box<dyn VisionLanguageModel>, ZooError> {
+    match manifest.family {
+        Family::Florence2 => Ok(Box::new(florence2::Florence2::load(manifest, runtime, options)?)),
+        Family::Smolvlm => Ok(Box::new(smolvlm::SmolVlm::load(manifest, runtime, options)?)),
+        family => Err(ZooError::Task { family, found: family.task(), wanted: Task::Answer }),
+    }
+}
+
 /// What the picture's input is called shows only once the model is open; its shape is wanted before that. A wrong guess
 /// opens it a second time, without shapes.
 fn load_detr(
@@ -147,21 +168,6 @@ pub fn prompt_encoder(manifest: &Manifest) -> Result<Box<dyn PromptEncoder>, Zoo
         Family::GroundingDino => Ok(Box::new(grounding_dino::CaptionEncoder::new(manifest)?)),
         _ => Err(ZooError::NoPrompts),
     }
-}
-
-/// Loads the manifest's model into ONNX Runtime as one that answers questions. Does not verify the files: see
-/// [`Manifest::verify`].
-///
-/// # Errors
-/// [`ZooError::Task`] for a family that answers none.
-pub fn load_vision_language(
-    manifest: &Manifest,
-    runtime: &Runtime,
-    options: &SessionOptions,
-) -> Result<Box<dyn VisionLanguageModel>, ZooError> {
-    let _ = (runtime, options);
-    let family = manifest.family;
-    Err(ZooError::Task { family, found: family.task(), wanted: Task::Answer })
 }
 
 fn not_a_detector(family: Family) -> ZooError {

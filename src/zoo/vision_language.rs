@@ -1,4 +1,30 @@
 //! Models that answer questions about a picture.
+//!
+//! All of them are the same four steps over graphs of their own, and what they share is in one place:
+//!
+//! | step | shared | a family's own |
+//! | --- | --- | --- |
+//! | files and graphs | `Checkpoint`: roles to files, graphs with the tensors that are wanted | which roles, which tensors |
+//! | picture to features | `VisionEncoder`: `pixel_values` and its mask to `image_features` | which processor of `vision` fills the pixels |
+//! | words and features to a prompt | `PromptRows`: embeddings with the features in the places of a token, or ahead | the text around the picture, the places |
+//! | prompt to answer | `Speaker`: room, tokens, cache, sampling, grammar, streaming, end | what of the answer is a place in the picture |
+//!
+//! So a new family writes one file: a `load` that names its graphs, a `new` that tries them on a small picture, and
+//! [`VisionLanguageModel::answer`] as a list of calls of the above. Qwen2.5-VL adds its own patches and the positions
+//! `[3, 1, tokens]` of [`Positions::Given`](crate::language::Positions); Moondream its crops and its prompt without a
+//! chat template. Loop, cache and grammar are `language`'s.
+
+mod checkpoint;
+mod prompt_rows;
+mod question;
+mod speaker;
+mod vision_encoder;
+
+pub(super) use checkpoint::{Checkpoint, Tensors};
+pub(super) use prompt_rows::PromptRows;
+pub(super) use question::{checked, refused};
+pub(super) use speaker::{Speaker, Spoken};
+pub(super) use vision_encoder::VisionEncoder;
 
 use super::ZooError;
 use crate::infer::Proof;

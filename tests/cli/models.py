@@ -1,6 +1,7 @@
 """Model folders of the small models in tests/data/models."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 MODELS = Path(__file__).resolve().parents[1] / "data/models"
@@ -24,5 +25,24 @@ path = "model.onnx"
 bytes = {len(weights)}
 sha256 = "{hashlib.sha256(weights).hexdigest()}"
 """
+    )
+    return folder
+
+
+def write_answering_model(folder, family, context_tokens=2048):
+    """Makes a model folder of the tiny checkpoint of a generating family in tests/data/parity."""
+    checkpoint = MODELS.parent / "parity" / family / "checkpoint"
+    shutil.copytree(checkpoint, folder)
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    files.sort(key=lambda path: path.suffix != ".onnx")
+    (folder / "model.toml").write_text(
+        f"""family = "{family}"
+task = "answer"
+source = "models/parity/{family}.py"
+verified = false
+generation = {{ context_tokens = {context_tokens} }}
+license = {{ name = "Apache-2.0" }}
+"""
+        + "".join(f'[[files]]\npath = "{path}"\n' for path in files)
     )
     return folder

@@ -120,7 +120,7 @@ fn a_job_has_all_that_an_answer_needs() {
         "{}",
         job.question.text
     );
-    assert_eq!(job.question.max_tokens, 256);
+    assert_eq!(job.question.max_tokens, 512);
 }
 
 #[test]
