@@ -3,6 +3,9 @@
 Inputs `input_ids` and `attention_mask` [prompts, 16], `pixel_values` [1, 3, H, W]; outputs `logits` [1, boxes, prompts],
 `pred_boxes` [1, boxes, 4] (center and size, of the padded square for OWLv2), `text_embeds` [1, prompts, D],
 `image_embeds` [1, rows, columns, D]. Optimum's layout has no objectness for either.
+
+OWLv2's authors trained with gray padding, 0.5; transformers pads with black since version 5, and its processor's `pad`
+takes the value as a parameter. The fixture is made with the padding that trained checkpoints know.
 """
 
 from types import SimpleNamespace
@@ -39,9 +42,13 @@ from transformers import (
 )
 
 SIDE = 64
+# Of 0..=1.
+PADDING = 0.5
+PADDING_REASON = "gray, as OWLv2's authors trained it: pad(constant_value=0.5); transformers 5 would pad with black"
 PATCH = 8
 TOKENS = 16
-KEPT = 8
+# Of OWLv2 fewer: boxes over nothing but padding are no results, and a third of some squares is padding.
+KEPT = {"owlvit": 8, "owlv2": 4}
 POSITION_GAIN = 5
 INPUTS = ["input_ids", "pixel_values", "attention_mask"]
 OUTPUTS = ["logits", "pred_boxes", "text_embeds", "image_embeds"]
@@ -54,9 +61,18 @@ DYNAMIC = {
     "text_embeds": {0: "text_batch_size", 1: "max_text_queries"},
     "image_embeds": {0: "image_batch_size"},
 }
+
+
+class GrayPadded(Owlv2ImageProcessorPil):
+    """The reference's own processor, told the padding that OWLv2 was trained with."""
+
+    def pad(self, image):
+        return super().pad(image, constant_value=PADDING)
+
+
 FAMILIES = {
     "owlvit": (OwlViTConfig, OwlViTForObjectDetection, OwlViTImageProcessorPil, OwlViTProcessor),
-    "owlv2": (Owlv2Config, Owlv2ForObjectDetection, Owlv2ImageProcessorPil, Owlv2Processor),
+    "owlv2": (Owlv2Config, Owlv2ForObjectDetection, GrayPadded, Owlv2Processor),
 }
 
 
@@ -112,7 +128,7 @@ def results(name, seed, processor):
             outputs = named.named(inputs)
             logits = outputs["logits"][0]
             scores = logits.sigmoid().max(-1).values
-            threshold = threshold_for(scores, KEPT)
+            threshold = threshold_for(scores, KEPT[name])
             [detections] = processor.post_process_grounded_object_detection(
                 SimpleNamespace(**outputs),
                 threshold=threshold,
@@ -136,15 +152,18 @@ def write(name):
     processor = processor_class(image_class(size=size), tokenizer)
     seed, (named, found) = first_sound(lambda seed: results(name, seed, processor))
 
+    # What is saved names the reference's class, as a checkpoint does.
+    plain_class = OwlViTImageProcessorPil if name == "owlvit" else Owlv2ImageProcessorPil
     about = {
         "seed": seed,
-        "image_processor": image_class.__name__,
+        "image_processor": plain_class.__name__,
+        **({} if name == "owlvit" else {"padding": PADDING, "padding_reason": PADDING_REASON}),
         "tokenizer": type(tokenizer).__name__,
         "post_processing": f"{processor_class.__name__}.post_process_grounded_object_detection",
     }
     fixture = Fixture(name, "owl.py", **about)
     named.model.config.save_pretrained(fixture.checkpoint)
-    processor.image_processor.save_pretrained(fixture.checkpoint)
+    plain_class(size=size).save_pretrained(fixture.checkpoint)
     fixture.save_text(tokenizer)
     path = fixture.checkpoint / "onnx" / "model.onnx"
     export(named, found[1][2], path, DYNAMIC)

@@ -18,7 +18,7 @@
 //!
 //! **Pixels** are prepared as the checkpoint's `preprocessor_config.json` says, where the manifest lists it. Otherwise
 //! they are stretched (bilinear) to the manifest's `[input]`, as the authors publish it: RT-DETR and D-FINE take
-//! `0..=1` without mean and deviation, RF-DETR those of ImageNet.
+//! `0..=1` without mean and deviation; RF-DETR those of ImageNet, and resizes floats, not bytes.
 //!
 //! **Names** are the manifest's `labels` or those in `config.json` (`id2label`). RF-DETR numbers its logits by COCO's
 //! 91 category ids, eleven of which no class has: 91 names with `N/A` at those, or COCO's 80 names, which are put where
@@ -35,7 +35,7 @@ use super::queries::{Pick, checked_boxes, checked_logits, floats, four, keep_bes
 use super::{Detector, Manifest, Thresholds, ZooError, checkpoint};
 use crate::infer::{Backend, Proof};
 use crate::types::{BBox, Detection, ImagePx, ImageView, Labels, Size, TensorData};
-use crate::vision::{ImageProcessor, Normalize, NormalizedGeometry, ProcessorConfig, Resample};
+use crate::vision::{ImageProcessor, Normalize, NormalizedGeometry, ProcessorConfig, Resample, Resize, SizeRule};
 use layout::{Form, Layout};
 use slots::Slots;
 
@@ -47,18 +47,24 @@ const IMAGENET: Normalize = Normalize { mean: [0.485, 0.456, 0.406], std: [0.229
 /// # Errors
 /// [`ZooError`] when the manifest's files do not say the size of the pictures.
 pub(super) fn likely_shapes(manifest: &Manifest) -> Result<Vec<(String, Vec<usize>)>, ZooError> {
-    let shape = usual_shape(&processor(manifest, Normalize::UNIT)?)?;
+    let shape = usual_shape(&processor(manifest, false)?)?;
     let name = manifest.input.as_ref().map_or("pixel_values", |input| input.name.as_str());
     let sizes = (name == "images").then(|| ("orig_target_sizes".to_owned(), vec![1, 2]));
     Ok(std::iter::once((name.to_owned(), shape)).chain(sizes).collect())
 }
 
-fn processor(manifest: &Manifest, normalize: Normalize) -> Result<ImageProcessor, ZooError> {
+fn processor(manifest: &Manifest, is_rf_detr: bool) -> Result<ImageProcessor, ZooError> {
     if let Some(processor) = checkpoint::image_processor(manifest)? {
         return Ok(processor);
     }
-    let stretched = ProcessorConfig::stretched(manifest.input()?.size, Resample::Bilinear, normalize);
-    Ok(ImageProcessor::new(stretched)?)
+    let (size, filter) = (manifest.input()?.size, Resample::Bilinear);
+    let config = if is_rf_detr {
+        let resize = Resize::Floats { rule: SizeRule::Exact(size), filter };
+        ProcessorConfig { resize, ..ProcessorConfig::stretched(size, filter, IMAGENET) }
+    } else {
+        ProcessorConfig::stretched(size, filter, Normalize::UNIT)
+    };
+    Ok(ImageProcessor::new(config)?)
 }
 
 /// A detector of this family around a backend.
@@ -85,8 +91,7 @@ impl Detr {
     pub fn new(manifest: &Manifest, mut backend: Box<dyn Backend>) -> Result<Self, ZooError> {
         let layout = Layout::of(backend.signature())?;
         let slots = Slots::new(manifest, &layout, backend.signature())?;
-        let normalize = if layout.is_rf_detr() { IMAGENET } else { Normalize::UNIT };
-        let picture = PictureInput::new(layout.picture, processor(manifest, normalize)?, &mut *backend)?;
+        let picture = PictureInput::new(layout.picture, processor(manifest, layout.is_rf_detr())?, &mut *backend)?;
         if let Some(sizes) = layout.sizes {
             super::queries::feed(&mut *backend, sizes, &[1, 2], [1, 1])?;
         }

@@ -50,6 +50,14 @@ pub enum Resize {
         /// With which filter.
         filter: Resample,
     },
+    /// As torchvision resizes floats, for RF-DETR: as Pillow does it, but rescaled before and never rounded to
+    /// bytes.
+    Floats {
+        /// To which size.
+        rule: SizeRule,
+        /// With which filter.
+        filter: Resample,
+    },
     /// As OWLv2 does: rescaled to `0..=1`, smoothed by a Gaussian, interpolated linearly, all in floats.
     Smooth {
         /// To which size.

@@ -191,6 +191,11 @@ impl Taps {
         &self.weights[span.weights..][..span.len]
     }
 
+    /// A span's weights as parts of one.
+    pub fn shares(&self, span: &Span) -> impl Iterator<Item = f32> {
+        self.weights(span).iter().map(|&weight| weight as f32 / ONE as f32)
+    }
+
     /// A span's weights in pairs: an even number of pairs, the last ones filled up with zeros.
     pub fn pairs(&self, span: &Span) -> &[WeightPair] {
         &self.pairs[span.pairs..][..span.len.div_ceil(4) * 2]

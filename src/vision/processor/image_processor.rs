@@ -2,10 +2,10 @@
 
 use super::config::{MAX_TENSOR_SIDE_PX, ProcessorConfig, Resize};
 use super::filter::Resample;
+use super::floats::{FloatResizer, Weighing};
 use super::geometry::NormalizedGeometry;
 use super::normalize::{Number, Tables, planes, rescaled};
 use super::resize::{Resizer, Resizing};
-use super::smooth::Smoother;
 use super::source::{Source, Window};
 use crate::types::{BBox, Element, ImagePx, ImageView, Size, TensorMut};
 use crate::vision::Normalize;
@@ -73,7 +73,7 @@ fn cuts(tiles: bool) -> &'static str {
 pub struct ImageProcessor {
     config: ProcessorConfig,
     resizer: Resizer,
-    smoother: Smoother,
+    floats: FloatResizer,
     rescaled: [f32; 256],
     singles: Tables<f32>,
     halves: Tables<f16>,
@@ -94,8 +94,8 @@ enum Step {
         resizing: Resizing,
         place: (usize, usize),
     },
-    Smooth {
-        padded: Size,
+    Floats {
+        weighing: Weighing,
         padding: f32,
     },
 }
@@ -111,7 +111,7 @@ impl ImageProcessor {
         }
         Ok(Self {
             resizer: Resizer::new(),
-            smoother: Smoother::default(),
+            floats: FloatResizer::default(),
             rescaled: rescaled(config.rescale_factor),
             singles: Tables::new(config.rescale_factor, config.normalize),
             halves: Tables::new(config.rescale_factor, config.normalize),
@@ -198,8 +198,8 @@ impl ImageProcessor {
         if found < end {
             return Err(ProcessorError::Length { found, offset, frames: 1, expected: end, tensor });
         }
-        let Self { config, resizer, smoother, rescaled, singles, halves } = self;
-        let mut tools = Tools { resizer, smoother, rescaled, normalize: config.normalize };
+        let Self { config, resizer, floats, rescaled, singles, halves } = self;
+        let mut tools = Tools { resizer, floats, rescaled, normalize: config.normalize };
         match out {
             TensorMut::F32(out) => tools.write(source, &plan, singles, &mut out[offset..end]),
             TensorMut::F16(out) => tools.write(source, &plan, halves, &mut out[offset..end]),
@@ -212,6 +212,12 @@ impl ImageProcessor {
     fn plan(&self, image: Size) -> Result<Plan, ProcessorError> {
         let (rule, filter) = match self.config.resize {
             Resize::Smooth { size, padding } => return Ok(smooth_plan(image, size, padding)),
+            Resize::Floats { rule, filter } => {
+                let tensor = rule.resized(image);
+                bounded(image, tensor)?;
+                let step = Step::Floats { weighing: Weighing::Filter(filter), padding: 0.0 };
+                return Ok(Plan { tensor, geometry: NormalizedGeometry::stretched(image, tensor), step });
+            }
             Resize::Pillow { rule, filter } => (Some(rule), filter),
             Resize::Keep => (None, Resample::Nearest),
         };
@@ -234,7 +240,8 @@ fn smooth_plan(image: Size, tensor: Size, padding: Option<f32>) -> Plan {
         Some(_) => (Size { width_px: side, height_px: side }, NormalizedGeometry::square_padded(image, tensor)),
         None => (image, NormalizedGeometry::stretched(image, tensor)),
     };
-    Plan { tensor, geometry, step: Step::Smooth { padded, padding: padding.unwrap_or(0.0) } }
+    let step = Step::Floats { weighing: Weighing::Gaussian { padded }, padding: padding.unwrap_or(0.0) };
+    Plan { tensor, geometry, step }
 }
 
 /// The middle of a picture resized to `resized`. An odd rest goes to the right and below where pixels are cut away,
@@ -277,7 +284,7 @@ pub(super) fn len(out: &TensorMut) -> Result<usize, ProcessorError> {
 /// What fills a tensor.
 struct Tools<'a> {
     resizer: &'a mut Resizer,
-    smoother: &'a mut Smoother,
+    floats: &'a mut FloatResizer,
     rescaled: &'a [f32; 256],
     normalize: Normalize,
 }
@@ -298,9 +305,9 @@ impl Tools<'_> {
                     tables.write(rgb, planes(out, start..start + picture_width));
                 });
             }
-            Step::Smooth { padded, padding } => {
+            Step::Floats { weighing, padding } => {
                 let Normalize { mean, std } = self.normalize;
-                self.smoother.run(source, padded, plan.tensor, (self.rescaled, padding), |row, pixels| {
+                self.floats.run(source, weighing, plan.tensor, (self.rescaled, padding), |row, pixels| {
                     for (channel, plane) in planes(out, row * width..(row + 1) * width).into_iter().enumerate() {
                         for (out, pixel) in plane.iter_mut().zip(pixels) {
                             *out = E::of((pixel[channel] - mean[channel]) / std[channel]);

@@ -2,18 +2,18 @@
 //!
 //! Enters: an [`ImageView`](crate::types::ImageView) or a box of it. Leaves: NCHW floats in a model's input tensor and
 //! the [`NormalizedGeometry`] that takes the model's boxes back. The reference is what transformers' PIL-based image
-//! processors give: bytes equal to Pillow's `Image.resize`, OWLv2's floats equal to SciPy's within rounding. How the
-//! models' outputs are decoded is left to `zoo`.
+//! processors give: bytes equal to Pillow's `Image.resize`, OWLv2's floats equal to SciPy's within rounding, RF-DETR's
+//! to torchvision's. How the models' outputs are decoded is left to `zoo`.
 
 mod config;
 pub(in crate::vision) mod filter;
+mod floats;
 mod geometry;
 mod image_processor;
 mod normalize;
 mod raw;
 pub(in crate::vision) mod resize;
 mod size_rule;
-mod smooth;
 mod source;
 mod tiles;
 

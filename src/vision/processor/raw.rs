@@ -60,6 +60,7 @@ enum Kind {
     OwlVit,
     Owlv2,
     RtDetr,
+    RfDetr,
     Detr,
     Idefics3,
 }
@@ -70,13 +71,14 @@ const IMAGENET: Normalize = Normalize { mean: [0.485, 0.456, 0.406], std: [0.229
 const HALF: Normalize = Normalize { mean: [0.5; 3], std: [0.5; 3] };
 
 impl Kind {
-    const NAMES: [(&str, Self); 12] = [
+    const NAMES: [(&str, Self); 13] = [
         ("CLIP", Self::Clip),
         ("Siglip", Self::Siglip),
         ("ViT", Self::Vit),
         ("OwlViT", Self::OwlVit),
         ("Owlv2", Self::Owlv2),
         ("RTDetr", Self::RtDetr),
+        ("RfDetr", Self::RfDetr),
         ("Detr", Self::Detr),
         ("ConditionalDetr", Self::Detr),
         ("DeformableDetr", Self::Detr),
@@ -99,14 +101,14 @@ impl Kind {
         match self {
             Self::Clip | Self::OwlVit | Self::Owlv2 => CLIP,
             Self::Siglip | Self::Vit | Self::Idefics3 => HALF,
-            Self::RtDetr | Self::Detr => IMAGENET,
+            Self::RtDetr | Self::RfDetr | Self::Detr => IMAGENET,
         }
     }
 
     fn filter(self) -> Resample {
         match self {
             Self::Clip | Self::Siglip | Self::OwlVit => Resample::Bicubic,
-            Self::Vit | Self::Owlv2 | Self::RtDetr | Self::Detr => Resample::Bilinear,
+            Self::Vit | Self::Owlv2 | Self::RtDetr | Self::RfDetr | Self::Detr => Resample::Bilinear,
             Self::Idefics3 => Resample::Lanczos,
         }
     }
@@ -118,7 +120,7 @@ impl Kind {
             Self::OwlVit => SizeRule::Exact(square(768)),
             Self::Owlv2 => SizeRule::Exact(square(960)),
             Self::RtDetr => SizeRule::Exact(square(640)),
-            Self::Detr => SizeRule::Between { shortest_px: 800, longest_px: 1333 },
+            Self::RfDetr | Self::Detr => SizeRule::Between { shortest_px: 800, longest_px: 1333 },
             Self::Idefics3 => SizeRule::Longest(4 * 364),
         }
     }
@@ -142,7 +144,7 @@ impl Kind {
             Self::Clip | Self::Siglip | Self::Vit | Self::OwlVit => {
                 "a side, [height, width], {height, width}, {shortest_edge} or {shortest_edge, longest_edge}"
             }
-            Self::RtDetr => "[height, width], {height, width} or {shortest_edge, longest_edge}",
+            Self::RtDetr | Self::RfDetr => "[height, width], {height, width} or {shortest_edge, longest_edge}",
             Self::Detr => "a side, [height, width], {height, width} or {shortest_edge, longest_edge}",
             Self::Owlv2 => "a side, [height, width] or {height, width}",
             Self::Idefics3 => "{longest_edge} or {height, width}",
@@ -153,7 +155,7 @@ impl Kind {
         match rule {
             SizeRule::Exact(_) => true,
             SizeRule::Shortest(_) => self.crops(),
-            SizeRule::Between { .. } => self.crops() || matches!(self, Self::RtDetr | Self::Detr),
+            SizeRule::Between { .. } => self.crops() || matches!(self, Self::RtDetr | Self::RfDetr | Self::Detr),
             SizeRule::Longest(_) => self == Self::Idefics3,
         }
     }
@@ -213,7 +215,7 @@ impl RawConfig {
                             given(&self.max_size).map_or(Ok(1333), |value| self::side("max_size", value))?;
                         SizeRule::Between { shortest_px: side, longest_px }
                     }
-                    Kind::RtDetr | Kind::Idefics3 => return Err(wrong()),
+                    Kind::RtDetr | Kind::RfDetr | Kind::Idefics3 => return Err(wrong()),
                 }
             }
             Value::Object(sides) => {
@@ -259,6 +261,7 @@ impl RawConfig {
                 }
                 Ok(Resize::Smooth { size, padding: pads.then_some(ProcessorConfig::OWLV2_PADDING) })
             }
+            (Kind::RfDetr, _) if resizes => Ok(Resize::Floats { rule, filter }),
             _ if resizes => Ok(Resize::Pillow { rule, filter }),
             _ => Ok(Resize::Keep),
         }

@@ -125,7 +125,7 @@ impl TileProcessor {
     fn filter(&self) -> Resample {
         match self.config.resize {
             Resize::Pillow { filter, .. } => filter,
-            Resize::Keep | Resize::Smooth { .. } => Resample::Lanczos,
+            Resize::Keep | Resize::Floats { .. } | Resize::Smooth { .. } => Resample::Lanczos,
         }
     }
 
@@ -135,7 +135,7 @@ impl TileProcessor {
         let tile = Size { width_px: tile_px, height_px: tile_px };
         let first = match self.config.resize {
             Resize::Pillow { rule, .. } => rule.resized(image),
-            Resize::Keep | Resize::Smooth { .. } => image,
+            Resize::Keep | Resize::Floats { .. } | Resize::Smooth { .. } => image,
         };
         let second = if self.config.splits { whole_tiles(first, tile_px) } else { tile };
         bounded(image, first)?;

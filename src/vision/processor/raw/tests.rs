@@ -24,6 +24,11 @@ fn a_named_processor_fills_in_its_defaults() {
     assert_eq!(detr.resize, Resize::Pillow { rule: SizeRule::Exact(size(640, 640)), filter: Resample::Bilinear });
     assert_eq!((detr.normalize, detr.center_crop), (Normalize::UNIT, None));
 
+    let rf_detr = read(r#"{"image_processor_type": "RfDetrImageProcessor", "do_pad": true, "size": [560, 512]}"#);
+    let rule = SizeRule::Exact(size(512, 560));
+    assert_eq!(rf_detr.resize, Resize::Floats { rule, filter: Resample::Bilinear });
+    assert_eq!(rf_detr.normalize.std, [0.229, 0.224, 0.225]);
+
     let smol = read(r#"{"image_processor_type": "Idefics3ImageProcessor"}"#);
     assert_eq!(smol.resize, Resize::Pillow { rule: SizeRule::Longest(1456), filter: Resample::Lanczos });
     assert_eq!((smol.tile_px, smol.splits), (Some(364), true));

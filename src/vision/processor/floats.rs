@@ -1,10 +1,14 @@
-//! Resizing as OWLv2 does: floats, a Gaussian against aliasing, then linear interpolation, after padding to a square.
+//! Resizing in floats, by one of two kinds of weights.
 //!
-//! The reference is scikit-image's `resize` as SciPy computes it: `gaussian_filter` with `sigma = (factor - 1) / 2` for
+//! **OWLv2**: a Gaussian against aliasing, then linear interpolation, after padding to a square. The reference is scikit-image's `resize` as SciPy computes it: `gaussian_filter` with `sigma = (factor - 1) / 2` for
 //! each side that shrinks by `factor` (cut at four sigmas, edges mirrored about the last pixel's center), then `zoom`
 //! of first order whose pixels are areas. Both are linear and work on each side alone, so a resized pixel is a weighted
 //! sum of the source pixels of its column and row; the weights of both steps are multiplied out once for each size.
+//!
+//! **RF-DETR**: Pillow's filters without rounding to bytes, as torchvision's `resize` has it for tensors of floats
+//! (`antialias`, its default).
 
+use super::filter::{self, Resample};
 use super::source::Source;
 use crate::types::Size;
 
@@ -17,6 +21,16 @@ struct Span {
     padding: f32,
 }
 
+/// What a resized pixel is weighed by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Weighing {
+    /// A Gaussian and linear interpolation, of the picture padded at its right and bottom to this size.
+    Gaussian {
+        padded: Size,
+    },
+    Filter(Resample),
+}
+
 /// What each resized pixel along one side is made of.
 #[derive(Debug, Default)]
 struct Taps {
@@ -24,11 +38,25 @@ struct Taps {
     weights: Vec<f32>,
     gaussian: Vec<f64>,
     line: Vec<f64>,
+    filtered: filter::Taps,
 }
 
 impl Taps {
-    /// For a side of `source_px` pixels, padded at its end to `padded_px`, resized to `resized_px`.
-    fn rebuild(&mut self, source_px: u32, padded_px: u32, resized_px: u32) {
+    /// For a side of `source_px` pixels, resized to `resized_px` by a filter.
+    fn rebuild_filtered(&mut self, source_px: u32, resized_px: u32, filter: Resample) {
+        self.spans.clear();
+        self.weights.clear();
+        self.filtered.rebuild(source_px, resized_px, 0..resized_px, filter);
+        for span in self.filtered.spans() {
+            let weights = self.weights.len();
+            self.weights.extend(self.filtered.shares(span));
+            self.spans.push(Span { first: span.first, len: span.len, weights, padding: 0.0 });
+        }
+    }
+
+    /// For a side of `source_px` pixels, padded at its end to `padded_px`, resized to `resized_px` by a Gaussian and
+    /// linear interpolation.
+    fn rebuild_smooth(&mut self, source_px: u32, padded_px: u32, resized_px: u32) {
         self.spans.clear();
         self.weights.clear();
         let factor = f64::from(padded_px) / f64::from(resized_px);
@@ -115,8 +143,8 @@ fn single(value: f64) -> f32 {
 
 /// Resizes; owns tables and rows, which are made again when a size differs from the last one's.
 #[derive(Debug, Default)]
-pub(super) struct Smoother {
-    made_for: Option<(Size, Size, Size)>,
+pub(super) struct FloatResizer {
+    made_for: Option<(Size, Weighing, Size)>,
     columns: Taps,
     rows: Taps,
     bytes: Vec<[u8; 3]>,
@@ -127,18 +155,18 @@ pub(super) struct Smoother {
     out: Vec<[f32; 3]>,
 }
 
-impl Smoother {
-    /// Gives `emit` the rows of `source` (its bytes turned to floats by `rescaled`), padded with `padding` at its right
-    /// and bottom to `padded` and resized to `resized`.
+impl FloatResizer {
+    /// Gives `emit` the rows of `source` (its bytes turned to floats by `rescaled`), padded with `padding` where the
+    /// weighing pads, and resized to `resized`.
     pub fn run(
         &mut self,
         source: &Source,
-        padded: Size,
+        weighing: Weighing,
         resized: Size,
         (rescaled, padding): (&[f32; 256], f32),
         mut emit: impl FnMut(usize, &[[f32; 3]]),
     ) {
-        self.prepare(source.size(), padded, resized);
+        self.prepare(source.size(), weighing, resized);
         let width = resized.width_px as usize;
         let mut next = 0;
         for (y, span) in self.rows.spans.iter().enumerate() {
@@ -163,12 +191,20 @@ impl Smoother {
         }
     }
 
-    fn prepare(&mut self, source: Size, padded: Size, resized: Size) {
-        if self.made_for == Some((source, padded, resized)) {
+    fn prepare(&mut self, source: Size, weighing: Weighing, resized: Size) {
+        if self.made_for == Some((source, weighing, resized)) {
             return;
         }
-        self.columns.rebuild(source.width_px, padded.width_px, resized.width_px);
-        self.rows.rebuild(source.height_px, padded.height_px, resized.height_px);
+        match weighing {
+            Weighing::Gaussian { padded } => {
+                self.columns.rebuild_smooth(source.width_px, padded.width_px, resized.width_px);
+                self.rows.rebuild_smooth(source.height_px, padded.height_px, resized.height_px);
+            }
+            Weighing::Filter(filter) => {
+                self.columns.rebuild_filtered(source.width_px, resized.width_px, filter);
+                self.rows.rebuild_filtered(source.height_px, resized.height_px, filter);
+            }
+        }
         let width = resized.width_px as usize;
         self.bytes.resize(source.width_px as usize, [0; 3]);
         self.floats.resize(source.width_px as usize, [0.0; 3]);
@@ -181,7 +217,7 @@ impl Smoother {
             self.capacity = self.capacity.max(span.first + span.len - held_from);
         }
         self.ring.resize(self.capacity * width, [0.0; 3]);
-        self.made_for = Some((source, padded, resized));
+        self.made_for = Some((source, weighing, resized));
     }
 }
 
