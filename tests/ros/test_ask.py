@@ -158,9 +158,11 @@ def test_a_deadline_ends_an_answer_and_is_reported(start, reason_model, asker, s
 
     def warned():
         statuses = [status for array in diagnostics["/diagnostics"] for status in array.status]
-        return [status for status in statuses if status.name == "vedette: reasoning" and status.level == b"\x01"]
+        late = "an answer took longer than reason_deadline_ms"
+        return [status for status in statuses if status.name == "vedette: reasoning" and late in status.message]
 
     wait_until(warned, "a warning in the diagnostics")
+    assert warned()[0].level == b"\x01"
     values = {entry.key: entry.value for entry in warned()[0].values}
     assert (values["model"], values["provider"], values["answers deadline"]) == ("talker", "cpu", "1")
     assert float(values["tokens_per_s"]) > 0 and values["questions"] == "1"

@@ -1,8 +1,8 @@
 //! The protocol of an action server, for `~/ask`: three services and two topics, as rcl_action has them.
 //!
-//! Made from plain services, since r2r 0.9's own action server never lets goals expire: its timer, once due, would keep
-//! the spin thread awake for good. States and messages are those of the design page "Actions" (design.ros2.org) and of
-//! `action_msgs`. Used from the spin thread only.
+//! Made from plain services: r2r 0.9's own action server never lets goals expire and leaves cancelled ones at canceling.
+//! States and messages are those of the design page "Actions" (design.ros2.org) and of `action_msgs`. Used from the spin
+//! thread only.
 
 use super::clock::steady_now;
 use crate::types::Stamp;
