@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod clip;
+mod crops;
 mod detr;
 mod fixture;
 mod grounding_dino;
