@@ -2,6 +2,7 @@
 
 mod language;
 mod vision;
+mod vocabulary;
 mod zoo;
 
 criterion::criterion_group!(

@@ -1,13 +1,10 @@
 //! Benchmarks of `language`: what choosing a token costs beside a decoder's step.
 
+use crate::vocabulary::{TOKENS, tokenizer_json};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use serde_json::{Map, Value, json};
 use std::hint::black_box;
 use vedette::language::{GrammarState, GrammarVocabulary, ProposalForm, Sampler, Tokenizer};
 use vedette::types::{InView, Sampling, TrackId};
-
-/// As many as SmolVLM-256M has.
-const TOKENS: usize = 49_152;
 
 /// The next token out of a full vocabulary.
 pub fn sampling(criterion: &mut Criterion) {
@@ -70,28 +67,4 @@ fn answer(mut state: GrammarState, logits: &[f32], seed: &mut usize) -> Vec<u32>
 
 fn logits_of_a_text() -> Vec<f32> {
     (0..TOKENS).map(|id| (id.wrapping_mul(2_654_435_761) >> 8 & 0xffff) as f32 / 4096.0 - 8.0).collect()
-}
-
-/// Byte-level: each byte, then words of two to nine letters, most with a space before them.
-fn tokenizer_json() -> Value {
-    let bytes = ('!'..='~').chain('\u{a1}'..='\u{ac}').chain('\u{ae}'..='\u{ff}').chain('\u{100}'..='\u{143}');
-    let mut vocabulary: Map<String, Value> =
-        bytes.enumerate().map(|(id, byte)| (byte.to_string(), json!(id))).collect();
-    let mut number = 1_usize;
-    while vocabulary.len() < TOKENS {
-        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let letters = (0..2 + (number >> 60) % 8).map(|place| {
-            let letter = (number >> (8 + 5 * place)) % 26;
-            char::from(b"etaoinshrdlucmfwypvbgkjqxz"[letter * letter / 26])
-        });
-        let space = if number >> 20 & 3 == 0 { "" } else { "Ġ" };
-        let id = vocabulary.len();
-        vocabulary.entry(format!("{space}{}", letters.collect::<String>())).or_insert(json!(id));
-    }
-    json!({
-        "version": "1.0",
-        "added_tokens": [],
-        "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
-        "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
-    })
 }

@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use vedette::config::{Config, Names, NodeName, RosArgs};
-use vedette::io::ros;
+use vedette::io::ros::{self, Parts};
 use vedette::pipeline::Walk;
 use vedette::types::{BBox, ClassId, Labels, Size};
 use vedette::vision::Candidate;
@@ -29,6 +29,6 @@ fn main() -> Result<()> {
         .collect();
     let detector = constant_detector(TENSOR, &Labels::new(["person"], 0), &candidates)?;
     let walk = Walk::new(&config, detector, "constant")?;
-    ros::run(&config, &names, walk)?;
+    ros::run(&config, &names, Parts { walk, prompter: None, reason: None })?;
     Ok(())
 }

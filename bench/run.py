@@ -121,6 +121,24 @@ def bench_replay(table, rounds, frames):
     table.row("replay; bare session.run loop, 2 threads", ours, peer, "at least 0.95", lambda r: r >= 0.95, "/s")
 
 
+def bench_generation(table, generation, folder, rounds, tokens):
+    """Our loop, the same under a grammar, a bare loop and a plain Python loop, in turn, over one random decoder."""
+    writer = ROOT / ".deps/onnx/bin/python"
+    subprocess.run([writer, BENCH / "decoder_model.py", folder], cwd=ROOT, check=True)
+    sides = {side: [] for side in ("ours", "bare", "grammar", "python")}
+    for _ in range(rounds):
+        for side, rates in sides.items():
+            if side == "python":
+                command = (sys.executable, BENCH / "peers.py", "generate", folder, tokens)
+            else:
+                command = (generation, folder, side, tokens)
+            rates.append(output_of(*command)["tokens_per_s"])
+    ours = sides["ours"]
+    table.row("generation; bare loop over the step", ours, sides["bare"], "at least 0.95", lambda r: r >= 0.95, "/s")
+    table.row("generation; plain Python onnxruntime loop", ours, sides["python"], "above 1", lambda r: r > 1, "/s")
+    table.row("generation under a grammar; without", sides["grammar"], ours, "at least 0.95", lambda r: r >= 0.95, "/s")
+
+
 def live_latency(command, size, detections, seconds):
     """Starts a node, measures it, stops it."""
     node = subprocess.Popen([str(part) for part in command], cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -162,7 +180,8 @@ def main():
     parser.add_argument("--live-rounds", type=int, default=3)
     parser.add_argument("--live-seconds", type=int, default=10)
     parser.add_argument("--replay-frames", type=int, default=200)
-    parser.add_argument("--only", choices=["stages", "replay", "live"])
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--only", choices=["stages", "replay", "generation", "live"])
     args = parser.parse_args()
     binaries = bench_binaries()
     print(f"{platform.machine()}, {os.cpu_count()} cores, cv2 {cv2.__version__}")
@@ -173,6 +192,9 @@ def main():
             bench_stages(table, binaries["stages"], Path(folder), args.rounds)
     if args.only in (None, "replay"):
         bench_replay(table, max(2, args.rounds - 2), args.replay_frames)
+    if args.only in (None, "generation"):
+        with tempfile.TemporaryDirectory() as folder:
+            bench_generation(table, binaries["generation"], Path(folder), args.rounds, args.tokens)
     if args.only in (None, "live"):
         bench_live(table, binaries["live_node"], args.live_rounds, args.live_seconds)
     target = ROOT / "out/bench.json"

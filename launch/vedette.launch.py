@@ -23,6 +23,8 @@ ARGUMENTS = {
     "image": ("image", "topic of the pictures"),
     "camera_info": ("camera_info", "topic of the camera's calibration"),
     "odom": ("odom", "topic of the odometry"),
+    "prompts": ("", "what to look for, as 'pedestrian; delivery van'; empty: as the parameters say"),
+    "reason_model": ("", "the language model that answers questions; empty: as the parameters say"),
     "use_sim_time": ("false", "take the time from /clock"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
 }
@@ -50,6 +52,9 @@ def node(context):
     parameters = [{"model_dirs": ["models", str(ROOT / "models")]}]
     parameters += [given["params_file"]] if given["params_file"] else []
     parameters.append({"use_sim_time": use_sim_time == "true"})
+    prompts = [prompt.strip() for prompt in given["prompts"].split(";") if prompt.strip()]
+    parameters += [{"prompts": prompts}] if prompts else []
+    parameters += [{"reason_model": given["reason_model"]}] if given["reason_model"] else []
     return [
         Node(
             **executable(),

@@ -45,6 +45,8 @@ from transformers import (
 )
 
 SIDE = 64
+# The last one is the forced end, whatever the logits: one more than are compared.
+STEPS = NEW_TOKENS + 1
 STRIDE = 32
 IMAGE_TOKENS = (SIDE // STRIDE) ** 2 + 1
 HIDDEN = 24
@@ -289,7 +291,7 @@ def answers(seed, processor):
     for name in PICTURE_NAMES:
         for prompt, (task, phrase) in PROMPTS.items():
             text, inputs = ask(processor, picture(name), task, phrase)
-            tokens, logits = greedy(model, inputs)
+            tokens, logits = greedy(model, inputs, STEPS)
             found.append((name, f"{name}_{prompt}", prompt, text, inputs, tokens, logits[0]))
     check_answers_differ([row[5].tolist() for row in found])
     return model, found
@@ -406,7 +408,7 @@ def main():
         processor=type(processor).__name__,
         tokenizer="BartTokenizer",
         post_processing="Florence2Processor.post_process_generation",
-        new_tokens=NEW_TOKENS,
+        new_tokens=STEPS,
         generation={**GENERATION, "num_beams": 1, "early_stopping": False},
         image_tokens=IMAGE_TOKENS,
         text_cases=text_cases(processor),

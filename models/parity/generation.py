@@ -25,8 +25,8 @@ def byte_level(pre_tokenizer, count):
     return sorted(pre_tokenizers.ByteLevel.alphabet()), bpe_merges(words, count)
 
 
-def greedy(model, inputs, **options):
-    """The new tokens of greedy generation, [64], and the processed logits of each step, [64, vocabulary].
+def greedy(model, inputs, new_tokens=NEW_TOKENS, **options):
+    """The new tokens of greedy generation, [N], and the processed logits of each step, [N, vocabulary].
 
     Refuses an early end, a best token that does not lead clearly, and an answer that runs in circles.
     """
@@ -34,7 +34,7 @@ def greedy(model, inputs, **options):
         **inputs,
         do_sample=False,
         num_beams=1,
-        max_new_tokens=NEW_TOKENS,
+        max_new_tokens=new_tokens,
         output_scores=True,
         output_logits=True,
         return_dict_in_generate=True,
@@ -42,7 +42,7 @@ def greedy(model, inputs, **options):
     )
     scores = np.stack([array(step)[0] for step in out.scores])
     tokens = array(out.sequences)[0, -len(scores) :]
-    if len(scores) < NEW_TOKENS:
+    if len(scores) < new_tokens:
         raise Degenerate(f"ended after {len(scores)} tokens")
     best = np.sort(np.where(np.isfinite(scores), scores, -1e9), axis=1)
     lead = float((best[:, -1] - best[:, -2]).min())

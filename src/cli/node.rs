@@ -20,7 +20,8 @@ pub struct Args {
 pub fn run(args: Args) -> Result<Outcome> {
     use clap::error::ErrorKind;
     use vedette::config::{Config, Names, NodeName, RosArgs};
-    use vedette::pipeline::{Walk, load_model};
+    use vedette::io::ros::{self, Parts};
+    use vedette::pipeline::{Reason, Walk, load_model, load_reason_model};
 
     let wrong = |message: String| clap::Error::raw(ErrorKind::ValueValidation, message);
     let (others, ros_args) = RosArgs::split(args.ros_args).map_err(|error| wrong(error.to_string()))?;
@@ -36,7 +37,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let config = loaded.config;
     let model = load_model(&config)?;
     let walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
-    vedette::io::ros::run(&config, &names, walk)?;
+    let reason = load_reason_model(&config)?.map(|loaded| Reason::new(loaded.model, &loaded.name));
+    ros::run(&config, &names, Parts { walk, prompter: Some(model.prompter), reason })?;
     Ok(Outcome::Done)
 }
 

@@ -1,10 +1,11 @@
 //! The walk's half of the reason lane: when to ask, what has come back, and which proposal holds.
 
+use super::inquiry::Inquiry;
 use super::picture::Picture;
 use super::question::View;
 use super::reason::{Proposed, ReasonJob};
 use super::settings;
-use super::triggers::Triggers;
+use super::triggers::{Trigger, Triggers};
 use crate::config::Config;
 use crate::planning::Offers;
 use crate::types::{AnswerForm, Frame, Labels, Proposal, ProposalStatus, Question, Sampling, Stamped, Track};
@@ -27,6 +28,8 @@ struct Asking {
     prompt: String,
     max_tokens: usize,
     sampling: Sampling,
+    /// Somebody's own question, until its job is taken.
+    inquiry: Option<Inquiry>,
     /// Made, and not taken yet.
     job: Option<ReasonJob>,
     /// Taken, and not answered yet.
@@ -43,6 +46,7 @@ impl Advice {
             prompt: config.reason_prompt.clone(),
             max_tokens: config.reason_max_tokens,
             sampling: settings::sampling(config),
+            inquiry: None,
             job: None,
             is_running: false,
             spare: None,
@@ -66,6 +70,26 @@ impl Advice {
         }
     }
 
+    /// Whether the next frame makes a job of this question, before all others.
+    pub(super) fn ask(&mut self, inquiry: Inquiry) -> bool {
+        match &mut self.asking {
+            Some(asking) => {
+                asking.inquiry = Some(inquiry);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The question is no longer wanted.
+    pub(super) fn withdraw(&mut self) {
+        let Some(asking) = &mut self.asking else { return };
+        asking.inquiry = None;
+        if let Some(job) = asking.job.take_if(|job| job.trigger == Trigger::Question) {
+            asking.spare = Some(job.picture);
+        }
+    }
+
     /// The stamps began again: what was seen before is no longer true.
     pub(super) fn reset(&mut self) {
         self.held = None;
@@ -81,6 +105,9 @@ impl Advice {
         let asking = self.asking.as_mut()?;
         let job = asking.job.take();
         asking.is_running |= job.is_some();
+        if job.as_ref().is_some_and(|job| job.trigger == Trigger::Question) {
+            asking.inquiry = None;
+        }
         job
     }
 
@@ -91,6 +118,14 @@ impl Advice {
             asking.spare = Some(spare);
         }
         self.arrived.push_back(proposed);
+    }
+
+    /// A job is done that wanted words.
+    pub(super) fn take_back(&mut self, job: ReasonJob) {
+        if let Some(asking) = &mut self.asking {
+            asking.is_running = false;
+            asking.spare = Some(job.picture);
+        }
     }
 
     /// What is to be told with the next frame.
@@ -128,22 +163,29 @@ impl Advice {
     pub(super) fn look(&mut self, frame: &Stamped<Frame<'_>>, tracks: &[Track], labels: &Labels) {
         let Some(asking) = &mut self.asking else { return };
         let due = asking.triggers.due(frame.stamp(), tracks, labels.version());
+        let inquiry = asking.inquiry.as_ref();
+        let due = if inquiry.is_some() { Some(Trigger::Question) } else { due };
         let Some(trigger) = due.filter(|_| !asking.is_running) else { return };
-        asking.triggers.served(frame.stamp());
+        let wants_proposal = inquiry.is_none_or(Inquiry::wants_proposal);
+        if wants_proposal {
+            asking.triggers.served(frame.stamp());
+        }
         let spare = asking.job.take().map(|job| job.picture).or_else(|| asking.spare.take());
         let view = View::new(tracks, labels);
+        let words = inquiry.and_then(Inquiry::text).unwrap_or(&asking.prompt);
+        let (text, form) = if wants_proposal {
+            (view.question(words), AnswerForm::Proposal(view.in_view()))
+        } else {
+            (words.to_owned(), AnswerForm::Text)
+        };
+        let max_tokens = inquiry.and_then(Inquiry::max_tokens).unwrap_or(asking.max_tokens);
         asking.job = Some(ReasonJob {
             stamp: frame.stamp(),
             frame_id: frame.frame_id().clone(),
             trigger,
             picture: Picture::copied(&frame.value().image, spare),
             labels: labels.clone(),
-            question: Question {
-                text: view.question(&asking.prompt),
-                form: AnswerForm::Proposal(view.in_view()),
-                max_tokens: asking.max_tokens,
-                sampling: asking.sampling,
-            },
+            question: Question { text, form, max_tokens, sampling: asking.sampling },
         });
     }
 }

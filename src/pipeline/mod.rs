@@ -6,10 +6,11 @@
 //! the edge's business (`io`).
 //!
 //! Beside that walk, and never waited for, runs the reason lane: [`Walk::take_job`] gives what a language model is to
-//! look at, [`Walk::propose`] takes what came of it. The module of [`Reason`] describes that seam.
+//! look at, [`Walk::propose`] takes what came of it; [`Walk::ask`] puts somebody's own question first. The module of [`Reason`] describes that seam.
 
 mod advice;
 mod class_choice;
+mod inquiry;
 mod join;
 mod load;
 mod perceive;
@@ -23,6 +24,7 @@ mod triggers;
 mod walk;
 
 pub use class_choice::ClassError;
+pub use inquiry::{Inquiry, InquiryError};
 pub use join::{CameraInfoJoin, SpeedJoin};
 pub use load::{LoadError, LoadedModel, LoadedReasonModel, load_model, load_reason_model};
 pub use perceive::Perceive;

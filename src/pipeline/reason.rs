@@ -3,13 +3,16 @@
 //! The seam between the two lanes, for whoever drives a [`Walk`](super::Walk):
 //!
 //! 1. After [`Walk::image`](super::Walk::image), [`Walk::take_job`](super::Walk::take_job) gives a [`ReasonJob`] when a
-//!    trigger was due at that frame: a period of stamps, a class that came into view, a request. A job owns all that it
-//!    needs, the picture included.
+//!    trigger was due at that frame: a period of stamps, a class that came into view, a request, a question of
+//!    somebody's own ([`Walk::ask`](super::Walk::ask)). A job owns all that it needs, the picture included.
 //! 2. [`Reason::run`] turns the job into a [`Proposed`]: a proposal, or why there is none. Live that happens in a thread
 //!    of its own, with a [`Cancel`] that the edge holds (deadline, shutdown, a newer request); in a replay it happens
 //!    inline, and only the limit of tokens ends it.
 //! 3. Before the next image, [`Walk::propose`](super::Walk::propose) takes it back. The next frame's plan is held
 //!    against it, `~/proposal` says what the guard ruled, and while it is fresh so are the plans behind that.
+//!
+//! A question that wants words is answered with [`Reason::answer`], and its job goes back with
+//! [`Walk::take_back`](super::Walk::take_back).
 //!
 //! One job at a time: from `take_job` to `propose` no other is made, and a trigger that comes meanwhile waits, so that
 //! the next job has the newest picture. A job that nobody takes is replaced by the next one. Whoever wants a running job
@@ -27,8 +30,8 @@ use super::triggers::Trigger;
 use crate::language::{LanguageError, ProposalForm, ProposalOrigin};
 use crate::planning::Ruling;
 use crate::types::{
-    AnswerForm, Cancel, CancelReason, ClassId, FinishReason, FrameId, Labels, Proposal, ProposalStatus, ProposedStep,
-    Question, Stamp,
+    Answer, AnswerForm, Cancel, CancelReason, ClassId, FinishReason, FrameId, Labels, Proposal, ProposalStatus,
+    ProposedStep, Question, Stamp,
 };
 use crate::wire::vedette_msgs::{ProposalMessage, ProposalRecord};
 use crate::zoo::VisionLanguageModel;
@@ -104,18 +107,34 @@ impl Reason {
         &mut *self.model
     }
 
-    /// Asks the model. `on_text` gets each new piece of the answer, `cancel` is looked at between two tokens. Whatever
-    /// goes wrong is in the outcome.
+    /// Asks the model for a proposal: [`answer`](Self::answer) and [`conclude`](Self::conclude).
     pub fn run(&mut self, job: ReasonJob, cancel: &Cancel, on_text: &mut dyn FnMut(&str)) -> Proposed {
+        let answer = self.answer(&job, cancel, on_text);
+        self.conclude(job, answer)
+    }
+
+    /// Asks the model. `on_text` gets each new piece of the answer, `cancel` is looked at between two tokens; an answer
+    /// that was cut short is no failure yet.
+    ///
+    /// # Errors
+    /// Why there is no answer, as [`ProposalStatus::Failed`].
+    pub fn answer(
+        &mut self,
+        job: &ReasonJob,
+        cancel: &Cancel,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Answer, Failure> {
         let failed = |error: &dyn Display| Failure {
             status: ProposalStatus::Failed,
             reason: error.to_string(),
             text: String::new(),
         };
-        let answer = match job.picture.view() {
-            Ok(view) => self.model.answer(&view, &job.question, cancel, on_text).map_err(|error| failed(&error)),
-            Err(error) => Err(failed(&error)),
-        };
+        let view = job.picture.view().map_err(|error| failed(&error))?;
+        self.model.answer(&view, &job.question, cancel, on_text).map_err(|error| failed(&error))
+    }
+
+    /// Reads an answer to a job that wanted a proposal. Whatever is wrong is in the outcome.
+    pub fn conclude(&self, job: ReasonJob, answer: Result<Answer, Failure>) -> Proposed {
         let (tokens, finish) = answer.as_ref().map_or((0, None), |answer| (answer.tokens, Some(answer.finish)));
         let outcome = answer.and_then(|answer| self.read(&job, answer.text, answer.finish, tokens));
         Proposed {

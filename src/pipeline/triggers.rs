@@ -12,6 +12,8 @@ pub enum Trigger {
     NewClass(ClassId),
     /// Somebody asked.
     Request,
+    /// Somebody asked a question of their own: see [`Inquiry`](super::Inquiry).
+    Question,
 }
 
 /// The triggers of one camera. A trigger stays until a job was made of it.

@@ -2,6 +2,7 @@
 
 use super::advice::Advice;
 use super::class_choice::{ChosenClasses, ClassChoice, ClassError};
+use super::inquiry::Inquiry;
 use super::join::{CameraInfoJoin, SpeedJoin};
 use super::perceive::Perceive;
 use super::prompter::PromptsRefused;
@@ -308,6 +309,24 @@ impl Walk {
     /// Makes a job of the next image, whatever the other triggers say. False where nobody is there to be asked.
     pub fn request_proposal(&mut self) -> bool {
         self.advice.request()
+    }
+
+    /// Makes a job of the next image about somebody's own question, before what the triggers ask; a running job is
+    /// finished first. A question that was asked before and has no job yet gives way. An answer in words goes back with
+    /// [`take_back`](Self::take_back), one that was to be a proposal with [`propose`](Self::propose). False where
+    /// nobody is there to be asked.
+    pub fn ask(&mut self, inquiry: Inquiry) -> bool {
+        self.advice.ask(inquiry)
+    }
+
+    /// The question of [`ask`](Self::ask) is no longer wanted. A job that was taken is not touched.
+    pub fn withdraw(&mut self) {
+        self.advice.withdraw();
+    }
+
+    /// A job that was done and wanted words: no plan is held against them.
+    pub fn take_back(&mut self, job: ReasonJob) {
+        self.advice.take_back(job);
     }
 
     /// Makes no more jobs: somebody else says what is proposed.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use vedette::config::Config;
 use vedette::infer::Proof;
 use vedette::io::{Loss, ReplayReport, ReplayTopics, Source, SourceError, TopicInfo, replay, replay_reasoning};
-use vedette::pipeline::{Input, Output, Proposed, Reason, ReasonJob, Trigger, Walk};
+use vedette::pipeline::{Input, Inquiry, Output, Proposed, Reason, ReasonJob, Trigger, Walk};
 use vedette::types::{
     Answer, AnswerForm, Cancel, CancelReason, Decision, FinishReason, ImageView, Labels, PixelFormat, PlanSource,
     ProposalStatus, Question, RawMessage, Stamp, TrackId,
@@ -61,7 +61,7 @@ impl VisionLanguageModel for Scripted {
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Answer, ZooError> {
         assert_eq!(image.size(), SIZE);
-        assert!(question.text.starts_with("What should the robot do next"));
+        assert!(question.form == AnswerForm::Text || question.text.starts_with("What should the robot do next"));
         match self.lines.pop_front().expect("no more questions than lines") {
             Line::Says(text, finish) => {
                 on_text(text);
@@ -169,6 +169,58 @@ fn a_new_class_and_a_request_are_asked_about_at_once() {
     let person = walk.labels().find("person").unwrap();
     // The tracks are confirmed by their second box.
     assert_eq!(jobs, [(1, Trigger::NewClass(person)), (6, Trigger::Request)]);
+}
+
+fn ask(walk: &mut Walk, text: &str, wants_proposal: bool, max_tokens: u32) {
+    assert!(walk.ask(Inquiry::new(text, wants_proposal, max_tokens).unwrap()));
+}
+
+#[test]
+fn somebodys_question_is_about_the_next_image_and_its_words_are_no_proposal() {
+    let config = Config { reason_period_ms: 0, ..config() };
+    let (mut walk, mut heard) = (walk_with(&config), Heard::default());
+    process(&mut walk, &mut heard, nth(0));
+    ask(&mut walk, "<OD>", false, 7);
+    assert!(walk.take_job().is_none());
+    process(&mut walk, &mut heard, nth(1));
+    process(&mut walk, &mut heard, nth(2));
+    let job = walk.take_job().unwrap();
+    assert_eq!((job.stamp, job.trigger), (nth(2), Trigger::Question), "the newest image until it is taken");
+    let Question { text, form, max_tokens, .. } = &job.question;
+    assert_eq!((text.as_str(), form, *max_tokens), ("<OD>", &AnswerForm::Text, 7));
+    let answer = reason(&[POEM]).answer(&job, &Cancel::new(), &mut |_| ()).unwrap();
+    assert_eq!(answer.text, "Roses are red");
+    ask(&mut walk, "", true, 0);
+    process(&mut walk, &mut heard, nth(3));
+    assert!(walk.take_job().is_none(), "one job at a time");
+    walk.take_back(job);
+    assert_eq!(process(&mut walk, &mut heard, nth(4)), None);
+    let job = walk.take_job().unwrap();
+    assert!(job.question.text.starts_with("What should the robot do next, and why? In view: person"));
+    assert!(matches!(job.question.form, AnswerForm::Proposal(_)) && job.question.max_tokens == 512);
+    walk.propose(answered(job, FREE));
+    assert!(process(&mut walk, &mut heard, nth(5)).is_some());
+    assert!(walk.take_job().is_none());
+}
+
+#[test]
+fn a_question_comes_before_the_period_and_a_withdrawn_one_leaves_it() {
+    let (mut walk, mut heard) = (walk_with(&config()), Heard::default());
+    ask(&mut walk, "Who is there?", false, 0);
+    process(&mut walk, &mut heard, nth(0));
+    let job = walk.take_job().unwrap();
+    assert_eq!(job.trigger, Trigger::Question);
+    walk.take_back(job);
+    process(&mut walk, &mut heard, nth(1));
+    let job = walk.take_job().unwrap();
+    assert_eq!(job.trigger, Trigger::Period, "words are no proposal: that is still due");
+    walk.propose(answered(job, FREE));
+    ask(&mut walk, "Who is there?", false, 0);
+    process(&mut walk, &mut heard, nth(2));
+    walk.withdraw();
+    assert!(walk.take_job().is_none());
+    let mut nobody = walk_with(&Config::default());
+    assert!(!nobody.ask(Inquiry::new("Who is there?", false, 0).unwrap()));
 }
 
 #[test]

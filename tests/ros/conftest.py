@@ -57,6 +57,12 @@ class NodeProcess:
 
 
 @pytest.fixture(scope="session")
+def root():
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
 def ros():
     """rclpy, up for the whole run."""
     rclpy.init()

@@ -60,6 +60,23 @@ def test_the_launch_file_starts_the_node_as_its_arguments_say(launch, model, lis
     assert process.wait(10) == 0
 
 
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("reason_model:=no_such_model", 'no model "no_such_model"'),
+        ("prompts:=scarlet box; van", 'parameter prompts: the prompts need a text encoder: no model "no_such_encoder"'),
+    ],
+)
+def test_words_and_models_that_are_named_reach_the_node(launch, model, tmp_path, argument, reason):
+    params = tmp_path / "params.yaml"
+    params.write_text(f"/**:\n  ros__parameters:\n    model: {model}\n    text_model: no_such_encoder\n")
+    process = launch(f"params_file:={params}", argument)
+    wait_until(lambda: reason in (tmp_path / "launch.log").read_text(), "the reason why there is no node", 20)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(10)
+
+
 def test_without_arguments_the_node_is_called_vedette(launch, model, listen, tmp_path):
     params = tmp_path / "params.yaml"
     params.write_text(f"vedette:\n  ros__parameters:\n    model: {model}\n")

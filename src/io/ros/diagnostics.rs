@@ -2,11 +2,12 @@
 //! the answers are, and what the plan is.
 
 use super::graph::{Publishing, Topic};
-use super::health::{Counts, Window};
+use super::health::{Counts, ReasonCounts, Window};
 use crate::infer::{Proof, Refusal};
-use crate::types::Stamp;
+use crate::types::{ProposalStatus, Stamp};
 use crate::wire::diagnostic_msgs::{Level, Status, encode_diagnostics};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The type of the message.
@@ -49,6 +50,8 @@ pub struct Diagnostics {
     node: String,
     model: String,
     proof: Proof,
+    /// The language model and how it runs, if there is one.
+    reason: Option<(String, Proof)>,
     before: Counts,
     cdr: Vec<u8>,
 }
@@ -69,25 +72,41 @@ impl Diagnostics {
     /// For the node `node`, whose model runs as `proof` says.
     pub fn new(node: &str, model: &str, proof: Proof) -> Self {
         let before = Counts::default();
-        Self { node: node.to_owned(), model: model.to_owned(), proof, before, cdr: Vec::new() }
+        let node = node.trim_start_matches('/').to_owned();
+        Self { node, model: model.to_owned(), proof, reason: None, before, cdr: Vec::new() }
+    }
+
+    /// With a language model, which runs as `proof` says.
+    pub fn with_reason(self, model: &str, proof: Proof) -> Self {
+        Self { reason: Some((model.to_owned(), proof)), ..self }
     }
 
     /// A diagnostic_msgs/DiagnosticArray of this moment.
     pub fn report(&mut self, stamp: Stamp, moment: &Moment<'_>) -> &[u8] {
-        let sections =
-            [inference(&self.model, &self.proof), frames(&self.before, moment), plan(moment), topics(moment.topics)];
+        let mut sections = vec![
+            inference("inference", &self.model, &self.proof),
+            frames(&self.before, moment),
+            plan(moment),
+            topics(moment.topics),
+        ];
+        if let Some((model, proof)) = &self.reason {
+            sections.push(reasoning(model, proof, &self.before.reason, &moment.counts.reason));
+        }
         self.before = moment.counts.clone();
-        let names = sections.each_ref().map(|section| format!("{}: {}", self.node, section.topic));
-        let values = sections.each_ref().map(|section| {
-            section.values.iter().map(|(key, value)| (key.as_str(), Cow::from(value.as_str()))).collect::<Vec<_>>()
-        });
-        let statuses: Vec<Status<'_>> = (0..sections.len())
-            .map(|i| Status {
-                level: sections[i].level,
-                name: &names[i],
-                message: &sections[i].message,
+        let names: Vec<_> = sections.iter().map(|section| format!("{}: {}", self.node, section.topic)).collect();
+        let values: Vec<Vec<_>> = sections
+            .iter()
+            .map(|section| {
+                section.values.iter().map(|(key, value)| (key.as_str(), Cow::from(value.as_str()))).collect()
+            })
+            .collect();
+        let statuses: Vec<Status<'_>> = (sections.iter().zip(&names).zip(&values))
+            .map(|((section, name), values)| Status {
+                level: section.level,
+                name,
+                message: &section.message,
                 hardware_id: "",
-                values: &values[i],
+                values,
             })
             .collect();
         encode_diagnostics(&mut self.cdr, stamp, &statuses);
@@ -95,8 +114,8 @@ impl Diagnostics {
     }
 }
 
-fn inference(model: &str, proof: &Proof) -> Section {
-    let mut section = Section::new("inference");
+fn inference(topic: &'static str, model: &str, proof: &Proof) -> Section {
+    let mut section = Section::new(topic);
     let requested: Vec<&str> = proof.requested.iter().map(|provider| provider.name()).collect();
     section.message = format!("{} runs {model}", proof.running);
     if proof.is_fallback() {
@@ -111,6 +130,43 @@ fn inference(model: &str, proof: &Proof) -> Section {
     for Refusal { provider, reason, cure } in &proof.refused {
         section.value(format!("{provider} refused"), reason);
         section.value(format!("{provider} cure"), cure);
+    }
+    section
+}
+
+/// The language model: how it runs, how long it takes, and what becomes of its answers. What came to nothing since the
+/// last report warns; answers that somebody ended are no fault.
+fn reasoning(model: &str, proof: &Proof, before: &ReasonCounts, now: &ReasonCounts) -> Section {
+    let mut section = inference("reasoning", model, proof);
+    section.value("jobs", now.jobs);
+    section.value("questions", now.questions);
+    if let Some((duration, tokens)) = now.last {
+        let seconds = duration.as_secs_f64();
+        section.value("last_duration_ms", format!("{:.1}", seconds * 1e3));
+        section.value("last_tokens", tokens);
+        section.value("tokens_per_s", format!("{:.1}", tokens as f64 / seconds.max(1e-6)));
+    }
+    section.value("failed", now.failed);
+    for (word, count) in &now.finished {
+        section.value(format!("answers {word}"), count);
+    }
+    for (word, count) in &now.proposals {
+        section.value(format!("proposals {word}"), count);
+    }
+    let since = |counts: &BTreeMap<&'static str, u64>, before: &BTreeMap<&'static str, u64>, word: &str| {
+        counts.get(word).copied().unwrap_or(0).saturating_sub(before.get(word).copied().unwrap_or(0))
+    };
+    if now.failed > before.failed {
+        section.raise(Level::Warn, format!("failed since the last report: {}", now.last_failure));
+    }
+    if since(&now.finished, &before.finished, "deadline") > 0 {
+        section.raise(Level::Warn, "an answer took longer than reason_deadline_ms");
+    }
+    for status in [ProposalStatus::Unreadable, ProposalStatus::Truncated].map(ProposalStatus::as_str) {
+        let new = since(&now.proposals, &before.proposals, status);
+        if new > 0 {
+            section.raise(Level::Warn, format!("proposals {status} since the last report: {new}"));
+        }
     }
     section
 }
@@ -164,7 +220,7 @@ fn plan(moment: &Moment<'_>) -> Section {
         (None, Some(last)) => {
             section.message = format!("{}: {}", last.decision, last.reason);
             section.value("decision", last.decision);
-            section.value("source", "rules");
+            section.value("source", last.source);
             section.value("reason", &last.reason);
             section.value("detections", last.detections);
             section.value("tracks", last.tracks);
@@ -222,7 +278,7 @@ mod tests {
                 cure: "install it".to_owned(),
             }],
         };
-        let section = inference("yolov12n", &proof);
+        let section = inference("inference", "yolov12n", &proof);
         assert_eq!(section.level, Level::Warn);
         assert_eq!(section.message, "cpu runs yolov12n; a fallback, tensorrt was asked for first");
         assert_eq!(value(&section, "nodes on CPUExecutionProvider"), Some("372"));
@@ -230,7 +286,7 @@ mod tests {
         assert_eq!(value(&section, "tensorrt cure"), Some("install it"));
 
         proof.requested.remove(0);
-        assert_eq!(inference("yolov12n", &proof).level, Level::Ok);
+        assert_eq!(inference("inference", "yolov12n", &proof).level, Level::Ok);
     }
 
     #[test]
@@ -252,6 +308,23 @@ mod tests {
         let counts = Counts { missing: 3, ..Counts::default() };
         let section = frames(&Counts::default(), &moment(&counts));
         assert!(section.level == Level::Warn && section.message.contains("config/fastdds.xml"));
+    }
+
+    #[test]
+    fn what_came_of_questions_warns_once_where_it_is_a_fault() {
+        let proof =
+            Proof { requested: vec![Provider::Cpu], running: Provider::Cpu, nodes: Vec::new(), refused: Vec::new() };
+        let mut now = ReasonCounts { jobs: 3, last: Some((Duration::from_millis(500), 20)), ..ReasonCounts::default() };
+        now.finished.insert("cancelled", 1);
+        let section = reasoning("smol", &proof, &ReasonCounts::default(), &now);
+        assert_eq!((section.level, section.message.as_str()), (Level::Ok, "cpu runs smol"));
+        assert_eq!(value(&section, "tokens_per_s"), Some("40.0"));
+        now.finished.insert("deadline", 1);
+        now.proposals.insert("truncated", 2);
+        let section = reasoning("smol", &proof, &ReasonCounts::default(), &now);
+        assert_eq!(section.level, Level::Warn);
+        assert!(section.message.ends_with("reason_deadline_ms; proposals truncated since the last report: 2"));
+        assert_eq!(reasoning("smol", &proof, &now, &now).level, Level::Ok);
     }
 
     #[test]

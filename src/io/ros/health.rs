@@ -1,9 +1,10 @@
 //! What the node counts and measures about itself, for diagnostics. Written by both threads, read once a second.
 
-use crate::pipeline::{FrameReport, Input};
-use crate::types::Plan;
+use crate::pipeline::{Failure, FrameReport, Input};
+use crate::types::{Answer, Plan};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The counters of one node, behind a lock that nobody holds for longer than a few additions.
 #[derive(Debug, Default)]
@@ -39,6 +40,45 @@ pub struct Counts {
     pub fresh_ns: Option<i64>,
     /// How the last frame ended.
     pub last: Option<LastFrame>,
+    /// What the language model did.
+    pub reason: ReasonCounts,
+}
+
+/// What the reason lane did, since the start.
+#[derive(Debug, Clone, Default)]
+pub struct ReasonCounts {
+    /// Jobs that the model had.
+    pub jobs: u64,
+    /// Those of them that were somebody's own questions.
+    pub questions: u64,
+    /// Jobs that the model failed at.
+    pub failed: u64,
+    /// Why it failed last.
+    pub last_failure: String,
+    /// Why answers ended, by their words.
+    pub finished: BTreeMap<&'static str, u64>,
+    /// What became of proposals, by the words of their statuses.
+    pub proposals: BTreeMap<&'static str, u64>,
+    /// How long the last answer took, and how many tokens it has.
+    pub last: Option<(Duration, usize)>,
+}
+
+impl ReasonCounts {
+    /// A job is done.
+    pub fn answered(&mut self, answer: &Result<Answer, Failure>, is_question: bool, duration: Duration) {
+        self.jobs += 1;
+        self.questions += u64::from(is_question);
+        match answer {
+            Ok(answer) => {
+                *self.finished.entry(answer.finish.as_str()).or_default() += 1;
+                self.last = Some((duration, answer.tokens));
+            }
+            Err(failure) => {
+                self.failed += 1;
+                self.last_failure.clone_from(&failure.reason);
+            }
+        }
+    }
 }
 
 /// The last processed frame in short.
@@ -46,6 +86,8 @@ pub struct Counts {
 pub struct LastFrame {
     /// The plan's word.
     pub decision: &'static str,
+    /// Who made it.
+    pub source: &'static str,
     /// Why, in one line.
     pub reason: String,
     /// Published boxes.
@@ -64,10 +106,14 @@ impl Counts {
     pub fn processed(&mut self, report: &FrameReport, plan: &Plan, age_ms: f32, latency_ms: f32) {
         self.processed += 1;
         self.without_camera_info += u64::from(!report.located);
+        if let Some(status) = report.proposal {
+            *self.reason.proposals.entry(status.as_str()).or_default() += 1;
+        }
         self.age_ms.push(age_ms);
         self.latency_ms.push(latency_ms);
         let last = self.last.get_or_insert_default();
         last.decision = report.decision.as_str();
+        last.source = plan.source.as_str();
         last.reason.clear();
         last.reason.push_str(plan.reason());
         (last.detections, last.tracks) = (report.detections, report.tracks);

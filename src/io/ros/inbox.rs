@@ -1,7 +1,8 @@
-//! The hand-over from the spin thread to the lane: one slot for the newest picture, short queues for what is joined
-//! with it.
+//! The hand-over from the other threads to the lane: one slot for the newest picture, short queues for what is joined
+//! with it, and orders, which come first.
 
 use super::clock::steady_now;
+use super::order::Order;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -38,15 +39,24 @@ impl Side {
     }
 }
 
+/// What the lane does next.
+pub enum Work {
+    /// Something between two frames.
+    Order(Order),
+    /// A frame.
+    Image(Arrival),
+}
+
 /// Newest wins: a picture replaces the one that still waits, so that the lane never works on an old one.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Inbox {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
+    orders: VecDeque<Order>,
     image: Option<Arrival>,
     side: Side,
     closed: bool,
@@ -71,22 +81,36 @@ impl Inbox {
         push_bounded(&mut self.lock().side.odoms, cdr);
     }
 
-    /// Ends the lane after the picture that it is working on.
+    /// Queues an order, and wakes the lane. Once closed it is dropped, and with it whoever waits for its reply.
+    pub fn put_order(&self, order: Order) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.orders.push_back(order);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Ends the lane after the picture that it is working on. Orders that wait are dropped.
     pub fn close(&self) {
-        self.lock().closed = true;
+        let mut state = self.lock();
+        state.closed = true;
+        state.orders.clear();
         self.changed.notify_all();
     }
 
-    /// Waits for a picture, and moves what was queued until then to `side`. `None` once closed.
-    pub fn next_image(&self, side: &mut Side) -> Option<Arrival> {
+    /// Waits for an order or a picture, and moves what was queued until the picture came to `side`. `None` once closed.
+    pub fn next(&self, side: &mut Side) -> Option<Work> {
         let mut state = self.lock();
         loop {
             if state.closed {
                 return None;
             }
+            if let Some(order) = state.orders.pop_front() {
+                return Some(Work::Order(order));
+            }
             if let Some(arrival) = state.image.take() {
                 state.side.move_to(side);
-                return Some(arrival);
+                return Some(Work::Image(arrival));
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -134,12 +158,37 @@ mod tests {
         Arrival { cdr: vec![byte], taken: steady_now() }
     }
 
+    fn next_picture(inbox: &Inbox, side: &mut Side) -> Option<Vec<u8>> {
+        match inbox.next(side)? {
+            Work::Image(arrival) => Some(arrival.cdr),
+            Work::Order(_) => panic!("an order"),
+        }
+    }
+
+    #[test]
+    fn an_order_comes_before_a_picture_and_wakes_the_lane() {
+        let inbox = Inbox::default();
+        inbox.put_image(picture(1));
+        inbox.put_order(Order::Withdraw(7));
+        assert!(matches!(inbox.next(&mut Side::default()), Some(Work::Order(Order::Withdraw(7)))));
+        assert_eq!(next_picture(&inbox, &mut Side::default()).unwrap(), [1]);
+    }
+
+    #[test]
+    fn closing_drops_orders_so_that_nobody_waits_for_a_reply() {
+        let inbox = Inbox::default();
+        inbox.put_order(Order::Withdraw(1));
+        inbox.close();
+        inbox.put_order(Order::Withdraw(2));
+        assert!(inbox.lock().orders.is_empty() && inbox.next(&mut Side::default()).is_none());
+    }
+
     #[test]
     fn the_newest_picture_replaces_the_one_that_waits() {
         let inbox = Inbox::default();
         assert!(inbox.put_image(picture(1)).is_none());
         assert_eq!(inbox.put_image(picture(2)).unwrap().cdr, [1]);
-        assert_eq!(inbox.next_image(&mut Side::default()).unwrap().cdr, [2]);
+        assert_eq!(next_picture(&inbox, &mut Side::default()).unwrap(), [2]);
     }
 
     #[test]
@@ -150,7 +199,7 @@ mod tests {
         inbox.put_camera_info(vec![3]);
         inbox.put_image(picture(0));
         let mut side = Side::default();
-        inbox.next_image(&mut side).unwrap();
+        next_picture(&inbox, &mut side).unwrap();
         assert_eq!((side.camera_infos, side.odoms), (vec![vec![1], vec![3]].into(), vec![vec![2]].into()));
     }
 
@@ -162,7 +211,7 @@ mod tests {
         }
         inbox.put_image(picture(0));
         let mut side = Side::default();
-        inbox.next_image(&mut side).unwrap();
+        next_picture(&inbox, &mut side).unwrap();
         assert_eq!(side.odoms.len(), SIDE_CAPACITY);
         assert_eq!(side.odoms.back().unwrap(), &[200]);
     }
@@ -173,8 +222,8 @@ mod tests {
         let lane = std::thread::spawn({
             let inbox = Arc::clone(&inbox);
             move || {
-                let first = inbox.next_image(&mut Side::default()).map(|arrival| arrival.cdr);
-                (first, inbox.next_image(&mut Side::default()).is_none())
+                let first = next_picture(&inbox, &mut Side::default());
+                (first, inbox.next(&mut Side::default()).is_none())
             }
         });
         inbox.put_image(picture(7));

@@ -1,12 +1,14 @@
 //! The lane: one thread that owns the walk, from the newest picture to published results.
 
 use super::clock::steady_now;
+use super::desk::{Desk, Task, Ticket};
 use super::health::Health;
-use super::inbox::{Arrival, Side};
+use super::inbox::{Arrival, Side, Work};
 use super::log::Limiter;
 use super::node::Shared;
+use super::order::Order;
 use crate::config::Config;
-use crate::pipeline::{FrameError, Input, Walk, WalkError};
+use crate::pipeline::{FrameError, Input, Trigger, Walk, WalkError};
 use crate::types::Stamp;
 use crate::wire;
 use std::sync::Arc;
@@ -62,6 +64,10 @@ pub struct Lane {
     pub shared: Shared,
     /// The limits.
     pub freshness: Freshness,
+    /// Where jobs for the language model go, if there is one.
+    pub desk: Option<Arc<Desk>>,
+    /// Whose question the next picture is for.
+    pub asker: Option<Ticket>,
 }
 
 impl Lane {
@@ -70,10 +76,46 @@ impl Lane {
         let mut side = Side::default();
         let mut limiter = Limiter::default();
         let inbox = Arc::clone(&self.shared.inbox);
-        while let Some(arrival) = inbox.next_image(&mut side) {
-            self.walk.expect_camera_info(self.shared.camera_info_expected.load(Ordering::Relaxed));
-            self.give_side(&mut side, &mut limiter);
-            self.image(&arrival, &mut side, &mut limiter);
+        while let Some(work) = inbox.next(&mut side) {
+            match work {
+                Work::Order(order) => self.order(order),
+                Work::Image(arrival) => {
+                    self.walk.expect_camera_info(self.shared.camera_info_expected.load(Ordering::Relaxed));
+                    self.give_side(&mut side, &mut limiter);
+                    self.image(&arrival, &mut side, &mut limiter);
+                    self.hand_over_job();
+                }
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        match order {
+            Order::Prompts { prompts, reply } => {
+                // Who asked may be gone by now.
+                let _ = reply.send(self.walk.set_prompts(prompts));
+            }
+            Order::Ask { inquiry, ticket } => {
+                self.walk.ask(inquiry);
+                self.asker = Some(ticket);
+            }
+            Order::Withdraw(id) => {
+                if self.asker.take_if(|asker| asker.id == id).is_some() {
+                    self.walk.withdraw();
+                }
+            }
+            Order::Proposed(proposed) => self.walk.propose(*proposed),
+            Order::TakenBack(job) => self.walk.take_back(*job),
+        }
+    }
+
+    /// What the walk wants to be looked at goes to the reason thread, which sends it back as an order.
+    fn hand_over_job(&mut self) {
+        if let Some(desk) = &self.desk
+            && let Some(job) = self.walk.take_job()
+        {
+            let asker = if job.trigger == Trigger::Question { self.asker.take() } else { None };
+            desk.put(Task { job, asker });
         }
     }
 

@@ -1,23 +1,29 @@
 //! The node from start to end: what is made, in which order, and how it ends.
 
+use super::ask::{self, Questions, ReasonLane};
 use super::clock::NodeClock;
+use super::desk::Desk;
+use super::diagnostics::Diagnostics;
 use super::health::Health;
 use super::inbox::Inbox;
 use super::lane::{Freshness, Lane};
 use super::log;
 use super::parameters::ParameterServices;
+use super::prompting::{self, PromptService};
 use super::publishers::Publishers;
+use super::reasoner::Reasoner;
 use super::signals::Signals;
-use super::spin::Spin;
+use super::spin::{Services, Spin};
 use super::{graph::Topic, qos};
 use crate::config::{Config, Names};
-use crate::pipeline::{Input, Walk};
+use crate::pipeline::{Input, Prompter, Reason, Walk};
 use std::any::Any;
 use std::io;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
 
 /// What ends the node, or keeps it from starting.
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +60,24 @@ pub enum NodeError {
         /// Why.
         source: io::Error,
     },
-    /// A fault of ours: the lane ended in a panic.
-    #[error("the perceive lane ended in a panic: {reason}")]
-    LanePanicked {
+    /// A fault of ours: a thread ended in a panic.
+    #[error("the thread {thread} ended in a panic: {reason}")]
+    Panicked {
+        /// Its name.
+        thread: String,
         /// The panic's words.
         reason: String,
     },
+}
+
+/// What the node is made of.
+pub struct Parts {
+    /// From pictures to plans.
+    pub walk: Walk,
+    /// Encodes prompts for the walk's detector; without it there is no `~/set_prompts`.
+    pub prompter: Option<Prompter>,
+    /// The language model; without it `~/ask` rejects every goal.
+    pub reason: Option<Reason>,
 }
 
 /// What the spin thread and the lane have in common.
@@ -78,14 +96,15 @@ pub struct Shared {
 }
 
 /// Runs the node until SIGINT or SIGTERM, then ends it in order: no new frames, the frame in work is finished and
-/// published, threads are joined.
+/// published, an answer in work ends between two tokens, threads are joined.
 ///
 /// `names` are the node's names as remapped by the command line of this process, which rcl reads again for itself.
 ///
 /// # Errors
 /// [`NodeError`] when it cannot start, or when the lane dies. What costs a message or a frame is counted, logged at
 /// a limited rate and published in diagnostics instead.
-pub fn run(config: &Config, names: &Names, walk: Walk) -> Result<(), NodeError> {
+pub fn run(config: &Config, names: &Names, parts: Parts) -> Result<(), NodeError> {
+    let Parts { walk, prompter, mut reason } = parts;
     let signals = Signals::listen().map_err(|source| NodeError::System { action: "listen to signals", source })?;
     let mut node = create(names)?;
     log::log_as(&mut node).map_err(|source| NodeError::Endpoint {
@@ -124,19 +143,64 @@ pub fn run(config: &Config, names: &Names, walk: Walk) -> Result<(), NodeError> 
         clock,
         publishers,
     };
-    let mut spin = Spin::new(node, config, topics, &walk, parameters, shared.clone())?;
-    let inbox = Arc::clone(&shared.inbox);
-    let lane = Lane { walk, shared, freshness: Freshness::new(config) };
-    let lane = thread::Builder::new()
-        .name("perceive".into())
-        .spawn(|| lane.run())
-        .map_err(|source| NodeError::System { action: "start the perceive lane", source })?;
+    let serve = |name: &str| {
+        let name = name.to_owned();
+        move |source| NodeError::Endpoint { action: "serve", name, source }
+    };
+    let (prompts, prompt_thread) = prompter
+        .map(|prompter| {
+            PromptService::new(&mut node, prompter, Arc::clone(&shared.inbox), walk.labels().version())
+                .map_err(serve(prompting::NAME))
+        })
+        .transpose()?
+        .unzip();
+    let mut diagnostics = Diagnostics::new(&names.node().to_string(), &config.model, walk.proof().clone());
+    if let Some(reason) = &mut reason {
+        let proof = reason.model().proof().clone();
+        tracing::info!("{} answers questions; {proof}", reason.name());
+        diagnostics = diagnostics.with_reason(reason.name(), proof);
+    }
+    let desk = reason.is_some().then(|| Arc::new(Desk::default()));
+    let (tell, told) = mpsc::channel();
+    let reason_lane =
+        desk.as_ref().map(|desk| ReasonLane { desk: Arc::clone(desk), inbox: Arc::clone(&shared.inbox), told });
+    let questions = Questions::new(&mut node, config, names.node(), reason_lane).map_err(serve(ask::NAME))?;
+    let services = Services { parameters, prompts, questions };
+    let mut spin = Spin::new(node, config, topics, &walk, services, diagnostics, shared.clone())?;
 
-    spin.until(|| signals.stop_asked() || lane.is_finished());
+    let inbox = Arc::clone(&shared.inbox);
+    let reasoner = reason.zip(desk.clone()).map(|(reason, desk)| Reasoner {
+        reason,
+        desk,
+        inbox: Arc::clone(&inbox),
+        health: Arc::clone(&shared.health),
+        told: tell,
+    });
+    let lane = Lane { walk, shared, freshness: Freshness::new(config), desk: desk.clone(), asker: None };
+    let mut threads = vec![start("perceive", || lane.run())?];
+    threads.extend(reasoner.map(|reasoner| start("reason", || reasoner.run())).transpose()?);
+    let prompt_thread = prompt_thread.map(|thread| start("prompts", || thread.run())).transpose()?;
+
+    spin.until(|| signals.stop_asked() || threads.iter().any(JoinHandle::is_finished));
     inbox.close();
-    lane.join().map_err(|panic| NodeError::LanePanicked { reason: words_of(&*panic) })?;
+    if let Some(desk) = &desk {
+        desk.close();
+    }
+    let ends: Vec<_> = threads.into_iter().map(join).collect();
+    spin.end();
+    ends.into_iter().chain(prompt_thread.map(join)).collect::<Result<(), _>>()?;
     tracing::info!("ended in order");
     Ok(())
+}
+
+fn start(name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, NodeError> {
+    let thread = thread::Builder::new().name(name.into()).spawn(work);
+    thread.map_err(|source| NodeError::System { action: "start a thread", source })
+}
+
+fn join(thread: JoinHandle<()>) -> Result<(), NodeError> {
+    let name = thread.thread().name().unwrap_or_default().to_owned();
+    thread.join().map_err(|panic| NodeError::Panicked { thread: name, reason: words_of(&*panic) })
 }
 
 fn create(names: &Names) -> Result<r2r::Node, NodeError> {

@@ -3,6 +3,7 @@
 //! All parameters are read when the node starts; a set request is answered with that reason, in rclcpp's words for
 //! read-only parameters. Made from plain services, since r2r's own parameter handler takes any value for any name.
 
+use super::ask_result::words;
 use crate::config::{Config, Domain, Parameter, ParameterValue};
 use futures::{FutureExt, Stream, StreamExt};
 use r2r::QosProfile;
@@ -138,7 +139,7 @@ fn ros_value(value: ParameterValue) -> msg::ParameterValue {
             3
         }
         ParameterValue::String(value) => {
-            message.string_value = value;
+            message.string_value = words(&value);
             4
         }
         ParameterValue::BoolArray(values) => {
@@ -154,7 +155,7 @@ fn ros_value(value: ParameterValue) -> msg::ParameterValue {
             8
         }
         ParameterValue::StringArray(values) => {
-            message.string_array_value = values;
+            message.string_array_value = values.iter().map(|value| words(value)).collect();
             9
         }
     };

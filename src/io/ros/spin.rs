@@ -1,5 +1,6 @@
 //! The spin thread: DDS to inbox, services, graph, watchdog and diagnostics.
 
+use super::ask::Questions;
 use super::clock::steady_now;
 use super::diagnostics::{self, Diagnostics, Moment};
 use super::gaps::Gaps;
@@ -10,6 +11,7 @@ use super::lane::Freshness;
 use super::log::Limiter;
 use super::node::{NodeError, Shared};
 use super::parameters::ParameterServices;
+use super::prompting::PromptService;
 use super::stop::StopPlan;
 use super::watchdog::{Watch, Watchdog};
 use crate::config::Config;
@@ -23,6 +25,10 @@ use std::time::{Duration, Instant};
 
 /// The longest sleep while nothing comes: how late a signal is noticed.
 const MAX_WAIT: Duration = Duration::from_millis(50);
+/// As long while somebody waits for words: how late a piece of an answer may be.
+const BUSY_WAIT: Duration = Duration::from_millis(5);
+/// How long clients have to fetch what they are told at the end.
+const FAREWELL: Duration = Duration::from_millis(200);
 /// Between two looks at the graph.
 const GRAPH_PERIOD: Duration = Duration::from_millis(200);
 /// Between two diagnostics.
@@ -36,7 +42,7 @@ pub struct Spin {
     messages: [Messages; 3],
     /// In the order of [`Input::ALL`].
     topics: [(Topic, Publishing); 3],
-    parameters: ParameterServices,
+    services: Services,
     shared: Shared,
     freshness: Freshness,
     /// From the moment at which ROS time begins.
@@ -53,6 +59,16 @@ pub struct Spin {
     node: r2r::Node,
 }
 
+/// What clients ask for.
+pub struct Services {
+    /// Parameters.
+    pub parameters: ParameterServices,
+    /// `~/set_prompts`, where somebody encodes them.
+    pub prompts: Option<PromptService>,
+    /// `~/ask`.
+    pub questions: Questions,
+}
+
 impl Spin {
     /// Subscribes to the inputs and prepares all else; nothing is taken before [`until`](Self::until).
     ///
@@ -63,7 +79,8 @@ impl Spin {
         config: &Config,
         topics: [Topic; 3],
         walk: &Walk,
-        parameters: ParameterServices,
+        services: Services,
+        diagnostics: Diagnostics,
         shared: Shared,
     ) -> Result<Self, NodeError> {
         let mut subscribe = |input: usize| -> Result<Messages, NodeError> {
@@ -80,17 +97,16 @@ impl Spin {
         let diagnostics_publisher = node
             .create_publisher_untyped("/diagnostics", diagnostics::TYPE_NAME, QosProfile::default())
             .map_err(|source| NodeError::Endpoint { action: "publish", name: "/diagnostics".into(), source })?;
-        let name = node.fully_qualified_name().unwrap_or_default();
         Ok(Self {
             messages,
             topics: topics.map(|topic| (topic, Publishing::default())),
-            parameters,
+            services,
             freshness: Freshness::new(config),
             watchdog: None,
             stop: StopPlan::new(config, walk),
             silent: None,
             gaps: Gaps::default(),
-            diagnostics: Diagnostics::new(name.trim_start_matches('/'), &config.model, walk.proof().clone()),
+            diagnostics,
             diagnostics_publisher,
             looked: None,
             reported: steady_now(),
@@ -106,7 +122,7 @@ impl Spin {
             let wait = self.wait();
             self.node.spin_once(wait);
             self.take_messages();
-            self.parameters.answer();
+            self.serve();
             self.watch();
             let now = steady_now();
             if self.looked.is_none_or(|looked| now.duration_since(looked) >= GRAPH_PERIOD) {
@@ -119,13 +135,39 @@ impl Spin {
         }
     }
 
+    /// Tells those who still wait that the node ends. The other threads have ended.
+    pub fn end(mut self) {
+        let is_awaited = self.services.questions.is_busy();
+        let end = steady_now() + FAREWELL;
+        if let Some(prompts) = &mut self.services.prompts {
+            prompts.refuse_all("the node ends");
+        }
+        self.services.questions.end();
+        while is_awaited && steady_now() < end {
+            self.node.spin_once(BUSY_WAIT);
+            self.services.questions.end();
+        }
+    }
+
+    fn serve(&mut self) {
+        let Services { parameters, prompts, questions } = &mut self.services;
+        parameters.answer();
+        if let Some(prompts) = prompts {
+            prompts.answer();
+        }
+        questions.work(self.shared.clock.now().unwrap_or_default());
+    }
+
     /// Until the watchdog has something to say. Simulated time may run faster than that; then `/clock` wakes us.
     fn wait(&self) -> Duration {
         let due_ns = match (&self.watchdog, self.shared.clock.watch_ns()) {
             (Some(watchdog), Some(now_ns)) => watchdog.wait_ns(now_ns),
             _ => i64::MAX,
         };
-        Duration::from_nanos(due_ns.unsigned_abs()).clamp(Duration::from_millis(1), MAX_WAIT)
+        let Services { prompts, questions, .. } = &self.services;
+        let is_busy = questions.is_busy() || prompts.as_ref().is_some_and(PromptService::is_busy);
+        let longest = if is_busy { BUSY_WAIT } else { MAX_WAIT };
+        Duration::from_nanos(due_ns.unsigned_abs()).clamp(Duration::from_millis(1), longest)
     }
 
     fn take_messages(&mut self) {

@@ -1,0 +1,143 @@
+"""Prompts in the running node: one set replaces another between two pictures, without a restart."""
+
+import threading
+import time
+
+import pytest
+from camera import RELIABLE, ns, wait_until
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from vedette_msgs.srv import SetPrompts
+from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
+
+DETECTIONS, LABELS, VISION = "/vedette/detections", "/vedette/label_info", "/vedette/vision_info"
+SERVICE = "/vedette/set_prompts"
+ALL_LATCHED = QoSProfile(
+    depth=100, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
+)
+# Whatever the red box is like, the best of the prompts takes it.
+ANY_PROMPT = ("-p", "prompt_min_similarity:=0.0", "-p", "prompt_min_lead:=0.0", "-p", "max_age_ms:=5000")
+
+
+@pytest.fixture(scope="session")
+def text_encoder(root):
+    """The sentence encoder, which encodes prompts for a detector with fixed classes."""
+    path = root / "models/minilm-l6-v2/onnx/model.onnx"
+    if not path.exists():
+        pytest.skip(f"{path} is missing: make setup")
+
+
+@pytest.fixture
+def stream(text_encoder, start, camera, listen):
+    """A node under a stream of pictures at 30 Hz, and who listens to it: (set_prompts, arrays, announced, sent)."""
+
+    def begin(*parameters):
+        node = start(*ANY_PROMPT, *parameters)
+        announced = listen({LABELS: LabelInfo, VISION: VisionInfo}, qos=ALL_LATCHED)
+        arrays = listen({DETECTIONS: Detection2DArray}, qos=RELIABLE)
+        arrays.connect()
+        camera.connect()
+        sender.start()
+        client = listen({})
+
+        def set_prompts(*words):
+            # The first set loads the text encoder.
+            return client.call(SetPrompts, SERVICE, SetPrompts.Request(prompts=words), patience_s=60)
+
+        return node, set_prompts, arrays, announced
+
+    ended = threading.Event()
+
+    def send():
+        while not ended.is_set():
+            sent.append(camera.send())
+            time.sleep(1 / 30)
+
+    sent = []
+    sender = threading.Thread(target=send)
+    begin.sent = sent
+    yield begin
+    ended.set()
+    if sender.is_alive():
+        sender.join()
+
+
+def class_ids(array):
+    return {detection.results[0].hypothesis.class_id for detection in array.detections}
+
+
+def is_detected(arrays, name, after_ns):
+    return any(class_ids(array) == {name} for array in arrays[DETECTIONS] if ns(array.header.stamp) > after_ns)
+
+
+def test_twenty_switches_under_a_stream_leave_no_array_with_mixed_or_stale_labels(stream):
+    node, set_prompts, arrays, announced = stream()
+    wait_until(lambda: len(arrays[DETECTIONS]) > 5, "detections before any prompt")
+    expected = {0: "red"}
+    in_force = []
+    for turn in range(20):
+        word = f"thing {turn}"
+        response = set_prompts(word)
+        assert response.success, response.message
+        assert response.version == turn + 1 and response.message == ""
+        expected[response.version] = word
+        # What is sent from now on can only be answered under the new set.
+        in_force.append((stream.sent[-1] if stream.sent else 0, response.version))
+        wait_until(lambda word=word: is_detected(arrays, word, 0), f"a box that is {word!r}")
+    wait_until(lambda: len(announced[VISION]) == len(announced[LABELS]) == 21, "all announcements")
+    time.sleep(0.3)
+
+    versions = [message.database_version for message in announced[VISION]]
+    assert versions == list(range(21))
+    begins = announced.stamps(VISION)
+    assert begins == sorted(begins) == announced.stamps(LABELS)
+    names = [{entry.class_name for entry in message.class_map} for message in announced[LABELS]]
+    stamps = arrays.stamps(DETECTIONS)
+    assert set(begins[1:]) <= set(stamps), "announced under the header of a picture that has detections"
+    for array, stamp in zip(arrays[DETECTIONS], stamps):
+        version = max(version for version, begin in enumerate(begins) if begin <= stamp)
+        assert class_ids(array) == {expected[version]} <= names[version], f"version {version}"
+        assert all(asked <= version for sent, asked in in_force if sent < stamp - 40_000_000)
+    assert len(stamps) > 40 and node.is_running()
+
+
+def test_a_refused_set_leaves_the_old_one_in_force(stream):
+    _, set_prompts, arrays, _ = stream("-p", "prompts:=[scarlet box]")
+    wait_until(lambda: is_detected(arrays, "scarlet box", 0), "a box under the parameter's prompts")
+    for words, reason in (
+        (("van", "Van"), 'prompts 1 and 2 are both "Van"'),
+        (("",), 'prompt 1 is ""'),
+        (("a\nb",), "prompt 1 (\"a\\nb\") holds the control character '\\n'"),
+        (("x" * 10_000,), "has 10000 characters"),
+        ([f"thing {number}" for number in range(10_000)], "there are 10000 prompts"),
+    ):
+        response = set_prompts(*words)
+        assert not response.success and response.version == 1
+        assert reason in response.message, response.message
+    after = stream.sent[-1]
+    wait_until(lambda: is_detected(arrays, "scarlet box", after), "a box under the old prompts")
+    response = set_prompts()
+    assert response.success and response.version == 2, response.message
+    wait_until(lambda: is_detected(arrays, "red", after), "a box under the model's own classes again")
+
+
+def test_requests_are_answered_in_order_and_without_any_picture(text_encoder, start, listen):
+    start()
+    client = listen({})
+    caller = client.node.create_client(SetPrompts, SERVICE)
+    assert caller.wait_for_service(5)
+    sets = [["van"], ["van", "van"], ["dog"], []]
+    futures = [caller.call_async(SetPrompts.Request(prompts=words)) for words in sets]
+    wait_until(lambda: all(future.done() for future in futures), "all answers", 60)
+    answers = [future.result() for future in futures]
+    assert [(answer.success, answer.version) for answer in answers] == [(True, 1), (False, 1), (True, 2), (True, 3)]
+
+
+def test_without_a_text_encoder_the_reason_is_given_and_the_node_goes_on(start, camera, listen):
+    node = start("-p", "text_model:=no_such_encoder")
+    arrays = listen({DETECTIONS: Detection2DArray})
+    arrays.connect()
+    camera.connect()
+    response = arrays.call(SetPrompts, SERVICE, SetPrompts.Request(prompts=["van"]))
+    assert not response.success and "no_such_encoder" in response.message and response.version == 0
+    camera.send_until(lambda: is_detected(arrays, "red", 0), "detections")
+    assert "refused" in node.log
