@@ -9,6 +9,7 @@ mod clip;
 mod crops;
 mod detr;
 mod fixture;
+mod generate;
 mod grounding_dino;
 mod in_use;
 mod owl;
