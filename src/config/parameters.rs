@@ -109,14 +109,15 @@ parameters! {
         /// model's own classes that are reported beside them, and prompts are obstacles as soon as `obstacle_classes`
         /// names a class of the model.
         prompts: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
-        /// The sentence encoder that matches prompts with the classes of a detector that takes no prompts itself: a
-        /// folder or name as for `model`.
+        /// What matches prompts with the boxes of a detector that takes no prompts itself: a sentence encoder, by the
+        /// names of its classes, or a CLIP or SigLIP model, which looks at every box. A folder or name as for `model`.
         text_model: String = "minilm-l6-v2".to_owned(), Domain::Text { may_be_empty: false };
         /// Least cosine similarity between a prompt and what the detector thinks of a box: the mean over its likely
         /// classes. A prompt that names a class, such as `dog`, takes that class and no other, whatever is set here.
-        /// For models that take no prompts themselves, as the next two.
+        /// With CLIP or SigLIP the least probability of a prompt: see docs/prompts.md. For models that take no prompts
+        /// themselves, as the next two.
         prompt_min_similarity: f64 = 0.6, SHARE;
-        /// How far the best prompt must be ahead of the next one to take a box.
+        /// How far the best prompt must be ahead of the next one to take a box; with CLIP of the box's class too.
         prompt_min_lead: f64 = 0.02, SHARE;
         /// What becomes of a box that answers no prompt. `keep`: it keeps the detector's own class. `drop`: it is left
         /// out, and the planner does not see it either.

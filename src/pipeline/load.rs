@@ -1,20 +1,25 @@
 //! From the parameters `model`, `prompts` and `reason_model` to models that are ready to run.
 //!
-//! A detector with fixed classes is wrapped in [`Conse`], so that it takes prompts at any time; without prompts that
-//! costs nothing, and the text encoder (`text_model`) is not touched. A family that takes prompts itself stays as it is
-//! and gives the [`Prompter`] its own encoder.
+//! A detector with fixed classes is wrapped, so that it takes prompts at any time: in [`CropMatch`] where `text_model` is
+//! a CLIP or SigLIP model, else in [`Conse`]. Without prompts that costs nothing, and `text_model` is not loaded. With
+//! the first ones it is, by the [`Prompter`]: of CLIP and SigLIP the vision model too, which then goes through a channel
+//! to the detector and its lane. A family that takes prompts itself stays as it is and gives the [`Prompter`] its own
+//! encoder.
 
 use super::prompter::{OpenEncoder, Prompter, PromptsRefused};
 use super::settings;
 use crate::config::Config;
 use crate::infer::{InferError, Runtime};
 use crate::types::Labels;
+use crate::zoo::clip::{ImageScorer, TextEncoder};
 use crate::zoo::conse::ClassPromptEncoder;
+use crate::zoo::crops::CropPromptEncoder;
 use crate::zoo::{
-    self, Conse, Detector, EncodedPrompts, Integrity, Manifest, ManifestError, SentenceEncoder, VisionLanguageModel,
-    ZooError,
+    self, Conse, CropMatch, Detector, EncodedPrompts, Integrity, Manifest, ManifestError, SentenceEncoder, Task,
+    VisionLanguageModel, ZooError,
 };
 use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 
 /// A model in its session, warmed up.
 pub struct LoadedModel {
@@ -81,6 +86,10 @@ pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     let own = detector.labels().clone();
     let (detector, mut prompter) = if manifest.family.takes_prompts() {
         (detector, Prompter::new(own.clone(), own_encoder(manifest.clone())))
+    } else if zoo::find(&config.model_dirs, &config.text_model).is_ok_and(|manifest| manifest.task == Task::Score) {
+        let (crops, scorer) = CropMatch::new(detector, settings::matching(config));
+        let crops: Box<dyn Detector> = Box::new(crops);
+        (crops, Prompter::new(own.clone(), crop_prompt_encoder(config, own.clone(), scorer)))
     } else {
         let conse: Box<dyn Detector> = Box::new(Conse::new(detector, settings::matching(config)));
         (conse, Prompter::new(own.clone(), class_prompt_encoder(config, own.clone())))
@@ -118,6 +127,26 @@ fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
         let sentences = SentenceEncoder::load(&manifest, runtime)
             .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
         Ok(Box::new(ClassPromptEncoder::new(sentences, own.clone(), keeps_unmatched)))
+    })
+}
+
+/// What loads the parameter `text_model` where it is a model that looks at boxes, for a detector with the classes `own`:
+/// the text model to stay, the vision model for the detector at the other end of `scorer`.
+fn crop_prompt_encoder(config: &Config, own: Labels, scorer: Sender<ImageScorer>) -> OpenEncoder {
+    let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
+    let keeps_unmatched = settings::matching(config).keeps_unmatched;
+    let options = settings::crop_session(config, config.engine_cache_folder(|name| std::env::var_os(name)));
+    Box::new(move || {
+        let manifest = verified(&model_dirs, &text_model)?;
+        let runtime = Runtime::load(None)?;
+        tracing::info!(model = manifest.name, "loading the model that looks at boxes");
+        let refused = |source| LoadError::Model { name: manifest.name.clone(), source };
+        let text = TextEncoder::load(&manifest, runtime).map_err(refused)?;
+        let vision = ImageScorer::load(&manifest, runtime, &options).map_err(refused)?;
+        tracing::info!(model = manifest.name, "looks at boxes: {}", vision.proof());
+        // Without a detector at the other end nobody will set the prompts either.
+        let _ = scorer.send(vision);
+        Ok(Box::new(CropPromptEncoder::new(text, own.clone(), keeps_unmatched)))
     })
 }
 

@@ -100,6 +100,12 @@ pub(super) fn session(config: &Config, engine_cache: Option<PathBuf>) -> Session
     }
 }
 
+/// As [`session`], for the model that looks at the detector's boxes: in turn with the detector, so that its threads are
+/// not to spin beside the detector's.
+pub(super) fn crop_session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {
+    SessionOptions { spinning: false, ..session(config, engine_cache) }
+}
+
 /// As [`session`], for the reason model: with its own threads, which leave the cores to perceive when they wait, and
 /// shapes of its own.
 pub(super) fn reason_session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {

@@ -19,12 +19,16 @@
 //!
 //! Sources: Radford et al. 2021; Zhai et al. 2023; transformers' documentation of both.
 
-use super::checkpoint::{Document, Words, required_image_processor};
+mod text;
+
+pub use text::TextEncoder;
+
+use super::checkpoint::required_image_processor;
 use super::picture_input::{shape, usual_shape};
-use super::queries::{feed, floats, input, is_float, is_int, output, sigmoid, tensors};
-use super::{EncodedPrompts, Family, Manifest, PromptEncoder, PromptForm, Scoring, Task, ZooError};
-use crate::infer::{Backend, BatchProfile, OrtBackend, Proof, Provider, Runtime, SessionOptions};
-use crate::types::{BBox, ImagePx, ImageView, Labels, Prompts, Size};
+use super::queries::{floats, input, is_float, output, sigmoid, tensors};
+use super::{EncodedPrompts, Family, Manifest, PromptForm, Scoring, Task, ZooError};
+use crate::infer::{Backend, BatchProfile, OrtBackend, Proof, Runtime, SessionOptions};
+use crate::types::{BBox, ImagePx, ImageView, Labels, Size};
 use crate::vision::ImageProcessor;
 
 /// Most crops of a run; more boxes take several.
@@ -32,7 +36,7 @@ const BATCH: usize = 16;
 
 /// What tells the two families apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Clip,
     Siglip,
 }
@@ -67,108 +71,17 @@ impl Kind {
         }
     }
 
+    /// Whether the probabilities of prompts are shares of one.
+    pub const fn prompts_compete(self) -> bool {
+        matches!(self, Self::Clip)
+    }
+
     /// Tokens of the vocabulary and of a text, where `config.json` does not say it.
     const fn usual_text(self) -> [usize; 2] {
         match self {
             Self::Clip => [49_408, 77],
             Self::Siglip => [32_000, 64],
         }
-    }
-}
-
-/// Turns prompts into vectors, for an [`ImageScorer`] of the same checkpoint.
-///
-/// Runs on the CPU with one thread, whatever the parameters of the detector say: a set of prompts is a few short texts
-/// once in a while, and perceive goes on beside it.
-pub struct TextEncoder {
-    backend: Box<dyn Backend>,
-    words: Words,
-    kind: Kind,
-    /// Most tokens of a text.
-    limit: usize,
-    /// With which to fill a text up to the limit; `None` leaves it as long as it is.
-    pad: Option<u32>,
-    ids: usize,
-    mask: Option<usize>,
-    output: usize,
-}
-
-impl TextEncoder {
-    /// Loads the manifest's `text_model`. Does not verify the files: see [`Manifest::verify`].
-    ///
-    /// # Errors
-    /// As [`OrtBackend::open`] and [`new`](Self::new).
-    pub fn load(manifest: &Manifest, runtime: &Runtime) -> Result<Self, ZooError> {
-        let options =
-            SessionOptions { providers: vec![Provider::Cpu], intra_op_threads: 1, ..SessionOptions::default() };
-        let backend = OrtBackend::open(runtime, &manifest.path_of("text_model")?, &options, &[])?;
-        Self::new(manifest, Box::new(backend))
-    }
-
-    /// Around a backend that has the model.
-    ///
-    /// # Errors
-    /// [`ZooError::Inputs`] and [`ZooError::Outputs`] with the model's tensors and the family's, when they differ;
-    /// [`ZooError`] when the tokenizer or a configuration is missing or broken.
-    pub fn new(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Self, ZooError> {
-        let kind = Kind::of(manifest)?;
-        let signature = backend.signature();
-        let ids = input(signature, "input_ids", |spec| is_int(spec, 2));
-        let mask = input(signature, "attention_mask", |spec| is_int(spec, 2));
-        let ids = ids.filter(|_| signature.inputs.len() == 1 + usize::from(mask.is_some()));
-        let ids = ids.ok_or_else(|| ZooError::Inputs {
-            family: kind.family(),
-            found: tensors(&signature.inputs),
-            expected: "a text model with input_ids and, if at all, attention_mask, int64 [texts, tokens]".to_owned(),
-        })?;
-        let output = output(signature, kind.text_output(), |spec| is_float(spec, 2));
-        let output = output.ok_or_else(|| ZooError::Outputs {
-            family: kind.family(),
-            found: tensors(&signature.outputs),
-            expected: format!("{} [texts, D] of float32 or float16", kind.text_output()),
-        })?;
-        let config = Document::read(manifest, "config")?;
-        let [vocabulary, limit] = kind.usual_text();
-        let words = Words::open(manifest, config.count(&["text_config", "vocab_size"])?.unwrap_or(vocabulary))?;
-        let pad = if kind == Kind::Siglip { Some(words.pad(manifest)?) } else { None };
-        let limit = config.count(&["text_config", "max_position_embeddings"])?.unwrap_or(limit);
-        Ok(Self { backend, words, kind, limit, pad, ids, mask, output })
-    }
-
-    /// The vector of a text, of length 1.
-    fn embed(&mut self, text: &str) -> Result<Vec<f32>, ZooError> {
-        let mut encoded = self.words.tokenizer().encode(text, true)?;
-        let tokens = encoded.ids.len();
-        if !(1..=self.limit).contains(&tokens) {
-            return Err(ZooError::TooLong { text: text.chars().take(40).collect(), tokens, limit: self.limit });
-        }
-        if let Some(pad) = self.pad {
-            encoded.ids.resize(self.limit, pad);
-            encoded.mask.resize(self.limit, 0);
-        }
-        let shape = [1, encoded.ids.len()];
-        feed(&mut *self.backend, self.ids, &shape, self.words.checked(&encoded.ids)?)?;
-        if let Some(mask) = self.mask {
-            feed(&mut *self.backend, mask, &shape, encoded.mask.into_iter().map(i64::from))?;
-        }
-        self.backend.run()?;
-        let mut widened = Vec::new();
-        let mut vector = floats(self.backend.output(self.output).data, &mut widened).to_vec();
-        normalize(&mut vector, self.kind.text_output())?;
-        Ok(vector)
-    }
-}
-
-impl PromptEncoder for TextEncoder {
-    /// [`PromptForm::Embeddings`].
-    fn encode(&mut self, prompts: &Prompts) -> Result<EncodedPrompts, ZooError> {
-        let mut vectors = Vec::new();
-        for text in prompts.texts() {
-            vectors.extend(self.embed(text)?);
-        }
-        let dimensions = vectors.len() / prompts.len();
-        let labels = Labels::new(prompts.texts(), prompts.version());
-        Ok(EncodedPrompts { labels, prompts: prompts.len(), form: PromptForm::Embeddings { vectors, dimensions } })
     }
 }
 
@@ -257,6 +170,10 @@ impl ImageScorer {
         })
     }
 
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The prompts.
     pub fn labels(&self) -> &Labels {
         &self.labels
@@ -276,9 +193,14 @@ impl ImageScorer {
             return Err(refused(prompts.form.name().to_owned()));
         };
         let count = prompts.labels.len();
-        let fits = count > 0 && prompts.prompts == count && dimensions > 0 && vectors.len() == count * dimensions;
+        let given = self.backend.signature().outputs[self.output].shape.last().copied().flatten();
+        let fits = count > 0
+            && prompts.prompts == count
+            && dimensions > 0
+            && given.is_none_or(|given| given == dimensions)
+            && vectors.len() == count * dimensions;
         if !fits || vectors.iter().any(|value| !value.is_finite()) {
-            return Err(refused(format!("{} numbers for {count} labels", vectors.len())));
+            return Err(refused(format!("{} numbers, {dimensions} to a vector, for {count} labels", vectors.len())));
         }
         (self.vectors, self.dimensions, self.labels) = (vectors, dimensions, prompts.labels);
         Ok(())
@@ -294,6 +216,7 @@ impl ImageScorer {
         self.backend.reshape(self.picture, &shape(self.tensor))?;
         self.processor.run(image, &mut self.backend.input(self.picture))?;
         self.score(1)?;
+        probabilities(self.kind, &mut self.scores);
         Ok(&self.scores)
     }
 
@@ -303,6 +226,15 @@ impl ImageScorer {
     /// # Errors
     /// [`ZooError`] costs this picture; among others, a box without area inside the picture.
     pub fn score_boxes(&mut self, image: &ImageView, boxes: &[BBox<ImagePx>]) -> Result<&[f32], ZooError> {
+        self.box_logits(image, boxes)?;
+        for row in self.scores.chunks_exact_mut(self.labels.len().max(1)) {
+            probabilities(self.kind, row);
+        }
+        Ok(&self.scores)
+    }
+
+    /// As [`Self::score_boxes`], before logits become probabilities.
+    pub(super) fn box_logits(&mut self, image: &ImageView, boxes: &[BBox<ImagePx>]) -> Result<&[f32], ZooError> {
         self.scores.clear();
         let [_, channels, height, width] = shape(self.tensor);
         for batch in boxes.chunks(BATCH) {
@@ -316,7 +248,7 @@ impl ImageScorer {
         Ok(&self.scores)
     }
 
-    /// Runs, and adds the probabilities of so many pictures.
+    /// Runs, and adds the logits of so many pictures.
     fn score(&mut self, pictures: usize) -> Result<(), ZooError> {
         let Self { backend, labels, dimensions, vectors, vector, widened, scores, .. } = self;
         if labels.is_empty() {
@@ -339,12 +271,10 @@ impl ImageScorer {
             vector.clear();
             vector.extend_from_slice(embedding);
             normalize(vector, self.kind.image_output())?;
-            let start = scores.len();
             scores.extend(vectors.chunks_exact(*dimensions).map(|prompt| {
                 let similarity: f32 = prompt.iter().zip(&*vector).map(|(a, b)| a * b).sum();
                 self.scoring.logit_scale * similarity + self.scoring.logit_bias
             }));
-            probabilities(self.kind, &mut scores[start..]);
         }
         Ok(())
     }
@@ -356,7 +286,7 @@ impl ImageScorer {
 }
 
 /// Logits of one picture become probabilities.
-fn probabilities(kind: Kind, logits: &mut [f32]) {
+pub(super) fn probabilities(kind: Kind, logits: &mut [f32]) {
     match kind {
         Kind::Siglip => logits.iter_mut().for_each(|logit| *logit = sigmoid(*logit)),
         Kind::Clip => {

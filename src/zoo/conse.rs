@@ -24,11 +24,11 @@
 //! more by `Thresholds::iou`.
 
 mod encoder;
-mod names;
 mod table;
 
 pub use encoder::{ClassPromptEncoder, TEMPLATE};
 
+use super::own_classes::relabel;
 use super::{Detector, EncodedPrompts, PromptForm, Thresholds, ZooError};
 use crate::infer::Proof;
 use crate::types::{Detection, ImageView, Labels, Size};
@@ -76,28 +76,14 @@ impl Conse {
         Self { labels: inner.labels().clone(), inner, matching, table: None, thresholds: Thresholds::default() }
     }
 
-    /// Gives every box its label, and takes those away that have none, are not asked for, or are there already.
     fn relabel(&mut self, thresholds: &Thresholds, out: &mut Vec<Detection>) {
-        let Some(table) = &mut self.table else { return };
-        let mut kept = 0;
-        for index in 0..out.len() {
-            let mut detection = out[index];
-            let answer = table.answer(detection.class, self.inner.class_scores(index), &self.matching);
-            let label = match answer {
+        let Self { table: Some(table), inner, matching, .. } = self else { return };
+        relabel(out, thresholds, |index, detection| {
+            match table.answer(detection.class, inner.class_scores(index), matching) {
                 Answer::Prompt(prompt) => Some(prompt),
-                Answer::Own(label) if self.matching.keeps_unmatched => label,
-                Answer::Own(_) => None,
-            };
-            let Some(class) = label.filter(|class| thresholds.reports(*class)) else { continue };
-            detection.class = class;
-            let covers =
-                |better: &Detection| better.class == class && better.bbox.iou(&detection.bbox) > thresholds.iou;
-            if !out[..kept].iter().any(covers) {
-                out[kept] = detection;
-                kept += 1;
+                Answer::Own(label) => label.filter(|_| matching.keeps_unmatched),
             }
-        }
-        out.truncate(kept);
+        });
     }
 }
 

@@ -13,6 +13,7 @@
 //! | [`grounding_dino`] | detect | prompts in one caption: the same with `pixel_mask` and `token_type_ids` |
 //! | [`clip`] | score | CLIP, SigLIP: `text_model` and `vision_model` to vectors |
 //! | [`conse`] | detect | prompts for any of the above, by the names of its classes |
+//! | [`crops`] | detect | the same, by what CLIP or SigLIP sees in its boxes |
 //! | [`smolvlm`] | answer | SmolVLM, SmolVLM2, Idefics3: `vision_encoder`, `embed_tokens`, `decoder_model_merged` |
 //! | [`florence2`] | answer | the same and `encoder_model`; task prompts |
 //! | [`SentenceEncoder`] | embed | `input_ids`, ... to `sentence_embedding` or `last_hidden_state` |
@@ -21,6 +22,7 @@ mod catalog;
 mod checkpoint;
 pub mod clip;
 pub mod conse;
+pub mod crops;
 pub mod detr;
 mod error;
 mod family;
@@ -31,6 +33,7 @@ mod keys;
 mod manifest;
 mod names;
 pub mod owl;
+mod own_classes;
 mod picture_input;
 mod prompting;
 mod queries;
@@ -43,6 +46,7 @@ pub mod yolo;
 
 pub use catalog::{find, list};
 pub use conse::Conse;
+pub use crops::CropMatch;
 pub use error::{ManifestError, ZooError};
 pub use family::{Family, Task};
 pub use integrity::{Expected, FetchRecord, FetchedFile, Integrity};

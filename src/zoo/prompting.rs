@@ -50,6 +50,14 @@ pub enum PromptForm {
         /// Length of one vector.
         dimensions: usize,
     },
+    /// For a model with classes of its own whose boxes are looked at: one vector of length 1 for each prompt and, where
+    /// prompts compete with the class of a box, behind them one for each class, row after row.
+    CropEmbeddings {
+        /// `prompts x dimensions` or `(prompts + classes) x dimensions`.
+        vectors: Vec<f32>,
+        /// Length of one vector.
+        dimensions: usize,
+    },
     /// Token ids of each prompt, padded to one length, row after row.
     Tokens {
         /// `prompts x length`.
@@ -75,6 +83,7 @@ impl PromptForm {
             Self::None => "no prompts",
             Self::ClassSimilarities { .. } => "class similarities",
             Self::Embeddings { .. } => "embeddings",
+            Self::CropEmbeddings { .. } => "embeddings for crops",
             Self::Tokens { .. } => "tokens",
             Self::Caption { .. } => "a caption",
         }

@@ -12,7 +12,6 @@ mod language;
 mod messages;
 mod onnx_runtime;
 mod parity;
-mod parity_generate;
 mod prompts;
 mod reason;
 mod replay;

@@ -1,7 +1,7 @@
 //! From prompts to their similarity with a detector's classes.
 
-use super::names::names_class;
 use crate::types::{Labels, Prompts};
+use crate::zoo::own_classes::labels;
 use crate::zoo::sentence_encoder::SentenceEncoder;
 use crate::zoo::{EncodedPrompts, PromptEncoder, PromptForm, ZooError};
 
@@ -50,10 +50,4 @@ impl PromptEncoder for ClassPromptEncoder {
 /// Of vectors of length 1.
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>().clamp(-1.0, 1.0)
-}
-
-/// The prompts, then the own classes that no prompt names.
-pub(super) fn labels(prompts: &Prompts, own: &Labels, keeps_unmatched: bool) -> Labels {
-    let is_unnamed = |name: &&str| keeps_unmatched && !prompts.texts().any(|text| names_class(text, name));
-    Labels::new(prompts.texts().chain(own.names().filter(is_unnamed)), prompts.version())
 }

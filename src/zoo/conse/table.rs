@@ -1,9 +1,10 @@
 //! From what a detector thinks of a box to the prompt that it answers.
 
-use super::names::{ends_in, names_class};
 use super::{FAMILY, Matching, TOP_CLASSES};
 use crate::types::{ClassId, Labels};
 use crate::zoo::ZooError;
+use crate::zoo::own_classes::OwnClass;
+use crate::zoo::own_classes::names::{ends_in, names_class};
 
 /// What a box is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,15 +13,6 @@ pub(super) enum Answer {
     Prompt(ClassId),
     /// No prompt: the label of the detector's own class, if there is one.
     Own(Option<ClassId>),
-}
-
-/// One of the detector's own classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct OwnClass {
-    /// The prompt that names it.
-    named_by: Option<ClassId>,
-    /// Its place among the labels, where it is reported beside the prompts.
-    label: Option<ClassId>,
 }
 
 /// The detector's classes against the prompts of one set.
@@ -51,10 +43,8 @@ impl MatchTable {
             });
         }
         let names: Vec<&str> = own.names().collect();
-        let texts: Vec<(ClassId, &str)> = labels.classes().zip(labels.names()).take(prompts).collect();
-        let named_by = |name: &str| texts.iter().find(|(_, text)| names_class(text, name)).map(|(prompt, _)| *prompt);
-        let label = |name: &str| labels.find(name).filter(|label| usize::from(label.0) >= prompts);
-        let classes = names.iter().map(|name| OwnClass { named_by: named_by(name), label: label(name) }).collect();
+        let texts: Vec<&str> = labels.names().take(prompts).collect();
+        let classes = OwnClass::all(own, labels, prompts);
 
         let raw = similarities.clone();
         for (class, row) in similarities.chunks_exact_mut(prompts).enumerate() {
@@ -65,7 +55,7 @@ impl MatchTable {
                     }
                 }
             }
-            for (similarity, (_, text)) in row.iter_mut().zip(&texts) {
+            for (similarity, text) in row.iter_mut().zip(&texts) {
                 if names.iter().any(|name| names_class(text, name)) {
                     *similarity = -1.0;
                 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::types::{BBox, ClassId, ImagePx, PixelFormat, Prompts};
-use crate::zoo::{ClassMask, conse};
+use crate::zoo::{ClassMask, own_classes};
 use proptest::prelude::*;
 
 const OWN: [&str; 5] = ["person", "car", "truck", "dog", "hot dog"];
@@ -73,7 +73,7 @@ fn encoded(columns: &[(&str, [f32; 5])], keeps_unmatched: bool) -> EncodedPrompt
     let prompts = Prompts::new(columns.iter().map(|(text, _)| text), 3).unwrap();
     let similarities = (0..5).flat_map(|class| columns.iter().map(move |(_, column)| column[class])).collect();
     EncodedPrompts {
-        labels: conse::encoder::labels(&prompts, &Labels::new(OWN, 0), keeps_unmatched),
+        labels: own_classes::labels(&prompts, &Labels::new(OWN, 0), keeps_unmatched),
         prompts: prompts.len(),
         form: PromptForm::ClassSimilarities { similarities },
     }

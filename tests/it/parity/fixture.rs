@@ -42,7 +42,8 @@ impl Picture {
         Self { rgb, size }
     }
 
-    fn read(name: &str) -> Self {
+    /// One of the shared pictures.
+    pub fn open(name: &str) -> Self {
         let image = image::open(data().join("pictures").join(name)).unwrap().into_rgb8();
         let size = Size { width_px: image.width(), height_px: image.height() };
         Self { rgb: image.into_raw(), size }
@@ -69,11 +70,21 @@ impl Fixture {
         let cases = self.reference["cases"].as_array().unwrap();
         let case = |value: &Value| Case {
             name: value["name"].as_str().unwrap().to_owned(),
-            picture: Picture::read(value["picture"].as_str().unwrap()),
+            picture: Picture::open(value["picture"].as_str().unwrap()),
             value: value.clone(),
         };
         assert!(cases.len() >= 3, "{} cases", cases.len());
         cases.iter().map(case).collect()
+    }
+
+    /// A value of the reference.
+    pub fn value(&self, key: &str) -> &Value {
+        &self.reference[key]
+    }
+
+    /// Where the files of a hub repository are.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.folder.join("checkpoint")
     }
 
     /// A number of the reference.
@@ -83,16 +94,31 @@ impl Fixture {
 
     /// A tensor as floats, whatever it holds.
     pub fn floats(&self, key: &str) -> Vec<f32> {
+        self.shaped(key).1
+    }
+
+    /// A tensor of token ids.
+    pub fn ids(&self, key: &str) -> Vec<u32> {
+        let tensors = SafeTensors::deserialize(&self.tensors).unwrap();
+        let tensor = tensors.tensor(key).unwrap();
+        assert_eq!(tensor.dtype(), Dtype::I64, "{key}");
+        let id = |bytes: &[u8; 8]| u32::try_from(i64::from_le_bytes(*bytes)).unwrap();
+        tensor.data().as_chunks().0.iter().map(id).collect()
+    }
+
+    /// A tensor's shape, and its elements as floats.
+    pub fn shaped(&self, key: &str) -> (Vec<usize>, Vec<f32>) {
         let tensors = SafeTensors::deserialize(&self.tensors).unwrap();
         let tensor = tensors.tensor(key).unwrap();
         let bytes = tensor.data();
-        match tensor.dtype() {
+        let values = match tensor.dtype() {
             Dtype::F32 => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
             Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f32()).collect(),
             Dtype::I64 => bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes) as f32).collect(),
             Dtype::U8 => bytes.iter().map(|byte| f32::from(*byte)).collect(),
             other => panic!("{key} holds {other:?}"),
-        }
+        };
+        (tensor.shape().to_vec(), values)
     }
 
     /// The picture before normalization in `0..=255`, whichever way the case has it.
@@ -105,7 +131,7 @@ impl Fixture {
 
     /// Mean and standard deviation of the checkpoint's processor.
     pub fn normalize(&self) -> [[f32; 3]; 2] {
-        let text = fs::read_to_string(self.folder.join("checkpoint/preprocessor_config.json")).unwrap();
+        let text = fs::read_to_string(self.checkpoint().join("preprocessor_config.json")).unwrap();
         let config: Value = serde_json::from_str(&text).unwrap();
         if config["do_normalize"] == false {
             return [[0.0; 3], [1.0; 3]];
@@ -122,7 +148,7 @@ impl Fixture {
             .map(|_| Scoring { logit_scale: self.number("logit_scale"), logit_bias: self.number("logit_bias") });
         Manifest {
             name: self.reference["family"].as_str().unwrap().to_owned(),
-            folder: self.folder.join("checkpoint"),
+            folder: self.checkpoint(),
             family,
             task: family.task(),
             source: "models/parity".to_owned(),
@@ -153,6 +179,16 @@ impl Case {
 
     pub fn value(&self, key: &str) -> &Value {
         &self.value[key]
+    }
+
+    pub fn text(&self, key: &str) -> &str {
+        self.value[key].as_str().unwrap_or_else(|| panic!("{} has no text {key}", self.name))
+    }
+
+    /// Token ids that stand in the case itself.
+    pub fn ids(&self, key: &str) -> Vec<u32> {
+        let id = |id: &Value| u32::try_from(id.as_u64().unwrap()).unwrap();
+        self.value[key].as_array().unwrap().iter().map(id).collect()
     }
 
     pub fn texts(&self, key: &str) -> Vec<&str> {

@@ -11,12 +11,13 @@ use vedette::zoo::Thresholds;
 const FILES: [&str; 5] =
     ["onnx/model.onnx", "config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"];
 
-/// Writes a model folder as `vedette models fetch` leaves one: a manifest over the hub's layout.
-fn write_model(folder: &Path, fixture: &str, family: &str, files: &[&str]) {
+/// Writes a model folder as `vedette models fetch` leaves one: a manifest over the hub's layout, with its family, task
+/// and further tables.
+pub fn write_model(folder: &Path, fixture: &str, (family, task, tables): (&str, &str, &str), files: &[&str]) {
     let checkpoint = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity").join(fixture).join("checkpoint");
     let mut manifest = format!(
-        "family = \"{family}\"\ntask = \"detect\"\nsource = \"models/parity\"\nverified = false\n\n\
-         [license]\nname = \"Apache-2.0\"\n"
+        "family = \"{family}\"\ntask = \"{task}\"\nsource = \"models/parity\"\nverified = false\n\n\
+         {tables}[license]\nname = \"Apache-2.0\"\n"
     );
     for file in files {
         let to = folder.join(file);
@@ -46,7 +47,7 @@ fn a_model_that_takes_prompts_itself_needs_no_text_model() {
     let picture = Fixture::open("owlv2").cases()[0].picture.clone();
     for (fixture, family) in [("owlvit", "owl"), ("owlv2", "owl"), ("grounding_dino", "grounding_dino")] {
         let folder = tempfile::tempdir().unwrap();
-        write_model(&folder.path().join("tiny"), fixture, family, &FILES);
+        write_model(&folder.path().join("tiny"), fixture, (family, "detect", ""), &FILES);
         let LoadedModel { mut detector, prompts, mut prompter, .. } =
             load_model(&config(folder.path(), &["spoon", "cat"])).unwrap_or_else(|error| panic!("{error}"));
         detector.set_prompts(prompts.unwrap()).unwrap();
@@ -73,7 +74,7 @@ fn a_detector_with_fixed_classes_loads_by_its_manifest_alone() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    write_model(&folder.path().join("tiny"), "dfine", "detr", &FILES[..3]);
+    write_model(&folder.path().join("tiny"), "dfine", ("detr", "detect", ""), &FILES[..3]);
     let LoadedModel { detector, prompts, .. } =
         load_model(&config(folder.path(), &[])).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((prompts, detector.labels().len()), (None, 80));

@@ -6,8 +6,10 @@
 
 mod bad_input;
 mod clip;
+mod crops;
 mod detr;
 mod fixture;
+mod generate;
 mod grounding_dino;
 mod in_use;
 mod owl;

@@ -1,7 +1,8 @@
 //! Florence-2 beside the reference: pixels, prompts, features, states, logits, tokens, places, and all of it at once.
 
-use super::reference::*;
+use super::graphs::*;
 use crate::onnx_runtime::{cpu, runtime_or_skip};
+use crate::parity::{Case, Fixture, PIXELS, assert_close, assert_pixels};
 use serde_json::Value;
 use std::fs;
 use vedette::infer::{Backend, Runtime};
@@ -13,30 +14,29 @@ use vedette::zoo::florence2::{Florence2, Task};
 
 const TEST: &str = "florence2 parity";
 
-fn model(runtime: &Runtime, reference: &Reference) -> Florence2 {
+fn model(runtime: &Runtime, fixture: &Fixture) -> Florence2 {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = copied(&reference.checkpoint(), folder.path());
+    let checkpoint = copied(&fixture.checkpoint(), folder.path());
     Florence2::load(&manifest_of(&checkpoint, "florence2", 256), runtime, &cpu()).unwrap()
 }
 
-fn question(case: &Case<'_>) -> String {
+fn question(case: &Case) -> String {
     format!("{}{}", case.text("task"), case.text("prompt"))
 }
 
 #[test]
 fn pixels_are_those_of_the_pil_processor() {
-    let reference = Reference::open("florence2");
-    let text = fs::read_to_string(reference.checkpoint().join("preprocessor_config.json")).unwrap();
+    let fixture = Fixture::open("florence2");
+    let text = fs::read_to_string(fixture.checkpoint().join("preprocessor_config.json")).unwrap();
     let config = ProcessorConfig::from_json(&text).unwrap();
     let normalize = config.normalize;
     let mut processor = ImageProcessor::new(config).unwrap();
     let mut seen = 0;
-    for case in reference.cases() {
-        let (shape, bytes) = case.bytes("pixels_u8");
+    for case in fixture.cases() {
+        let bytes = fixture.floats(case.tensor("pixels_u8"));
         let mut pixels = vec![0.0; bytes.len()];
-        processor.run(&case.picture().view(), &mut TensorMut::F32(&mut pixels)).unwrap();
-        let plane = shape.iter().rev().skip(1).take(2).product();
-        assert_pixels_near(case.name(), &pixels, &bytes, plane, normalize.mean, normalize.std);
+        processor.run(&case.picture.view(), &mut TensorMut::F32(&mut pixels)).unwrap();
+        assert_pixels(&case.name, &pixels, [normalize.mean, normalize.std], &bytes, PIXELS);
         seen += 1;
     }
     assert_eq!(seen, 12);
@@ -45,17 +45,17 @@ fn pixels_are_those_of_the_pil_processor() {
 #[test]
 fn prompts_have_the_same_tokens() {
     let Some(runtime) = runtime_or_skip(TEST) else { return };
-    let reference = Reference::open("florence2");
-    let model = model(runtime, &reference);
-    for case in reference.cases() {
-        assert_eq!(model.word_ids(&question(&case)).unwrap(), case.ids("text_ids"), "{}", case.name());
+    let fixture = Fixture::open("florence2");
+    let model = model(runtime, &fixture);
+    for case in fixture.cases() {
+        assert_eq!(model.word_ids(&question(&case)).unwrap(), case.ids("text_ids"), "{}", case.name);
         let (task, words) = Task::read(case.text("task")).unwrap_or_else(|_| {
             let asked = question(&case);
             let (task, words) = Task::read(&asked).unwrap();
             assert_eq!(task.prompt(words), case.text("text"));
             (task, "")
         });
-        assert!(task.takes_words() || task.prompt(words) == case.text("text"), "{}", case.name());
+        assert!(task.takes_words() || task.prompt(words) == case.text("text"), "{}", case.name);
     }
 }
 
@@ -63,36 +63,36 @@ fn prompts_have_the_same_tokens() {
 #[test]
 fn features_states_logits_and_tokens_are_the_references() {
     let Some(runtime) = runtime_or_skip(TEST) else { return };
-    let reference = Reference::open("florence2");
-    let checkpoint = reference.checkpoint();
+    let fixture = Fixture::open("florence2");
+    let checkpoint = fixture.checkpoint();
     let mut vision = graph(runtime, &checkpoint, "vision_encoder");
     let mut encoder = graph(runtime, &checkpoint, "encoder_model");
     let mut embedder = EmbeddingGraph::new(Box::new(graph(runtime, &checkpoint, "embed_tokens"))).unwrap();
     let mut decoder = decoder(runtime, &checkpoint, &["encoder_hidden_states", "encoder_attention_mask"]);
     let config = GenerationConfig::open(&checkpoint).unwrap();
     let tokenizer = Tokenizer::open(&checkpoint.join("tokenizer.json")).unwrap();
-    for case in reference.cases() {
-        let (shape, pixels) = case.floats("pixel_values");
+    for case in fixture.cases() {
+        let (shape, pixels) = fixture.shaped(case.tensor("pixel_values"));
         give(&mut vision, "pixel_values", &shape, &pixels);
         vision.run().unwrap();
-        let (_, features) = case.floats("image_features");
-        assert_near(case.name(), &output_of(&vision, "image_features"), &features, 1e-3);
+        let (_, features) = fixture.shaped(case.tensor("image_features"));
+        assert_close(&case.name, &output_of(&vision, "image_features"), &features, 1e-3);
 
         let words = rows_of(embedder.embed(&case.ids("text_ids")).unwrap());
-        let (shape, states) = case.floats("last_hidden_state");
+        let (shape, states) = fixture.shaped(case.tensor("last_hidden_state"));
         give(&mut encoder, "inputs_embeds", &shape, &[features, words].concat());
         unmask(&mut encoder, "attention_mask", &shape[..2]);
         encoder.run().unwrap();
-        assert_near(case.name(), &output_of(&encoder, "last_hidden_state"), &states, 1e-3);
+        assert_close(&case.name, &output_of(&encoder, "last_hidden_state"), &states, 1e-3);
 
         give(decoder.backend(), "encoder_hidden_states", &shape, &states);
         unmask(decoder.backend(), "encoder_attention_mask", &shape[..2]);
         let start = [config.decoder_start.unwrap()];
         let (logits, tokens) = first_logits_and_tokens(&mut decoder, &mut embedder, &counting(&start, None), &config);
-        assert_near(case.name(), &logits, &case.floats("prefill_logits").1, 1e-3);
-        assert_eq!(tokens[..TOKENS], case.ids("tokens")[..TOKENS], "{}", case.name());
+        assert_close(&case.name, &logits, &fixture.shaped(case.tensor("prefill_logits")).1, 1e-3);
+        assert_eq!(tokens[..TOKENS], case.ids("tokens")[..TOKENS], "{}", case.name);
         let answer = tokenizer.decode(&case.ids("tokens"), false).unwrap();
-        assert_eq!(answer, case.text("answer"), "{}", case.name());
+        assert_eq!(answer, case.text("answer"), "{}", case.name);
     }
 }
 
@@ -130,7 +130,7 @@ fn assert_regions(what: &str, found: &[Region], expected: &[Region]) {
     assert_eq!(found.iter().map(ascii).collect::<Vec<_>>(), expected.iter().map(ascii).collect::<Vec<_>>(), "{what}");
     for (ours, theirs) in found.iter().zip(expected) {
         let corners = |bbox: &BBox<ImagePx>| [bbox.x_min(), bbox.y_min(), bbox.x_max(), bbox.y_max()];
-        assert_near(what, &corners(&ours.bbox), &corners(&theirs.bbox), 0.01);
+        assert_close(what, &corners(&ours.bbox), &corners(&theirs.bbox), 0.01);
     }
 }
 
@@ -141,9 +141,9 @@ fn size_of(value: &Value) -> Size {
 
 #[test]
 fn written_answers_have_the_references_places() {
-    let reference = Reference::open("florence2");
+    let fixture = Fixture::open("florence2");
     let mut places = 0;
-    for case in reference.get("text_cases").as_array().unwrap() {
+    for case in fixture.value("text_cases").as_array().unwrap() {
         let (task, text) = (case["task"].as_str().unwrap(), case["text"].as_str().unwrap());
         let task = Task::ALL.into_iter().find(|known| known.token() == task).unwrap();
         let size = size_of(&case["image_size"]);
@@ -158,23 +158,23 @@ fn written_answers_have_the_references_places() {
 #[test]
 fn answers_from_picture_and_words_are_the_references() {
     let Some(runtime) = runtime_or_skip(TEST) else { return };
-    let reference = Reference::open("florence2");
-    let mut model = model(runtime, &reference);
-    for case in reference.cases() {
+    let fixture = Fixture::open("florence2");
+    let mut model = model(runtime, &fixture);
+    for case in fixture.cases() {
         let mut streamed = String::new();
         let answer = model
-            .answer(&case.picture().view(), &in_words(&question(&case), TOKENS), &Cancel::new(), &mut |piece| {
+            .answer(&case.picture.view(), &in_words(&question(&case), TOKENS), &Cancel::new(), &mut |piece| {
                 streamed.push_str(piece);
             })
             .unwrap();
         let expected = case.text("answer").replace("<s>", "").replace("</s>", "");
-        assert_eq!(answer.text, expected, "{}", case.name());
+        assert_eq!(answer.text, expected, "{}", case.name);
         assert_eq!(streamed, answer.text);
         assert_eq!((answer.tokens, answer.finish), (TOKENS, FinishReason::Length));
-        assert_eq!(answer.prompt_tokens, case.integers("input_ids").len());
-        let size = size_of(case.get("image_size"));
-        assert_eq!(size, case.picture().view().size());
-        assert_regions(case.name(), &answer.regions, &expected_regions(case.get("result_of_thousandfold"), size));
+        assert_eq!(answer.prompt_tokens, fixture.ids(case.tensor("input_ids")).len());
+        let size = size_of(case.value("image_size"));
+        assert_eq!(size, case.picture.size());
+        assert_regions(&case.name, &answer.regions, &expected_regions(case.value("result_of_thousandfold"), size));
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// Whether a prompt is a class's name: the same words but for case, punctuation, an article before them and an English
 /// plural ending. `Hot-Dogs` and `a hot dog` name `hot dog`.
-pub(super) fn names_class(prompt: &str, class: &str) -> bool {
+pub(in crate::zoo) fn names_class(prompt: &str, class: &str) -> bool {
     let (prompt, class) = (words(prompt), words(class));
     let prompt = match prompt.split_first() {
         Some((first, rest)) if !rest.is_empty() && matches!(first.as_str(), "a" | "an" | "the") => rest,
@@ -15,7 +15,7 @@ pub(super) fn names_class(prompt: &str, class: &str) -> bool {
 }
 
 /// Whether a class's name has another class's name at its end: `hot dog` has `dog`, `cargo` has not `go`.
-pub(super) fn ends_in(class: &str, other: &str) -> bool {
+pub(in crate::zoo) fn ends_in(class: &str, other: &str) -> bool {
     let (class, other) = (words(class), words(other));
     !other.is_empty() && class.len() > other.len() && class.ends_with(&other)
 }

@@ -1,7 +1,8 @@
 //! What comes in broken: files, graphs, questions, pictures; and answers that end early.
 
-use super::reference::*;
+use super::graphs::*;
 use crate::onnx_runtime::{cpu, runtime_or_skip};
+use crate::parity::{Fixture, Picture};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -25,7 +26,7 @@ struct Checkpoint {
 impl Checkpoint {
     fn of(family: &'static str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let folder = copied(&Reference::open(family).checkpoint(), root.path());
+        let folder = copied(&Fixture::open(family).checkpoint(), root.path());
         Self { _root: root, folder, family, context_tokens: 256 }
     }
 
@@ -102,8 +103,8 @@ fn a_file_that_went_away_is_named_with_its_path() {
 #[test]
 fn a_graph_with_other_tensors_is_refused_with_both_lists() {
     let Some(runtime) = runtime_or_skip(TEST) else { return };
-    let smolvlm = Reference::open("smolvlm").checkpoint();
-    let florence2 = Reference::open("florence2").checkpoint();
+    let smolvlm = Fixture::open("smolvlm").checkpoint();
+    let florence2 = Fixture::open("florence2").checkpoint();
     for (family, file, other, expected) in [
         (
             "smolvlm",
@@ -143,7 +144,7 @@ fn a_graph_with_other_tensors_is_refused_with_both_lists() {
 #[test]
 fn parts_of_two_checkpoints_are_refused_when_loaded() {
     let Some(runtime) = runtime_or_skip(TEST) else { return };
-    let other = Reference::open("florence2").checkpoint().join("onnx/embed_tokens.onnx");
+    let other = Fixture::open("florence2").checkpoint().join("onnx/embed_tokens.onnx");
     let refusal = Checkpoint::of("smolvlm").replaced("onnx/embed_tokens.onnx", &other).refusal(runtime);
     assert!(refusal.contains("features") || refusal.contains("does not take"), "{refusal}");
 }
@@ -156,7 +157,7 @@ fn a_tokenizer_of_another_model_is_refused() {
     let refusal = without_image.refusal(runtime);
     assert!(refusal.contains("tokenizer.json has no token \"<image>\""), "{refusal}");
 
-    let larger = Reference::open("florence2").checkpoint().join("tokenizer.json");
+    let larger = Fixture::open("florence2").checkpoint().join("tokenizer.json");
     let checkpoint = Checkpoint::of("smolvlm").replaced("tokenizer.json", &larger);
     let checkpoint = checkpoint.changed("tokenizer.json", |text| text.replace("<cap>", "<fake_token_around_image>"));
     let refusal = checkpoint.refusal(runtime);

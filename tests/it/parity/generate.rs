@@ -1,0 +1,6 @@
+//! The families that answer: from the reference's own tensors part by part, and from picture and words to text.
+
+mod bad_input;
+mod florence2;
+mod graphs;
+mod smolvlm;
