@@ -67,6 +67,11 @@ def type_name(cls):
     return f"{cls.__module__.split('.')[0]}/msg/{cls.__name__}"
 
 
+def stamp_ns(message):
+    """The stamp of a message's header."""
+    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+
+
 class Monitor:
     """Listens to the node like any robot would: prints, counts and records."""
 
@@ -74,8 +79,9 @@ class Monitor:
         self.node, self.writer = node, writer
         self.ages_ms, self.frames, self.pictures = [], 0, 0
         self.decisions, self.latest = collections.Counter(), {}
-        # Boxes by label, for each set of labels that was announced.
-        self.seen_by_labels = []
+        # Stamps from which a set of labels governs, and the boxes of every array by label. Two topics may arrive in
+        # another order than they were sent in: only the stamps tell which set an array is of.
+        self.labels_from_ns, self.arrays = [], []
         self.shown_s = 0.0
         reliable = QoSProfile(depth=50, reliability=QoSReliabilityPolicy.RELIABLE)
         latched = QoSProfile(
@@ -97,7 +103,7 @@ class Monitor:
             self.writer.write(connection, now, cdr)
             message = deserialize_message(cdr, cls)
             if cls is LabelInfo:
-                self.seen_by_labels.append(collections.Counter())
+                self.labels_from_ns.append(stamp_ns(message))
             elif cls is Detection2DArray:
                 self.detections(message, now)
             elif cls is Plan:
@@ -108,13 +114,18 @@ class Monitor:
     def detections(self, message, now_ns):
         """One frame's boxes: their age is the time from the image's stamp to their arrival here."""
         self.frames += 1
-        stamp_ns = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
-        self.ages_ms.append((now_ns - stamp_ns) / 1e6)
+        self.ages_ms.append((now_ns - stamp_ns(message)) / 1e6)
         classes = collections.Counter(d.results[0].hypothesis.class_id for d in message.detections)
-        if self.seen_by_labels:
-            self.seen_by_labels[-1].update(classes)
+        self.arrays.append((stamp_ns(message), classes))
         self.latest["seen"] = ", ".join(f"{count} {name}" for name, count in classes.most_common()) or "nothing"
         self.latest["tracks"] = " ".join(sorted((d.id for d in message.detections if d.id), key=int)) or "none"
+
+    def boxes_by_labels(self):
+        """For each set of labels, how many boxes each label got."""
+        sets = [collections.Counter() for _ in self.labels_from_ns]
+        for at_ns, classes in self.arrays:
+            sets[sum(from_ns <= at_ns for from_ns in self.labels_from_ns) - 1].update(classes)
+        return [dict(boxes) for boxes in sets]
 
     def plan(self, message):
         """The plan of the frame; prints the state once a second, and whenever the decision changes."""
@@ -215,12 +226,12 @@ def main():
         executor.shutdown()
         node.destroy_node()
         rclpy.shutdown()
-    is_prompted = len(prompter.taken) == len(PROMPTS) and len(monitor.seen_by_labels) == len(PROMPTS) + 1
+    is_prompted = len(prompter.taken) == len(PROMPTS) and len(monitor.labels_from_ns) == len(PROMPTS) + 1
     if node_code != 0 or player_code != 0 or monitor.frames == 0 or monitor.pictures == 0 or not is_prompted:
         print(
             f"the demo failed: node ended with {node_code}, player with {player_code}, {monitor.frames} frames, "
             f"{monitor.pictures} pictures, {len(prompter.taken)} of {len(PROMPTS)} sets of prompts taken, "
-            f"{len(monitor.seen_by_labels)} sets of labels announced; see {OUT / 'node.log'}",
+            f"{len(monitor.labels_from_ns)} sets of labels announced; see {OUT / 'node.log'}",
             file=sys.stderr,
         )
         return 1
@@ -230,7 +241,7 @@ def main():
         "age_ms_median": round(statistics.median(ages), 1),
         "age_ms_p95": round(ages[int(0.95 * (len(ages) - 1))], 1),
         "decisions": dict(monitor.decisions),
-        "boxes_by_labels": [dict(seen) for seen in monitor.seen_by_labels],
+        "boxes_by_labels": monitor.boxes_by_labels(),
     }
     (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(f"\n{json.dumps(summary)}")
