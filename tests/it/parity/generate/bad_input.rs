@@ -3,6 +3,7 @@
 use super::graphs::*;
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use crate::parity::{Fixture, Picture};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -280,23 +281,36 @@ fn an_answer_that_never_ends_stops_at_the_context() {
 }
 
 #[test]
-fn proposals_are_whole_or_refused_with_what_they_need() {
+fn a_thousand_proposals_of_a_random_model_are_about_what_is_in_view_or_refused_with_what_they_need() {
     let Some(runtime) = runtime_or_skip(TEST) else { return };
     let mut model = Checkpoint { context_tokens: 2048, ..Checkpoint::of("smolvlm") }.load(runtime).unwrap();
     let labels = Labels::new(["person", "delivery van"], 1);
-    let wanted = |max_tokens, sampling| Question {
-        form: AnswerForm::Proposal(in_view()),
+    let wanted = |in_view: &InView, max_tokens, sampling| Question {
+        form: AnswerForm::Proposal(in_view.clone()),
         sampling,
         ..in_words("What next?", max_tokens)
     };
-    let samplings = (0..20).map(|seed| Sampling::Random { temperature: 2.0, top_p: 0.95, seed });
-    for sampling in samplings.chain([Sampling::Greedy]) {
-        let answer = ask(&mut *model, &wanted(512, sampling), &Cancel::new()).unwrap();
+    let random = |seed| Sampling::Random { temperature: [2.0, 5.0, 10.0][seed as usize % 3], top_p: 0.95, seed };
+    let (mut steps, mut answers) = (0, BTreeSet::new());
+    for (number, sampling) in (0u64..).zip((0..1000).map(random).chain([Sampling::Greedy])) {
+        let tracks =
+            (0..number % 7).map(|track| (TrackId(number + 3 * track), ["person", "delivery van"][track as usize % 2]));
+        let in_view = InView { tracks: tracks.map(|(id, name)| (id, name.into())).collect() };
+        let answer = ask(&mut *model, &wanted(&in_view, 512, sampling), &Cancel::new()).unwrap();
         assert_eq!(answer.finish, FinishReason::Stop);
         let origin = ProposalOrigin { stamp: Stamp::default(), labels: &labels, model: "tiny".into() };
-        ProposalForm::new(&in_view()).parse(&answer.text, &origin).unwrap();
+        let proposal = ProposalForm::new(&in_view).parse(&answer.text, &origin).unwrap();
+        for step in &proposal.steps {
+            let Some(track) = step.track else { continue };
+            let known = in_view.tracks.iter().find(|(id, _)| *id == track);
+            let (_, name) = known.unwrap_or_else(|| panic!("{track} is not in view: {}", answer.text));
+            assert_eq!(step.class, labels.find(name), "{}", answer.text);
+        }
+        steps += proposal.steps.len();
+        answers.insert(answer.text);
     }
-    let refusal = ask(&mut *model, &wanted(60, Sampling::Greedy), &Cancel::new()).unwrap_err().to_string();
+    assert!(steps > 300 && answers.len() > 900, "{steps} steps in {} different answers", answers.len());
+    let refusal = ask(&mut *model, &wanted(&in_view(), 60, Sampling::Greedy), &Cancel::new()).unwrap_err().to_string();
     assert!(refusal.starts_with("token limit is 60, expected at least "), "{refusal}");
 }
 
