@@ -290,12 +290,14 @@ fn a_thousand_proposals_of_a_random_model_are_about_what_is_in_view_or_refused_w
         sampling,
         ..in_words("What next?", max_tokens)
     };
-    let random = |seed| Sampling::Random { temperature: [2.0, 5.0, 10.0][seed as usize % 3], top_p: 0.95, seed };
+    let temperatures = [2.0, 5.0, 10.0].into_iter().cycle();
+    let random =
+        temperatures.zip(0..1000).map(|(temperature, seed)| Sampling::Random { temperature, top_p: 0.95, seed });
     let (mut steps, mut answers) = (0, BTreeSet::new());
-    for (number, sampling) in (0u64..).zip((0..1000).map(random).chain([Sampling::Greedy])) {
-        let tracks =
-            (0..number % 7).map(|track| (TrackId(number + 3 * track), ["person", "delivery van"][track as usize % 2]));
-        let in_view = InView { tracks: tracks.map(|(id, name)| (id, name.into())).collect() };
+    for (number, sampling) in (0u64..).zip(random.chain([Sampling::Greedy])) {
+        let names = ["person", "delivery van"].into_iter().cycle();
+        let tracks = (0..number % 7).zip(names).map(|(track, name)| (TrackId(number + 3 * track), name.into()));
+        let in_view = InView { tracks: tracks.collect() };
         let answer = ask(&mut *model, &wanted(&in_view, 512, sampling), &Cancel::new()).unwrap();
         assert_eq!(answer.finish, FinishReason::Stop);
         let origin = ProposalOrigin { stamp: Stamp::default(), labels: &labels, model: "tiny".into() };
