@@ -33,7 +33,8 @@ def case(family, name):
 def test_an_answer_goes_to_stdout_as_the_reference_has_it(ask):
     expected = case("smolvlm", "coffee_short")
     done = ask(expected["prompt"], "--max-tokens", 64)
-    assert done.stdout == expected["answer"] + "\n"
+    # Read as text, a carriage return is a line's end.
+    assert done.stdout == expected["answer"].replace("\r", "\n") + "\n"
     assert "the answer was cut after 64 tokens" in done.stderr
 
 

@@ -73,7 +73,7 @@ def test_a_model_of_another_size_than_its_manifest_says_is_refused(check, tmp_pa
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("byte_input", 'tensor "images" is u8, expected a tensor of float32, float16, int64 or bool'),
+        ("byte_input", 'tensor "images" is uint8, expected a tensor of float32, float16, int64 or bool'),
         ("yolov5_rows", "model gives [output0 float32 [1, 9, 8]], family yolo expects one output"),
     ],
 )

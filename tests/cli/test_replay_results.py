@@ -12,6 +12,7 @@ KEYS = {
     "source_losses",
     "detections",
     "decisions",
+    "proposals",
     "first_stamp_ns",
     "last_stamp_ns",
     "topics",
@@ -41,7 +42,8 @@ def test_json_is_one_document_with_every_key(replay, ten_frames):
     assert (found["lost"], found["source_losses"], found["results"], found["pictures"]) == ({}, [], None, None)
     assert sum(found["decisions"].values()) == 10
     assert found["last_stamp_ns"] - found["first_stamp_ns"] == 900_000_000
-    assert found["topics"] == {"image": "/camera/image", "camera_info": "/camera/camera_info", "odom": None}
+    topics = {"image": "/camera/image", "camera_info": "/camera/camera_info", "odom": None, "proposal": None}
+    assert found["topics"] == topics and found["proposals"] == {}
     assert found["proof"].startswith("cpu runs the model (CPUExecutionProvider ")
     assert found["seconds"] > 0 and found["frames_per_s"] > 0
 
