@@ -97,7 +97,8 @@ def test_twenty_switches_under_a_stream_leave_no_array_with_mixed_or_stale_label
         version = max(version for version, begin in enumerate(begins) if begin <= stamp)
         assert class_ids(array) == {expected[version]} <= names[version], f"version {version}"
         assert all(asked <= version for sent, asked in in_force if sent < stamp - 40_000_000)
-    assert len(stamps) > 40 and node.is_running()
+    # Five before any prompt, and of each set one at least: faster switches leave no more.
+    assert len(stamps) > 25 and node.is_running()
 
 
 def test_a_refused_set_leaves_the_old_one_in_force(stream):
