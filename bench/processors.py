@@ -56,14 +56,6 @@ def peer(name, frame, width, height):
     print(json.dumps({"median_ms": statistics.median(times[2:])}))
 
 
-def stages_program():
-    """Builds our side and returns its path."""
-    command = ["cargo", "bench", "--locked", "--bench", "stages", "--no-run", "--message-format=json"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    built = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return next(b["executable"] for b in built if b.get("executable") and b["target"]["name"] == "stages")
-
-
 def median_ms(*command):
     one_thread = {key: "1" for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     environment = {**os.environ, **one_thread, "TRANSFORMERS_VERBOSITY": "error"}
@@ -81,7 +73,10 @@ def main():
     parser.add_argument("--python", type=Path, default=ROOT / ".deps/parity/bin/python")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    stages = stages_program()
+    # Here, since the peer's interpreter reads this file too and has no OpenCV.
+    from run import bench_binaries
+
+    stages = bench_binaries("--bench", "stages")["stages"]
     rows = []
     print(f"{'what':<40} {'ours':>9} {'peer':>9} {'ratio':>6}  goal: at most {GOAL}")
     with tempfile.TemporaryDirectory() as folder:

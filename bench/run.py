@@ -42,9 +42,9 @@ def output_of(*command, env=None):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def bench_binaries():
-    """Builds the bench programs and returns their paths by name."""
-    command = ["cargo", "bench", "--locked", "--features", "ros", "--no-run", "--message-format=json"]
+def bench_binaries(*which):
+    """Builds the bench programs, as cargo's options choose them, and returns their paths by name."""
+    command = ["cargo", "bench", "--locked", *which, "--no-run", "--message-format=json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     built = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return {b["target"]["name"]: b["executable"] for b in built if b.get("executable") and b["target"]["kind"] == ["bench"]}
@@ -183,7 +183,7 @@ def main():
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--only", choices=["stages", "replay", "generation", "live"])
     args = parser.parse_args()
-    binaries = bench_binaries()
+    binaries = bench_binaries("--features", "ros")
     print(f"{platform.machine()}, {os.cpu_count()} cores, cv2 {cv2.__version__}")
     table = Table()
     with tempfile.TemporaryDirectory() as folder:

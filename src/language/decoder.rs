@@ -191,16 +191,8 @@ impl Decoder {
             return Err(refused_rows(&format!("embeddings of {given} tokens"), tokens));
         }
         self.backend.reshape(input, &[1, tokens, width])?;
-        match (self.backend.input(input), rows.data) {
-            (TensorMut::F32(into), TensorData::F32(from)) if into.len() == from.len() => into.copy_from_slice(from),
-            (TensorMut::F16(into), TensorData::F16(from)) if into.len() == from.len() => into.copy_from_slice(from),
-            (TensorMut::F32(into), TensorData::F16(from)) if into.len() == from.len() => {
-                into.iter_mut().zip(from).for_each(|(into, from)| *into = from.to_f32());
-            }
-            (TensorMut::F16(into), TensorData::F32(from)) if into.len() == from.len() => {
-                into.iter_mut().zip(from).for_each(|(into, from)| *into = half::f16::from_f32(*from));
-            }
-            _ => return Err(refused_rows("embeddings that are no floats", tokens)),
+        if !self.backend.input(input).copy_floats_from(rows.data) {
+            return Err(refused_rows("embeddings that are no floats", tokens));
         }
         Ok(())
     }
@@ -209,7 +201,7 @@ impl Decoder {
         let backend = self.backend.as_mut();
         if let Some(mask) = self.places.mask {
             backend.reshape(mask, &[1, self.past + tokens])?;
-            fill_with_one(backend.input(mask));
+            backend.input(mask).fill_with_one();
         }
         if let Some(place) = self.places.positions {
             fill_positions(backend, place, self.past, tokens, positions, is_prompt)?;
@@ -221,7 +213,7 @@ impl Decoder {
             }
         }
         if let Some(kept) = self.places.kept_logits {
-            fill_with_one(backend.input(kept));
+            backend.input(kept).fill_with_one();
         }
         backend.run()?;
         self.cache.carry(backend)?;
@@ -275,15 +267,6 @@ fn refused_rows(found: &str, tokens: usize) -> LanguageError {
     LanguageError::Prompt {
         found: found.to_owned(),
         expected: format!("float [1, {tokens}, width], as it has {tokens} tokens"),
-    }
-}
-
-fn fill_with_one(tensor: TensorMut<'_>) {
-    match tensor {
-        TensorMut::F32(values) => values.fill(1.0),
-        TensorMut::F16(values) => values.fill(half::f16::ONE),
-        TensorMut::I64(values) => values.fill(1),
-        TensorMut::Bool(values) => values.fill(true),
     }
 }
 

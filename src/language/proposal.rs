@@ -42,17 +42,6 @@ const BOUNDS: [Bounds; 8] = [
     Bounds { steps: 0, step_reason_chars: 0, reason_chars: 16 },
 ];
 
-const DECISIONS: [Decision; 8] = [
-    Decision::Proceed,
-    Decision::Slow,
-    Decision::Stop,
-    Decision::Avoid,
-    Decision::Yield,
-    Decision::Hover,
-    Decision::Land,
-    Decision::Return,
-];
-
 /// Where a proposal comes from, for [`ProposalForm::parse`].
 #[derive(Debug, Clone)]
 pub struct ProposalOrigin<'a> {
@@ -163,7 +152,7 @@ impl ProposalForm {
     }
 
     fn shape(&self) -> Shape {
-        let words = || Shape::one_of(DECISIONS.map(|decision| json!(decision.as_str())));
+        let words = || Shape::one_of(Decision::ALL.map(|decision| json!(decision.as_str())));
         let speeds = (0..=200_u16).map(|tenths| match tenths % 10 {
             0 => json!(tenths / 10),
             _ => json!(f64::from(tenths) / 10.0),
@@ -251,8 +240,8 @@ struct RawStep {
 }
 
 fn decision(word: &str) -> Result<Decision, String> {
-    let known = DECISIONS.into_iter().find(|decision| decision.as_str() == word);
-    known.ok_or_else(|| format!("{word:?} is none of {}", DECISIONS.map(Decision::as_str).join(", ")))
+    let known = Decision::ALL.into_iter().find(|decision| decision.as_str() == word);
+    known.ok_or_else(|| format!("{word:?} is none of {}", Decision::ALL.map(Decision::as_str).join(", ")))
 }
 
 fn check_reason(reason: &str, most: usize) -> Result<(), String> {

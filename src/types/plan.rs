@@ -25,6 +25,10 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// All words.
+    pub const ALL: [Self; 8] =
+        [Self::Proceed, Self::Slow, Self::Stop, Self::Avoid, Self::Yield, Self::Hover, Self::Land, Self::Return];
+
     /// The word as vedette_msgs/Plan carries it.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -41,6 +41,36 @@ pub enum TensorMut<'a> {
     Bool(&'a mut [bool]),
 }
 
+impl TensorMut<'_> {
+    /// Ones, or true: a mask that hides nothing.
+    pub fn fill_with_one(&mut self) {
+        match self {
+            Self::F32(values) => values.fill(1.0),
+            Self::F16(values) => values.fill(f16::ONE),
+            Self::I64(values) => values.fill(1),
+            Self::Bool(values) => values.fill(true),
+        }
+    }
+
+    /// Fills it with floats of either precision. False, and nothing is written, when they are not as many, or when one of
+    /// the two holds no floats.
+    #[must_use]
+    pub fn copy_floats_from(&mut self, from: TensorData<'_>) -> bool {
+        match (self, from) {
+            (Self::F32(into), TensorData::F32(from)) if into.len() == from.len() => into.copy_from_slice(from),
+            (Self::F16(into), TensorData::F16(from)) if into.len() == from.len() => into.copy_from_slice(from),
+            (Self::F32(into), TensorData::F16(from)) if into.len() == from.len() => {
+                into.iter_mut().zip(from).for_each(|(into, from)| *into = from.to_f32());
+            }
+            (Self::F16(into), TensorData::F32(from)) if into.len() == from.len() => {
+                into.iter_mut().zip(from).for_each(|(into, from)| *into = f16::from_f32(*from));
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
 /// The elements of an output.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TensorData<'a> {

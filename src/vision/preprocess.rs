@@ -237,14 +237,14 @@ impl Float for f16 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     const BEHIND: u32 = 5;
 
     /// The bytes of a picture in another format, rows padded with `BEHIND` bytes that nobody may read.
-    fn bytes_of(rgb: &image::RgbImage, format: PixelFormat) -> (Vec<u8>, u32) {
+    pub(in crate::vision) fn bytes_of(rgb: &image::RgbImage, format: PixelFormat) -> (Vec<u8>, u32) {
         let mut data = Vec::new();
         for row in rgb.rows() {
             for &image::Rgb([r, g, b]) in row {

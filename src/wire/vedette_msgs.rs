@@ -19,16 +19,6 @@ pub const PLAN: &str = "vedette_msgs/msg/Plan";
 /// Bytes of a PlanStep at the least: strings empty.
 const STEP_LEAST_BYTES: usize = 3 * 4 + POSE_STAMPED_LEAST_BYTES + 4;
 
-const DECISIONS: [Decision; 8] = [
-    Decision::Proceed,
-    Decision::Slow,
-    Decision::Stop,
-    Decision::Avoid,
-    Decision::Yield,
-    Decision::Hover,
-    Decision::Land,
-    Decision::Return,
-];
 const EXPECTED_DECISIONS: &str = "proceed, slow, stop, avoid, yield, hover, land or return";
 const SOURCES: [PlanSource; 3] = [PlanSource::Rules, PlanSource::Model, PlanSource::Watchdog];
 
@@ -157,7 +147,7 @@ fn read_decision(reader: &mut Reader<'_>, field: &str) -> Result<Decision, WireE
 }
 
 fn decision_of(word: &str) -> Option<Decision> {
-    DECISIONS.into_iter().find(|known| known.as_str() == word)
+    Decision::ALL.into_iter().find(|known| known.as_str() == word)
 }
 
 fn read_source(reader: &mut Reader<'_>) -> Result<PlanSource, WireError> {
@@ -306,7 +296,7 @@ mod tests {
     fn any_step() -> impl Strategy<Value = PlanStep> {
         (0usize..8, any::<Option<u64>>(), prop::option::of(0u16..5), (-1e3..1e3, -1e3..1e3), ".{0,9}").prop_map(
             |(action, track, class, (x_m, y_m), reason)| PlanStep {
-                action: DECISIONS[action],
+                action: Decision::ALL[action],
                 track: track.map(TrackId),
                 class: class.map(ClassId),
                 pose: Pose2 { x_m, y_m, yaw_rad: 0.0 },
@@ -327,7 +317,7 @@ mod tests {
         ) {
             let plan = Plan {
                 sequence,
-                decision: DECISIONS[decision],
+                decision: Decision::ALL[decision],
                 speed_limit_mps,
                 steps,
                 path: path.into_iter().map(|(x_m, y_m)| Pose2 { x_m, y_m, yaw_rad: 0.0 }).collect(),

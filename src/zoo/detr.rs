@@ -31,7 +31,9 @@ mod layout;
 mod slots;
 
 use super::picture_input::{PictureInput, usual_shape};
-use super::queries::{Pick, checked_boxes, checked_logits, floats, four, keep_best, logit_floor, report, sigmoid};
+use super::queries::{
+    Pick, checked_boxes, checked_logits, floats, four, keep_best, logit_floor, query_row, report, sigmoid,
+};
 use super::{Detector, Manifest, Thresholds, ZooError, checkpoint};
 use crate::infer::{Backend, Proof};
 use crate::types::{BBox, Detection, ImagePx, ImageView, Labels, Size, TensorData};
@@ -220,15 +222,8 @@ impl Detector for Detr {
     /// None for the authors' export, which gives its best classes only.
     fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
         let Form::Logits { logits, .. } = self.layout.form else { return None };
-        let query = usize::try_from(self.picks.get(index)?.query).ok()?;
-        let columns = self.slots.classes().len();
-        let start = query * columns;
-        let row = start..start + columns;
-        let row = match self.backend.output(logits).data {
-            TensorData::F32(values) => values.get(row)?,
-            TensorData::F16(values) => floats(TensorData::F16(values.get(row)?), &mut self.widened[0]),
-            TensorData::I64(_) | TensorData::Bool(_) => return None,
-        };
+        let (query, columns) = (self.picks.get(index)?.query, self.slots.classes().len());
+        let row = query_row(self.backend.output(logits).data, query, columns, &mut self.widened[0])?;
         for (logit, class) in row.iter().zip(self.slots.classes()) {
             if let Some(score) = class.and_then(|class| self.class_scores.get_mut(usize::from(class.0))) {
                 *score = sigmoid(*logit);

@@ -20,9 +20,7 @@ use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, Tensors, V
 use super::{Manifest, VisionLanguageModel, ZooError};
 use crate::infer::{Backend, Proof, Runtime, SessionOptions};
 use crate::language::{CacheLayout, Decoder, EmbeddingGraph, LanguageError, Positions, Prompt};
-use crate::types::{
-    Answer, AnswerForm, Cancel, Element, ImageView, PixelFormat, Question, Size, TensorData, TensorMut, TensorRef,
-};
+use crate::types::{Answer, AnswerForm, Cancel, Element, ImageView, PixelFormat, Question, Size, TensorRef};
 use crate::vision::ImageProcessor;
 
 const STATES: &str = "encoder_hidden_states";
@@ -188,32 +186,17 @@ impl Encoder {
 fn fill(graph: &mut dyn Backend, name: &str, rows: TensorRef<'_>) -> Result<(), ZooError> {
     let Some(input) = graph.signature().input(name) else { return Ok(()) };
     graph.reshape(input, rows.shape)?;
-    match (graph.input(input), rows.data) {
-        (TensorMut::F32(into), TensorData::F32(from)) if into.len() == from.len() => into.copy_from_slice(from),
-        (TensorMut::F16(into), TensorData::F16(from)) if into.len() == from.len() => into.copy_from_slice(from),
-        (TensorMut::F32(into), TensorData::F16(from)) if into.len() == from.len() => {
-            into.iter_mut().zip(from).for_each(|(into, from)| *into = from.to_f32());
-        }
-        (TensorMut::F16(into), TensorData::F32(from)) if into.len() == from.len() => {
-            into.iter_mut().zip(from).for_each(|(into, from)| *into = half::f16::from_f32(*from));
-        }
-        _ => {
-            let expected = format!("floats for the input {name}");
-            return Err(LanguageError::Prompt { found: format!("rows {:?}", rows.shape), expected }.into());
-        }
+    if graph.input(input).copy_floats_from(rows.data) {
+        return Ok(());
     }
-    Ok(())
+    let expected = format!("floats for the input {name}");
+    Err(LanguageError::Prompt { found: format!("rows {:?}", rows.shape), expected }.into())
 }
 
 /// A mask that hides nothing, where the graph has one.
 fn fill_with_one(graph: &mut dyn Backend, name: &str, shape: &[usize]) -> Result<(), ZooError> {
     let Some(input) = graph.signature().input(name) else { return Ok(()) };
     graph.reshape(input, shape)?;
-    match graph.input(input) {
-        TensorMut::I64(mask) => mask.fill(1),
-        TensorMut::Bool(mask) => mask.fill(true),
-        TensorMut::F32(mask) => mask.fill(1.0),
-        TensorMut::F16(mask) => mask.fill(half::f16::ONE),
-    }
+    graph.input(input).fill_with_one();
     Ok(())
 }

@@ -22,12 +22,12 @@
 use super::checkpoint::{Document, Words, required_image_processor};
 use super::picture_input::PictureInput;
 use super::queries::{
-    Pick, checked_boxes, checked_logits, feed, floats, four, input, is_float, is_int, keep_best, logit_floor, output,
-    report, sigmoid, tensors,
+    Pick, checked_boxes, checked_logits, feed, four, input, is_float, is_int, keep_best, logit_floor, output,
+    query_row, report, sigmoid, tensors,
 };
 use super::{Detector, EncodedPrompts, Manifest, PromptEncoder, PromptForm, Thresholds, ZooError};
 use crate::infer::{Backend, Proof, Signature};
-use crate::types::{ClassId, Detection, ImageView, Labels, Prompts, Size, TensorData};
+use crate::types::{ClassId, Detection, ImageView, Labels, Prompts, Size};
 
 const FAMILY: &str = "owl";
 /// Tokens of a prompt, where `config.json` does not say it.
@@ -177,14 +177,8 @@ impl Detector for Owl {
 
     /// The sigmoid of each prompt's logit: they do not sum to 1.
     fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
-        let query = usize::try_from(self.picks.get(index)?.query).ok()?;
-        let start = query * self.labels.len();
-        let row = start..start + self.labels.len();
-        let row = match self.backend.output(self.places.logits).data {
-            TensorData::F32(values) => values.get(row)?,
-            TensorData::F16(values) => floats(TensorData::F16(values.get(row)?), &mut self.widened[0]),
-            TensorData::I64(_) | TensorData::Bool(_) => return None,
-        };
+        let (query, columns) = (self.picks.get(index)?.query, self.labels.len());
+        let row = query_row(self.backend.output(self.places.logits).data, query, columns, &mut self.widened[0])?;
         self.class_scores.clear();
         self.class_scores.extend(row.iter().map(|logit| sigmoid(*logit)));
         Some(&self.class_scores)

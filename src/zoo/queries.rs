@@ -134,6 +134,23 @@ pub(super) fn checked_boxes<'a>(
     Ok(floats(output.data, scratch))
 }
 
+/// The logits of one query, `columns` of them, in an output `[1, queries, columns]` of the last run.
+pub(super) fn query_row<'a>(
+    data: TensorData<'a>,
+    query: u32,
+    columns: usize,
+    scratch: &'a mut Vec<f32>,
+) -> Option<&'a [f32]> {
+    let start = usize::try_from(query).ok()? * columns;
+    let row = start..start + columns;
+    let data = match data {
+        TensorData::F32(values) => TensorData::F32(values.get(row)?),
+        TensorData::F16(values) => TensorData::F16(values.get(row)?),
+        TensorData::I64(_) | TensorData::Bool(_) => return None,
+    };
+    Some(floats(data, scratch))
+}
+
 /// Whether a tensor holds floats and has so many dimensions.
 pub(super) fn is_float(spec: &TensorSpec, rank: usize) -> bool {
     matches!(spec.element, Element::F32 | Element::F16) && spec.shape.len() == rank

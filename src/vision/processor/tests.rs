@@ -4,6 +4,7 @@ use super::resize::{Resizer, Resizing};
 use super::source::{Source, Window};
 use super::*;
 use crate::types::{BBox, ImageView, PixelFormat, Size, TensorMut};
+use crate::vision::preprocess::tests::bytes_of;
 use crate::vision::resample::Kernel;
 use half::f16;
 use proptest::prelude::*;
@@ -108,25 +109,6 @@ fn every_processor_gives_transformers_tensor() {
         let worst = worst.fold(0.0, f32::max);
         assert!(worst <= bound, "{name}: {worst} of a byte's step");
     }
-}
-
-/// The bytes of a picture in another format, rows padded with bytes that nobody may use.
-fn bytes_of(rgb: &image::RgbImage, format: PixelFormat) -> (Vec<u8>, u32) {
-    const BEHIND: u32 = 5;
-    let mut data = Vec::new();
-    for row in rgb.rows() {
-        for &image::Rgb([r, g, b]) in row {
-            match format {
-                PixelFormat::Rgb8 => data.extend([r, g, b]),
-                PixelFormat::Bgr8 => data.extend([b, g, r]),
-                PixelFormat::Rgba8 => data.extend([r, g, b, 7]),
-                PixelFormat::Bgra8 => data.extend([b, g, r, 7]),
-                PixelFormat::Mono8 => data.push(r),
-            }
-        }
-        data.extend([201; BEHIND as usize]);
-    }
-    (data, rgb.width() * u32::try_from(format.bytes_per_pixel()).unwrap() + BEHIND)
 }
 
 /// A picture of edges and noise.

@@ -281,7 +281,7 @@ mod tests {
     }
 
     fn any_step() -> impl Strategy<Value = ProposedStep> {
-        let decision = prop::sample::select(super::super::DECISIONS.to_vec());
+        let decision = prop::sample::select(Decision::ALL.to_vec());
         (decision, any::<Option<u64>>(), prop::option::of(0u16..5), ".{0,9}").prop_map(
             |(action, track, class, reason)| ProposedStep {
                 action,
@@ -295,7 +295,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_proposal_survives_the_round_trip_in_both_endians(
-            decision in prop::sample::select(super::super::DECISIONS.to_vec()),
+            decision in prop::sample::select(Decision::ALL.to_vec()),
             status in prop::sample::select(ProposalStatus::ALL.to_vec()),
             speed_limit_mps in prop::option::of(prop_oneof![0f32..50.0, Just(f32::INFINITY), Just(-1.0)]),
             steps in prop::collection::vec(any_step(), 0..5),

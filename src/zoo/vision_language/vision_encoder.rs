@@ -44,12 +44,7 @@ impl VisionEncoder {
         self.graph.reshape(self.pixels, shape)?;
         if let (Some(mask), [ahead @ .., _, height, width]) = (self.mask, shape) {
             self.graph.reshape(mask, &[ahead, &[*height, *width]].concat())?;
-            match self.graph.input(mask) {
-                TensorMut::Bool(values) => values.fill(true),
-                TensorMut::I64(values) => values.fill(1),
-                // The element was checked with the signature.
-                TensorMut::F32(_) | TensorMut::F16(_) => {}
-            }
+            self.graph.input(mask).fill_with_one();
         }
         Ok(self.graph.input(self.pixels))
     }

@@ -1,6 +1,6 @@
 //! What the families refuse, and what they live through.
 
-use super::{Fixture, Picture};
+use super::{Fixture, Picture, SPLIT, WHOLE};
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,16 +9,6 @@ use vedette::types::{Element, Prompts, Size};
 use vedette::zoo::clip::{ImageScorer, TextEncoder};
 use vedette::zoo::{self, Detector, Family, Input, Manifest, PromptEncoder, PromptForm, Thresholds, ZooError};
 
-const WHOLE: [&str; 5] =
-    ["onnx/model.onnx", "config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"];
-const SPLIT: [&str; 6] = [
-    "onnx/text_model.onnx",
-    "onnx/vision_model.onnx",
-    "config.json",
-    "preprocessor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-];
 const PROMPTED: [(&str, Family); 3] =
     [("owlvit", Family::Owl), ("owlv2", Family::Owl), ("grounding_dino", Family::GroundingDino)];
 const CLOSED: [(&str, Family); 3] =

@@ -2,21 +2,13 @@
 
 use super::fixture::float;
 use super::watched::Watch;
-use super::{Fixture, PIXELS, assert_close, assert_pixels, watched};
+use super::{Fixture, PIXELS, SPLIT, assert_close, assert_pixels, watched};
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use vedette::infer::Runtime;
 use vedette::types::{BBox, Prompts};
 use vedette::zoo::clip::{ImageScorer, TextEncoder};
 use vedette::zoo::{Family, Manifest, PromptEncoder, PromptForm};
 
-const FILES: [&str; 6] = [
-    "onnx/text_model.onnx",
-    "onnx/vision_model.onnx",
-    "config.json",
-    "preprocessor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-];
 /// Fixtures with the outputs of their graphs.
 const FIXTURES: [(&str, Family, [&str; 2]); 2] = [
     ("clip", Family::Clip, ["text_embeds", "image_embeds"]),
@@ -42,7 +34,7 @@ fn words_and_pictures_agree_with_their_reference() {
     let Some(runtime) = runtime_or_skip("parity of clip and siglip") else { return };
     for (name, family, [text_output, image_output]) in FIXTURES {
         let fixture = Fixture::open(name);
-        let Opened { mut text, text_watch, mut scorer, watch } = open(&fixture.manifest(family, &FILES), runtime);
+        let Opened { mut text, text_watch, mut scorer, watch } = open(&fixture.manifest(family, &SPLIT), runtime);
         for case in fixture.cases() {
             let what = format!("{name} {}", case.name);
             let texts = case.texts("prompts");
@@ -113,7 +105,7 @@ fn more_boxes_than_a_batch_are_scored_like_each_alone() {
     let Some(runtime) = runtime_or_skip("batches of clip") else { return };
     for (name, family, _) in FIXTURES {
         let fixture = Fixture::open(name);
-        let manifest = fixture.manifest(family, &FILES);
+        let manifest = fixture.manifest(family, &SPLIT);
         let mut text = TextEncoder::load(&manifest, runtime).unwrap();
         let mut scorer = ImageScorer::load(&manifest, runtime, &cpu()).unwrap();
         let picture = &fixture.cases()[0].picture;

@@ -1,7 +1,7 @@
 //! Prompts by what boxes show: tiny CLIP and SigLIP behind detectors that see always the same.
 
 use super::in_use::write_model;
-use super::{Fixture, Picture};
+use super::{Fixture, Picture, SPLIT};
 use crate::allocations::allocations_in;
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use std::fs;
@@ -18,14 +18,6 @@ use vedette::zoo::{
     CropMatch, Detector, EncodedPrompts, Family, Manifest, PromptEncoder, PromptForm, Thresholds, constant_detector,
 };
 
-const FILES: [&str; 6] = [
-    "onnx/text_model.onnx",
-    "onnx/vision_model.onnx",
-    "config.json",
-    "preprocessor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-];
 const FIXTURES: [(&str, Family); 2] = [("clip", Family::Clip), ("siglip", Family::Siglip)];
 const OWN: [&str; 4] = ["person", "car", "dog", "cup"];
 /// `dogs` names a class.
@@ -37,7 +29,7 @@ fn own() -> Labels {
 }
 
 fn manifest(name: &str, family: Family) -> Manifest {
-    Fixture::open(name).manifest(family, &FILES)
+    Fixture::open(name).manifest(family, &SPLIT)
 }
 
 fn picture() -> Picture {
@@ -224,7 +216,7 @@ fn models(folder: &Path, name: &str, family: &str) -> Config {
                     [license]\nname = \"Apache-2.0\"\n[[files]]\npath = \"model.onnx\"\n";
     fs::write(detector.join("model.toml"), manifest).unwrap();
     let scoring = "[scoring]\nlogit_scale = 10.0\nlogit_bias = -1.5\n\n";
-    write_model(&folder.join("eyes"), name, (family, "score", scoring), &FILES);
+    write_model(&folder.join("eyes"), name, (family, "score", scoring), &SPLIT);
     Config {
         model_dirs: vec![folder.to_owned()],
         model: "red".to_owned(),

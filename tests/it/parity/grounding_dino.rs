@@ -1,19 +1,16 @@
 //! Grounding DINO.
 
 use super::{
-    Fixture, PIXELS, SAME_TENSORS, assert_alike, assert_close, assert_pixels, assert_same, detected, expected, prompt,
-    watched,
+    Fixture, PIXELS, SAME_TENSORS, WHOLE, assert_alike, assert_close, assert_pixels, assert_same, detected, expected,
+    prompt, watched,
 };
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use vedette::types::{Prompts, Size};
 use vedette::zoo::grounding_dino::GroundingDino;
 use vedette::zoo::{self, Family, Manifest, PromptForm, Thresholds};
 
-const FILES: [&str; 5] =
-    ["onnx/model.onnx", "config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"];
-
 fn manifest(fixture: &Fixture) -> Manifest {
-    fixture.manifest(Family::GroundingDino, &FILES)
+    fixture.manifest(Family::GroundingDino, &WHOLE)
 }
 
 #[test]

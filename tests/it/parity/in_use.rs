@@ -1,15 +1,13 @@
 //! A model that takes prompts itself, from its folder with a model.toml to the node's walk.
 
 use super::Fixture;
+use super::WHOLE;
 use crate::onnx_runtime::runtime_or_skip;
 use std::fs;
 use std::path::Path;
 use vedette::config::{Config, ProviderName};
 use vedette::pipeline::{LoadedModel, load_model};
 use vedette::zoo::Thresholds;
-
-const FILES: [&str; 5] =
-    ["onnx/model.onnx", "config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"];
 
 /// Writes a model folder as `vedette models fetch` leaves one: a manifest over the hub's layout, with its family, task
 /// and further tables.
@@ -47,7 +45,7 @@ fn a_model_that_takes_prompts_itself_needs_no_text_model() {
     let picture = Fixture::open("owlv2").cases()[0].picture.clone();
     for (fixture, family) in [("owlvit", "owl"), ("owlv2", "owl"), ("grounding_dino", "grounding_dino")] {
         let folder = tempfile::tempdir().unwrap();
-        write_model(&folder.path().join("tiny"), fixture, (family, "detect", ""), &FILES);
+        write_model(&folder.path().join("tiny"), fixture, (family, "detect", ""), &WHOLE);
         let LoadedModel { mut detector, prompts, mut prompter, .. } =
             load_model(&config(folder.path(), &["spoon", "cat"])).unwrap_or_else(|error| panic!("{error}"));
         detector.set_prompts(prompts.unwrap()).unwrap();
@@ -74,7 +72,7 @@ fn a_detector_with_fixed_classes_loads_by_its_manifest_alone() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    write_model(&folder.path().join("tiny"), "dfine", ("detr", "detect", ""), &FILES[..3]);
+    write_model(&folder.path().join("tiny"), "dfine", ("detr", "detect", ""), &WHOLE[..3]);
     let LoadedModel { detector, prompts, .. } =
         load_model(&config(folder.path(), &[])).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((prompts, detector.labels().len()), (None, 80));

@@ -24,6 +24,19 @@ use watched::{Watch, Watched};
 use crate::onnx_runtime::cpu;
 use vedette::infer::Runtime;
 
+/// The files of a checkpoint in one graph.
+const WHOLE: [&str; 5] =
+    ["onnx/model.onnx", "config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"];
+/// The files of one with a graph for words and a graph for pictures.
+const SPLIT: [&str; 6] = [
+    "onnx/text_model.onnx",
+    "onnx/vision_model.onnx",
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+];
+
 /// A file of a manifest over a watched backend.
 fn watched(manifest: &Manifest, role: &str, runtime: &Runtime) -> (Box<Watched>, Watch) {
     Watched::new(OrtBackend::open(runtime, &manifest.path_of(role).unwrap(), &cpu(), &[]).unwrap())

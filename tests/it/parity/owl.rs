@@ -1,7 +1,7 @@
 //! OWL-ViT and OWLv2.
 
 use super::{
-    Fixture, PIXELS, SAME_TENSORS, Tolerance, assert_alike, assert_close, assert_pixels, assert_same, detected,
+    Fixture, PIXELS, SAME_TENSORS, Tolerance, WHOLE, assert_alike, assert_close, assert_pixels, assert_same, detected,
     expected, prompt, watched,
 };
 use crate::allocations::allocations_in;
@@ -9,12 +9,10 @@ use crate::onnx_runtime::{cpu, runtime_or_skip};
 use vedette::types::Prompts;
 use vedette::zoo::{self, Family, Manifest, PromptForm, Thresholds};
 
-const FILES: [&str; 5] =
-    ["onnx/model.onnx", "config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"];
 const FIXTURES: [&str; 2] = ["owlvit", "owlv2"];
 
 fn manifest(fixture: &Fixture) -> Manifest {
-    fixture.manifest(Family::Owl, &FILES)
+    fixture.manifest(Family::Owl, &WHOLE)
 }
 
 #[test]
