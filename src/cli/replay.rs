@@ -10,12 +10,12 @@ use std::io::IsTerminal;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use vedette::bag::Source;
+use vedette::bag::{BagSource, McapSink};
+use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
-use vedette::io::bag::{BagSource, McapSink};
-use vedette::io::{Limited, ReplayObserver, ReplayReport, ReplayTopics, Source, replay_reasoning};
-use vedette::pipeline::{
-    FrameError, FrameReport, Input, Output, OutputError, Outputs, Reason, Walk, load_model, load_reason_model,
-};
+use vedette::pipeline::{FrameError, FrameReport, Input, Output, OutputError, Outputs, Reason, Walk};
+use vedette::replay::{Limited, ReplayObserver, ReplayReport, ReplayTopics, replay_reasoning};
 use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
 

@@ -8,29 +8,14 @@
 //! Beside that walk, and never waited for, runs the reason lane: [`Walk::take_job`] gives what a language model is to
 //! look at, [`Walk::propose`] takes what came of it; [`Walk::ask`] puts somebody's own question first. The module of [`Reason`] describes that seam.
 
-mod advice;
-mod class_choice;
-mod inquiry;
 mod join;
-mod load;
 mod perceive;
-mod picture;
-mod prompter;
-mod question;
-mod reason;
-mod settings;
+pub mod reason;
 mod topics;
-mod triggers;
 mod walk;
 
-pub use class_choice::ClassError;
-pub use inquiry::{Inquiry, InquiryError};
 pub use join::{CameraInfoJoin, SpeedJoin};
-pub use load::{LoadError, LoadedModel, LoadedReasonModel, load_model, load_reason_model};
 pub use perceive::Perceive;
-pub use picture::Picture;
-pub use prompter::{OpenEncoder, Prompter, PromptsRefused};
-pub use reason::{Failure, Proposed, Reason, ReasonJob};
+pub use reason::{Failure, Inquiry, InquiryError, Picture, Proposed, Reason, ReasonJob, Trigger};
 pub use topics::{Input, Output, OutputError, Outputs};
-pub use triggers::Trigger;
 pub use walk::{FrameError, FrameReport, Walk, WalkError};

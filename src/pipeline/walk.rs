@@ -1,15 +1,15 @@
 //! One camera's walk: CDR in, CDR out, the same bytes live and replayed.
 
-use super::advice::Advice;
-use super::class_choice::{ChosenClasses, ClassChoice, ClassError};
-use super::inquiry::Inquiry;
 use super::join::{CameraInfoJoin, SpeedJoin};
 use super::perceive::Perceive;
-use super::prompter::PromptsRefused;
+use super::reason::Inquiry;
+use super::reason::advice::Advice;
 use super::reason::{Proposed, ReasonJob};
-use super::settings;
 use super::topics::{Output, OutputError, Outputs};
 use crate::config::Config;
+use crate::config::assembly::PromptsRefused;
+use crate::config::assembly::class_choice::{ChosenClasses, ClassChoice, ClassError};
+use crate::config::assembly::settings;
 use crate::infer::Proof;
 use crate::planning::{Planner, PlanningParams};
 use crate::tracking::Tracker;

@@ -3,10 +3,11 @@
 use crate::allocations::allocations_in;
 use crate::messages::{Discarded, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, nth, stamped, walk_with};
 use std::collections::{BTreeMap, VecDeque};
+use vedette::bag::{Loss, Source, SourceError, TopicInfo};
 use vedette::config::Config;
 use vedette::infer::Proof;
-use vedette::io::{Loss, ReplayReport, ReplayTopics, Source, SourceError, TopicInfo, replay, replay_reasoning};
 use vedette::pipeline::{Input, Inquiry, Output, Proposed, Reason, ReasonJob, Trigger, Walk};
+use vedette::replay::{ReplayReport, ReplayTopics, replay, replay_reasoning};
 use vedette::types::{
     Answer, AnswerForm, Cancel, CancelReason, Decision, FinishReason, ImageView, Labels, PixelFormat, PlanSource,
     ProposalStatus, Question, RawMessage, Stamp, TrackId,

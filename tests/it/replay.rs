@@ -6,10 +6,11 @@ use crate::messages::{
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::Path;
+use vedette::bag::{BagSource, McapSink};
+use vedette::bag::{Loss, Source, SourceError, TopicInfo};
 use vedette::config::NodeName;
-use vedette::io::bag::{BagSource, McapSink};
-use vedette::io::{Limited, Loss, ReplayObserver, ReplayReport, ReplayTopics, Source, SourceError, TopicInfo, replay};
 use vedette::pipeline::{FrameError, FrameReport, Input, Output, Walk};
+use vedette::replay::{Limited, ReplayObserver, ReplayReport, ReplayTopics, replay};
 use vedette::types::{RawMessage, Stamp};
 use vedette::wire::schema::message_definition;
 
