@@ -13,16 +13,17 @@
 //!     let config = Config::default();
 //!     // The model in its session, on the first provider that runs it, warmed up.
 //!     let model = assembly::load_model(&config)?;
+//!     let mut intake = pipeline::Intake::new(&config);
 //!     let mut walk = pipeline::Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
 //!     // Messages in log-time order, bytes borrowed from the reader ...
 //!     let mut bag = bag::BagSource::open(&["data/vtest".into()])?;
 //!     let topics = replay::ReplayTopics::choose(bag::Source::topics(&bag), |_| None)?;
-//!     // ... decoded, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
+//!     // ... decoded, joined by stamp, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
 //!     let (node, outputs) = (NodeName::default(), pipeline::Output::ALL);
 //!     let topic_of = |output: pipeline::Output| node.expand(output.name());
 //!     let definition_of = wire::schema::message_definition;
 //!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
-//!     let report = replay::replay(&mut bag, &topics, &mut walk, &mut recording, &mut ())?;
+//!     let report = replay::replay(&mut bag, &topics, &mut intake, &mut walk, &mut recording, &mut ())?;
 //!     recording.finish()?;
 //!     println!("{} of {} images processed", report.processed, report.images);
 //!     Ok(())

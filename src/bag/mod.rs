@@ -22,4 +22,4 @@ mod tests;
 pub use metadata::{BagCompression, BagMetadata, StorageId};
 pub use reader::BagSource;
 pub use sink::{McapSink, SinkError};
-pub use source::{Loss, Source, SourceError, TopicInfo};
+pub use source::{Loss, MAX_DAMAGES, Source, SourceError, TopicInfo};

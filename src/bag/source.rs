@@ -6,6 +6,9 @@
 use crate::types::RawMessage;
 use std::path::PathBuf;
 
+/// Damaged places of one recording that are passed over, each one reported: one with more is no source.
+pub const MAX_DAMAGES: usize = 1000;
+
 /// A topic of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicInfo {

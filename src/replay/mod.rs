@@ -3,9 +3,15 @@
 //! In: any [`Source`](crate::bag::Source) and the topics that were chosen of it ([`ReplayTopics`]). Out: the walk's
 //! messages and a [`ReplayReport`]. Files are left to `bag`, what happens between picture and plan to `pipeline`.
 
+mod error;
+mod limited;
 mod recorded;
+mod report;
 mod run;
 mod topic_choice;
 
-pub use run::{Limited, ReplayError, ReplayObserver, ReplayReport, replay, replay_reasoning};
+pub use error::ReplayError;
+pub use limited::Limited;
+pub use report::{ReplayObserver, ReplayReport};
+pub use run::{replay, replay_reasoning};
 pub use topic_choice::ReplayTopics;

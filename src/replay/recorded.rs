@@ -1,7 +1,7 @@
 //! What a language model proposed when a bag was recorded, by the image at which it was first applied.
 
-use super::run::ReplayError;
-use crate::bag::Source;
+use super::error::ReplayError;
+use crate::bag::{MAX_DAMAGES, Source};
 use crate::pipeline::Proposed;
 use crate::types::{Labels, Stamp};
 use crate::wire::vedette_msgs::{ProposalMessage, decode_proposal};
@@ -29,7 +29,7 @@ impl RecordedProposals {
                 },
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(recorded),
-                Err(_) if damages < super::run::MAX_DAMAGES => damages += 1,
+                Err(_) if damages < MAX_DAMAGES => damages += 1,
                 Err(error) => return Err(error.into()),
             }
         }

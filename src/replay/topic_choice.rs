@@ -1,6 +1,6 @@
 //! Which topics of a bag feed the walk, by the names that the user gave or by their types.
 
-use super::run::ReplayError;
+use super::error::ReplayError;
 use crate::bag::TopicInfo;
 use crate::pipeline::{Input, Output};
 

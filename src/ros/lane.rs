@@ -4,16 +4,16 @@ use super::clock::steady_now;
 use super::intake::inbox::{Arrival, Side, Work};
 use super::node::Shared;
 use super::order::Order;
-use super::reason::desk::{Desk, Task, Ticket};
+use super::reason::desk::Desk;
 use super::report::health::Health;
 use super::report::log::Limiter;
 use crate::config::Config;
-use crate::pipeline::{FrameError, Input, Trigger, Walk, WalkError};
+use crate::pipeline::{FrameError, Input, Intake, Moment, Taken, Walk, Wanted};
 use crate::types::Stamp;
-use crate::wire;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -58,6 +58,8 @@ impl Freshness {
 
 /// One camera's lane.
 pub struct Lane {
+    /// What joins the camera's messages.
+    pub intake: Intake,
     /// The walk, and with it the model's session.
     pub walk: Walk,
     /// What it has in common with the spin thread.
@@ -66,8 +68,6 @@ pub struct Lane {
     pub freshness: Freshness,
     /// Where jobs for the language model go, if there is one.
     pub desk: Option<Arc<Desk>>,
-    /// Whose question the next picture is for.
-    pub asker: Option<Ticket>,
 }
 
 impl Lane {
@@ -80,9 +80,9 @@ impl Lane {
             match work {
                 Work::Order(order) => self.order(order),
                 Work::Image(arrival) => {
-                    self.walk.expect_camera_info(self.shared.camera_info_expected.load(Ordering::Relaxed));
+                    self.intake.expect_camera_info(self.shared.camera_info_expected.load(Ordering::Relaxed));
                     self.give_side(&mut side, &mut limiter);
-                    self.image(&arrival, &mut side, &mut limiter);
+                    self.image(arrival, &mut side, &mut limiter);
                     self.hand_over_job();
                 }
             }
@@ -95,15 +95,10 @@ impl Lane {
                 // Who asked may be gone by now.
                 let _ = reply.send(self.walk.set_prompts(prompts));
             }
-            Order::Ask { inquiry, ticket } => {
-                self.walk.ask(inquiry);
-                self.asker = Some(ticket);
+            Order::Ask { inquiry, asker } => {
+                self.walk.ask(inquiry, asker);
             }
-            Order::Withdraw(id) => {
-                if self.asker.take_if(|asker| asker.id == id).is_some() {
-                    self.walk.withdraw();
-                }
-            }
+            Order::Withdraw(id) => self.walk.withdraw(id),
             Order::Proposed(proposed) => self.walk.propose(*proposed),
             Order::TakenBack(job) => self.walk.take_back(*job),
         }
@@ -114,97 +109,105 @@ impl Lane {
         if let Some(desk) = &self.desk
             && let Some(job) = self.walk.take_job()
         {
-            let asker = if job.trigger == Trigger::Question { self.asker.take() } else { None };
-            desk.put(Task { job, asker });
+            desk.put(job);
         }
     }
 
     fn give_side(&mut self, side: &mut Side, limiter: &mut Limiter) {
         for cdr in side.camera_infos.drain(..) {
-            if let Err(error) = self.walk.camera_info(&cdr) {
+            if let Err(error) = self.intake.camera_info(&cdr) {
                 lose(&self.shared.health, limiter, Input::CameraInfo, &error);
             }
         }
         for cdr in side.odoms.drain(..) {
-            if let Err(error) = self.walk.odom(&cdr) {
+            if let Err(error) = self.intake.odom(&cdr) {
                 lose(&self.shared.health, limiter, Input::Odom, &error);
             }
         }
     }
 
-    fn image(&mut self, arrival: &Arrival, side: &mut Side, limiter: &mut Limiter) {
-        let stamp = match wire::peek_stamp(&arrival.cdr) {
-            Ok(stamp) => stamp,
-            Err(error) => return lose(&self.shared.health, limiter, Input::Image, &error.into()),
-        };
-        if let Err(reason) = self.freshness.check(stamp, self.shared.clock.now()) {
-            return self.refuse(stamp, reason, limiter);
-        }
-        let fresh_before = self.note_fresh(self.shared.clock.watch_ns());
-
+    fn image(&mut self, Arrival { cdr, taken: came }: Arrival, side: &mut Side, limiter: &mut Limiter) {
         let deadline = steady_now() + self.freshness.camera_info_wait;
-        while !self.walk.is_ready_for(stamp) && self.shared.inbox.more_side(side, deadline) {
+        match self.intake.image(Cow::Owned(cdr)) {
+            Err(error) => return lose(&self.shared.health, limiter, Input::Image, &error),
+            Ok(Taken::Moment(moment)) => {
+                return frame(&mut self.walk, &mut self.shared, &self.freshness, &moment, came, limiter);
+            }
+            Ok(Taken::Waits { .. } | Taken::Nothing) => {}
+        }
+        while self.shared.inbox.more_side(side, deadline) {
             self.give_side(side, limiter);
-        }
-        match self.walk.image(&arrival.cdr, &mut self.shared.publishers) {
-            Ok(report) => {
-                let latency_ms = steady_now().duration_since(arrival.taken).as_secs_f32() * 1e3;
-                let age_ns = self.shared.clock.now().map_or(0, |now| now.ns_since(stamp));
-                let mut counts = self.shared.health.lock();
-                counts.processed(&report, self.walk.plan(), age_ns as f32 / 1e6, latency_ms);
-                counts.fresh_ns = self.shared.clock.watch_ns();
-            }
-            Err(error) => {
-                // No plan came of it: for the watchdog it never was.
-                self.note_fresh(fresh_before);
-                match error {
-                    WalkError::Frame(error) => lose(&self.shared.health, limiter, Input::Image, &error),
-                    // Unlike a file, DDS may take the next message.
-                    WalkError::Output(error) => {
-                        self.shared.health.lock().drop_message(Input::Image, "not_published");
-                        let source = &error.source;
-                        limiter.warn("not_published", format_args!("{error}: {source}"));
-                    }
-                }
+            if let Ok(Taken::Moment(moment)) = self.intake.complete() {
+                return frame(&mut self.walk, &mut self.shared, &self.freshness, &moment, came, limiter);
             }
         }
+        if let Ok(Some(moment)) = self.intake.go_without() {
+            frame(&mut self.walk, &mut self.shared, &self.freshness, &moment, came, limiter);
+        }
     }
+}
 
-    /// Returns what was noted before.
-    fn note_fresh(&self, watch_ns: Option<i64>) -> Option<i64> {
-        std::mem::replace(&mut self.shared.health.lock().fresh_ns, watch_ns)
+/// One moment that is fresh when it comes and when it goes.
+fn frame(
+    walk: &mut Walk,
+    shared: &mut Shared,
+    freshness: &Freshness,
+    moment: &Moment<'_>,
+    came: Instant,
+    limiter: &mut Limiter,
+) {
+    if let Err(reason) = freshness.check(moment.stamp(), shared.clock.now()) {
+        return refuse(shared, freshness, moment.stamp(), reason, limiter);
     }
+    let wanted = Wanted::by(&shared.publishers);
+    let said = match walk.frame(moment, wanted) {
+        Ok(said) => said,
+        Err(error) => return lose(&shared.health, limiter, Input::Image, &error),
+    };
+    if let Err(reason) = freshness.check(moment.stamp(), shared.clock.now()) {
+        return refuse(shared, freshness, moment.stamp(), reason, limiter);
+    }
+    // Unlike a file, DDS may take the next message.
+    if let Err(error) = said.hand_to(&mut shared.publishers) {
+        shared.health.lock().drop_message(Input::Image, "not_published");
+        let source = &error.source;
+        return limiter.warn("not_published", format_args!("{error}: {source}"));
+    }
+    let latency_ms = steady_now().duration_since(came).as_secs_f32() * 1e3;
+    let age_ns = shared.clock.now().map_or(0, |now| now.ns_since(moment.stamp()));
+    let mut counts = shared.health.lock();
+    counts.processed(said.report(), said.plan(), age_ns as f32 / 1e6, latency_ms);
+    counts.fresh_ns = shared.clock.watch_ns();
+}
 
-    fn refuse(&self, stamp: Stamp, reason: NotFresh, limiter: &mut Limiter) {
-        let limit_ms = self.freshness.max_age_ns / NS_PER_MS;
-        let cause = match reason {
-            NotFresh::TooOld { age_ns } => {
-                let age_ms = age_ns / NS_PER_MS;
-                limiter.warn(
-                    "too_old",
-                    format_args!("image stamped {stamp} dropped: {age_ms} ms old, max_age_ms is {limit_ms}"),
-                );
-                "too_old"
-            }
-            NotFresh::FromTheFuture { ahead_ns } => {
-                let ahead_ms = ahead_ns / NS_PER_MS;
-                limiter.warn(
-                    "from_the_future",
-                    format_args!(
-                        "image stamped {stamp} dropped: {ahead_ms} ms ahead of ROS time, more than max_age_ms \
+fn refuse(shared: &Shared, freshness: &Freshness, stamp: Stamp, reason: NotFresh, limiter: &mut Limiter) {
+    let limit_ms = freshness.max_age_ns / NS_PER_MS;
+    let cause = match reason {
+        NotFresh::TooOld { age_ns } => {
+            let age_ms = age_ns / NS_PER_MS;
+            limiter.warn(
+                "too_old",
+                format_args!("image stamped {stamp} dropped: {age_ms} ms old, max_age_ms is {limit_ms}"),
+            );
+            "too_old"
+        }
+        NotFresh::FromTheFuture { ahead_ns } => {
+            let ahead_ms = ahead_ns / NS_PER_MS;
+            limiter.warn(
+                "from_the_future",
+                format_args!(
+                    "image stamped {stamp} dropped: {ahead_ms} ms ahead of ROS time, more than max_age_ms \
                          ({limit_ms}); do the clocks of camera and node agree, or is use_sim_time missing?"
-                    ),
-                );
-                "from_the_future"
-            }
-            NotFresh::NoClock => {
-                limiter
-                    .warn("no_clock", "image dropped: use_sim_time is set and no /clock has come, its age is unknown");
-                "no_clock"
-            }
-        };
-        self.shared.health.lock().drop_message(Input::Image, cause);
-    }
+                ),
+            );
+            "from_the_future"
+        }
+        NotFresh::NoClock => {
+            limiter.warn("no_clock", "image dropped: use_sim_time is set and no /clock has come, its age is unknown");
+            "no_clock"
+        }
+    };
+    shared.health.lock().drop_message(Input::Image, cause);
 }
 
 fn lose(health: &Health, limiter: &mut Limiter, input: Input, error: &FrameError) {

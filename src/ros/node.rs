@@ -20,7 +20,7 @@ use super::spin::{Services, Spin};
 use super::watch::signals::Signals;
 use crate::config::assembly::Prompter;
 use crate::config::{Config, Names};
-use crate::pipeline::{Input, Reason, Walk};
+use crate::pipeline::{Input, Intake, Reason, Walk};
 use std::any::Any;
 use std::io;
 use std::panic::catch_unwind;
@@ -154,7 +154,7 @@ pub fn run(config: &Config, names: &Names, parts: Parts) -> Result<(), NodeError
     let (prompts, prompt_thread) = prompter
         .map(|prompter| {
             PromptService::new(&mut node, prompter, Arc::clone(&shared.inbox), walk.labels().version())
-                .map_err(serve(prompting::NAME))
+                .map_err(serve(set_prompts::NAME))
         })
         .transpose()?
         .unzip();
@@ -180,7 +180,8 @@ pub fn run(config: &Config, names: &Names, parts: Parts) -> Result<(), NodeError
         health: Arc::clone(&shared.health),
         told: tell,
     });
-    let lane = Lane { walk, shared, freshness: Freshness::new(config), desk: desk.clone(), asker: None };
+    let (intake, freshness) = (Intake::new(config), Freshness::new(config));
+    let lane = Lane { intake, walk, shared, freshness, desk: desk.clone() };
     let mut threads = vec![start("perceive", || lane.run())?];
     threads.extend(reasoner.map(|reasoner| start("reason", || reasoner.run())).transpose()?);
     let prompt_thread = prompt_thread.map(|thread| start("prompts", || thread.run())).transpose()?;

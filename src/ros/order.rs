@@ -1,8 +1,7 @@
 //! What the other threads want of the lane, beside pictures: done between two frames.
 
-use super::reason::desk::Ticket;
 use crate::config::assembly::PromptsRefused;
-use crate::pipeline::{Inquiry, Proposed, ReasonJob};
+use crate::pipeline::{Asker, Inquiry, Proposed, ReasonJob};
 use crate::zoo::EncodedPrompts;
 use std::sync::mpsc::Sender;
 
@@ -20,7 +19,7 @@ pub enum Order {
         /// What is asked.
         inquiry: Inquiry,
         /// Who asks.
-        ticket: Ticket,
+        asker: Asker,
     },
     /// The question with this number is no longer wanted.
     Withdraw(u64),

@@ -1,5 +1,16 @@
 //! A question of somebody's own about the next image, in words that are fit for a model.
 
+use crate::types::Cancel;
+
+/// Who asked. Travels with the job, so that its answer finds its way back.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// The question's number, never given twice by one edge.
+    pub id: u64,
+    /// Ends the answer.
+    pub cancel: Cancel,
+}
+
 /// Words, what the answer is to be, and how long it may get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inquiry {

@@ -1,18 +1,18 @@
 //! The slow lane: a language model looks at a picture now and then and proposes a plan. Perceive never waits for it.
 //!
-//! The seam between the two lanes, for whoever drives a [`Walk`](super::Walk):
+//! The seam between the two lanes, for whoever drives a [`Walk`](crate::pipeline::Walk):
 //!
-//! 1. After [`Walk::image`](super::Walk::image), [`Walk::take_job`](super::Walk::take_job) gives a [`ReasonJob`] when a
-//!    trigger was due at that frame: a period of stamps, a class that came into view, a request, a question of
-//!    somebody's own ([`Walk::ask`](super::Walk::ask)). A job owns all that it needs, the picture included.
+//! 1. After [`Walk::frame`](crate::pipeline::Walk::frame), [`Walk::take_job`](crate::pipeline::Walk::take_job) gives a [`ReasonJob`] when a
+//!    trigger was due at that frame: a period of stamps, a class that came into view, a question of
+//!    somebody's own ([`Walk::ask`](crate::pipeline::Walk::ask)). A job owns all that it needs, the picture included.
 //! 2. [`Reason::run`] turns the job into a [`Proposed`]: a proposal, or why there is none. Live that happens in a thread
 //!    of its own, with a [`Cancel`] that the edge holds (deadline, shutdown, a newer request); in a replay it happens
 //!    inline, and only the limit of tokens ends it.
-//! 3. Before the next image, [`Walk::propose`](super::Walk::propose) takes it back. The next frame's plan is held
+//! 3. Before the next image, [`Walk::propose`](crate::pipeline::Walk::propose) takes it back. The next frame's plan is held
 //!    against it, `~/proposal` says what the guard ruled, and while it is fresh so are the plans behind that.
 //!
 //! A question that wants words is answered with [`Reason::answer`], and its job goes back with
-//! [`Walk::take_back`](super::Walk::take_back).
+//! [`Walk::take_back`](crate::pipeline::Walk::take_back).
 //!
 //! One job at a time: from `take_job` to `propose` no other is made, and a trigger that comes meanwhile waits, so that
 //! the next job has the newest picture. A job that nobody takes is replaced by the next one. Whoever wants a running job
@@ -25,7 +25,8 @@
 //! A replay of a bag that holds `~/proposal` needs no model: [`Proposed::recorded`] gives back what was proposed, at the
 //! frame of its stamp, and the guard rules on it as it did before.
 
-use super::snapshot::Picture;
+use super::inquiry::Asker;
+use super::snapshot::Snapshot;
 use super::triggers::Trigger;
 use crate::language::{LanguageError, ProposalForm, ProposalOrigin};
 use crate::planning::Ruling;
@@ -38,21 +39,40 @@ use crate::zoo::VisionLanguageModel;
 use std::fmt::Display;
 use std::sync::Arc;
 
-/// One question about one picture, on its own.
-#[derive(Debug, Clone, PartialEq)]
+/// Why a job was made.
+#[derive(Debug, Clone)]
+pub enum Cause {
+    /// By itself.
+    Trigger(Trigger),
+    /// Somebody asked a question of their own.
+    Asked(Asker),
+}
+
+/// One question about one picture, on its own: all that an answer needs, and who is to have it.
+#[derive(Debug, Clone)]
 pub struct ReasonJob {
     /// The picture's stamp.
     pub stamp: Stamp,
     /// The camera's optical frame.
     pub frame_id: FrameId,
     /// Why it is asked.
-    pub trigger: Trigger,
+    pub cause: Cause,
     /// The pixels.
-    pub picture: Picture,
+    pub snapshot: Snapshot,
     /// The classes of what is in view, with the version of the prompts behind them.
     pub labels: Labels,
     /// What is asked; its form names what is in view.
     pub question: Question,
+}
+
+impl ReasonJob {
+    /// Who is to have the answer; `None` where a trigger asked.
+    pub fn asker(&self) -> Option<&Asker> {
+        match &self.cause {
+            Cause::Asked(asker) => Some(asker),
+            Cause::Trigger(_) => None,
+        }
+    }
 }
 
 /// Why there is no proposal.
@@ -82,7 +102,7 @@ pub struct Proposed {
     /// Why the answer ended; `None` where the model failed or did not run here.
     pub finish: Option<FinishReason>,
     /// The job's picture, whose memory the next job uses.
-    pub(in crate::pipeline) spare: Option<Picture>,
+    pub(in crate::pipeline) spare: Option<Snapshot>,
 }
 
 /// The language model of the reason lane. One thread owns it.
@@ -129,7 +149,7 @@ impl Reason {
             reason: error.to_string(),
             text: String::new(),
         };
-        let view = job.picture.view().map_err(|error| failed(&error))?;
+        let view = job.snapshot.view().map_err(|error| failed(&error))?;
         self.model.answer(&view, &job.question, cancel, on_text).map_err(|error| failed(&error))
     }
 
@@ -144,7 +164,7 @@ impl Reason {
             outcome,
             tokens,
             finish,
-            spare: Some(job.picture),
+            spare: Some(job.snapshot),
         }
     }
 

@@ -10,7 +10,7 @@ mod snapshot;
 mod triggers;
 mod view;
 
-pub use inquiry::{Inquiry, InquiryError};
-pub use job::{Failure, Proposed, Reason, ReasonJob};
-pub use snapshot::Picture;
+pub use inquiry::{Asker, Inquiry, InquiryError};
+pub use job::{Cause, Failure, Proposed, Reason, ReasonJob};
+pub use snapshot::Snapshot;
 pub use triggers::Trigger;

@@ -2,15 +2,15 @@
 
 use crate::types::{ImageError, ImageView, PixelFormat, Size};
 
-/// Pixels of one picture, rows without padding, in memory of its own.
+/// The pixels of one picture, rows without padding, in memory of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct Snapshot {
     data: Vec<u8>,
     size: Size,
     format: PixelFormat,
 }
 
-impl Picture {
+impl Snapshot {
     /// A copy, in the memory of `spare` where that suffices.
     pub fn copied(image: &ImageView<'_>, spare: Option<Self>) -> Self {
         let mut data = spare.map_or_else(Vec::new, |spare| spare.data);
@@ -45,15 +45,15 @@ mod tests {
     #[test]
     fn a_copy_has_the_pixels_and_not_the_padding() {
         let data: Vec<u8> = (0..16).collect();
-        let copy = Picture::copied(&view(&data, 2, 2, 8), None);
+        let copy = Snapshot::copied(&view(&data, 2, 2, 8), None);
         assert_eq!(copy.view().unwrap(), view(&[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13], 2, 2, 6));
     }
 
     #[test]
     fn the_memory_of_a_larger_picture_is_used_again() {
-        let large = Picture::copied(&view(&[7; 300], 10, 10, 30), None);
+        let large = Snapshot::copied(&view(&[7; 300], 10, 10, 30), None);
         let memory = large.data.as_ptr();
-        let small = Picture::copied(&view(&[1; 12], 2, 2, 6), Some(large));
+        let small = Snapshot::copied(&view(&[1; 12], 2, 2, 6), Some(large));
         assert_eq!((small.data.as_ptr(), small.view().unwrap()), (memory, view(&[1; 12], 2, 2, 6)));
     }
 }

@@ -10,10 +10,6 @@ pub enum Trigger {
     Period,
     /// A class came into view that was not there before.
     NewClass(ClassId),
-    /// Somebody asked.
-    Request,
-    /// Somebody asked a question of their own: see [`Inquiry`](super::Inquiry).
-    Question,
 }
 
 /// The triggers of one camera. A trigger stays until a job was made of it.
@@ -35,16 +31,11 @@ impl Triggers {
         Self { period_ns, on_new_class, last: None, classes: BTreeSet::new(), version: 0, waiting: None }
     }
 
-    /// Somebody wants a proposal about the next frame.
-    pub(in crate::pipeline) fn request(&mut self) {
-        self.waiting = Some(Trigger::Request);
-    }
-
-    /// Stamps begin again: nothing has been seen, nobody was asked. A request stays.
+    /// Stamps begin again: nothing has been seen, nobody was asked.
     pub(in crate::pipeline) fn reset(&mut self) {
         self.last = None;
         self.classes.clear();
-        self.waiting = self.waiting.filter(|waiting| *waiting == Trigger::Request);
+        self.waiting = None;
     }
 
     /// One frame, with its confirmed tracks and the version of their labels: what is due, if anything is. The first
@@ -151,13 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_due_at_the_next_frame_and_survives_a_jump_back() {
+    fn a_jump_back_forgets_what_was_seen_and_what_waited() {
         let mut triggers = Triggers::new(2_000_000_000, true);
         triggers.served(at(9000));
-        triggers.request();
-        triggers.reset();
-        assert_eq!(served(&mut triggers, 10, &[]), Some(Trigger::Request));
-        assert_eq!(served(&mut triggers, 20, &[]), None);
+        assert_eq!(triggers.due(at(9100), &tracks(&[CAR]), 0), Some(Trigger::NewClass(CAR)));
         triggers.reset();
         assert_eq!(served(&mut triggers, 5, &[]), Some(Trigger::Period), "the first frame of a new beginning");
     }

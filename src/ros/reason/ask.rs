@@ -5,10 +5,10 @@
 
 use super::action::{ActionServer, GoalId, GoalRequest, State, time};
 use super::ask_result::{result_of, unanswered, words};
-use super::desk::{Desk, Ticket};
+use super::desk::Desk;
 use super::reasoner::Told;
 use crate::config::{Config, NodeName};
-use crate::pipeline::Inquiry;
+use crate::pipeline::{Asker, Inquiry};
 use crate::ros::clock::steady_now;
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
@@ -55,7 +55,7 @@ pub struct ReasonLane {
 
 struct Active {
     goal: GoalId,
-    ticket: Ticket,
+    asker: Asker,
     /// When the wait for a picture began.
     since: Instant,
     /// That of the picture, once there is one.
@@ -155,7 +155,7 @@ impl Questions {
             self.waiting.remove(at);
             self.server.end(goal, State::Canceled, unanswered(word, "cancelled before its turn", None, ""));
         } else if let Some(active) = self.active.take_if(|active| active.goal == goal) {
-            active.ticket.cancel.cancel(CancelReason::Asked);
+            active.asker.cancel.cancel(CancelReason::Asked);
             if active.header.is_some() {
                 // The model ends between two tokens, and tells it.
                 self.active = Some(active);
@@ -172,7 +172,7 @@ impl Questions {
         while let Some(told) = self.reason.as_ref().and_then(|reason| reason.told.try_recv().ok()) {
             let (Told::Began(id, ..) | Told::Piece(id, ..) | Told::Ended(id, _)) = &told;
             // Of a question that was given up nobody wants to hear.
-            let Some(active) = self.active.as_mut().filter(|active| active.ticket.id == *id) else { continue };
+            let Some(active) = self.active.as_mut().filter(|active| active.asker.id == *id) else { continue };
             match told {
                 Told::Began(_, stamp, frame_id) => {
                     active.header = Some(Header { stamp: time(stamp), frame_id: words(frame_id.as_str()) });
@@ -202,18 +202,11 @@ impl Questions {
         let Some(reason) = self.reason.as_ref().filter(|_| self.active.is_none()) else { return };
         let Some((goal, inquiry)) = self.waiting.pop_front() else { return };
         self.last_id += 1;
-        let ticket = Ticket { id: self.last_id, cancel: Cancel::new() };
-        reason.inbox.put_order(Order::Ask { inquiry, ticket: ticket.clone() });
+        let asker = Asker { id: self.last_id, cancel: Cancel::new() };
+        reason.inbox.put_order(Order::Ask { inquiry, asker: asker.clone() });
         self.server.execute(goal);
-        self.active = Some(Active {
-            goal,
-            ticket,
-            since: steady_now(),
-            header: None,
-            said: String::new(),
-            told: None,
-            pieces: 0,
-        });
+        self.active =
+            Some(Active { goal, asker, since: steady_now(), header: None, said: String::new(), told: None, pieces: 0 });
     }
 
     /// Deadlines: that of what runs, and that of an image which does not come.
@@ -228,7 +221,7 @@ impl Questions {
         } else if now.duration_since(active.since) >= self.deadline
             && let Some(active) = self.active.take()
         {
-            active.ticket.cancel.cancel(CancelReason::Deadline);
+            active.asker.cancel.cancel(CancelReason::Deadline);
             self.withdraw(&active);
             let message = format!("no fresh image came within {} ms (reason_deadline_ms)", self.deadline.as_millis());
             let result = unanswered(CancelReason::Deadline.as_str(), &message, None, "");
@@ -238,7 +231,7 @@ impl Questions {
 
     fn withdraw(&self, active: &Active) {
         if let Some(reason) = &self.reason {
-            reason.inbox.put_order(Order::Withdraw(active.ticket.id));
+            reason.inbox.put_order(Order::Withdraw(active.asker.id));
         }
     }
 }

@@ -6,23 +6,6 @@ use crate::types::{Cancel, CancelReason};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Somebody's question, as the threads know it.
-#[derive(Debug, Clone)]
-pub struct Ticket {
-    /// Its number, never given twice.
-    pub id: u64,
-    /// Ends its answer.
-    pub cancel: Cancel,
-}
-
-/// What the reason thread is to do.
-pub struct Task {
-    /// The picture and the question.
-    pub job: ReasonJob,
-    /// Who asked; `None` for the lane's own triggers.
-    pub asker: Option<Ticket>,
-}
-
 /// The desk. No lock is held while the model runs.
 #[derive(Default)]
 pub struct Desk {
@@ -32,7 +15,7 @@ pub struct Desk {
 
 #[derive(Default)]
 struct State {
-    task: Option<Task>,
+    job: Option<ReasonJob>,
     /// The token of what runs, and since when.
     running: Option<(Cancel, Instant)>,
     is_closed: bool,
@@ -40,22 +23,22 @@ struct State {
 
 impl Desk {
     /// Puts a job on the desk. The walk makes no second one before the first is done.
-    pub fn put(&self, task: Task) {
-        self.lock().task = Some(task);
+    pub fn put(&self, job: ReasonJob) {
+        self.lock().job = Some(job);
         self.changed.notify_one();
     }
 
     /// Waits for a job; its token ends it. `None` once closed.
-    pub fn next(&self) -> Option<(Task, Cancel)> {
+    pub fn next(&self) -> Option<(ReasonJob, Cancel)> {
         let mut state = self.lock();
         loop {
             if state.is_closed {
                 return None;
             }
-            if let Some(task) = state.task.take() {
-                let cancel = task.asker.as_ref().map(|ticket| ticket.cancel.clone()).unwrap_or_default();
+            if let Some(job) = state.job.take() {
+                let cancel = job.asker().map(|asker| asker.cancel.clone()).unwrap_or_default();
                 state.running = Some((cancel.clone(), steady_now()));
-                return Some((task, cancel));
+                return Some((job, cancel));
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -69,7 +52,7 @@ impl Desk {
     /// Whether a job waits or runs.
     pub fn is_busy(&self) -> bool {
         let state = self.lock();
-        state.task.is_some() || state.running.is_some()
+        state.job.is_some() || state.running.is_some()
     }
 
     /// Ends what has run for longer than `deadline`.
@@ -85,7 +68,7 @@ impl Desk {
     pub fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
-        state.task = None;
+        state.job = None;
         if let Some((cancel, _)) = &state.running {
             cancel.cancel(CancelReason::Shutdown);
         }

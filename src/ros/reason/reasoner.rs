@@ -1,7 +1,7 @@
 //! The reason thread: from a job on the desk to an answer, told piece by piece, and back to the lane.
 
-use super::desk::{Desk, Task, Ticket};
-use crate::pipeline::{Failure, Reason};
+use super::desk::Desk;
+use crate::pipeline::{Asker, Failure, Reason};
 use crate::ros::clock::steady_now;
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
@@ -53,7 +53,8 @@ impl Reasoner {
     pub fn run(mut self) {
         let mut limiter = Limiter::default();
         let desk = Arc::clone(&self.desk);
-        while let Some((Task { job, asker }, cancel)) = desk.next() {
+        while let Some((job, cancel)) = desk.next() {
+            let asker = job.asker().cloned();
             self.tell(&asker, |id| Told::Began(id, job.stamp, job.frame_id.clone()));
             let began = steady_now();
             let (mut first_after, mut pieces) = (None, 0);
@@ -61,7 +62,7 @@ impl Reasoner {
             let answer = self.reason.answer(&job, &cancel, &mut |text| {
                 first_after.get_or_insert_with(|| steady_now().duration_since(began));
                 pieces += 1;
-                if let Some(Ticket { id, .. }) = &asker {
+                if let Some(Asker { id, .. }) = &asker {
                     // Nobody listens once the node ends.
                     let _ = told.send(Told::Piece(*id, text.to_owned(), pieces));
                 }
@@ -86,8 +87,8 @@ impl Reasoner {
         }
     }
 
-    fn tell(&self, asker: &Option<Ticket>, what: impl FnOnce(u64) -> Told) {
-        if let Some(Ticket { id, .. }) = asker {
+    fn tell(&self, asker: &Option<Asker>, what: impl FnOnce(u64) -> Told) {
+        if let Some(Asker { id, .. }) = asker {
             // Nobody listens once the node ends.
             let _ = self.told.send(what(*id));
         }
