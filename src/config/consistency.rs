@@ -22,9 +22,6 @@ pub(super) fn check(config: &Config, settings: &BTreeMap<String, Effective>) -> 
         }
     };
     let c = config;
-    let batches = (c.tensorrt_min_batch, c.tensorrt_opt_batch, c.tensorrt_max_batch);
-    refuse(batches.0 <= batches.1, "tensorrt_min_batch", "at most", "tensorrt_opt_batch")?;
-    refuse(batches.1 <= batches.2, "tensorrt_opt_batch", "at most", "tensorrt_max_batch")?;
     refuse(c.camera_info_wait_ms <= c.max_age_ms, "camera_info_wait_ms", "at most", "max_age_ms")?;
     refuse(c.track_low_score < c.track_high_score, "track_low_score", "below", "track_high_score")?;
     refuse(c.track_high_score <= c.track_new_score, "track_high_score", "at most", "track_new_score")?;
