@@ -1,8 +1,8 @@
 //! Values that are each allowed and do not go together.
 
-use super::error::{ConfigError, Shown};
+use super::error::{ConfigError, Origin, Shown};
 use super::parameters::{Config, PARAMETERS};
-use super::sheet::Effective;
+use super::sources::sheet::Effective;
 use super::value::ParameterValue;
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub(super) fn check(config: &Config, settings: &BTreeMap<String, Effective>) -> 
     let shown = |key: &'static str| {
         let value = PARAMETERS.iter().find(|parameter| parameter.name == key).map(|parameter| (parameter.get)(config));
         let value = value.as_ref().map(ParameterValue::to_string).unwrap_or_default();
-        let origin = settings.get(key).map_or(super::Origin::Default, |setting| setting.origin.clone());
+        let origin = settings.get(key).map_or(Origin::Default, |setting| setting.origin.clone());
         Shown { key, value, origin }
     };
     let refuse = |holds: bool, left, relation, right| {

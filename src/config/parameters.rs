@@ -5,7 +5,7 @@
 
 use super::domain::Domain;
 use super::field::{Field, choices};
-use super::qos::QosOverrides;
+use super::qos_overrides::QosOverrides;
 use super::value::ParameterValue;
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! The whole room: files and overrides in, a configuration or a refusal out.
 
+use super::parameters::PARAMETERS;
+use super::sources::sheet::{Effective, Sheet};
 use super::*;
 use proptest::prelude::*;
 use std::path::Path;

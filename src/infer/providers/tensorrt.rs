@@ -159,10 +159,10 @@ mod tests {
     fn half_precision_and_the_caches_are_on_by_default() {
         let told = told(&TensorRtOptions::default(), Some("/cache/x"), &[]);
         for option in [
-            r#""trt_fp16_enable": "1""#,
-            r#""trt_engine_cache_enable": "1""#,
+            r#""trt_fp16_enable": "true""#,
+            r#""trt_engine_cache_enable": "true""#,
             r#""trt_engine_cache_path": "/cache/x""#,
-            r#""trt_timing_cache_enable": "1""#,
+            r#""trt_timing_cache_enable": "true""#,
             r#""trt_timing_cache_path": "/cache/x""#,
             r#""trt_max_workspace_size": "1073741824""#,
             r#""trt_builder_optimization_level": "3""#,
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn without_a_folder_nothing_is_cached() {
         let told = told(&TensorRtOptions { fp16: false, ..Default::default() }, None, &[]);
-        assert!(told.contains(r#""trt_engine_cache_enable": "0""#), "{told}");
-        assert!(told.contains(r#""trt_fp16_enable": "0""#), "{told}");
+        assert!(told.contains(r#""trt_engine_cache_enable": "false""#), "{told}");
+        assert!(told.contains(r#""trt_fp16_enable": "false""#), "{told}");
         assert!(!told.contains("path"), "{told}");
     }
 

@@ -357,7 +357,6 @@ impl Names<'_> {
                 self.module.imports.push((rename.rename.to_string(), prefix.clone()));
                 self.name(prefix, is_reexport);
             }
-            _ => {}
         }
     }
 
