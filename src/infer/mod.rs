@@ -22,21 +22,21 @@ mod declared;
 mod error;
 mod fake;
 mod ort_backend;
+mod owned_tensor;
 mod providers;
 mod runtime;
 mod session;
 mod slot;
-mod tensor;
 mod values;
 
 pub use checksum::file_sha256;
 pub use error::InferError;
 pub use fake::FakeBackend;
 pub use ort_backend::OrtBackend;
+pub use owned_tensor::OwnedTensor;
 pub use providers::{BatchProfile, Proof, Provider, ProviderPolicy, Refusal, TensorRtOptions};
 pub use runtime::Runtime;
 pub use session::SessionOptions;
-pub use tensor::OwnedTensor;
 
 use crate::types::{Element, TensorMut, TensorRef};
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! The values that walk through Vedette, and nothing that acts on them.
 //!
+//! Many files: one for each kind of value.
+//!
 //! Every other module speaks in these types; this one depends on none of them. A type carries its meaning with
 //! it: the space of a box ([`BBox<TensorPx>`](BBox) or [`BBox<ImagePx>`](BBox)), the stamp and the TF frame of a
 //! value ([`Stamped`]), the unit of a number (in its name: `_px`, `_m`, `_rad`, `_ns`, `_mps`).

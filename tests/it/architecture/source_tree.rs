@@ -28,10 +28,12 @@ pub struct SourceTree {
 pub struct SourceFile {
     /// Relative to `src/`.
     pub path: String,
-    /// All of it.
-    pub text: String,
+    /// What its module's documentation says.
+    pub doc: String,
     /// Whether only tests are built with it.
     pub is_test: bool,
+    /// Whether it holds unsafe code, or may.
+    pub is_unsafe: bool,
 }
 
 /// A path in code.
@@ -110,7 +112,8 @@ impl SourceTree {
         let text = fs::read_to_string(src.join(file)).unwrap_or_else(|error| panic!("src/{}: {error}", file.display()));
         let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("src/{}: {error}", file.display()));
         let path = file.to_string_lossy().replace('\\', "/");
-        self.files.push(SourceFile { path, text, is_test: in_test });
+        let is_unsafe = holds_unsafe(text.parse().unwrap_or_default());
+        self.files.push(SourceFile { path, doc: doc_of(&parsed.attrs), is_test: in_test, is_unsafe });
         let number = self.files.len() - 1;
         let is_mod_file =
             matches!(file.file_name().and_then(|name| name.to_str()), Some("mod.rs" | "lib.rs" | "main.rs"));
@@ -242,6 +245,26 @@ impl SourceTree {
         };
         imported.next().or(submodule).or_else(through_globs)
     }
+}
+
+/// The text of `//!` or `///`.
+fn doc_of(attributes: &[syn::Attribute]) -> String {
+    let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
+        syn::Meta::NameValue(syn::MetaNameValue { path, value, .. }) if path.is_ident("doc") => match value {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(line), .. }) => Some(line.value() + "\n"),
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.collect()
+}
+
+fn holds_unsafe(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "unsafe" || word == "unsafe_code",
+        TokenTree::Group(group) => holds_unsafe(group.stream()),
+        _ => false,
+    })
 }
 
 /// Whether `#[cfg(test)]` stands over it.
@@ -419,5 +442,66 @@ impl<'ast> Visit<'ast> for Names<'_> {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         self.name(path.segments.iter().map(|segment| segment.ident.to_string()).collect(), false);
         visit::visit_path(self, path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::import_circles::{circles, file_graph};
+    use super::*;
+
+    /// A crate of the given files.
+    fn tree_of(files: &[(&str, &str)]) -> SourceTree {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        SourceTree::read(folder.path())
+    }
+
+    fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
+        circles(&file_graph(&tree_of(files)))
+    }
+
+    #[test]
+    fn a_circle_is_seen_through_reexports_aliases_and_macros() {
+        let library = ("lib.rs", "mod a; mod b;");
+        let b = ("b/mod.rs", "mod c; mod d; pub use c::*; pub use d::Thing as Renamed;");
+        let c = ("b/c.rs", "pub struct Plain; fn f() { println!(\"{}\", crate::a::CONSTANT); }");
+        let d = ("b/d.rs", "pub struct Thing;");
+        let through_glob = ("a.rs", "use crate::b; pub const CONSTANT: u8 = 0; fn g(_: b::Plain) {}");
+        assert_eq!(
+            circles_of(&[library, b, c, d, through_glob]),
+            ["a.rs -(b::Plain)-> b/c.rs -(crate::a::CONSTANT)-> a.rs"]
+        );
+        let through_alias = ("a.rs", "use crate::b::Renamed as Other; pub const CONSTANT: u8 = 0;");
+        let d_uses_a = ("b/d.rs", "use super::super::a; pub struct Thing; const ONE: u8 = a::CONSTANT;");
+        let found = circles_of(&[library, b, ("b/c.rs", ""), d_uses_a, through_alias]);
+        assert_eq!(found, ["a.rs -(crate::b::Renamed)-> b/d.rs -(a::CONSTANT)-> a.rs"]);
+    }
+
+    #[test]
+    fn reexports_modules_tests_and_other_crates_make_no_circle() {
+        let library = ("lib.rs", "mod a; mod b;");
+        let parent = ("a.rs", "mod inner; pub use inner::Inner; pub struct Outer;");
+        let child = ("a/inner.rs", "use super::Outer; use std::fmt; pub struct Inner(Outer);");
+        let b = ("b.rs", "use crate::a::Inner; #[cfg(test)] mod tests { use crate::b::f; } pub fn f(_: Inner) {}");
+        let tree = tree_of(&[library, parent, child, b]);
+        assert_eq!(circles(&file_graph(&tree)), [""; 0]);
+        assert_eq!(tree.unresolved(), [""; 0]);
+    }
+
+    #[test]
+    fn rooms_are_told_from_the_root_however_they_are_written() {
+        let tree = tree_of(&[
+            ("lib.rs", "mod a; mod b { pub mod c { pub struct D; } }"),
+            ("a.rs", "mod inner;"),
+            ("a/inner.rs", "use super::super::b::c::D; use crate::{b::c}; fn f(_: c::D) { crate::b::c::gone() }"),
+        ]);
+        let absolute: Vec<String> = tree.references.iter().map(|named| named.absolute.join("::")).collect();
+        assert_eq!(absolute, ["b::c::D", "b::c", "", "b::c::gone"]);
+        assert_eq!(tree.unresolved(), ["src/a/inner.rs: crate::b::c::gone"]);
     }
 }
