@@ -7,19 +7,18 @@
 //! Which names a model's tensors have and how its output is decoded is left to `zoo`.
 
 mod annotate;
+mod kernels;
 mod letterbox;
 mod nms;
 mod preprocess;
 mod processor;
-mod resample;
-#[cfg(target_arch = "x86_64")]
-mod simd;
 
 pub use annotate::Canvas;
+pub use kernels::Resample;
 pub use letterbox::Letterbox;
 pub use nms::{Candidate, suppress};
 pub use preprocess::{Normalize, Preprocessor, VisionError};
 pub use processor::{
     ImageProcessor, MAX_TENSOR_SIDE_PX, NormalizedGeometry, ProcessorConfig, ProcessorConfigError, ProcessorError,
-    Resample, Resize, SizeRule, TileLayout, TileProcessor,
+    Resize, SizeRule, TileLayout, TileProcessor,
 };
