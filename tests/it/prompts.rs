@@ -15,7 +15,7 @@ use vedette::pipeline::{Output, Walk};
 use vedette::replay::ReplayTopics;
 use vedette::types::{Decision, Labels};
 use vedette::wire::vision_msgs::decode_label_info;
-use vedette::zoo::prompt::conse::Matching;
+use vedette::zoo::prompt::Matching;
 use vedette::zoo::{Conse, EncodedPrompts, PromptForm};
 
 const OWN: [&str; 3] = ["person", "car", "dog"];

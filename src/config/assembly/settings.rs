@@ -8,7 +8,7 @@ use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
 use crate::types::{FrameId, Sampling};
 use crate::zoo::Thresholds;
-use crate::zoo::prompt::conse::Matching;
+use crate::zoo::prompt::Matching;
 use std::path::PathBuf;
 use std::thread;
 
