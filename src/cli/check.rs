@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use std::env;
 use vedette::config::Config;
-use vedette::config::assembly::{LoadError, load_model, load_reason_model};
+use vedette::config::assembly::{LoadError, LoadedModel, load_model, load_reason_model};
 use vedette::infer::{Proof, Provider, Runtime};
 use vedette::pipeline::Walk;
 use vedette::zoo::{self, Manifest};
@@ -26,7 +26,7 @@ pub struct Args {
 
 /// One line of the answer.
 struct Finding {
-    subject: &'static str,
+    subject: String,
     is_good: bool,
     text: String,
     details: Value,
@@ -50,19 +50,20 @@ pub fn run(args: &Args) -> Result<Outcome> {
             .collect();
         println!("{}", serde_json::to_string_pretty(&all)?);
     } else {
+        let width = findings.iter().map(|finding| finding.subject.len()).max().unwrap_or_default();
         for Finding { subject, is_good, text, .. } in &findings {
-            println!("{} {subject:<12} {text}", if *is_good { "ok  " } else { "FAIL" });
+            println!("{} {subject:<width$} {text}", if *is_good { "ok  " } else { "FAIL" });
         }
     }
     Ok(if findings.iter().all(|finding| finding.is_good) { Outcome::Done } else { Outcome::Refused })
 }
 
-fn good(subject: &'static str, text: String, details: Value) -> Finding {
-    Finding { subject, is_good: true, text, details }
+fn good(subject: impl Into<String>, text: String, details: Value) -> Finding {
+    Finding { subject: subject.into(), is_good: true, text, details }
 }
 
 fn bad(subject: &'static str, text: String) -> Finding {
-    Finding { subject, is_good: false, text, details: Value::Null }
+    Finding { subject: subject.into(), is_good: false, text, details: Value::Null }
 }
 
 fn machine() -> Finding {
@@ -119,23 +120,28 @@ fn perception(config: &Config) -> Vec<Finding> {
     }
     let and_prompts = if config.prompts.is_empty() { "" } else { " and encoding the prompts" };
     begin(&format!("opening {}{and_prompts}", config.model));
-    match load_model(config) {
-        Ok(model) => {
-            findings.push(proven("providers", model.detector.proof()));
-            if let Some(prompts) = &model.prompts {
-                let words: Vec<&str> = prompts.labels.names().take(prompts.prompts).collect();
-                let text = format!("{} encoded: {}", words.len(), words.join("; "));
-                findings.push(good("prompts", text, json!({ "prompts": words })));
-            }
-            if let Err(error) = Walk::prompted(config, model.detector, &model.name, model.prompts) {
-                findings.push(bad("parameters", in_words(&error.into())));
-            }
-        }
+    let LoadedModel { name, detector, prompts, prompter } = match load_model(config) {
+        Ok(model) => model,
         Err(error) => {
             let subject = if matches!(error, LoadError::Prompts(_)) { "prompts" } else { "providers" };
             findings.push(bad(subject, in_words(&error.into())));
+            return findings;
+        }
+    };
+    let own = detector.proof().clone();
+    let words = prompts.as_ref().map(|prompts| {
+        let words: Vec<&str> = prompts.labels.names().take(prompts.prompts).collect();
+        let text = format!("{} encoded: {}", words.len(), words.join("; "));
+        good("prompts", text, json!({ "prompts": words }))
+    });
+    match Walk::prompted(config, detector, &name, prompts) {
+        Ok(walk) => findings.extend(proven("providers", walk.proofs().into_iter().chain(prompter.proofs()))),
+        Err(error) => {
+            findings.extend(proven("providers", [(ITSELF, &own)]));
+            findings.push(bad("parameters", in_words(&error.into())));
         }
     }
+    findings.extend(words);
     findings
 }
 
@@ -146,30 +152,40 @@ fn reasoning(config: &Config) -> Vec<Finding> {
     }
     let (_, files) = model_files("reason_model", &config.reason_model, config);
     begin(&format!("opening {}", config.reason_model));
-    let opened = match load_reason_model(config) {
-        Ok(None) => return vec![files],
-        Ok(Some(loaded)) => proven("reasoning", loaded.model.proof()),
-        Err(error) => bad("reasoning", in_words(&error.into())),
-    };
-    vec![files, opened]
+    let mut findings = vec![files];
+    match load_reason_model(config) {
+        Ok(None) => {}
+        Ok(Some(loaded)) => findings.extend(proven("reasoning", loaded.model.proofs())),
+        Err(error) => findings.push(bad("reasoning", in_words(&error.into()))),
+    }
+    findings
 }
 
-/// Where the nodes of a session are.
-fn proven(subject: &'static str, proof: &Proof) -> Finding {
-    let refused: Vec<Value> = proof
-        .refused
-        .iter()
-        .map(|r| json!({ "provider": r.provider.name(), "reason": r.reason, "cure": r.cure }))
-        .collect();
-    let nodes: Vec<Value> =
-        proof.nodes.iter().map(|(name, count)| json!({ "provider": name, "nodes": count })).collect();
-    let details = json!({
-        "running": proof.running.name(),
-        "fallback": proof.is_fallback(),
-        "nodes": nodes,
-        "refused": refused,
-    });
-    good(subject, proof.to_string(), details)
+/// The role of a model that is one graph.
+const ITSELF: &str = "model";
+
+/// Where the nodes of each session are: `subject` for a model that is one graph, else `subject/role`.
+fn proven<'a>(
+    subject: &'static str,
+    sessions: impl IntoIterator<Item = (&'static str, &'a Proof)>,
+) -> impl Iterator<Item = Finding> {
+    sessions.into_iter().map(move |(role, proof)| {
+        let subject = if role == ITSELF { subject.to_owned() } else { format!("{subject}/{role}") };
+        let refused: Vec<Value> = proof
+            .refused
+            .iter()
+            .map(|r| json!({ "provider": r.provider.name(), "reason": r.reason, "cure": r.cure }))
+            .collect();
+        let nodes: Vec<Value> =
+            proof.nodes.iter().map(|(name, count)| json!({ "provider": name, "nodes": count })).collect();
+        let details = json!({
+            "running": proof.running.name(),
+            "fallback": proof.is_fallback(),
+            "nodes": nodes,
+            "refused": refused,
+        });
+        good(subject, proof.to_string(), details)
+    })
 }
 
 fn ros() -> Finding {

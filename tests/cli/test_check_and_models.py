@@ -101,9 +101,11 @@ def test_an_unknown_model_is_named(check, tmp_path):
 def test_check_opens_the_reason_model_too_and_proves_its_provider(check, vedette, model, tmp_path):
     folder = write_answering_model(tmp_path / "talker", "smolvlm")
     findings = check(model, "-p", f"reason_model:={folder}", "-p", "providers:=[cpu]")
-    assert list(findings) == ["machine", "onnxruntime", "model", "providers", "reason_model", "reasoning", "ros"]
+    sessions = [f"reasoning/{role}" for role in ("vision_encoder", "embed_tokens", "decoder_model_merged")]
+    assert list(findings) == ["machine", "onnxruntime", "model", "providers", "reason_model", *sessions, "ros"]
     assert findings["reason_model"]["details"]["name"] == "talker"
-    assert_all_nodes_on_the_cpu(findings["reasoning"])
+    for session in sessions:
+        assert_all_nodes_on_the_cpu(findings[session])
     steps = vedette("check", "-p", f"model:={model}", "-p", f"reason_model:={folder}").stderr
     assert f"vedette check: opening {folder} ..." in steps
 

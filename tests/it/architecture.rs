@@ -79,20 +79,8 @@ const EVERYWHERE: [&str; 6] = ["half", "nalgebra", "serde", "serde_json", "thise
 const MAY_BE_UNSAFE: [&str; 2] = ["infer/providers/node_assignment.rs", "vision/kernels/avx2.rs"];
 
 /// Circles that still stand, by a step of each. To be empty.
-const KNOWN: [(&str, &str); 12] = [
-    ("config/assembly/prompter.rs", "config/assembly/models.rs"),
-    ("ros/lane.rs", "ros/node.rs"),
-    ("ros/spin.rs", "ros/node.rs"),
-    ("types/track.rs", "types/detection.rs"),
-    ("zoo/detect/detr/layout.rs", "zoo/detect/detr.rs"),
-    ("zoo/detect/mod.rs", "zoo/detect/detr.rs"),
-    ("zoo/detect/mod.rs", "zoo/detect/grounding_dino.rs"),
-    ("zoo/detect/mod.rs", "zoo/detect/owl.rs"),
-    ("zoo/detect/mod.rs", "zoo/detect/yolo.rs"),
-    ("zoo/detect/yolo/decode.rs", "zoo/detect/yolo.rs"),
-    ("zoo/manifest/reading.rs", "zoo/manifest/contents.rs"),
-    ("zoo/prompt/conse/table.rs", "zoo/prompt/conse.rs"),
-];
+const KNOWN: [(&str, &str); 3] =
+    [("ros/lane.rs", "ros/node.rs"), ("ros/spin.rs", "ros/node.rs"), ("types/track.rs", "types/detection.rs")];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -22,7 +22,7 @@ const SHARED_NAMES: [(&str, &str); 5] = [
 ];
 
 /// Names that still stand for two things. To be empty.
-const KNOWN: [&str; 2] = ["encoder.rs", "watchdog.rs"];
+const KNOWN: [&str; 1] = ["watchdog.rs"];
 
 /// All Rust and Python files that people write here.
 fn written_files() -> Vec<PathBuf> {
