@@ -121,7 +121,7 @@ def test_a_reason_model_that_does_not_open_is_named(check, model, tmp_path):
         ("nosuch", 'no model "nosuch": '),
         (absent, " is missing; "),
         (garbage, " does not load: "),
-        (model, "family yolo is for detect, expected one for answer"),
+        (model, "family yolo is for detect, expected a model for answer"),
     ]:
         findings = check(model, "-p", f"reason_model:={reason_model}", "-p", "providers:=[cpu]", code=1)
         assert findings["providers"]["ok"] and not findings["reasoning"]["ok"]
