@@ -73,10 +73,6 @@ impl VisionLanguageModel for Scripted {
         }
     }
 
-    fn context_tokens(&self) -> usize {
-        8192
-    }
-
     fn proof(&self) -> &Proof {
         &self.proof
     }

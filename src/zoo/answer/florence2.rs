@@ -17,7 +17,7 @@ pub use task::Task;
 
 use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, Tensors, VisionEncoder, checked, refused};
 use crate::infer::{Backend, Proof, Runtime, SessionOptions};
-use crate::language::{CacheLayout, Decoder, EmbeddingGraph, LanguageError, Positions, Prompt};
+use crate::language::{CacheLayout, Decoder, EmbeddingGraph, LanguageError, Prompt};
 use crate::types::{Answer, AnswerForm, Cancel, Element, ImageView, PixelFormat, Question, Size, TensorRef};
 use crate::vision::ImageProcessor;
 use crate::zoo::manifest::required_image_processor;
@@ -63,15 +63,15 @@ impl Florence2 {
             tokenizer.required_token_id(token)?;
         }
         let graph = checkpoint.any_graph("decoder_model_merged")?;
-        let decoder = Decoder::new(graph, CacheLayout::Growing, &[STATES, STATES_MASK])?;
         let embedder = EmbeddingGraph::new(checkpoint.any_graph("embed_tokens")?)?;
+        let decoder = Decoder::new(graph, embedder, CacheLayout::Growing, &[STATES, STATES_MASK])?;
         let mut model = Self {
             pixels: required_image_processor(manifest)?,
             vision: VisionEncoder::load(&checkpoint)?,
             encoder: Encoder { graph: checkpoint.graph("encoder_model", &ENCODER)? },
             start,
             rows: PromptRows::default(),
-            speaker: Speaker::new(tokenizer, config, decoder, embedder, context, false)?,
+            speaker: Speaker::new(tokenizer, config, decoder, context, false)?,
         };
         model.try_out()?;
         Ok(model)
@@ -151,11 +151,6 @@ impl VisionLanguageModel for Florence2 {
         Ok(Answer { text, regions, prompt_tokens, tokens: tokens.len(), finish })
     }
 
-    /// Of picture and words; an answer may have as many again.
-    fn context_tokens(&self) -> usize {
-        self.speaker.context_tokens()
-    }
-
     fn proof(&self) -> &Proof {
         self.speaker.proof()
     }
@@ -167,7 +162,7 @@ impl VisionLanguageModel for Florence2 {
 }
 
 fn prompt(start: &[u32]) -> Prompt<'_> {
-    Prompt { ids: start, embeddings: None, positions: Positions::Counting }
+    Prompt { ids: start, embeddings: None }
 }
 
 /// A checkpoint's `encoder_model.onnx`.

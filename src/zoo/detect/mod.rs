@@ -3,8 +3,6 @@
 //! A [`Detector`] takes any picture and gives boxes in its pixels. What a family's tensors are called, how pixels get in
 //! and how boxes get out is in the file of the family.
 
-mod class_names;
-mod constant;
 mod detector;
 pub mod detr;
 pub mod grounding_dino;
@@ -16,8 +14,8 @@ pub(super) mod queries;
 pub(super) mod thresholds;
 pub mod yolo;
 
-pub use constant::constant_detector;
 pub use detector::Detector;
+pub use yolo::constant::constant_detector;
 
 use crate::infer::{Backend, InferError, OrtBackend, Runtime, SessionOptions};
 use crate::zoo::{Family, Manifest, Task, ZooError};
