@@ -10,7 +10,7 @@ use vedette::language::{GenerationConfig, Tokenizer};
 use vedette::types::{BBox, Cancel, FinishReason, ImagePx, Region, Size, TensorMut};
 use vedette::vision::{ImageProcessor, ProcessorConfig};
 use vedette::zoo::VisionLanguageModel;
-use vedette::zoo::answer::florence2::{Florence2, Task};
+use vedette::zoo::answer::florence2::{Florence2, TaskPrompt};
 
 const TEST: &str = "florence2 parity";
 
@@ -49,9 +49,9 @@ fn prompts_have_the_same_tokens() {
     let model = model(runtime, &fixture);
     for case in fixture.cases() {
         assert_eq!(model.word_ids(&question(&case)).unwrap(), case.ids("text_ids"), "{}", case.name);
-        let (task, words) = Task::read(case.text("task")).unwrap_or_else(|_| {
+        let (task, words) = TaskPrompt::read(case.text("task")).unwrap_or_else(|_| {
             let asked = question(&case);
-            let (task, words) = Task::read(&asked).unwrap();
+            let (task, words) = TaskPrompt::read(&asked).unwrap();
             assert_eq!(task.prompt(words), case.text("text"));
             (task, "")
         });
@@ -144,7 +144,7 @@ fn written_answers_have_the_references_places() {
     let mut places = 0;
     for case in fixture.value("text_cases").as_array().unwrap() {
         let (task, text) = (case["task"].as_str().unwrap(), case["text"].as_str().unwrap());
-        let task = Task::ALL.into_iter().find(|known| known.token() == task).unwrap();
+        let task = TaskPrompt::ALL.into_iter().find(|known| known.token() == task).unwrap();
         let size = size_of(&case["image_size"]);
         let expected = expected_regions(&case["result_of_thousandfold"], size);
         assert_regions(text, &task.regions(text, size), &expected);
