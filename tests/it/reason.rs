@@ -75,10 +75,6 @@ impl VisionLanguageModel for Scripted {
         }
     }
 
-    fn context_tokens(&self) -> usize {
-        8192
-    }
-
     fn proof(&self) -> &Proof {
         &self.proof
     }
