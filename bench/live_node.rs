@@ -5,11 +5,12 @@
 
 use anyhow::Result;
 use vedette::config::{Config, Names, NodeName, RosArgs};
-use vedette::io::ros::{self, Parts};
 use vedette::pipeline::Walk;
+use vedette::ros;
+use vedette::ros::Parts;
 use vedette::types::{BBox, ClassId, Labels, Size};
 use vedette::vision::Candidate;
-use vedette::zoo::yolo::constant_detector;
+use vedette::zoo::detect::yolo::constant_detector;
 
 const TENSOR: Size = Size { width_px: 640, height_px: 640 };
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use vedette::types::{BBox, ImagePx, ImageView, PixelFormat, Size, TensorData, TensorMut};
 use vedette::vision::{ImageProcessor, Letterbox, Normalize, Preprocessor, ProcessorConfig, TileProcessor, suppress};
 use vedette::zoo::Thresholds;
-use vedette::zoo::yolo::{Decoder, Layout};
+use vedette::zoo::detect::yolo::{Decoder, Layout};
 
 const TENSOR: Size = Size { width_px: 640, height_px: 640 };
 const WARM_UP: usize = 50;

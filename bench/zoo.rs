@@ -6,7 +6,7 @@ use std::hint::black_box;
 use vedette::types::TensorData;
 use vedette::vision::suppress;
 use vedette::zoo::Thresholds;
-use vedette::zoo::yolo::{Decoder, Layout};
+use vedette::zoo::detect::yolo::{Decoder, Layout};
 
 const CLASSES: usize = 80;
 const BOXES: usize = 8400;

@@ -7,22 +7,23 @@
 //! The walk, here over a bag:
 //!
 //! ```no_run
-//! use vedette::{config::{Config, NodeName}, io, pipeline, wire};
+//! use vedette::{bag, config::{Config, NodeName, assembly}, pipeline, replay, wire};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let config = Config::default();
 //!     // The model in its session, on the first provider that runs it, warmed up.
-//!     let model = pipeline::load_model(&config)?;
+//!     let model = assembly::load_model(&config)?;
+//!     let mut intake = pipeline::Intake::new(&config);
 //!     let mut walk = pipeline::Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
 //!     // Messages in log-time order, bytes borrowed from the reader ...
-//!     let mut bag = io::bag::BagSource::open(&["data/vtest".into()])?;
-//!     let topics = io::ReplayTopics::choose(io::Source::topics(&bag), |_| None)?;
-//!     // ... decoded, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
+//!     let mut bag = bag::BagSource::open(&["data/vtest".into()])?;
+//!     let topics = replay::ReplayTopics::choose(bag::Source::topics(&bag), |_| None)?;
+//!     // ... decoded, joined by stamp, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
 //!     let (node, outputs) = (NodeName::default(), pipeline::Output::ALL);
 //!     let topic_of = |output: pipeline::Output| node.expand(output.name());
 //!     let definition_of = wire::schema::message_definition;
-//!     let mut recording = io::bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
-//!     let report = io::replay(&mut bag, &topics, &mut walk, &mut recording, &mut ())?;
+//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
+//!     let report = replay::replay(&mut bag, &topics, &mut intake, &mut walk, &mut recording, &mut ())?;
 //!     recording.finish()?;
 //!     println!("{} of {} images processed", report.processed, report.images);
 //!     Ok(())
@@ -42,16 +43,21 @@
 //! | [`planning`] | tracks and a speed | a plan and a path |
 //! | [`pipeline`] | messages | messages: the walk itself |
 //! | [`config`] | parameter files, ROS arguments | checked parameters |
-//! | [`io`] | bags, DDS | the walk's messages, live and replayed |
+//! | [`bag`] | files | recorded messages, and results as a file |
+//! | [`replay`] | a bag | the walk's messages and a report |
+//! | `ros` | DDS | the walk's messages, live |
 //!
 //! Read [`pipeline`] first; then one stage and its tests.
 
+pub mod bag;
 pub mod config;
 pub mod infer;
-pub mod io;
 pub mod language;
 pub mod pipeline;
 pub mod planning;
+pub mod replay;
+#[cfg(feature = "ros")]
+pub mod ros;
 pub mod spatial;
 pub mod tracking;
 pub mod types;

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vedette::pipeline::load_reason_model;
+use vedette::config::assembly::load_reason_model;
 use vedette::types::{
     Answer, AnswerForm, Cancel, CancelReason, FinishReason, ImageView, PixelFormat, Question, Sampling, Size,
 };

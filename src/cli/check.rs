@@ -6,8 +6,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use std::env;
 use vedette::config::Config;
+use vedette::config::assembly::{LoadError, load_model};
 use vedette::infer::{Provider, Runtime};
-use vedette::pipeline::{LoadError, Walk, load_model};
+use vedette::pipeline::Walk;
 use vedette::zoo;
 
 /// Say what this machine can run: ONNX Runtime, providers with proof, the model, ROS. Exit code 1 when the node could

@@ -19,9 +19,11 @@ pub struct Args {
 #[cfg(feature = "ros")]
 pub fn run(args: Args) -> Result<Outcome> {
     use clap::error::ErrorKind;
+    use vedette::config::assembly::{load_model, load_reason_model};
     use vedette::config::{Config, Names, NodeName, RosArgs};
-    use vedette::io::ros::{self, Parts};
-    use vedette::pipeline::{Reason, Walk, load_model, load_reason_model};
+    use vedette::pipeline::{Reason, Walk};
+    use vedette::ros;
+    use vedette::ros::Parts;
 
     let wrong = |message: String| clap::Error::raw(ErrorKind::ValueValidation, message);
     let (others, ros_args) = RosArgs::split(args.ros_args).map_err(|error| wrong(error.to_string()))?;
@@ -55,7 +57,7 @@ fn start_logging(level: Option<LogLevel>) {
         Some(LogLevel::Warn) => LevelFilter::WARN,
         Some(LogLevel::Error | LogLevel::Fatal) => LevelFilter::ERROR,
     };
-    tracing_subscriber::registry().with(super::log_filter(level)).with(vedette::io::ros::RosLog).init();
+    tracing_subscriber::registry().with(super::log_filter(level)).with(vedette::ros::RosLog).init();
 }
 
 #[cfg(not(feature = "ros"))]

@@ -6,10 +6,9 @@ use image::{ExtendedColorType, ImageEncoder};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use vedette::pipeline::Walk;
-use vedette::types::{Size, Stamp};
+use vedette::pipeline::{Moment, Said};
+use vedette::types::Size;
 use vedette::vision::Canvas;
-use vedette::wire::sensor_msgs::decode_image;
 
 /// Draws every `every`th frame into a folder.
 pub struct Pictures {
@@ -29,18 +28,18 @@ impl Pictures {
         Ok(Self { folder: folder.to_owned(), every, frames: 0, written: 0, canvas: None })
     }
 
-    /// Draws the walk's last frame, if it is its turn. The file is named by the stamp.
-    pub fn frame(&mut self, walk: &Walk, image_cdr: &[u8], stamp: Stamp) -> Result<()> {
+    /// Draws a frame, if it is its turn. The file is named by the stamp.
+    pub fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> Result<()> {
         let turn = self.frames.is_multiple_of(self.every);
         self.frames += 1;
         if !turn {
             return Ok(());
         }
-        let image = decode_image(image_cdr)?.image;
-        let canvas = self.canvas.get_or_insert_with(|| Canvas::new(&image));
-        canvas.draw(&image, walk.scene(), walk.labels(), walk.plan());
+        let image = &moment.frame.value().image;
+        let canvas = self.canvas.get_or_insert_with(|| Canvas::new(image));
+        canvas.draw(image, said.scene(), said.labels(), said.plan());
         let Size { width_px, height_px } = canvas.size();
-        let path = self.folder.join(format!("{stamp}.jpg"));
+        let path = self.folder.join(format!("{}.jpg", said.stamp()));
         let write = || -> Result<()> {
             let mut file = BufWriter::new(File::create(&path)?);
             JpegEncoder::new_with_quality(&mut file, Self::QUALITY).write_image(

@@ -10,12 +10,12 @@ use std::io::IsTerminal;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use vedette::bag::Source;
+use vedette::bag::{BagSource, McapSink};
+use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
-use vedette::io::bag::{BagSource, McapSink};
-use vedette::io::{Limited, ReplayObserver, ReplayReport, ReplayTopics, Source, replay_reasoning};
-use vedette::pipeline::{
-    FrameError, FrameReport, Input, Output, OutputError, Outputs, Reason, Walk, load_model, load_reason_model,
-};
+use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Reason, Said, Walk};
+use vedette::replay::{Limited, ReplayObserver, ReplayReport, ReplayTopics, replay_reasoning};
 use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
 
@@ -80,6 +80,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     tracing::info!("{}", model.detector.proof());
     let proof = model.detector.proof().to_string();
     let mut walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
+    let mut intake = Intake::new(&config);
     let mut reason = match &topics.proposal {
         Some(topic) => {
             tracing::info!("proposals are those of {topic}, no reason model runs");
@@ -99,7 +100,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let began = Instant::now();
     let mut source = Limited::new(&mut bag, &topics.image, args.limit);
     let outputs = recording.as_outputs();
-    let result = replay_reasoning(&mut source, &topics, &mut walk, reason.as_mut(), outputs, &mut watcher);
+    let result = replay_reasoning(&mut source, &topics, &mut intake, &mut walk, reason.as_mut(), outputs, &mut watcher);
     let took = began.elapsed();
     watcher.progress.finish_and_clear();
     if let Some(failure) = watcher.failure.take() {
@@ -199,11 +200,11 @@ struct Watcher {
 }
 
 impl ReplayObserver for Watcher {
-    fn frame(&mut self, walk: &Walk, image_cdr: &[u8], report: &FrameReport) -> bool {
+    fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> bool {
         self.progress.inc(1);
-        self.progress.set_message(report.decision.as_str());
+        self.progress.set_message(said.report().decision.as_str());
         if let Some(pictures) = &mut self.pictures {
-            self.failure = pictures.frame(walk, image_cdr, report.stamp).err();
+            self.failure = pictures.frame(moment, said).err();
         }
         self.failure.is_none()
     }

@@ -24,6 +24,7 @@
 //! | `qos` | `qos_overrides.<topic>.subscription.*` |
 
 mod args;
+pub mod assembly;
 mod consistency;
 #[cfg(test)]
 mod documents;

@@ -1,36 +1,26 @@
-//! The walk: message in, perceive, plan, messages out.
+//! The walk: messages in, moments, perceive, plan, messages out.
 //!
-//! In come CDR messages of one camera ([`Input`]), out go CDR messages under the source image's header
-//! ([`Output`]), through whatever implements [`Outputs`]: publishers live, an MCAP file in replay. Between the two
-//! nothing asks a clock, ROS or TF, so that the same messages give the same bytes. Freshness, queues and drops are
-//! the edge's business (`io`).
+//! [`Intake`] joins the messages of a camera ([`Input`]) into complete [`Moment`]s; [`Walk::frame`] perceives, plans and
+//! hands back what is to be said of one ([`Said`]), messages under the source image's header ([`Output`]). Nothing in
+//! here sends anything, and nothing asks a clock, ROS or TF, so that the same messages give the same bytes. Freshness,
+//! queues and drops are the edge's business (`ros` live, `replay` for bags).
 //!
 //! Beside that walk, and never waited for, runs the reason lane: [`Walk::take_job`] gives what a language model is to
-//! look at, [`Walk::propose`] takes what came of it; [`Walk::ask`] puts somebody's own question first. The module of [`Reason`] describes that seam.
+//! look at, [`Walk::propose`] takes what came of it; [`Walk::ask`] puts somebody's own question first. The module of
+//! [`Reason`] describes that seam.
 
-mod advice;
-mod class_choice;
-mod inquiry;
+mod intake;
 mod join;
-mod load;
+mod loss;
 mod perceive;
-mod picture;
-mod prompter;
-mod question;
-mod reason;
-mod settings;
+pub mod reason;
+mod said;
 mod topics;
-mod triggers;
 mod walk;
 
-pub use class_choice::ClassError;
-pub use inquiry::{Inquiry, InquiryError};
-pub use join::{CameraInfoJoin, SpeedJoin};
-pub use load::{LoadError, LoadedModel, LoadedReasonModel, load_model, load_reason_model};
-pub use perceive::Perceive;
-pub use picture::Picture;
-pub use prompter::{OpenEncoder, Prompter, PromptsRefused};
-pub use reason::{Failure, Proposed, Reason, ReasonJob};
+pub use intake::{Intake, Moment, Taken};
+pub use loss::FrameError;
+pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason, ReasonJob, Snapshot, Trigger};
+pub use said::{FrameReport, Said, Wanted};
 pub use topics::{Input, Output, OutputError, Outputs};
-pub use triggers::Trigger;
-pub use walk::{FrameError, FrameReport, Walk, WalkError};
+pub use walk::Walk;

@@ -1,94 +1,23 @@
-//! One camera's walk: CDR in, CDR out, the same bytes live and replayed.
+//! One camera's walk: from complete moments to messages, the same bytes live and replayed.
 
-use super::advice::Advice;
-use super::class_choice::{ChosenClasses, ClassChoice, ClassError};
-use super::inquiry::Inquiry;
-use super::join::{CameraInfoJoin, SpeedJoin};
+use super::intake::Moment;
+use super::loss::FrameError;
 use super::perceive::Perceive;
-use super::prompter::PromptsRefused;
-use super::reason::{Proposed, ReasonJob};
-use super::settings;
-use super::topics::{Output, OutputError, Outputs};
+use super::reason::advice::Advice;
+use super::reason::{Asker, Inquiry, Proposed, ReasonJob};
+use super::said::{FrameReport, Messages, Said, Wanted};
+use super::topics::Output;
 use crate::config::Config;
+use crate::config::assembly::class_choice::{ChosenClasses, ClassChoice, ClassError};
+use crate::config::assembly::{PromptsRefused, settings};
 use crate::infer::Proof;
 use crate::planning::{Planner, PlanningParams};
 use crate::tracking::Tracker;
-use crate::types::{Decision, Frame, FrameId, Labels, Plan, ProposalStatus, Scene, Stamp, Stamped};
+use crate::types::{Labels, Plan, Scene, Stamp};
 use crate::vision::Canvas;
 use crate::wire::{self, HeaderRef, WireError};
-use crate::zoo::{Detector, EncodedPrompts, Thresholds, ZooError};
-use nalgebra::Isometry3;
+use crate::zoo::{Detector, EncodedPrompts, Thresholds};
 use std::sync::Arc;
-
-/// What a processed frame came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FrameReport {
-    /// The image's stamp.
-    pub stamp: Stamp,
-    /// Published boxes.
-    pub detections: usize,
-    /// Tracks alive.
-    pub tracks: usize,
-    /// The plan's word.
-    pub decision: Decision,
-    /// Whether the frame had a camera model of its size, so that its tracks can have places.
-    pub located: bool,
-    /// What became of the language model's answer that this frame's plan was the first to be held against.
-    pub proposal: Option<ProposalStatus>,
-}
-
-/// What costs one message, and nothing else: count it, warn at a limited rate, go on.
-#[derive(Debug, thiserror::Error)]
-pub enum FrameError {
-    /// The bytes are no such message.
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    /// No recording and no robot has such a time.
-    #[error("image stamped {stamp}, before the epoch, expected a stamp of at least 0")]
-    BeforeEpoch {
-        /// This image's stamp.
-        stamp: Stamp,
-    },
-    /// The image is not newer than the one before it.
-    #[error("image stamped {stamp} is not after the one before it, {previous}")]
-    OutOfOrder {
-        /// This image's stamp.
-        stamp: Stamp,
-        /// The last processed image's stamp.
-        previous: Stamp,
-    },
-    /// The model could not run.
-    #[error(transparent)]
-    Detect(#[from] ZooError),
-}
-
-impl FrameError {
-    /// A short, stable name of the cause, for counters and reports.
-    pub fn cause(&self) -> &'static str {
-        match self {
-            Self::Wire(_) | Self::BeforeEpoch { .. } => "bad_message",
-            Self::OutOfOrder { .. } => "out_of_order",
-            Self::Detect(_) => "inference_failed",
-        }
-    }
-}
-
-/// Why an image gave no result.
-#[derive(Debug, thiserror::Error)]
-pub enum WalkError {
-    /// This image is lost, the next one may do.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// Results can no longer leave: the run ends.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-}
-
-impl From<WireError> for WalkError {
-    fn from(error: WireError) -> Self {
-        FrameError::from(error).into()
-    }
-}
 
 /// The walk of one camera. Owned by one thread; asks no clock, no ROS, no TF.
 pub struct Walk {
@@ -96,16 +25,12 @@ pub struct Walk {
     planner: Planner,
     choice: ClassChoice,
     advice: Advice,
-    camera_infos: CameraInfoJoin,
-    speeds: SpeedJoin,
-    base_from_camera: Isometry3<f64>,
     reset_ns: i64,
     score_threshold: f32,
     model: Arc<str>,
     previous: Option<Stamp>,
-    frame_id: FrameId,
     announced: Option<u32>,
-    cdr: Vec<u8>,
+    messages: Messages,
     canvas: Option<Canvas>,
 }
 
@@ -147,7 +72,6 @@ impl Walk {
     ) -> Self {
         let model: Arc<str> = Arc::from(model);
         let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
-        let odom_max_age_ns = settings::ns_from_ms(config.odom_max_age_ms);
         let thresholds = Thresholds { classes: chosen.reported, ..settings::thresholds(config) };
         let planning = PlanningParams { obstacle_classes: chosen.obstacles, ..settings::planning(config) };
         let tracking = settings::tracking(config);
@@ -158,15 +82,11 @@ impl Walk {
             perceive: Perceive::new(detector, thresholds, low_score, Tracker::new(tracking)),
             planner: Planner::new(planning, Arc::clone(&model)),
             advice: Advice::new(config),
-            camera_infos: CameraInfoJoin::new(reset_ns),
-            speeds: SpeedJoin::new(reset_ns, odom_max_age_ns, config.assumed_speed_mps),
-            base_from_camera: settings::mounting(config).base_from_camera(),
             reset_ns,
             model,
             previous: None,
-            frame_id: FrameId::new(""),
             announced: None,
-            cdr: Vec::new(),
+            messages: Messages::default(),
             canvas: None,
         }
     }
@@ -193,106 +113,60 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether camera_info is published at all; images wait for theirs only then.
-    pub fn expect_camera_info(&mut self, expected: bool) {
-        self.camera_infos.set_expected(expected);
-    }
-
-    /// A sensor_msgs/CameraInfo.
+    /// One moment: perceives, plans and encodes. What is said is borrowed until the next frame; nothing is sent here.
     ///
     /// # Errors
-    /// When it is refused; images of its stamp then go on with the model before it, if there was one.
-    pub fn camera_info(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
-        match wire::sensor_msgs::decode_camera_info(cdr) {
-            Ok(info) => {
-                self.camera_infos.push(info.header.stamp, info.model);
-                Ok(())
-            }
-            Err(error) => {
-                if let Ok(stamp) = wire::peek_stamp(cdr) {
-                    self.camera_infos.skip(stamp);
-                }
-                Err(error.into())
-            }
-        }
-    }
-
-    /// A nav_msgs/Odometry.
-    ///
-    /// # Errors
-    /// When it is refused; the plans then rest on the speed before it, or on the assumed one.
-    pub fn odom(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
-        let odometry = wire::nav_msgs::decode_odometry(cdr)?;
-        self.speeds.push(odometry.header.stamp, odometry.speed_mps);
-        Ok(())
-    }
-
-    /// Whether all that belongs to an image of this stamp has come. An image may be given earlier; it then takes
-    /// what there is.
-    pub fn is_ready_for(&self, stamp: Stamp) -> bool {
-        self.camera_infos.is_ready_for(stamp)
-    }
-
-    /// A sensor_msgs/Image: all its results leave through `outputs` before this returns.
-    ///
-    /// # Errors
-    /// [`WalkError::Frame`] when this image is lost, [`WalkError::Output`] when results can no longer leave.
-    pub fn image(&mut self, cdr: &[u8], outputs: &mut dyn Outputs) -> Result<FrameReport, WalkError> {
-        let decoded = wire::sensor_msgs::decode_image(cdr)?;
-        let stamp = decoded.header.stamp;
+    /// [`FrameError`] costs this frame: nothing is said of it, and the next one may do.
+    pub fn frame(&mut self, moment: &Moment<'_>, wanted: Wanted) -> Result<Said<'_>, FrameError> {
+        let Moment { frame, speed } = moment;
+        let stamp = frame.stamp();
         self.check_order(stamp)?;
-        if self.frame_id.as_str() != decoded.header.frame_id {
-            self.frame_id = FrameId::new(decoded.header.frame_id);
-        }
-        let image = decoded.image;
-        // A camera_info for another image size (a binned or cropped stream) would place everything wrongly.
-        let camera = self.camera_infos.take(stamp).filter(|camera| camera.size() == image.size());
-        let frame = Frame { image, camera, base_from_camera: self.base_from_camera };
-        let frame = Stamped::new(stamp, self.frame_id.clone(), frame);
-        let speed = self.speeds.at(stamp);
-
-        self.perceive.frame(&frame).map_err(FrameError::from)?;
+        self.perceive.frame(frame)?;
         self.previous = Some(stamp);
-        let scene = frame.as_ref().map(|_| self.perceive.scene());
-        let located = frame.value().camera.is_some();
-        let counts = (scene.value().detections.len(), scene.value().tracks.len());
+        let scene = self.perceive.scene();
         let labels = self.perceive.detector().labels();
-        let planned = self.planner.plan_with(&scene, labels, speed, self.advice.offers());
-        let plan = planned.plan;
-        let decision = plan.value().decision;
+        let advised = self.advice.frame(frame, scene, labels, *speed, &mut self.planner);
+        let plan = advised.plan;
 
-        let cdr = &mut self.cdr;
+        let header = HeaderRef::from(frame);
+        let messages = &mut self.messages;
+        messages.clear();
         if self.announced != Some(labels.version()) {
-            let header = HeaderRef::from(&frame);
-            wire::vision_msgs::encode_label_info(cdr, header, labels, self.score_threshold);
-            outputs.put(Output::LabelInfo, stamp, cdr)?;
+            messages.say(Output::LabelInfo, |cdr| {
+                wire::vision_msgs::encode_label_info(cdr, header, labels, self.score_threshold);
+            });
             let version = i32::try_from(labels.version()).unwrap_or(i32::MAX);
-            wire::vision_msgs::encode_vision_info(cdr, header, &self.model, Output::LabelInfo.name(), version);
-            outputs.put(Output::VisionInfo, stamp, cdr)?;
+            messages.say(Output::VisionInfo, |cdr| {
+                wire::vision_msgs::encode_vision_info(cdr, header, &self.model, Output::LabelInfo.name(), version);
+            });
             self.announced = Some(labels.version());
         }
-        wire::vision_msgs::encode_detections(cdr, &scene, labels);
-        outputs.put(Output::Detections, stamp, cdr)?;
-        if let Some(arrived) = self.advice.arrived() {
-            let record = arrived.record(planned.arrived);
-            wire::vedette_msgs::encode_proposal(cdr, HeaderRef::from(&frame), &record);
-            outputs.put(Output::Proposal, stamp, cdr)?;
+        messages.say(Output::Detections, |cdr| {
+            wire::vision_msgs::encode_detections(cdr, &frame.as_ref().map(|_| scene), labels);
+        });
+        if let Some(record) = &advised.proposal {
+            messages.say(Output::Proposal, |cdr| wire::vedette_msgs::encode_proposal(cdr, header, record));
         }
-        let proposal = self.advice.settle(planned.arrived.map(|ruling| ruling.status), planned.held);
-        wire::vedette_msgs::encode_plan(cdr, &plan, labels);
-        outputs.put(Output::Plan, stamp, cdr)?;
-        wire::nav_msgs::encode_path(cdr, &plan.map(|plan| plan.path.as_slice()));
-        outputs.put(Output::Path, stamp, cdr)?;
-        if outputs.wants(Output::ImageAnnotated) {
+        messages.say(Output::Plan, |cdr| wire::vedette_msgs::encode_plan(cdr, &plan, labels));
+        messages.say(Output::Path, |cdr| {
+            wire::nav_msgs::encode_path(cdr, &plan.as_ref().map(|plan| plan.path.as_slice()));
+        });
+        if wanted.image_annotated {
             let image = &frame.value().image;
             let canvas = self.canvas.get_or_insert_with(|| Canvas::new(image));
-            canvas.draw(image, self.perceive.scene(), labels, self.planner.last());
+            canvas.draw(image, scene, labels, plan.value());
             let view = canvas.view().map_err(WireError::from)?;
-            wire::sensor_msgs::encode_image(cdr, HeaderRef::from(&frame), &view);
-            outputs.put(Output::ImageAnnotated, stamp, cdr)?;
+            messages.say(Output::ImageAnnotated, |cdr| wire::sensor_msgs::encode_image(cdr, header, &view));
         }
-        self.advice.look(&frame, &self.perceive.scene().tracks, labels);
-        Ok(FrameReport { stamp, detections: counts.0, tracks: counts.1, decision, located, proposal })
+        let report = FrameReport {
+            stamp,
+            detections: scene.detections.len(),
+            tracks: scene.tracks.len(),
+            decision: plan.value().decision,
+            located: frame.value().camera.is_some(),
+            proposal: advised.proposal.map(|record| record.status),
+        };
+        Ok(Said { report, messages, scene, labels, plan: plan.value() })
     }
 
     /// What a language model is to look at, if a trigger was due at one of the last images and parameter `reason_model`
@@ -306,22 +180,17 @@ impl Walk {
         self.advice.propose(proposed);
     }
 
-    /// Makes a job of the next image, whatever the other triggers say. False where nobody is there to be asked.
-    pub fn request_proposal(&mut self) -> bool {
-        self.advice.request()
-    }
-
     /// Makes a job of the next image about somebody's own question, before what the triggers ask; a running job is
     /// finished first. A question that was asked before and has no job yet gives way. An answer in words goes back with
     /// [`take_back`](Self::take_back), one that was to be a proposal with [`propose`](Self::propose). False where
     /// nobody is there to be asked.
-    pub fn ask(&mut self, inquiry: Inquiry) -> bool {
-        self.advice.ask(inquiry)
+    pub fn ask(&mut self, inquiry: Inquiry, asker: Asker) -> bool {
+        self.advice.ask(inquiry, asker)
     }
 
-    /// The question of [`ask`](Self::ask) is no longer wanted. A job that was taken is not touched.
-    pub fn withdraw(&mut self) {
-        self.advice.withdraw();
+    /// The question with this number is no longer wanted. A job that was taken is not touched.
+    pub fn withdraw(&mut self, id: u64) {
+        self.advice.withdraw(id);
     }
 
     /// A job that was done and wanted words: no plan is held against them.

@@ -2,17 +2,17 @@
 //! what it would have said without it.
 
 use crate::messages::{
-    FOCAL_PX, Heard, camera_info, camera_info_of, camera_info_with_nan, image, nth, odometry, patched, size_bytes,
-    stamp, stamped, walk,
+    Driven, FOCAL_PX, Heard, camera_info, camera_info_of, camera_info_with_nan, image, nth, odometry, patched,
+    size_bytes, stamp, stamped, walk,
 };
 use proptest::prelude::*;
-use vedette::pipeline::{FrameError, FrameReport, Output, Walk, WalkError};
+use vedette::pipeline::{FrameError, FrameReport, Output};
 use vedette::types::{Size, Stamp};
 
 /// Ten frames with camera_info; `between` is done after the fifth.
-fn drive(between: impl FnOnce(&mut Walk, &mut Heard)) -> Heard {
+fn drive(between: impl FnOnce(&mut Driven, &mut Heard)) -> Heard {
     let (mut walk, mut heard) = (walk(), Heard::default());
-    let frames = |walk: &mut Walk, heard: &mut Heard, numbers: std::ops::Range<i64>| {
+    let frames = |walk: &mut Driven, heard: &mut Heard, numbers: std::ops::Range<i64>| {
         for number in numbers {
             walk.camera_info(&camera_info(nth(number))).unwrap();
             walk.image(&image(nth(number)), heard).unwrap();
@@ -28,7 +28,7 @@ fn drive(between: impl FnOnce(&mut Walk, &mut Heard)) -> Heard {
 fn cost_of(bad: &[u8], cause: &str) -> String {
     let mut said = String::new();
     let heard = drive(|walk, heard| {
-        let WalkError::Frame(error) = walk.image(bad, heard).unwrap_err() else { panic!("the run must go on") };
+        let error = walk.image(bad, heard).unwrap_err();
         assert_eq!(error.cause(), cause);
         said = error.to_string();
     });
@@ -54,7 +54,7 @@ fn an_image_cut_off_at_any_byte_costs_only_itself() {
     let heard = drive(|walk, heard| {
         for length in 0..whole.len() {
             let error = walk.image(&whole[..length], heard).unwrap_err();
-            assert!(matches!(error, WalkError::Frame(FrameError::Wire(_))), "{length} bytes: {error}");
+            assert!(matches!(error, FrameError::Wire(_)), "{length} bytes: {error}");
         }
     });
     assert!(heard.messages == drive(|_, _| ()).messages);
@@ -119,26 +119,26 @@ proptest! {
         let heard = drive(|walk, heard| {
             assert_eq!(walk.camera_info(&garbage).unwrap_err().cause(), "bad_message");
             assert_eq!(walk.odom(&garbage).unwrap_err().cause(), "bad_message");
-            assert!(matches!(walk.image(&garbage, heard), Err(WalkError::Frame(FrameError::Wire(_)))));
+            assert!(matches!(walk.image(&garbage, heard), Err(FrameError::Wire(_))));
         });
         prop_assert!(heard.messages == drive(|_, _| ()).messages);
     }
 }
 
 /// Five frames, each after `info`; and their reports.
-fn drive_after(info: impl Fn(&mut Walk, i64)) -> (Heard, Vec<FrameReport>) {
+fn drive_after(info: impl Fn(&mut Driven, i64)) -> (Heard, Vec<FrameReport>) {
     let (mut walk, mut heard) = (walk(), Heard::default());
-    walk.expect_camera_info(true);
+    walk.intake.expect_camera_info(true);
     let reports = (0..5).map(|number| {
         info(&mut walk, number);
-        assert!(number > 0 || walk.is_ready_for(nth(number)), "nothing is gained by waiting");
+        assert!(number > 0 || walk.is_complete(&image(nth(number))), "nothing is gained by waiting");
         walk.image(&image(nth(number)), &mut heard).unwrap()
     });
     let reports = reports.collect();
     (heard, reports)
 }
 
-fn good(walk: &mut Walk, number: i64) {
+fn good(walk: &mut Driven, number: i64) {
     walk.camera_info(&camera_info(nth(number))).unwrap();
 }
 

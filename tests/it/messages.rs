@@ -1,7 +1,9 @@
 //! What the tests of the walk give it, and what they hear back: messages of a small camera, and a list of results.
 
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 use vedette::config::Config;
-use vedette::pipeline::{Output, OutputError, Outputs, Walk};
+use vedette::pipeline::{FrameError, FrameReport, Intake, Moment, Output, OutputError, Outputs, Taken, Walk, Wanted};
 use vedette::types::{BBox, ClassId, ImageView, Labels, PixelFormat, Size, Stamp};
 use vedette::vision::Candidate;
 use vedette::wire::HeaderRef;
@@ -85,14 +87,68 @@ pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
     patched(stamped(ODOMETRY.to_vec(), stamp), &twist(-1.5, 2.0), &twist(forward_mps, 0.0))
 }
 
+/// An intake with its walk, driven the way an edge drives them that waits for nothing.
+pub struct Driven {
+    pub intake: Intake,
+    pub walk: Walk,
+}
+
+impl Driven {
+    pub fn new(config: &Config, walk: Walk) -> Self {
+        Self { intake: Intake::new(config), walk }
+    }
+
+    pub fn camera_info(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
+        self.intake.camera_info(cdr)
+    }
+
+    pub fn odom(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
+        self.intake.odom(cdr)
+    }
+
+    /// Whether this image is complete when it comes now.
+    pub fn is_complete(&mut self, cdr: &[u8]) -> bool {
+        matches!(self.intake.image(Cow::Borrowed(cdr)).unwrap(), Taken::Moment(_))
+    }
+
+    /// An image that goes with what has come; its results go to `outputs`.
+    pub fn image(&mut self, cdr: &[u8], outputs: &mut dyn Outputs) -> Result<FrameReport, FrameError> {
+        if let Taken::Moment(moment) = self.intake.image(Cow::Borrowed(cdr))? {
+            return process(&mut self.walk, &moment, outputs);
+        }
+        let moment = self.intake.go_without()?.expect("the image waits");
+        process(&mut self.walk, &moment, outputs)
+    }
+}
+
+fn process(walk: &mut Walk, moment: &Moment<'_>, outputs: &mut dyn Outputs) -> Result<FrameReport, FrameError> {
+    let said = walk.frame(moment, Wanted::by(outputs))?;
+    said.hand_to(outputs).unwrap();
+    Ok(*said.report())
+}
+
+impl Deref for Driven {
+    type Target = Walk;
+
+    fn deref(&self) -> &Walk {
+        &self.walk
+    }
+}
+
+impl DerefMut for Driven {
+    fn deref_mut(&mut self) -> &mut Walk {
+        &mut self.walk
+    }
+}
+
 /// A walk that sees a person 3 m and a dog 7 m ahead, and a car to the left, in every picture.
-pub fn walk() -> Walk {
+pub fn walk() -> Driven {
     walk_with(&Config::default())
 }
 
 /// The same with other parameters.
-pub fn walk_with(config: &Config) -> Walk {
-    Walk::new(config, constant(), MODEL).unwrap()
+pub fn walk_with(config: &Config) -> Driven {
+    Driven::new(config, Walk::new(config, constant(), MODEL).unwrap())
 }
 
 /// What [`walk`] sees with.

@@ -1,19 +1,21 @@
 //! Prompts in the walk: switched between two images, and on the footage with the trained models.
 
 use crate::allocations::allocations_in;
-use crate::messages::{Discarded, Heard, MODEL, camera_info, constant, image, nth};
+use crate::messages::{Discarded, Driven, Heard, MODEL, camera_info, constant, image, nth};
 use crate::onnx_runtime::runtime_or_skip;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use vedette::bag::BagSource;
+use vedette::bag::Source;
+use vedette::config::assembly::{LoadedModel, load_model};
 use vedette::config::{Config, ProviderName};
-use vedette::io::bag::BagSource;
-use vedette::io::{ReplayTopics, Source};
-use vedette::pipeline::{LoadedModel, Output, Walk, load_model};
+use vedette::pipeline::{Output, Walk};
+use vedette::replay::ReplayTopics;
 use vedette::types::{Decision, Labels};
 use vedette::wire::vision_msgs::decode_label_info;
-use vedette::zoo::conse::Matching;
+use vedette::zoo::prompt::conse::Matching;
 use vedette::zoo::{Conse, EncodedPrompts, PromptForm};
 
 const OWN: [&str; 3] = ["person", "car", "dog"];
@@ -23,8 +25,9 @@ fn own() -> Labels {
 }
 
 /// A walk that sees a person, a car and a dog in every picture, and takes prompts.
-fn walk(config: &Config) -> Walk {
-    Walk::new(config, Box::new(Conse::new(constant(), Matching::default())), MODEL).unwrap()
+fn walk(config: &Config) -> Driven {
+    let detector = Box::new(Conse::new(constant(), Matching::default()));
+    Driven::new(config, Walk::new(config, detector, MODEL).unwrap())
 }
 
 /// One prompt that takes the class at `class`, under this version; the others keep their classes.
@@ -34,7 +37,7 @@ fn prompt(text: &str, class: usize, version: u32) -> EncodedPrompts {
     EncodedPrompts { labels, prompts: 1, form: PromptForm::ClassSimilarities { similarities } }
 }
 
-fn process(walk: &mut Walk, heard: &mut Heard, number: i64) {
+fn process(walk: &mut Driven, heard: &mut Heard, number: i64) {
     walk.camera_info(&camera_info(nth(number))).unwrap();
     walk.image(&image(nth(number)), heard).unwrap();
 }
@@ -260,7 +263,7 @@ fn loaded(prompts: &[&str]) -> (LoadedModel, Config) {
 
 fn seen(prompts: &[&str]) -> Heard {
     let (LoadedModel { name, detector, prompts, .. }, config) = loaded(prompts);
-    let mut walk = Walk::prompted(&config, detector, &name, prompts).unwrap();
+    let mut walk = Driven::new(&config, Walk::prompted(&config, detector, &name, prompts).unwrap());
     let mut heard = Heard::default();
     for cdr in footage() {
         walk.image(cdr, &mut heard).unwrap();
@@ -339,8 +342,8 @@ fn prompts_come_late_and_go_again_on_the_same_walk() {
     }
     let (LoadedModel { name, detector, prompts, mut prompter }, config) = loaded(&[]);
     assert_eq!(prompts, None);
-    let mut walk = Walk::new(&config, detector, &name).unwrap();
-    let names = |walk: &mut Walk, frame: usize| {
+    let mut walk = Driven::new(&config, Walk::new(&config, detector, &name).unwrap());
+    let names = |walk: &mut Driven, frame: usize| {
         let mut heard = Heard::default();
         walk.image(&footage()[frame], &mut heard).unwrap();
         names_of(&heard).remove(0).into_iter().collect::<BTreeSet<String>>()

@@ -1,12 +1,15 @@
 //! The reason lane around a language model that follows a script: jobs, what comes back, and replays that need no model.
 
 use crate::allocations::allocations_in;
-use crate::messages::{Discarded, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, nth, stamped, walk_with};
+use crate::messages::{
+    Discarded, Driven, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, nth, stamped, walk_with,
+};
 use std::collections::{BTreeMap, VecDeque};
+use vedette::bag::{Loss, Source, SourceError, TopicInfo};
 use vedette::config::Config;
 use vedette::infer::Proof;
-use vedette::io::{Loss, ReplayReport, ReplayTopics, Source, SourceError, TopicInfo, replay, replay_reasoning};
-use vedette::pipeline::{Input, Inquiry, Output, Proposed, Reason, ReasonJob, Trigger, Walk};
+use vedette::pipeline::{Asker, Cause, Input, Inquiry, Output, Proposed, Reason, ReasonJob, Trigger};
+use vedette::replay::{ReplayReport, ReplayTopics, replay_reasoning};
 use vedette::types::{
     Answer, AnswerForm, Cancel, CancelReason, Decision, FinishReason, ImageView, Labels, PixelFormat, PlanSource,
     ProposalStatus, Question, RawMessage, Stamp, TrackId,
@@ -90,7 +93,18 @@ fn answered(job: ReasonJob, line: Line) -> Proposed {
     reason(&[line]).run(job, &Cancel::new(), &mut |_| ())
 }
 
-fn process(walk: &mut Walk, heard: &mut Heard, stamp: Stamp) -> Option<ProposalStatus> {
+fn trigger_of(job: &ReasonJob) -> Option<Trigger> {
+    match job.cause {
+        Cause::Trigger(trigger) => Some(trigger),
+        Cause::Asked(_) => None,
+    }
+}
+
+fn asker_of(job: &ReasonJob) -> Option<u64> {
+    job.asker().map(|asker| asker.id)
+}
+
+fn process(walk: &mut Driven, heard: &mut Heard, stamp: Stamp) -> Option<ProposalStatus> {
     walk.camera_info(&camera_info(stamp)).unwrap();
     walk.image(&image(stamp), heard).unwrap().proposal
 }
@@ -100,7 +114,7 @@ fn a_job_has_all_that_an_answer_needs() {
     let (mut walk, mut heard) = (walk_with(&config()), Heard::default());
     process(&mut walk, &mut heard, nth(0));
     let first = walk.take_job().unwrap();
-    assert_eq!((first.stamp, first.trigger), (nth(0), Trigger::Period));
+    assert_eq!((first.stamp, trigger_of(&first)), (nth(0), Some(Trigger::Period)));
     assert_eq!(first.question.text, "What should the robot do next, and why? In view: nothing.");
     walk.propose(answered(first, POEM));
     for number in 1..=3 {
@@ -111,7 +125,7 @@ fn a_job_has_all_that_an_answer_needs() {
     assert_eq!((job.stamp, job.frame_id.as_str(), job.labels.version()), (nth(3), FRAME_ID, 0));
     let pixels = vec![128; (3 * SIZE.width_px * SIZE.height_px) as usize];
     let picture = ImageView::new(&pixels, SIZE, 3 * SIZE.width_px, PixelFormat::Rgb8).unwrap();
-    assert_eq!(job.picture.view().unwrap(), picture);
+    assert_eq!(job.snapshot.view().unwrap(), picture);
     let AnswerForm::Proposal(in_view) = &job.question.form else { panic!("{:?}", job.question) };
     let names: Vec<(u64, &str)> = in_view.tracks.iter().map(|(id, name)| (id.0, &**name)).collect();
     assert_eq!(names, [(1, "person"), (2, "dog"), (3, "car")]);
@@ -126,7 +140,6 @@ fn a_job_has_all_that_an_answer_needs() {
 #[test]
 fn without_a_reason_model_nobody_is_asked() {
     let (mut walk, mut heard) = (walk_with(&Config::default()), Heard::default());
-    assert!(!walk.request_proposal());
     for number in 0..40 {
         assert_eq!(process(&mut walk, &mut heard, nth(number)), None);
         assert!(walk.take_job().is_none());
@@ -152,27 +165,28 @@ fn a_job_that_nobody_takes_is_replaced_and_one_that_runs_is_not() {
 }
 
 #[test]
-fn a_new_class_and_a_request_are_asked_about_at_once() {
+fn a_new_class_and_a_question_are_asked_about_at_once() {
     let config = Config { reason_period_ms: 0, reason_on_new_class: true, ..config() };
     let (mut walk, mut heard) = (walk_with(&config), Heard::default());
     let mut jobs = Vec::new();
     for number in 0..10 {
         if number == 6 {
-            assert!(walk.request_proposal());
+            ask(&mut walk, 7, "", true, 0);
         }
         process(&mut walk, &mut heard, nth(number));
         if let Some(job) = walk.take_job() {
-            jobs.push((number, job.trigger));
+            jobs.push((number, trigger_of(&job), asker_of(&job)));
             walk.propose(answered(job, POEM));
         }
     }
     let person = walk.labels().find("person").unwrap();
     // The tracks are confirmed by their second box.
-    assert_eq!(jobs, [(1, Trigger::NewClass(person)), (6, Trigger::Request)]);
+    assert_eq!(jobs, [(1, Some(Trigger::NewClass(person)), None), (6, None, Some(7))]);
 }
 
-fn ask(walk: &mut Walk, text: &str, wants_proposal: bool, max_tokens: u32) {
-    assert!(walk.ask(Inquiry::new(text, wants_proposal, max_tokens).unwrap()));
+fn ask(walk: &mut Driven, id: u64, text: &str, wants_proposal: bool, max_tokens: u32) {
+    let asker = Asker { id, cancel: Cancel::new() };
+    assert!(walk.ask(Inquiry::new(text, wants_proposal, max_tokens).unwrap(), asker));
 }
 
 #[test]
@@ -180,17 +194,17 @@ fn somebodys_question_is_about_the_next_image_and_its_words_are_no_proposal() {
     let config = Config { reason_period_ms: 0, ..config() };
     let (mut walk, mut heard) = (walk_with(&config), Heard::default());
     process(&mut walk, &mut heard, nth(0));
-    ask(&mut walk, "<OD>", false, 7);
+    ask(&mut walk, 1, "<OD>", false, 7);
     assert!(walk.take_job().is_none());
     process(&mut walk, &mut heard, nth(1));
     process(&mut walk, &mut heard, nth(2));
     let job = walk.take_job().unwrap();
-    assert_eq!((job.stamp, job.trigger), (nth(2), Trigger::Question), "the newest image until it is taken");
+    assert_eq!((job.stamp, asker_of(&job)), (nth(2), Some(1)), "the newest image until it is taken");
     let Question { text, form, max_tokens, .. } = &job.question;
     assert_eq!((text.as_str(), form, *max_tokens), ("<OD>", &AnswerForm::Text, 7));
     let answer = reason(&[POEM]).answer(&job, &Cancel::new(), &mut |_| ()).unwrap();
     assert_eq!(answer.text, "Roses are red");
-    ask(&mut walk, "", true, 0);
+    ask(&mut walk, 2, "", true, 0);
     process(&mut walk, &mut heard, nth(3));
     assert!(walk.take_job().is_none(), "one job at a time");
     walk.take_back(job);
@@ -206,21 +220,28 @@ fn somebodys_question_is_about_the_next_image_and_its_words_are_no_proposal() {
 #[test]
 fn a_question_comes_before_the_period_and_a_withdrawn_one_leaves_it() {
     let (mut walk, mut heard) = (walk_with(&config()), Heard::default());
-    ask(&mut walk, "Who is there?", false, 0);
+    ask(&mut walk, 3, "Who is there?", false, 0);
     process(&mut walk, &mut heard, nth(0));
     let job = walk.take_job().unwrap();
-    assert_eq!(job.trigger, Trigger::Question);
+    assert_eq!(asker_of(&job), Some(3));
     walk.take_back(job);
     process(&mut walk, &mut heard, nth(1));
     let job = walk.take_job().unwrap();
-    assert_eq!(job.trigger, Trigger::Period, "words are no proposal: that is still due");
+    assert_eq!(trigger_of(&job), Some(Trigger::Period), "words are no proposal: that is still due");
     walk.propose(answered(job, FREE));
-    ask(&mut walk, "Who is there?", false, 0);
+    ask(&mut walk, 3, "Who is there?", false, 0);
     process(&mut walk, &mut heard, nth(2));
-    walk.withdraw();
+    walk.withdraw(4);
+    process(&mut walk, &mut heard, nth(3));
+    walk.withdraw(3);
     assert!(walk.take_job().is_none());
+    ask(&mut walk, 4, "Who is there?", false, 0);
+    walk.withdraw(3);
+    process(&mut walk, &mut heard, nth(4));
+    assert_eq!(asker_of(&walk.take_job().unwrap()), Some(4), "another question was withdrawn");
     let mut nobody = walk_with(&Config::default());
-    assert!(!nobody.ask(Inquiry::new("Who is there?", false, 0).unwrap()));
+    let asker = Asker { id: 5, cancel: Cancel::new() };
+    assert!(!nobody.ask(Inquiry::new("Who is there?", false, 0).unwrap(), asker));
 }
 
 #[test]
@@ -228,7 +249,7 @@ fn a_proposal_holds_until_it_is_too_old_and_is_told_once() {
     let config = Config { reason_period_ms: 0, proposal_max_age_ms: 1000, ..config() };
     let (mut walk, mut heard) = (walk_with(&config), Heard::default());
     (0..20).for_each(|number| assert_eq!(process(&mut walk, &mut heard, nth(number)), None));
-    assert!(walk.request_proposal());
+    ask(&mut walk, 1, "", true, 0);
     process(&mut walk, &mut heard, nth(20));
     let job = walk.take_job().unwrap();
     walk.propose(answered(job, AHEAD));
@@ -264,7 +285,7 @@ fn a_jump_back_ends_the_proposal_that_held() {
     }
     let job = walk.take_job().unwrap();
     walk.propose(answered(job, FAST));
-    walk.request_proposal();
+    ask(&mut walk, 1, "", true, 0);
     assert_eq!(process(&mut walk, &mut heard, nth(120)), Some(ProposalStatus::Changed));
     let job = walk.take_job().unwrap();
     assert_eq!(process(&mut walk, &mut heard, nth(0)), None);
@@ -281,7 +302,7 @@ fn a_frame_under_a_proposal_allocates_nothing() {
     for number in 0..20 {
         process(&mut walk, &mut heard, nth(number));
     }
-    walk.request_proposal();
+    ask(&mut walk, 1, "", true, 0);
     process(&mut walk, &mut heard, nth(20));
     let job = walk.take_job().unwrap();
     walk.propose(answered(job, AHEAD));
@@ -330,10 +351,12 @@ impl Tape {
         Self { topics, messages, selected: Vec::new(), next: 0 }
     }
 
-    fn replayed(mut self, walk: &mut Walk, reason: Option<&mut Reason>) -> (ReplayReport, Heard) {
+    fn replayed(mut self, walk: &mut Driven, reason: Option<&mut Reason>) -> (ReplayReport, Heard) {
         let mut heard = Heard::default();
         let topics = ReplayTopics::choose(&self.topics, |_| None).unwrap().with_proposals(&self.topics, PROPOSAL);
-        let report = replay_reasoning(&mut self, &topics, walk, reason, &mut heard, &mut ()).unwrap();
+        let report =
+            replay_reasoning(&mut self, &topics, &mut walk.intake, &mut walk.walk, reason, &mut heard, &mut ())
+                .unwrap();
         (report, heard)
     }
 }
@@ -429,11 +452,10 @@ fn a_recorded_message_that_is_no_proposal_is_counted_and_the_rest_serves() {
 
 #[test]
 fn topics_without_proposals_replay_as_ever() {
-    let mut tape = Tape::new(10, &[]);
+    let tape = Tape::new(10, &[]);
     let topics = ReplayTopics::choose(&tape.topics, |_| None).unwrap().with_proposals(&tape.topics, PROPOSAL);
     assert_eq!(topics.proposal, None, "the topic is there and has no messages");
-    let mut heard = Heard::default();
-    let report = replay(&mut tape, &topics, &mut walk_with(&config()), &mut heard, &mut ()).unwrap();
+    let (report, _) = tape.replayed(&mut walk_with(&config()), None);
     assert_eq!((report.processed, report.proposals.len()), (10, 0));
 }
 

@@ -1,15 +1,16 @@
 //! Replay from recorded messages to recorded results: joins, losses, ends, the same bytes twice.
 
 use crate::messages::{
-    FOCAL_PX, Heard, SIZE, camera_info, camera_info_of, camera_info_with_nan, image, nth, odometry, walk,
+    Driven, FOCAL_PX, Heard, SIZE, camera_info, camera_info_of, camera_info_with_nan, image, nth, odometry, walk,
 };
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::Path;
+use vedette::bag::{BagSource, McapSink};
+use vedette::bag::{Loss, Source, SourceError, TopicInfo};
 use vedette::config::NodeName;
-use vedette::io::bag::{BagSource, McapSink};
-use vedette::io::{Limited, Loss, ReplayObserver, ReplayReport, ReplayTopics, Source, SourceError, TopicInfo, replay};
-use vedette::pipeline::{FrameError, FrameReport, Input, Output, Walk};
+use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Said};
+use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
 use vedette::types::{RawMessage, Stamp};
 use vedette::wire::schema::message_definition;
 
@@ -95,16 +96,27 @@ struct Watched {
 }
 
 impl ReplayObserver for Watched {
-    fn frame(&mut self, walk: &Walk, image_cdr: &[u8], report: &FrameReport) -> bool {
-        assert_eq!(image_cdr, image(report.stamp), "the picture that the results came from");
-        assert_eq!(walk.plan().decision, report.decision);
-        self.frames.push(*report);
+    fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> bool {
+        let report = *said.report();
+        assert_eq!(moment.stamp(), report.stamp, "the picture that the results came from");
+        assert_eq!(said.plan().decision, report.decision);
+        self.frames.push(report);
         self.end_after != Some(self.frames.len())
     }
 
     fn lost(&mut self, input: Input, error: &FrameError) {
         self.lost.push((input, error.to_string()));
     }
+}
+
+fn replay_all(
+    source: &mut dyn Source,
+    topics: &ReplayTopics,
+    outputs: &mut dyn Outputs,
+    observer: &mut dyn ReplayObserver,
+) -> Result<ReplayReport, ReplayError> {
+    let Driven { mut intake, mut walk } = walk();
+    replay(source, topics, &mut intake, &mut walk, outputs, observer)
 }
 
 struct Replayed {
@@ -120,7 +132,7 @@ impl Replayed {
 
     fn watched_by(mut watched: Watched, source: &mut dyn Source, topics: &ReplayTopics) -> Self {
         let mut heard = Heard::default();
-        let report = replay(source, topics, &mut walk(), &mut heard, &mut watched).unwrap();
+        let report = replay_all(source, topics, &mut heard, &mut watched).unwrap();
         assert_eq!(report.processed, watched.frames.len() as u64);
         assert_eq!(report.lost.values().sum::<u64>(), watched.lost.len() as u64);
         Self { report, heard, watched }
@@ -325,7 +337,7 @@ fn a_source_that_gives_nothing_but_damage_ends_with_an_error() {
     let recorded = (0..2000).map(|_| Recorded::Damage).collect();
     let mut recording = Recording::new(&CAMERA, recorded);
     let topics = ReplayTopics::choose(&recording.topics, |_| None).unwrap();
-    let error = replay(&mut recording, &topics, &mut walk(), &mut Heard::default(), &mut ()).unwrap_err();
+    let error = replay_all(&mut recording, &topics, &mut Heard::default(), &mut ()).unwrap_err();
     assert_eq!(error.to_string(), "memory.mcap: at byte 7: a chunk that does not decompress");
 }
 
@@ -337,7 +349,7 @@ fn create(path: &Path) -> McapSink {
 fn replay_into(mut sink: McapSink) {
     let mut recording = drive(20);
     let topics = ReplayTopics::choose(&recording.topics, |_| None).unwrap();
-    let report = replay(&mut recording, &topics, &mut walk(), &mut sink, &mut ()).unwrap();
+    let report = replay_all(&mut recording, &topics, &mut sink, &mut ()).unwrap();
     assert_eq!(report.processed, 20);
     sink.finish().unwrap();
 }
@@ -369,7 +381,7 @@ fn a_recording_of_results_reads_back_in_order_under_the_images_stamps() {
     let mut heard = Heard { wants_pictures: true, ..Heard::default() };
     let mut recording = drive(20);
     let topics = ReplayTopics::choose(&recording.topics, |_| None).unwrap();
-    replay(&mut recording, &topics, &mut walk(), &mut heard, &mut ()).unwrap();
+    replay_all(&mut recording, &topics, &mut heard, &mut ()).unwrap();
     assert_eq!(heard.messages.len(), 2 + 20 * 4);
     for (index, (output, stamp, cdr)) in heard.messages.iter().enumerate() {
         let topic = node.expand(output.name());

@@ -2,18 +2,18 @@
 
 use crate::allocations::allocations_in;
 use crate::messages::{
-    Discarded, FRAME_ID, Heard, MODEL, PERIOD_MS, camera_info, image, nth, odometry, stamp, stamped, walk,
+    Discarded, Driven, FRAME_ID, Heard, MODEL, PERIOD_MS, camera_info, image, nth, odometry, stamp, stamped, walk,
 };
 use std::env;
 use std::fs;
 use std::process::Command;
-use vedette::pipeline::{FrameReport, Output, Walk};
+use vedette::pipeline::{FrameReport, Output};
 use vedette::types::{Decision, Stamp};
 use vedette::wire::nav_msgs::decode_path;
 use vedette::wire::sensor_msgs::decode_image;
 use vedette::wire::vision_msgs::decode_label_info;
 
-fn process(walk: &mut Walk, heard: &mut Heard, stamp: Stamp) -> FrameReport {
+fn process(walk: &mut Driven, heard: &mut Heard, stamp: Stamp) -> FrameReport {
     walk.camera_info(&camera_info(stamp)).unwrap();
     walk.image(&image(stamp), heard).unwrap()
 }
@@ -118,7 +118,7 @@ fn a_jump_back_begins_again_and_goes_on_counting() {
 
 /// Frames of a drive with everything that can be given, without the making of the messages.
 struct Drive {
-    walk: Walk,
+    walk: Driven,
     image: Vec<u8>,
     camera_info: Vec<u8>,
     odometry: Vec<u8>,
@@ -129,7 +129,7 @@ struct Drive {
 impl Drive {
     fn new() -> Self {
         let mut walk = walk();
-        walk.expect_camera_info(true);
+        walk.intake.expect_camera_info(true);
         let (image, camera_info, odometry) = (image(nth(0)), camera_info(nth(0)), odometry(nth(0), 0.4));
         Self { walk, image, camera_info, odometry, discarded: Discarded::default(), number: 0 }
     }
@@ -142,7 +142,7 @@ impl Drive {
             }
             self.walk.camera_info(&self.camera_info).unwrap();
             self.walk.odom(&self.odometry).unwrap();
-            assert!(self.walk.is_ready_for(stamp));
+            assert!(self.walk.is_complete(&self.image));
             let report = self.walk.image(&self.image, &mut self.discarded).unwrap();
             assert!(report.located && report.detections == 3);
             self.number += 1;

@@ -132,7 +132,7 @@ fn boxes_come_back_in_pixels_of_the_image() {
 fn an_open_model_takes_the_size_of_its_manifest() {
     let Some(runtime) = runtime_or_skip("open model") else { return };
     let input = Size { width_px: 96, height_px: 32 };
-    let shapes = [("images".to_owned(), zoo::yolo::input_shape(input))];
+    let shapes = [("images".to_owned(), zoo::detect::yolo::input_shape(input))];
     let backend = open_small(runtime, "yolo_rows_open", &shapes);
     let mut detector = zoo::open(&manifest(input), Box::new(backend)).unwrap();
     assert_eq!(detector.input_size(), input);

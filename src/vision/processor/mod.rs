@@ -6,13 +6,13 @@
 //! to torchvision's. How the models' outputs are decoded is left to `zoo`.
 
 mod config;
-pub(in crate::vision) mod filter;
+pub(super) mod filter;
 mod floats;
 mod geometry;
 mod image_processor;
 mod normalize;
 mod raw;
-pub(in crate::vision) mod resize;
+pub(super) mod resize;
 mod size_rule;
 mod source;
 mod tiles;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use vedette::infer::{FakeBackend, OwnedTensor};
 use vedette::types::{Element, Prompts, Size};
-use vedette::zoo::clip::{ImageScorer, TextEncoder};
+use vedette::zoo::prompt::clip::{ImageScorer, TextEncoder};
 use vedette::zoo::{self, Detector, Family, Input, Manifest, PromptEncoder, PromptForm, Thresholds, ZooError};
 
 const PROMPTED: [(&str, Family); 3] =

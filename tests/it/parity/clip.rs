@@ -6,7 +6,7 @@ use super::{Fixture, PIXELS, SPLIT, assert_close, assert_pixels, watched};
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use vedette::infer::Runtime;
 use vedette::types::{BBox, Prompts};
-use vedette::zoo::clip::{ImageScorer, TextEncoder};
+use vedette::zoo::prompt::clip::{ImageScorer, TextEncoder};
 use vedette::zoo::{Family, Manifest, PromptEncoder, PromptForm};
 
 /// Fixtures with the outputs of their graphs.

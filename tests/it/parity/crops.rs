@@ -6,14 +6,14 @@ use crate::allocations::allocations_in;
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use std::fs;
 use std::path::Path;
+use vedette::config::assembly::{LoadedModel, load_model};
 use vedette::config::{Config, ProviderName};
 use vedette::infer::Runtime;
-use vedette::pipeline::{LoadedModel, load_model};
 use vedette::types::{BBox, ClassId, Detection, Labels, Prompts, Size};
 use vedette::vision::Candidate;
-use vedette::zoo::clip::{ImageScorer, TextEncoder};
-use vedette::zoo::conse::Matching;
-use vedette::zoo::crops::{CropPromptEncoder, TEMPLATE};
+use vedette::zoo::prompt::clip::{ImageScorer, TextEncoder};
+use vedette::zoo::prompt::conse::Matching;
+use vedette::zoo::prompt::crops::{CropPromptEncoder, TEMPLATE};
 use vedette::zoo::{
     CropMatch, Detector, EncodedPrompts, Family, Manifest, PromptEncoder, PromptForm, Thresholds, constant_detector,
 };

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use vedette::types::{Prompts, Size};
-use vedette::zoo::grounding_dino::GroundingDino;
+use vedette::zoo::detect::grounding_dino::GroundingDino;
 use vedette::zoo::{self, Family, Manifest, PromptForm, Thresholds};
 
 fn manifest(fixture: &Fixture) -> Manifest {

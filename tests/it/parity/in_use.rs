@@ -5,8 +5,8 @@ use super::WHOLE;
 use crate::onnx_runtime::runtime_or_skip;
 use std::fs;
 use std::path::Path;
+use vedette::config::assembly::{LoadedModel, load_model};
 use vedette::config::{Config, ProviderName};
-use vedette::pipeline::{LoadedModel, load_model};
 use vedette::zoo::Thresholds;
 
 /// Writes a model folder as `vedette models fetch` leaves one: a manifest over the hub's layout, with its family, task

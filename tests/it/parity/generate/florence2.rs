@@ -10,7 +10,7 @@ use vedette::language::{EmbeddingGraph, GenerationConfig, TokenEmbedder, Tokeniz
 use vedette::types::{BBox, Cancel, FinishReason, ImagePx, Region, Size, TensorMut};
 use vedette::vision::{ImageProcessor, ProcessorConfig};
 use vedette::zoo::VisionLanguageModel;
-use vedette::zoo::florence2::{Florence2, Task};
+use vedette::zoo::answer::florence2::{Florence2, Task};
 
 const TEST: &str = "florence2 parity";
 

@@ -12,7 +12,7 @@ use vedette::language::{
 use vedette::types::{Cancel, FinishReason, TensorData, TensorMut, TensorRef};
 use vedette::vision::{ProcessorConfig, TileProcessor};
 use vedette::zoo::VisionLanguageModel;
-use vedette::zoo::smolvlm::SmolVlm;
+use vedette::zoo::answer::smolvlm::SmolVlm;
 
 const TEST: &str = "smolvlm parity";
 const CONTEXT: usize = 8192;

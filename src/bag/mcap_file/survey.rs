@@ -1,0 +1,247 @@
+//! Where the messages of an MCAP file lie: from its index, and by walking along whatever the index does not cover.
+//!
+//! The walk goes from record to record. Chunks that the index knows are stepped over; others are decompressed once to
+//! learn their times and channels; messages outside chunks are noted one by one (32 bytes each). So a file without
+//! index, one that was cut off, and one written without chunks need no other treatment than the usual one.
+
+use super::blocks::{Blocks, to_usize};
+use super::chunk::{ChunkLoader, ChunkRef, LoadedChunk};
+use super::records::{ChunkRecords, Frame, MESSAGE_HEADER, chunk_header, frame, log_time_ns, message_header, parse};
+use super::summary;
+use super::summary::{Definitions, Summary};
+use crate::bag::inflate::MAX_INFLATED;
+use crate::bag::{Loss, SourceError};
+use ::mcap::records::{Statistics, op};
+use std::collections::BTreeMap;
+
+/// A message that lies in no chunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LooseMessage {
+    pub(super) log_time: i64,
+    /// Where its record begins.
+    pub(super) at: u64,
+    /// Bytes behind the message header.
+    pub(super) data: usize,
+    pub(super) channel: u16,
+}
+
+impl LooseMessage {
+    pub(super) fn data_at(&self) -> u64 {
+        self.at + super::records::FRAME + MESSAGE_HEADER as u64
+    }
+}
+
+/// All that is known about a file before its messages are read.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) definitions: Definitions,
+    /// By start time, then as they lie in the file.
+    pub(super) chunks: Vec<ChunkRef>,
+    /// By log time, then as they lie in the file.
+    pub(super) loose: Vec<LooseMessage>,
+    /// Messages by channel, where that is known for all of them.
+    pub(super) counts: Option<BTreeMap<u16, u64>>,
+    pub(super) losses: Vec<Loss>,
+}
+
+/// Surveys a file.
+pub(super) fn survey(blocks: &mut Blocks, loader: &mut ChunkLoader) -> Result<Survey, SourceError> {
+    let summary = summary::read(blocks).unwrap_or_else(|error| {
+        tracing::warn!("summary left aside: {error}");
+        None
+    });
+    let has_summary = summary.is_some();
+    let Summary { definitions, chunks, statistics } = summary.unwrap_or_default();
+    let mut walk = Walk {
+        blocks,
+        loader,
+        index: chunks,
+        survey: Survey { definitions, ..Survey::default() },
+        counts: BTreeMap::new(),
+        unread: false,
+        scanned: 0,
+        scratch: LoadedChunk::default(),
+    };
+    walk.run()?;
+    walk.look_into_unknown_chunks(statistics.as_ref());
+    walk.count_undefined();
+    let Walk { mut survey, counts, unread, scanned, .. } = walk;
+    let path = blocks.path().display();
+    if scanned > 0 || !has_summary {
+        tracing::warn!(%path, chunks = scanned, "no index, the file was read through once");
+    } else if !survey.loose.is_empty() {
+        tracing::info!(%path, messages = survey.loose.len(), "written without chunks, its messages were listed by a scan");
+    }
+    survey.chunks.sort_by_key(|chunk| (chunk.start_ns, chunk.frame.at));
+    survey.loose.sort_by_key(|message| message.log_time);
+    survey.counts = match statistics {
+        Some(statistics) if survey.losses.is_empty() => Some(statistics.channel_message_counts),
+        _ => (!unread).then_some(counts),
+    };
+    Ok(survey)
+}
+
+struct Walk<'a> {
+    blocks: &'a mut Blocks,
+    loader: &'a mut ChunkLoader,
+    index: BTreeMap<u64, ::mcap::records::ChunkIndex>,
+    survey: Survey,
+    /// Messages found in what was looked into.
+    counts: BTreeMap<u16, u64>,
+    /// Whether a chunk was not looked into.
+    unread: bool,
+    /// Chunks that no index knows.
+    scanned: u64,
+    scratch: LoadedChunk,
+}
+
+impl Walk<'_> {
+    fn run(&mut self) -> Result<(), SourceError> {
+        let mut at = ::mcap::MAGIC.len() as u64;
+        loop {
+            if let Some(index) = self.index.get(&at) {
+                let body = index.chunk_length - super::records::FRAME;
+                let channels: Vec<u16> = index.message_index_offsets.keys().copied().collect();
+                self.survey.chunks.push(ChunkRef {
+                    frame: Frame { opcode: op::CHUNK, at, body },
+                    start_ns: log_time_ns(index.message_start_time),
+                    channels: (!channels.is_empty()).then_some(channels),
+                    whole: true,
+                });
+                at += index.chunk_length + index.message_index_length;
+                continue;
+            }
+            let record = frame(self.blocks, at)?.filter(|record| record.opcode != 0);
+            if record.is_some_and(|record| matches!(record.opcode, op::DATA_END | op::FOOTER)) {
+                return Ok(());
+            }
+            match record.and_then(|record| Some((record, record.end()?))) {
+                Some((record, end)) if end <= self.blocks.len() => {
+                    self.take(record)?;
+                    at = end;
+                }
+                _ => match self.cut(at, record) {
+                    Some(next) => at = next,
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// A record that is whole.
+    fn take(&mut self, record: Frame) -> Result<(), SourceError> {
+        match record.opcode {
+            op::SCHEMA | op::CHANNEL => {
+                let definition = parse(self.blocks, record)?;
+                self.survey.definitions.add(definition);
+            }
+            op::MESSAGE => {
+                let size = to_usize(record.body);
+                match message_header(self.blocks.peek(record.body_at(), size.min(MESSAGE_HEADER))?) {
+                    Some(_) if size > MAX_INFLATED => {
+                        let reason = format!("message record holds {size} bytes, expected at most {MAX_INFLATED}");
+                        return Err(self.blocks.corrupt(record.at, reason));
+                    }
+                    Some((channel, log_time)) => {
+                        let data = size - MESSAGE_HEADER;
+                        self.survey.loose.push(LooseMessage { log_time, at: record.at, data, channel });
+                        *self.counts.entry(channel).or_default() += 1;
+                    }
+                    None => return Err(self.blocks.corrupt(record.at, "message record is shorter than its header")),
+                }
+            }
+            op::CHUNK => {
+                self.scanned += 1;
+                let chunk = ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole: true };
+                let chunk = self.look_into(chunk);
+                self.survey.chunks.push(chunk);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// At `at` no whole record begins: the file ends there, or was damaged. Gives the next chunk that the index knows.
+    fn cut(&mut self, at: u64, record: Option<Frame>) -> Option<u64> {
+        let next = self.index.range(at..).next().map(|(next, _)| *next);
+        let mut recovered = 0;
+        if let (None, Some(record)) = (next, record.filter(|record| record.opcode == op::CHUNK)) {
+            self.scanned += 1;
+            let chunk = ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole: false };
+            let chunk = self.look_into(chunk);
+            recovered = self.scratch.entries.len() as u64;
+            if recovered > 0 {
+                self.survey.chunks.push(chunk);
+            }
+        }
+        let bytes = next.unwrap_or(self.blocks.len()) - at;
+        self.survey.losses.push(Loss::Cut { path: self.blocks.path().to_owned(), at, bytes, recovered });
+        next
+    }
+
+    /// Decompresses a chunk to learn its definitions, channels and times. One that is damaged is noted as it is: its
+    /// error belongs to the moment when it is read.
+    fn look_into(&mut self, mut chunk: ChunkRef) -> ChunkRef {
+        self.scratch.entries.clear();
+        self.scratch.bytes.clear();
+        if self.loader.load(self.blocks, &chunk, |_| true, &mut self.scratch).is_err() {
+            self.scratch.entries.clear();
+            self.unread = true;
+            let end = self.blocks.len();
+            if let Ok(header) = chunk_header(self.blocks, chunk.frame, end, chunk.whole) {
+                chunk.start_ns = header.start_ns;
+            }
+            return chunk;
+        }
+        for (opcode, _, body) in ChunkRecords::new(&self.scratch.bytes).map_while(Result::ok) {
+            if matches!(opcode, op::SCHEMA | op::CHANNEL)
+                && let Ok(definition) = ::mcap::parse_record(opcode, body)
+            {
+                self.survey.definitions.add(definition);
+            }
+        }
+        let mut channels = Vec::new();
+        for entry in &self.scratch.entries {
+            *self.counts.entry(entry.channel).or_default() += 1;
+            if let Err(place) = channels.binary_search(&entry.channel) {
+                channels.insert(place, entry.channel);
+            }
+        }
+        chunk.start_ns = self.scratch.entries.first().map_or(chunk.start_ns, |entry| entry.log_time);
+        chunk.channels = Some(channels);
+        chunk
+    }
+
+    /// An index that names a channel without defining it, or no channels at all, leaves only the chunk itself to ask.
+    fn look_into_unknown_chunks(&mut self, statistics: Option<&Statistics>) {
+        let known = |walk: &Self, id: &u16| walk.survey.definitions.channels.contains_key(id);
+        let all_known =
+            statistics.is_some_and(|statistics| statistics.channel_message_counts.keys().all(|id| known(self, id)));
+        for place in 0..self.survey.chunks.len() {
+            let chunk = &self.survey.chunks[place];
+            if !self.index.contains_key(&chunk.frame.at) {
+                continue;
+            }
+            let understood = match &chunk.channels {
+                Some(channels) => channels.iter().all(|id| known(self, id)),
+                None => all_known,
+            };
+            if understood {
+                self.unread = true;
+            } else {
+                self.survey.chunks[place] = self.look_into(chunk.clone());
+            }
+        }
+    }
+
+    /// Messages of channels that nothing defines cannot be given to anyone.
+    fn count_undefined(&mut self) {
+        let channels = &self.survey.definitions.channels;
+        let mut undefined = self.counts.iter().filter(|(id, _)| !channels.contains_key(id)).peekable();
+        if let Some((id, _)) = undefined.peek() {
+            let reason = format!("channel {id} is not defined in the file");
+            let messages = undefined.map(|(_, count)| count).sum();
+            self.survey.losses.push(Loss::Unreadable { path: self.blocks.path().to_owned(), messages, reason });
+        }
+    }
+}

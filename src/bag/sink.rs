@@ -1,0 +1,282 @@
+//! The walk's results as an MCAP file.
+//!
+//! The bytes depend on the messages alone: times are stamps, compression runs in one thread, channels are numbered in
+//! the order in which they are given.
+
+use crate::pipeline::{Output, OutputError, Outputs};
+use crate::types::Stamp;
+use ::mcap::records::MessageHeader;
+use ::mcap::write::NoSeek;
+use ::mcap::{Compression, WriteOptions, Writer};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+/// Uncompressed bytes after which a chunk is closed: seconds of detections and plans, or one annotated picture.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Why an MCAP file cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The file system says no.
+    #[error("cannot write {path}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The library says no.
+    #[error("cannot write {path}", path = path.display())]
+    Mcap {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ::mcap::McapError,
+    },
+    /// An output type without message definition cannot be read by anyone.
+    #[error("{path}: no message definition for {type_name}", path = path.display())]
+    NoDefinition {
+        /// The file.
+        path: PathBuf,
+        /// `package/msg/Type`.
+        type_name: &'static str,
+    },
+    /// MCAP counts time from 1970 on.
+    #[error("{path}: stamp {stamp} is before 1970, MCAP has no such log time", path = path.display())]
+    Stamp {
+        /// The file.
+        path: PathBuf,
+        /// The stamp.
+        stamp: Stamp,
+    },
+    /// An output that was not among those to write.
+    #[error("{path}: output {name} is not written to this file", path = path.display())]
+    Unwanted {
+        /// The file.
+        path: PathBuf,
+        /// Its private name.
+        name: &'static str,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SinkChannel {
+    output: Output,
+    id: u16,
+    sequence: u32,
+}
+
+/// Writes [`Outputs`] to an MCAP file: profile `ros2`, schemas `ros2msg`, CDR, zstd chunks with index, log time and
+/// publish time both the stamp that comes with a message.
+///
+/// The file carries `.partial` behind its name until [`finish`](Self::finish): a file under its final name is whole.
+/// A sink that is dropped instead leaves the `.partial` file, which [`BagSource`](super::BagSource) reads.
+pub struct McapSink {
+    writer: Writer<NoSeek<BufWriter<File>>>,
+    channels: Vec<SinkChannel>,
+    path: PathBuf,
+    partial: PathBuf,
+}
+
+impl McapSink {
+    /// Begins a file for `outputs`, with their channels in this order. `topic_of` gives the resolved topic of an output,
+    /// `definition_of` the whole message definition of a type (`wire::schema::message_definition`).
+    ///
+    /// # Errors
+    /// When the file cannot be made or a definition is missing.
+    pub fn create(
+        path: &Path,
+        outputs: &[Output],
+        topic_of: impl Fn(Output) -> String,
+        definition_of: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<Self, SinkError> {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let file = File::create(&partial).map_err(|source| SinkError::Io { path: partial.clone(), source })?;
+        let failed = |source| SinkError::Mcap { path: partial.clone(), source };
+        let mut writer = WriteOptions::new()
+            .profile("ros2")
+            .library(concat!("vedette/", env!("CARGO_PKG_VERSION")))
+            .compression(Some(Compression::Zstd))
+            .compression_level(1)
+            .compression_threads(0)
+            .chunk_size(Some(CHUNK_BYTES))
+            .disable_seeking(true)
+            .create(NoSeek::new(BufWriter::new(file)))
+            .map_err(failed)?;
+        let mut channels = Vec::with_capacity(outputs.len());
+        for &output in outputs {
+            let type_name = output.type_name();
+            let Some(definition) = definition_of(type_name) else {
+                return Err(SinkError::NoDefinition { path: partial, type_name });
+            };
+            let schema = writer.add_schema(type_name, "ros2msg", definition.as_bytes()).map_err(failed)?;
+            let metadata = BTreeMap::from([("offered_qos_profiles".to_owned(), offered_qos(output.latched()))]);
+            let id = writer.add_channel(schema, &topic_of(output), "cdr", &metadata).map_err(failed)?;
+            channels.push(SinkChannel { output, id, sequence: 0 });
+        }
+        Ok(Self { writer, channels, path: path.to_owned(), partial })
+    }
+
+    /// Closes the file and gives it its name; one that was there before is replaced.
+    ///
+    /// # Errors
+    /// When that fails; the `.partial` file stays then.
+    pub fn finish(self) -> Result<(), SinkError> {
+        let Self { mut writer, path, partial, .. } = self;
+        writer.finish().map_err(|source| SinkError::Mcap { path: partial.clone(), source })?;
+        let stream = writer.into_inner().into_inner();
+        let file = stream.into_inner().map_err(std::io::IntoInnerError::into_error);
+        let named = file.and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(&partial, &path));
+        named.map_err(|source| SinkError::Io { path: partial, source })
+    }
+
+    fn write(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), SinkError> {
+        let Some(channel) = self.channels.iter_mut().find(|channel| channel.output == output) else {
+            return Err(SinkError::Unwanted { path: self.partial.clone(), name: output.name() });
+        };
+        let Ok(log_time) = u64::try_from(stamp.as_ns()) else {
+            return Err(SinkError::Stamp { path: self.partial.clone(), stamp });
+        };
+        let sequence = channel.sequence;
+        channel.sequence = sequence.wrapping_add(1);
+        let header = MessageHeader { channel_id: channel.id, sequence, log_time, publish_time: log_time };
+        self.writer
+            .write_to_known_channel(&header, cdr)
+            .map_err(|source| SinkError::Mcap { path: self.partial.clone(), source })
+    }
+}
+
+impl Outputs for McapSink {
+    fn put(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
+        self.write(output, stamp, cdr).map_err(|error| OutputError { output, stamp, source: Box::new(error) })
+    }
+
+    fn wants(&self, output: Output) -> bool {
+        self.channels.iter().any(|channel| channel.output == output)
+    }
+}
+
+/// The QoS of our publishers as rosbag2 of Jazzy notes it (policies by name; Humble's player wants numbers).
+fn offered_qos(latched: bool) -> String {
+    const ENDLESS: &str = "\n    sec: 9223372036\n    nsec: 854775807";
+    let durability = if latched { "transient_local" } else { "volatile" };
+    format!(
+        "- history: keep_last\n  depth: 10\n  reliability: reliable\n  durability: {durability}\n  \
+         deadline:{ENDLESS}\n  lifespan:{ENDLESS}\n  liveliness: automatic\n  \
+         liveliness_lease_duration:{ENDLESS}\n  avoid_ros_namespace_conventions: false"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bag::BagSource;
+    use crate::bag::Source;
+
+    fn create(path: &Path) -> Result<McapSink, SinkError> {
+        let topic_of = |output: Output| output.name().replace('~', "/vedette");
+        let definition_of = |type_name: &str| (type_name != "sensor_msgs/msg/Image").then_some("uint8 x");
+        McapSink::create(path, &[Output::LabelInfo, Output::Detections, Output::Plan], topic_of, definition_of)
+    }
+
+    fn fill(sink: &mut McapSink) {
+        sink.put(Output::LabelInfo, Stamp::from_ns(5), b"labels").unwrap();
+        for frame in 0_u8..200 {
+            let stamp = Stamp::from_ns(5 + i64::from(frame));
+            sink.put(Output::Detections, stamp, &[frame; 9000]).unwrap();
+            sink.put(Output::Plan, stamp, &[frame, frame]).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_same_messages_give_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| {
+            let path = folder.path().join(name);
+            let mut sink = create(&path).unwrap();
+            fill(&mut sink);
+            sink.finish().unwrap();
+            std::fs::read(path).unwrap()
+        };
+        assert!(write("a.mcap") == write("b.mcap"));
+    }
+
+    #[test]
+    fn what_is_written_reads_back_with_its_stamps_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mcap");
+        let mut sink = create(&path).unwrap();
+        fill(&mut sink);
+        sink.finish().unwrap();
+        let mut source = BagSource::open(&[path]).unwrap();
+        let topics: Vec<_> = source.topics().iter().map(|topic| (topic.name.clone(), topic.messages)).collect();
+        let expected = [("/vedette/detections", 200), ("/vedette/label_info", 1), ("/vedette/plan", 200)];
+        assert_eq!(topics, expected.map(|(name, count)| (name.to_owned(), Some(count))));
+        let first = source.next_message().unwrap().unwrap();
+        assert_eq!((first.topic, first.log_time.as_ns(), first.cdr), ("/vedette/label_info", 5, &b"labels"[..]));
+        for frame in 0_u8..200 {
+            let detections = source.next_message().unwrap().unwrap();
+            assert_eq!((detections.topic, detections.cdr), ("/vedette/detections", &[frame; 9000][..]));
+            let plan = source.next_message().unwrap().unwrap();
+            assert_eq!(plan.log_time.as_ns(), 5 + i64::from(frame));
+        }
+        assert!(source.next_message().unwrap().is_none() && source.losses().is_empty());
+    }
+
+    #[test]
+    fn the_file_says_ros2_and_which_topics_are_latched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mcap");
+        create(&path).unwrap().finish().unwrap();
+        let bytes = std::fs::read(path).unwrap();
+        assert!(bytes[..40].windows(4).any(|window| window == b"ros2"));
+        let summary = ::mcap::Summary::read(&bytes).unwrap().unwrap();
+        let channel = |id: u16| summary.channels[&id].clone();
+        assert_eq!(channel(1).topic, "/vedette/label_info");
+        assert_eq!(channel(1).message_encoding, "cdr");
+        let schema = channel(1).schema.clone().unwrap();
+        assert_eq!((schema.name.as_str(), schema.encoding.as_str()), ("vision_msgs/msg/LabelInfo", "ros2msg"));
+        assert_eq!(schema.data.as_ref(), b"uint8 x");
+        assert!(channel(1).metadata["offered_qos_profiles"].contains("durability: transient_local"));
+        assert!(channel(2).metadata["offered_qos_profiles"].contains("durability: volatile"));
+    }
+
+    #[test]
+    fn a_file_under_its_final_name_is_whole_and_a_dropped_one_keeps_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mcap");
+        let mut sink = create(&path).unwrap();
+        fill(&mut sink);
+        assert!(!path.exists());
+        drop(sink);
+        assert!(!path.exists());
+        let mut source = BagSource::open(&[folder.path().join("out.mcap.partial")]).unwrap();
+        let count = std::iter::from_fn(|| source.next_message().unwrap().map(|_| ())).count();
+        assert_eq!(count, 401);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_with_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mcap");
+        let mut sink = create(&path).unwrap();
+        let error = sink.put(Output::Plan, Stamp::from_ns(-1), b"").unwrap_err();
+        assert_eq!(error.to_string(), "cannot write ~/plan stamped -1.999999999");
+        let error = error.source.to_string();
+        assert!(error.ends_with("out.mcap.partial: stamp -1.999999999 is before 1970, MCAP has no such log time"));
+        assert!(!sink.wants(Output::Path));
+        assert!(sink.put(Output::Path, Stamp::from_ns(1), b"").is_err());
+
+        let error = create(&folder.path().join("no/such/folder.mcap")).err().unwrap().to_string();
+        assert!(error.starts_with("cannot write ") && error.ends_with("no/such/folder.mcap.partial"), "{error}");
+        let image = [Output::ImageAnnotated];
+        let error = McapSink::create(&path, &image, |_| String::new(), |_| None).err().unwrap().to_string();
+        assert!(error.ends_with("no message definition for sensor_msgs/msg/Image"), "{error}");
+    }
+}

@@ -1,0 +1,188 @@
+//! From the flat parameters of [`Config`] to what each room takes.
+
+use crate::config;
+use crate::config::Config;
+use crate::infer::{BatchProfile, Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
+use crate::planning::PlanningParams;
+use crate::spatial::Mounting;
+use crate::tracking::TrackingParams;
+use crate::types::{FrameId, Sampling};
+use crate::zoo::Thresholds;
+use crate::zoo::prompt::conse::Matching;
+use std::path::PathBuf;
+use std::thread;
+
+pub(crate) const fn ns_from_ms(ms: i64) -> i64 {
+    ms.saturating_mul(1_000_000)
+}
+
+/// Scores and overlaps lie between 0 and 1.
+#[expect(clippy::cast_possible_truncation, reason = "the nearest f32 of a share is what is wanted")]
+fn share(value: f64) -> f32 {
+    value as f32
+}
+
+/// Periods are checked to lie below ten minutes.
+fn ms(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// When a prompt takes a box of a detector with fixed classes.
+pub(crate) fn matching(config: &Config) -> Matching {
+    Matching {
+        min_similarity: share(config.prompt_min_similarity),
+        min_lead: share(config.prompt_min_lead),
+        keeps_unmatched: config.prompt_unmatched == config::Unmatched::Keep,
+    }
+}
+
+/// For all classes; which of them are reported is for [`ClassChoice`](super::class_choice::ClassChoice) to say.
+pub(crate) fn thresholds(config: &Config) -> Thresholds {
+    Thresholds {
+        score: share(config.score_threshold),
+        iou: share(config.iou_threshold),
+        max_detections: config.max_detections,
+        classes: None,
+    }
+}
+
+pub(crate) fn tracking(config: &Config) -> TrackingParams {
+    TrackingParams {
+        high_score: share(config.track_high_score),
+        low_score: share(config.track_low_score),
+        new_track_score: share(config.track_new_score),
+        min_iou: share(config.track_min_iou),
+        max_unseen_ms: ms(config.track_max_unseen_ms),
+        confirm_frames: u32::try_from(config.track_confirm_frames).unwrap_or(u32::MAX),
+    }
+}
+
+pub(crate) fn mounting(config: &Config) -> Mounting {
+    Mounting {
+        x_m: config.mount_x_m,
+        y_m: config.mount_y_m,
+        z_m: config.mount_z_m,
+        roll_rad: config.mount_roll_rad,
+        pitch_rad: config.mount_pitch_rad,
+        yaw_rad: config.mount_yaw_rad,
+    }
+}
+
+/// How the model is to be run. `engine_cache` is the folder for TensorRT's engines.
+pub(crate) fn session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {
+    let providers = config.providers.iter().map(|provider| match provider {
+        config::ProviderName::TensorRt => Provider::TensorRt,
+        config::ProviderName::Cuda => Provider::Cuda,
+        config::ProviderName::Cpu => Provider::Cpu,
+    });
+    SessionOptions {
+        providers: providers.collect(),
+        policy: match config.provider_policy {
+            config::ProviderPolicy::Fallback => ProviderPolicy::Fallback,
+            config::ProviderPolicy::Strict => ProviderPolicy::Strict,
+        },
+        spinning: config.intra_op_spinning,
+        intra_op_threads: match config.intra_op_threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        },
+        tensorrt: TensorRtOptions {
+            fp16: config.tensorrt_fp16,
+            cache_dir: engine_cache,
+            workspace_bytes: (config.tensorrt_workspace_mb as u64) << 20,
+            batch: Some(BatchProfile {
+                min: config.tensorrt_min_batch,
+                opt: config.tensorrt_opt_batch,
+                max: config.tensorrt_max_batch,
+            }),
+            ..TensorRtOptions::default()
+        },
+        ..SessionOptions::default()
+    }
+}
+
+/// As [`session`], for the model that looks at the detector's boxes: in turn with the detector, so that its threads are
+/// not to spin beside the detector's.
+pub(crate) fn crop_session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {
+    SessionOptions { spinning: false, ..session(config, engine_cache) }
+}
+
+/// As [`session`], for the reason model: with its own threads, which leave the cores to perceive when they wait, and
+/// shapes of its own.
+pub(crate) fn reason_session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {
+    let of_detector = session(config, engine_cache);
+    SessionOptions {
+        spinning: false,
+        intra_op_threads: match config.reason_threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        },
+        tensorrt: TensorRtOptions { batch: None, ..of_detector.tensorrt },
+        ..of_detector
+    }
+}
+
+/// How the reason model chooses its words.
+#[expect(clippy::cast_possible_truncation, reason = "the nearest f32 is what is wanted")]
+pub(crate) fn sampling(config: &Config) -> Sampling {
+    if config.reason_temperature > 0.0 {
+        Sampling::Random {
+            temperature: config.reason_temperature as f32,
+            top_p: config.reason_top_p as f32,
+            seed: config.reason_seed.unsigned_abs(),
+        }
+    } else {
+        Sampling::Greedy
+    }
+}
+
+/// For all classes as obstacles; which of them are is for [`ClassChoice`](super::class_choice::ClassChoice) to say.
+pub(crate) fn planning(config: &Config) -> PlanningParams {
+    PlanningParams {
+        corridor_width_m: config.corridor_width_m,
+        corridor_length_m: config.corridor_length_m,
+        stop_margin_m: config.stop_margin_m,
+        deceleration_mps2: config.deceleration_mps2,
+        latency_budget_ms: ms(config.latency_budget_ms),
+        max_speed_mps: config.max_speed_mps,
+        unplaced_speed_mps: config.unplaced_speed_mps,
+        clear_after_ms: ms(config.clear_after_ms),
+        distance_hysteresis_m: config.distance_hysteresis_m,
+        path_spacing_m: config.path_spacing_m,
+        valid_for_ms: ms(config.plan_valid_for_ms),
+        proposal_max_age_ms: ms(config.proposal_max_age_ms),
+        base_frame: FrameId::new(&config.base_frame),
+        obstacle_classes: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rooms_defaults_are_the_documented_ones() {
+        let config = Config::default();
+        assert_eq!(tracking(&config), TrackingParams::default());
+        assert_eq!(planning(&config), PlanningParams::default());
+        assert_eq!(matching(&config), Matching::default());
+        let of_rooms = SessionOptions::default();
+        let ours = session(&config, None);
+        assert_eq!((ours.providers, ours.policy), (of_rooms.providers, of_rooms.policy));
+        assert_eq!(ours.intra_op_threads, of_rooms.intra_op_threads);
+    }
+
+    #[test]
+    fn words_are_the_likeliest_ones_until_there_is_a_temperature() {
+        assert_eq!(sampling(&Config::default()), Sampling::Greedy);
+        let config = Config { reason_temperature: 0.5, reason_top_p: 0.75, reason_seed: 7, ..Config::default() };
+        assert_eq!(sampling(&config), Sampling::Random { temperature: 0.5, top_p: 0.75, seed: 7 });
+    }
+
+    #[test]
+    fn the_reason_model_has_its_own_threads() {
+        let config = Config { intra_op_threads: 4, ..Config::default() };
+        assert_eq!(reason_session(&config, None).intra_op_threads, 1);
+        assert_eq!(session(&config, None).intra_op_threads, 4);
+    }
+}

@@ -1,0 +1,188 @@
+//! The intake of one camera: messages in, complete moments out.
+//!
+//! An image is joined by stamp with all that belongs to it: its camera model and the robot's speed. What has come for it
+//! by the time it is complete is what it gets, whatever the order of arrival; live and in a replay the same code
+//! decides. An image that is not complete yet waits here, and the intake says for what. How long it may wait only the
+//! edge can know, since nothing here has a clock: its one word is [`go_without`](Intake::go_without).
+//!
+//! In: CDR of sensor_msgs/Image, sensor_msgs/CameraInfo, nav_msgs/Odometry. Out: [`Moment`], with the pixels borrowed
+//! from the message. Whether a moment is fresh, in order or worth looking at is left to the edge and to the walk.
+
+use super::join::{CameraInfoJoin, SpeedJoin};
+use super::loss::FrameError;
+use super::topics::Input;
+use crate::config::Config;
+use crate::config::assembly::settings;
+use crate::planning::Speed;
+use crate::types::{Frame, FrameId, Stamp, Stamped};
+use crate::wire::{self, WireError};
+use nalgebra::Isometry3;
+use std::borrow::Cow;
+
+/// One image with all that belongs to it.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    /// The picture, its camera and the camera's place on the robot, under the image's stamp and frame.
+    pub frame: Stamped<Frame<'a>>,
+    /// The robot's speed at that stamp.
+    pub speed: Speed,
+}
+
+impl Moment<'_> {
+    /// The image's stamp.
+    pub fn stamp(&self) -> Stamp {
+        self.frame.stamp()
+    }
+}
+
+/// What the messages so far came to.
+#[derive(Debug)]
+pub enum Taken<'a> {
+    /// An image is complete.
+    Moment(Moment<'a>),
+    /// The image with this stamp waits for a message of that input.
+    Waits {
+        /// The image's stamp.
+        stamp: Stamp,
+        /// What has not come yet.
+        missing: Input,
+    },
+    /// No image waits.
+    Nothing,
+}
+
+/// Joins the messages of one camera.
+#[derive(Debug)]
+pub struct Intake {
+    joins: Joins,
+    /// The image that waits.
+    waiting: Option<Stamp>,
+    /// Its message, and memory for the next one.
+    held: Vec<u8>,
+}
+
+/// What an image is joined with.
+#[derive(Debug)]
+struct Joins {
+    camera_infos: CameraInfoJoin,
+    speeds: SpeedJoin,
+    base_from_camera: Isometry3<f64>,
+    /// The name that the last image had, so that the same name is not allocated again.
+    frame_id: FrameId,
+}
+
+impl Intake {
+    /// An intake that has seen nothing.
+    pub fn new(config: &Config) -> Self {
+        let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
+        let odom_max_age_ns = settings::ns_from_ms(config.odom_max_age_ms);
+        Self {
+            joins: Joins {
+                camera_infos: CameraInfoJoin::new(reset_ns),
+                speeds: SpeedJoin::new(reset_ns, odom_max_age_ns, config.assumed_speed_mps),
+                base_from_camera: settings::mounting(config).base_from_camera(),
+                frame_id: FrameId::new(""),
+            },
+            waiting: None,
+            held: Vec::new(),
+        }
+    }
+
+    /// Whether camera_info is published at all; images wait for theirs only then.
+    pub fn expect_camera_info(&mut self, expected: bool) {
+        self.joins.camera_infos.set_expected(expected);
+    }
+
+    /// A sensor_msgs/Image. Borrowed bytes are copied only when the image has to wait; owned ones never are. An image
+    /// that still waits gives way to this one: [`go_without`](Self::go_without) first where it is not to be lost.
+    ///
+    /// # Errors
+    /// [`FrameError::Wire`] when the bytes are no image that can be read.
+    pub fn image<'a>(&'a mut self, cdr: Cow<'a, [u8]>) -> Result<Taken<'a>, FrameError> {
+        self.waiting = None;
+        let stamp = wire::sensor_msgs::decode_image(&cdr)?.header.stamp;
+        let is_ready = self.joins.camera_infos.is_ready_for(stamp);
+        match cdr {
+            Cow::Borrowed(cdr) if is_ready => return Ok(Taken::Moment(self.joins.moment(cdr)?)),
+            Cow::Borrowed(cdr) => {
+                self.held.clear();
+                self.held.extend_from_slice(cdr);
+            }
+            Cow::Owned(cdr) => self.held = cdr,
+        }
+        if is_ready {
+            return Ok(Taken::Moment(self.joins.moment(&self.held)?));
+        }
+        self.waiting = Some(stamp);
+        Ok(Taken::Waits { stamp, missing: Input::CameraInfo })
+    }
+
+    /// A sensor_msgs/CameraInfo. An image that waited for it is given by [`complete`](Self::complete).
+    ///
+    /// # Errors
+    /// When it is refused. Nothing is gained by waiting for it then: images of its stamp are complete with the model
+    /// before it, if there was one.
+    pub fn camera_info(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
+        match wire::sensor_msgs::decode_camera_info(cdr) {
+            Ok(info) => {
+                self.joins.camera_infos.push(info.header.stamp, info.model);
+                Ok(())
+            }
+            Err(error) => {
+                if let Ok(stamp) = wire::peek_stamp(cdr) {
+                    self.joins.camera_infos.skip(stamp);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// A nav_msgs/Odometry. No image waits for it.
+    ///
+    /// # Errors
+    /// When it is refused; moments then have the speed before it, or the assumed one.
+    pub fn odom(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
+        let odometry = wire::nav_msgs::decode_odometry(cdr)?;
+        self.joins.speeds.push(odometry.header.stamp, odometry.speed_mps);
+        Ok(())
+    }
+
+    /// The image that waits, if it is complete now.
+    ///
+    /// # Errors
+    /// As [`image`](Self::image).
+    pub fn complete(&mut self) -> Result<Taken<'_>, FrameError> {
+        match self.waiting {
+            None => Ok(Taken::Nothing),
+            Some(stamp) if !self.joins.camera_infos.is_ready_for(stamp) => {
+                Ok(Taken::Waits { stamp, missing: Input::CameraInfo })
+            }
+            Some(_) => {
+                self.waiting = None;
+                Ok(Taken::Moment(self.joins.moment(&self.held)?))
+            }
+        }
+    }
+
+    /// The image that waits, with what has come: the edge waits no longer. `None` when none waits.
+    ///
+    /// # Errors
+    /// As [`image`](Self::image).
+    pub fn go_without(&mut self) -> Result<Option<Moment<'_>>, FrameError> {
+        self.waiting.take().map(|_| Ok(self.joins.moment(&self.held)?)).transpose()
+    }
+}
+
+impl Joins {
+    fn moment<'a>(&mut self, cdr: &'a [u8]) -> Result<Moment<'a>, WireError> {
+        let wire::sensor_msgs::ImageRef { header, image } = wire::sensor_msgs::decode_image(cdr)?;
+        if self.frame_id.as_str() != header.frame_id {
+            self.frame_id = FrameId::new(header.frame_id);
+        }
+        // A camera_info for another image size (a binned or cropped stream) would place everything wrongly.
+        let camera = self.camera_infos.take(header.stamp).filter(|camera| camera.size() == image.size());
+        let frame = Frame { image, camera, base_from_camera: self.base_from_camera };
+        let speed = self.speeds.at(header.stamp);
+        Ok(Moment { frame: Stamped::new(header.stamp, self.frame_id.clone(), frame), speed })
+    }
+}

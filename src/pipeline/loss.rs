@@ -1,0 +1,41 @@
+//! What costs one message.
+
+use crate::types::Stamp;
+use crate::wire::WireError;
+use crate::zoo::ZooError;
+
+/// What costs one message, and nothing else: count it, warn at a limited rate, go on.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The bytes are no such message.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// No recording and no robot has such a time.
+    #[error("image stamped {stamp}, before the epoch, expected a stamp of at least 0")]
+    BeforeEpoch {
+        /// This image's stamp.
+        stamp: Stamp,
+    },
+    /// The image is not newer than the one before it.
+    #[error("image stamped {stamp} is not after the one before it, {previous}")]
+    OutOfOrder {
+        /// This image's stamp.
+        stamp: Stamp,
+        /// The last processed image's stamp.
+        previous: Stamp,
+    },
+    /// The model could not run, or gave numbers that are none.
+    #[error(transparent)]
+    Detect(#[from] ZooError),
+}
+
+impl FrameError {
+    /// A short, stable name of the cause, for counters and reports.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Wire(_) | Self::BeforeEpoch { .. } => "bad_message",
+            Self::OutOfOrder { .. } => "out_of_order",
+            Self::Detect(_) => "inference_failed",
+        }
+    }
+}

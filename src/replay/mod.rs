@@ -1,0 +1,17 @@
+//! Offline: a bag through the walk, message by message in log-time order, no clock and no ROS.
+//!
+//! In: any [`Source`](crate::bag::Source) and the topics that were chosen of it ([`ReplayTopics`]). Out: the walk's
+//! messages and a [`ReplayReport`]. Files are left to `bag`, what happens between picture and plan to `pipeline`.
+
+mod error;
+mod limited;
+mod recorded;
+mod report;
+mod run;
+mod topic_choice;
+
+pub use error::ReplayError;
+pub use limited::Limited;
+pub use report::{ReplayObserver, ReplayReport};
+pub use run::{replay, replay_reasoning};
+pub use topic_choice::ReplayTopics;

@@ -1,0 +1,175 @@
+//! Offline: a bag through the walk, message by message in log-time order, no clock and no ROS.
+
+use super::error::ReplayError;
+use super::recorded::RecordedProposals;
+use super::report::{ReplayObserver, ReplayReport};
+use super::topic_choice::ReplayTopics;
+use crate::bag::{Loss, MAX_DAMAGES, Source};
+use crate::pipeline::{FrameError, Input, Intake, Moment, Outputs, Reason, Taken, Walk, Wanted};
+use crate::types::Cancel;
+use std::borrow::Cow;
+
+/// Runs the walk over all messages of `source`, without a language model: as [`replay_reasoning`] with none.
+///
+/// # Errors
+/// As [`replay_reasoning`].
+pub fn replay(
+    source: &mut dyn Source,
+    topics: &ReplayTopics,
+    intake: &mut Intake,
+    walk: &mut Walk,
+    outputs: &mut dyn Outputs,
+    observer: &mut dyn ReplayObserver,
+) -> Result<ReplayReport, ReplayError> {
+    replay_reasoning(source, topics, intake, walk, None, outputs, observer)
+}
+
+/// Runs the walk over all messages of `source`.
+///
+/// `reason` answers the walk's questions between two images, however long that takes. Where the bag has proposals
+/// ([`ReplayTopics::with_proposals`]), those are given at the images of their stamps instead and nobody is asked,
+/// whether there is a model or not: the same plans come out as when they were recorded.
+///
+/// An image whose camera_info has not come yet waits in the intake until that comes, the next image comes or the bag
+/// ends.
+///
+/// # Errors
+/// When the bag can no longer be read or results no longer be written; what is lost on the way is counted instead.
+pub fn replay_reasoning(
+    source: &mut dyn Source,
+    topics: &ReplayTopics,
+    intake: &mut Intake,
+    walk: &mut Walk,
+    reason: Option<&mut Reason>,
+    outputs: &mut dyn Outputs,
+    observer: &mut dyn ReplayObserver,
+) -> Result<ReplayReport, ReplayError> {
+    let mut report = ReplayReport::default();
+    let adviser = match &topics.proposal {
+        Some(topic) => {
+            let recorded = RecordedProposals::read(source, topic)?;
+            if recorded.broken() > 0 {
+                report.lost.insert("proposal: bad_message".to_owned(), recorded.broken());
+            }
+            walk.stop_asking();
+            Adviser::Recorded(recorded)
+        }
+        None => reason.map_or(Adviser::Nobody, Adviser::Model),
+    };
+    source.select(&topics.names())?;
+    intake.expect_camera_info(topics.camera_info.is_some());
+    let mut run = Run { walk, adviser, outputs, observer, report, goes_on: true };
+    let mut damages = 0;
+    while run.goes_on {
+        let message = match source.next_message() {
+            Ok(Some(message)) => message,
+            Ok(None) => break,
+            // The source goes on behind the damage; one that finds nothing else is no source.
+            Err(error) if damages < MAX_DAMAGES => {
+                damages += 1;
+                run.report.source_losses.push(error.to_string());
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(input) = topics.input(message.topic) else { continue };
+        match input {
+            Input::Image => {
+                run.report.images += 1;
+                let waited = intake.go_without();
+                run.moment(waited)?;
+                if run.goes_on {
+                    let taken = intake.image(Cow::Borrowed(message.cdr));
+                    run.taken(taken)?;
+                }
+            }
+            Input::CameraInfo => {
+                run.side(input, intake.camera_info(message.cdr));
+                run.taken(intake.complete())?;
+            }
+            Input::Odom => run.side(input, intake.odom(message.cdr)),
+        }
+    }
+    if run.goes_on {
+        run.moment(intake.go_without())?;
+    }
+    let mut report = run.report;
+    report.source_losses.extend(source.losses().iter().map(Loss::to_string));
+    Ok(report)
+}
+
+/// Who proposes.
+enum Adviser<'a> {
+    Recorded(RecordedProposals),
+    Model(&'a mut Reason),
+    Nobody,
+}
+
+struct Run<'a> {
+    walk: &'a mut Walk,
+    adviser: Adviser<'a>,
+    outputs: &'a mut dyn Outputs,
+    observer: &'a mut dyn ReplayObserver,
+    report: ReplayReport,
+    goes_on: bool,
+}
+
+impl Run<'_> {
+    fn taken(&mut self, taken: Result<Taken<'_>, FrameError>) -> Result<(), ReplayError> {
+        self.moment(taken.map(|taken| match taken {
+            Taken::Moment(moment) => Some(moment),
+            Taken::Waits { .. } | Taken::Nothing => None,
+        }))
+    }
+
+    fn moment(&mut self, moment: Result<Option<Moment<'_>>, FrameError>) -> Result<(), ReplayError> {
+        match moment {
+            Ok(None) => Ok(()),
+            Ok(Some(moment)) => self.frame(&moment),
+            Err(error) => {
+                self.lose(Input::Image, &error);
+                Ok(())
+            }
+        }
+    }
+
+    fn frame(&mut self, moment: &Moment<'_>) -> Result<(), ReplayError> {
+        if let Adviser::Recorded(recorded) = &mut self.adviser {
+            for proposed in recorded.take(moment.stamp(), self.walk.labels()) {
+                self.walk.propose(proposed);
+            }
+        }
+        match self.walk.frame(moment, Wanted::by(self.outputs)) {
+            Ok(said) => {
+                said.hand_to(self.outputs)?;
+                self.report.processed(said.report());
+                self.goes_on = self.observer.frame(moment, &said);
+            }
+            Err(error) => self.lose(Input::Image, &error),
+        }
+        if self.goes_on {
+            self.reason();
+        }
+        Ok(())
+    }
+
+    /// Inline: the answer is there before the next image, which it could be live too.
+    fn reason(&mut self) {
+        if let Adviser::Model(reason) = &mut self.adviser
+            && let Some(job) = self.walk.take_job()
+        {
+            self.walk.propose(reason.run(job, &Cancel::new(), &mut |_| ()));
+        }
+    }
+
+    fn side(&mut self, input: Input, result: Result<(), FrameError>) {
+        if let Err(error) = result {
+            self.lose(input, &error);
+        }
+    }
+
+    fn lose(&mut self, input: Input, error: &FrameError) {
+        self.report.lost(input, error);
+        self.observer.lost(input, error);
+    }
+}

@@ -1,0 +1,47 @@
+//! The walk's messages as publishers: prepared once, fed with CDR from any thread.
+
+use super::intake::qos;
+use crate::pipeline::{Output, OutputError, Outputs};
+use crate::types::Stamp;
+
+/// The node's publishers. Cheap to clone; r2r's publishers are handles that may be used from any thread.
+#[derive(Clone)]
+pub struct Publishers {
+    /// In the order of [`Output::ALL`].
+    by_output: Vec<(Output, r2r::PublisherUntyped)>,
+}
+
+impl Publishers {
+    /// Makes one publisher for each output.
+    ///
+    /// # Errors
+    /// The output that DDS refused, and why.
+    pub fn new(node: &mut r2r::Node) -> Result<Self, (Output, r2r::Error)> {
+        let by_output = Output::ALL
+            .into_iter()
+            .map(|output| {
+                node.create_publisher_untyped(output.name(), output.type_name(), qos::publisher(output))
+                    .map(|publisher| (output, publisher))
+                    .map_err(|error| (output, error))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { by_output })
+    }
+
+    fn get(&self, output: Output) -> Option<&r2r::PublisherUntyped> {
+        self.by_output.iter().find(|(known, _)| *known == output).map(|(_, publisher)| publisher)
+    }
+}
+
+impl Outputs for Publishers {
+    fn put(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
+        let Some(publisher) = self.get(output) else { return Ok(()) };
+        publisher.publish_raw(cdr).map_err(|error| OutputError { output, stamp, source: Box::new(error) })
+    }
+
+    /// Pictures are drawn only while someone subscribes; all else is always published.
+    fn wants(&self, output: Output) -> bool {
+        output != Output::ImageAnnotated
+            || self.get(output).and_then(|publisher| publisher.get_inter_process_subscription_count().ok()) > Some(0)
+    }
+}

@@ -1,0 +1,256 @@
+//! The protocol of an action server, for `~/ask`: three services and two topics, as rcl_action has them.
+//!
+//! Made from plain services: r2r 0.9's own action server never lets goals expire and leaves cancelled ones at canceling.
+//! States and messages are those of the design page "Actions" (design.ros2.org) and of `action_msgs`. Used from the spin
+//! thread only.
+
+use crate::ros::clock::steady_now;
+use crate::types::Stamp;
+use futures::{FutureExt, Stream, StreamExt};
+use r2r::QosProfile;
+use r2r::action_msgs::msg::{GoalInfo, GoalStatus, GoalStatusArray};
+use r2r::action_msgs::srv::CancelGoal;
+use r2r::builtin_interfaces::msg::Time;
+use r2r::unique_identifier_msgs::msg::UUID;
+use r2r::vedette_msgs::action::Ask;
+use std::time::{Duration, Instant};
+
+/// How long the result of a goal that has ended can be asked for.
+const KEPT: Duration = Duration::from_secs(15);
+
+type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin>;
+
+/// The number that a client gave its goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GoalId([u8; 16]);
+
+/// The state of a goal, by the numbers of action_msgs/msg/GoalStatus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i8)]
+pub enum State {
+    /// It waits its turn.
+    Accepted = 1,
+    /// It is worked on.
+    Executing = 2,
+    /// It is to end, and has not yet.
+    Canceling = 3,
+    /// It ended as it should.
+    Succeeded = 4,
+    /// It was cancelled.
+    Canceled = 5,
+    /// It ended as it should not.
+    Aborted = 6,
+}
+
+/// A goal that a client wants.
+pub struct GoalRequest {
+    /// Its number.
+    pub id: GoalId,
+    /// What is wanted.
+    pub goal: Ask::Goal,
+    request: r2r::ServiceRequest<Ask::SendGoal::Service>,
+}
+
+struct Goal {
+    id: GoalId,
+    accepted: Stamp,
+    state: State,
+    /// Once it has ended.
+    end: Option<(Ask::Result, Instant)>,
+    /// Who waits for the result.
+    results: Vec<r2r::ServiceRequest<Ask::GetResult::Service>>,
+}
+
+/// The server.
+pub struct ActionServer {
+    send_goal: Requests<Ask::SendGoal::Service>,
+    cancel_goal: Requests<CancelGoal::Service>,
+    get_result: Requests<Ask::GetResult::Service>,
+    feedback: r2r::Publisher<Ask::FeedbackMessage>,
+    status: r2r::Publisher<GoalStatusArray>,
+    goals: Vec<Goal>,
+}
+
+impl ActionServer {
+    /// Offers the action `name`.
+    ///
+    /// # Errors
+    /// When DDS refuses one of its endpoints.
+    pub fn new(node: &mut r2r::Node, name: &str) -> r2r::Result<Self> {
+        let below = |part: &str| format!("{name}/_action/{part}");
+        let services = QosProfile::services_default;
+        Ok(Self {
+            send_goal: Box::new(node.create_service::<Ask::SendGoal::Service>(&below("send_goal"), services())?),
+            cancel_goal: Box::new(node.create_service::<CancelGoal::Service>(&below("cancel_goal"), services())?),
+            get_result: Box::new(node.create_service::<Ask::GetResult::Service>(&below("get_result"), services())?),
+            feedback: node.create_publisher(&below("feedback"), QosProfile::default())?,
+            status: node.create_publisher(&below("status"), QosProfile::default().keep_last(1).transient_local())?,
+            goals: Vec::new(),
+        })
+    }
+
+    /// The next goal that somebody wants; it must be accepted or rejected.
+    pub fn next_goal(&mut self) -> Option<GoalRequest> {
+        loop {
+            let request = self.send_goal.next().now_or_never()??;
+            let id = GoalId::from(&request.message.goal_id);
+            let goal = request.message.goal.clone();
+            let request = GoalRequest { id, goal, request };
+            if self.position(id).is_none() {
+                return Some(request);
+            }
+            Self::reject(request);
+        }
+    }
+
+    /// Takes a goal, which then waits its turn.
+    pub fn accept(&mut self, request: GoalRequest, now: Stamp) {
+        let GoalRequest { id, request, .. } = request;
+        self.goals.push(Goal { id, accepted: now, state: State::Accepted, end: None, results: Vec::new() });
+        respond(request, Ask::SendGoal::Response { accepted: true, stamp: time(now) });
+        self.publish_status();
+    }
+
+    /// Does not take a goal.
+    pub fn reject(request: GoalRequest) {
+        respond(request.request, Ask::SendGoal::Response { accepted: false, stamp: Time::default() });
+    }
+
+    /// Answers those who want a goal cancelled, or its result, and forgets what ended long ago. Returns the goals that
+    /// are to end from now on.
+    pub fn answer(&mut self) -> Vec<GoalId> {
+        let mut to_cancel = Vec::new();
+        while let Some(Some(request)) = self.cancel_goal.next().now_or_never() {
+            let (goals, response) = self.cancelled_by(&request.message.goal_info);
+            respond(request, response);
+            to_cancel.extend(goals);
+        }
+        if !to_cancel.is_empty() {
+            self.publish_status();
+        }
+        while let Some(Some(request)) = self.get_result.next().now_or_never() {
+            match self.position(GoalId::from(&request.message.goal_id)) {
+                None => respond(request, Ask::GetResult::Response::default()),
+                Some(at) => {
+                    self.goals[at].results.push(request);
+                    self.goals[at].tell_result();
+                }
+            }
+        }
+        let now = steady_now();
+        self.goals.retain(|goal| goal.end.as_ref().is_none_or(|(_, ended)| now.duration_since(*ended) < KEPT));
+        to_cancel
+    }
+
+    /// Marks the goals that a request means as cancelling: all, those accepted until a time, a certain one, or both.
+    fn cancelled_by(&mut self, info: &GoalInfo) -> (Vec<GoalId>, CancelGoal::Response) {
+        let id = GoalId::from(&info.goal_id);
+        let until = Stamp::from_ros(info.stamp.sec, info.stamp.nanosec).unwrap_or_default();
+        let (is_any, is_timed) = (id == GoalId([0; 16]), until != Stamp::default());
+        let mut response = CancelGoal::Response::default();
+        if !is_any && !is_timed {
+            match self.position(id).map(|at| self.goals[at].state) {
+                None => response.return_code = CancelGoal::Response::ERROR_UNKNOWN_GOAL_ID as i8,
+                Some(State::Succeeded | State::Canceled | State::Aborted) => {
+                    response.return_code = CancelGoal::Response::ERROR_GOAL_TERMINATED as i8;
+                }
+                Some(_) => {}
+            }
+        }
+        let mut cancelled = Vec::new();
+        for goal in self.goals.iter_mut().filter(|goal| goal.state <= State::Canceling) {
+            if goal.id == id || is_timed && goal.accepted <= until || is_any && !is_timed {
+                goal.state = State::Canceling;
+                cancelled.push(goal.id);
+                response.goals_canceling.push(goal.info());
+            }
+        }
+        (cancelled, response)
+    }
+
+    /// A goal's turn has come.
+    pub fn execute(&mut self, id: GoalId) {
+        self.set_state(id, State::Executing);
+    }
+
+    /// Whether somebody wants the goal to end.
+    pub fn is_canceling(&self, id: GoalId) -> bool {
+        self.position(id).is_some_and(|at| self.goals[at].state == State::Canceling)
+    }
+
+    /// Tells the client about the work.
+    pub fn feedback(&self, id: GoalId, feedback: Ask::Feedback) {
+        let message = Ask::FeedbackMessage { goal_id: id.into(), feedback };
+        if let Err(error) = self.feedback.publish(&message) {
+            tracing::debug!("feedback not published: {error}");
+        }
+    }
+
+    /// A goal has ended, in one of the last three states.
+    pub fn end(&mut self, id: GoalId, state: State, result: Ask::Result) {
+        let Some(at) = self.position(id) else { return };
+        self.goals[at].end = Some((result, steady_now()));
+        self.set_state(id, state);
+        self.goals[at].tell_result();
+    }
+
+    fn set_state(&mut self, id: GoalId, state: State) {
+        if let Some(at) = self.position(id) {
+            self.goals[at].state = state;
+            self.publish_status();
+        }
+    }
+
+    fn position(&self, id: GoalId) -> Option<usize> {
+        self.goals.iter().position(|goal| goal.id == id)
+    }
+
+    fn publish_status(&self) {
+        let status = |goal: &Goal| GoalStatus { goal_info: goal.info(), status: goal.state as i8 };
+        let array = GoalStatusArray { status_list: self.goals.iter().map(status).collect() };
+        if let Err(error) = self.status.publish(&array) {
+            tracing::debug!("status of goals not published: {error}");
+        }
+    }
+}
+
+impl Goal {
+    fn info(&self) -> GoalInfo {
+        GoalInfo { goal_id: self.id.into(), stamp: time(self.accepted) }
+    }
+
+    fn tell_result(&mut self) {
+        if let Some((result, _)) = &self.end {
+            for request in self.results.drain(..) {
+                respond(request, Ask::GetResult::Response { status: self.state as i8, result: result.clone() });
+            }
+        }
+    }
+}
+
+impl From<&UUID> for GoalId {
+    fn from(id: &UUID) -> Self {
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(&id.uuid).for_each(|(byte, given)| *byte = *given);
+        Self(bytes)
+    }
+}
+
+impl From<GoalId> for UUID {
+    fn from(id: GoalId) -> Self {
+        Self { uuid: id.0.to_vec() }
+    }
+}
+
+/// A stamp as a message holds it.
+pub fn time(stamp: Stamp) -> Time {
+    let (sec, nanosec) = stamp.to_ros();
+    Time { sec, nanosec }
+}
+
+fn respond<S: r2r::WrappedServiceTypeSupport + 'static>(request: r2r::ServiceRequest<S>, response: S::Response) {
+    // A caller that went away before its answer is its own affair.
+    if let Err(error) = request.respond(response) {
+        tracing::debug!("request of an action client not answered: {error}");
+    }
+}

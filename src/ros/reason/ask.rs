@@ -1,0 +1,248 @@
+//! The action `~/ask`: somebody's questions, one after the other, from the goal to the result.
+//!
+//! A goal whose turn has come becomes an order to the lane, which makes a job of the next picture; the reason thread
+//! tells what the model says. Used from the spin thread only, which never waits for any of it.
+
+use super::action::{ActionServer, GoalId, GoalRequest, State, time};
+use super::ask_result::{result_of, unanswered, words};
+use super::desk::Desk;
+use super::reasoner::Told;
+use crate::config::{Config, NodeName};
+use crate::pipeline::{Asker, Inquiry};
+use crate::ros::clock::steady_now;
+use crate::ros::intake::inbox::Inbox;
+use crate::ros::order::Order;
+use crate::types::{Cancel, CancelReason, Stamp};
+use r2r::std_msgs::msg::Header;
+use r2r::vedette_msgs::action::Ask;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+/// The action's private name.
+pub const NAME: &str = "~/ask";
+
+/// More goals than these do not wait.
+const MAX_WAITING: usize = 16;
+
+/// Between two messages of feedback: a client's queue holds ten, and a fast model must not overrun it. What is said
+/// meanwhile goes with the next one.
+const FEEDBACK_PERIOD: Duration = Duration::from_millis(20);
+
+/// Questions, from goal to result.
+pub struct Questions {
+    server: ActionServer,
+    /// What a goal may call this camera.
+    names: [String; 2],
+    /// `None`: there is no language model, and every goal is rejected.
+    reason: Option<ReasonLane>,
+    waiting: VecDeque<(GoalId, Inquiry)>,
+    active: Option<Active>,
+    last_id: u64,
+    deadline: Duration,
+}
+
+/// The other threads.
+pub struct ReasonLane {
+    /// Where the jobs are.
+    pub desk: Arc<Desk>,
+    /// Where orders go.
+    pub inbox: Arc<Inbox>,
+    /// What the reason thread tells.
+    pub told: Receiver<Told>,
+}
+
+struct Active {
+    goal: GoalId,
+    asker: Asker,
+    /// When the wait for a picture began.
+    since: Instant,
+    /// That of the picture, once there is one.
+    header: Option<Header>,
+    /// What was said so far.
+    said: String,
+    /// So many bytes of it went out as feedback, and when.
+    told: Option<(usize, Instant)>,
+    /// Pieces so far.
+    pieces: u32,
+}
+
+impl Questions {
+    /// Offers the action.
+    ///
+    /// # Errors
+    /// When DDS refuses it.
+    pub fn new(
+        node: &mut r2r::Node,
+        config: &Config,
+        name: &NodeName,
+        reason: Option<ReasonLane>,
+    ) -> r2r::Result<Self> {
+        Ok(Self {
+            server: ActionServer::new(node, NAME)?,
+            names: [name.name().to_owned(), name.to_string()],
+            reason,
+            waiting: VecDeque::new(),
+            active: None,
+            last_id: 0,
+            deadline: Duration::from_millis(config.reason_deadline_ms.unsigned_abs()),
+        })
+    }
+
+    /// Whether somebody waits for words.
+    pub fn is_busy(&self) -> bool {
+        self.active.is_some() || !self.waiting.is_empty()
+    }
+
+    /// Does all that can be done now; `now` is ROS time.
+    pub fn work(&mut self, now: Stamp) {
+        while let Some(request) = self.server.next_goal() {
+            self.take(request, now);
+        }
+        for goal in self.server.answer() {
+            self.cancel(goal);
+        }
+        self.listen();
+        self.begin_next();
+        self.watch();
+    }
+
+    /// The node ends, and its other threads have: what is left is told so.
+    pub fn end(&mut self) {
+        self.listen();
+        let (word, message) = (CancelReason::Shutdown.as_str(), "the node ends");
+        if let Some(Active { goal, header, said, .. }) = self.active.take() {
+            self.server.end(goal, State::Aborted, unanswered(word, message, header.as_ref(), &said));
+        }
+        for (goal, _) in self.waiting.drain(..) {
+            self.server.end(goal, State::Aborted, unanswered(word, message, None, ""));
+        }
+        while let Some(request) = self.server.next_goal() {
+            ActionServer::reject(request);
+        }
+        self.server.answer();
+    }
+
+    fn take(&mut self, request: GoalRequest, now: Stamp) {
+        let camera = &request.goal.camera;
+        let refusal = if self.reason.is_none() {
+            Some("there is nobody to ask, parameter reason_model is empty".to_owned())
+        } else if !camera.is_empty() && !self.names.contains(camera) {
+            Some(format!("no camera {camera:?} here, expected {:?} or none", self.names[0]))
+        } else if self.waiting.len() == MAX_WAITING {
+            Some(format!("{MAX_WAITING} questions wait already"))
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            tracing::warn!("a question is rejected: {refusal}");
+            return ActionServer::reject(request);
+        }
+        let Ask::Goal { question, want_proposal, max_tokens, .. } = &request.goal;
+        let inquiry = Inquiry::new(question, *want_proposal, *max_tokens);
+        let id = request.id;
+        self.server.accept(request, now);
+        match inquiry {
+            Ok(inquiry) => self.waiting.push_back((id, inquiry)),
+            Err(error) => self.server.end(id, State::Aborted, unanswered("failed", &error.to_string(), None, "")),
+        }
+    }
+
+    fn cancel(&mut self, goal: GoalId) {
+        let word = CancelReason::Asked.as_str();
+        if let Some(at) = self.waiting.iter().position(|(id, _)| *id == goal) {
+            self.waiting.remove(at);
+            self.server.end(goal, State::Canceled, unanswered(word, "cancelled before its turn", None, ""));
+        } else if let Some(active) = self.active.take_if(|active| active.goal == goal) {
+            active.asker.cancel.cancel(CancelReason::Asked);
+            if active.header.is_some() {
+                // The model ends between two tokens, and tells it.
+                self.active = Some(active);
+            } else {
+                self.withdraw(&active);
+                let message = "cancelled before an image came";
+                self.server.end(goal, State::Canceled, unanswered(word, message, None, ""));
+            }
+        }
+    }
+
+    /// What the reason thread has told.
+    fn listen(&mut self) {
+        while let Some(told) = self.reason.as_ref().and_then(|reason| reason.told.try_recv().ok()) {
+            let (Told::Began(id, ..) | Told::Piece(id, ..) | Told::Ended(id, _)) = &told;
+            // Of a question that was given up nobody wants to hear.
+            let Some(active) = self.active.as_mut().filter(|active| active.asker.id == *id) else { continue };
+            match told {
+                Told::Began(_, stamp, frame_id) => {
+                    active.header = Some(Header { stamp: time(stamp), frame_id: words(frame_id.as_str()) });
+                }
+                Told::Piece(_, text, pieces) => {
+                    active.said.push_str(&text);
+                    active.pieces = pieces;
+                }
+                Told::Ended(_, ended) => {
+                    active.feed_back(&self.server);
+                    let is_canceling = self.server.is_canceling(active.goal);
+                    let (state, result) = result_of(*ended, active.header.as_ref(), &active.said, is_canceling);
+                    let goal = active.goal;
+                    self.active = None;
+                    self.server.end(goal, state, result);
+                }
+            }
+        }
+        if let Some(active) = &mut self.active
+            && active.told.is_none_or(|(_, last)| steady_now().duration_since(last) >= FEEDBACK_PERIOD)
+        {
+            active.feed_back(&self.server);
+        }
+    }
+
+    fn begin_next(&mut self) {
+        let Some(reason) = self.reason.as_ref().filter(|_| self.active.is_none()) else { return };
+        let Some((goal, inquiry)) = self.waiting.pop_front() else { return };
+        self.last_id += 1;
+        let asker = Asker { id: self.last_id, cancel: Cancel::new() };
+        reason.inbox.put_order(Order::Ask { inquiry, asker: asker.clone() });
+        self.server.execute(goal);
+        self.active =
+            Some(Active { goal, asker, since: steady_now(), header: None, said: String::new(), told: None, pieces: 0 });
+    }
+
+    /// Deadlines: that of what runs, and that of an image which does not come.
+    fn watch(&mut self) {
+        let Some(reason) = &self.reason else { return };
+        reason.desk.enforce(self.deadline);
+        let Some(active) = self.active.as_mut().filter(|active| active.header.is_none()) else { return };
+        let now = steady_now();
+        if reason.desk.is_busy() {
+            // Its turn has not come: the model is still at another picture.
+            active.since = now;
+        } else if now.duration_since(active.since) >= self.deadline
+            && let Some(active) = self.active.take()
+        {
+            active.asker.cancel.cancel(CancelReason::Deadline);
+            self.withdraw(&active);
+            let message = format!("no fresh image came within {} ms (reason_deadline_ms)", self.deadline.as_millis());
+            let result = unanswered(CancelReason::Deadline.as_str(), &message, None, "");
+            self.server.end(active.goal, State::Aborted, result);
+        }
+    }
+
+    fn withdraw(&self, active: &Active) {
+        if let Some(reason) = &self.reason {
+            reason.inbox.put_order(Order::Withdraw(active.asker.id));
+        }
+    }
+}
+
+impl Active {
+    /// Tells the client what was said since the last time, if anything was.
+    fn feed_back(&mut self, server: &ActionServer) {
+        let (from, _) = self.told.unwrap_or((0, self.since));
+        if let Some(text) = self.said.get(from..).filter(|text| !text.is_empty()) {
+            server.feedback(self.goal, Ask::Feedback { text: words(text), tokens: self.pieces });
+            self.told = Some((self.said.len(), steady_now()));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What the node says about itself: counts, diagnostics, log.
+
+pub(super) mod diagnostics;
+pub(super) mod health;
+pub(super) mod log;

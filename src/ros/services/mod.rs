@@ -1,0 +1,4 @@
+//! What clients call: parameters and prompts.
+
+pub(super) mod parameter_services;
+pub(super) mod set_prompts;

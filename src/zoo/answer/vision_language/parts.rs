@@ -1,0 +1,126 @@
+//! The files of a checkpoint with several graphs, found by their roles in the manifest.
+
+use crate::infer::{Backend, OrtBackend, Runtime, SessionOptions, Signature, TensorSpec};
+use crate::language::{ChatTemplate, GenerationConfig, Tokenizer};
+use crate::types::Element;
+use crate::zoo::manifest::documents::Document;
+use crate::zoo::{Manifest, ZooError};
+use std::path::{Path, PathBuf};
+
+/// A manifest's files, and how its graphs are to be run.
+pub(in crate::zoo) struct Checkpoint<'a> {
+    pub manifest: &'a Manifest,
+    pub runtime: &'a Runtime,
+    pub options: &'a SessionOptions,
+}
+
+/// The tensors of a graph by name, with the elements that will do.
+pub(in crate::zoo) struct Tensors {
+    pub inputs: &'static [(&'static str, &'static [Element])],
+    /// Inputs that some exports have.
+    pub optional: &'static [(&'static str, &'static [Element])],
+    pub outputs: &'static [(&'static str, &'static [Element])],
+}
+
+impl Checkpoint<'_> {
+    /// The graph of a role in a session of its own. Shapes that it leaves open stay open.
+    ///
+    /// # Errors
+    /// [`ZooError::Manifest`] without such a role, [`ZooError::Infer`], and [`ZooError::Graph`] when it has not the
+    /// tensors that are wanted.
+    pub fn graph(&self, role: &str, wanted: &Tensors) -> Result<Box<dyn Backend>, ZooError> {
+        let graph = self.any_graph(role)?;
+        if wanted.fit(graph.signature()) {
+            return Ok(graph);
+        }
+        Err(ZooError::Graph {
+            role: role.to_owned(),
+            family: self.manifest.family,
+            found: in_and_out(&list(&graph.signature().inputs), &list(&graph.signature().outputs)),
+            expected: wanted.in_words(),
+        })
+    }
+
+    /// As [`graph`](Self::graph), whatever tensors it has.
+    ///
+    /// # Errors
+    /// [`ZooError::Manifest`] and [`ZooError::Infer`].
+    pub fn any_graph(&self, role: &str) -> Result<Box<dyn Backend>, ZooError> {
+        Ok(Box::new(OrtBackend::open(self.runtime, &self.manifest.path_of(role)?, self.options, &[])?))
+    }
+
+    /// # Errors
+    /// [`ZooError::Manifest`] and [`ZooError::Language`].
+    pub fn tokenizer(&self) -> Result<Tokenizer, ZooError> {
+        Ok(Tokenizer::open(&self.manifest.path_of("tokenizer")?)?)
+    }
+
+    /// # Errors
+    /// [`ZooError::Manifest`] and [`ZooError::Language`].
+    pub fn chat_template(&self) -> Result<ChatTemplate, ZooError> {
+        Ok(ChatTemplate::open(&self.folder()?)?)
+    }
+
+    /// # Errors
+    /// [`ZooError::Manifest`] and [`ZooError::Language`].
+    pub fn generation_config(&self) -> Result<GenerationConfig, ZooError> {
+        Ok(GenerationConfig::open(&self.folder()?)?)
+    }
+
+    /// A count in the JSON file of a role, below keys of objects; `None` where the manifest lists no such file or the
+    /// file does not say it.
+    ///
+    /// # Errors
+    /// [`ZooError::File`] for a file that is no JSON, or anything but a whole number above 0.
+    pub fn count(&self, role: &str, keys: &[&str]) -> Result<Option<usize>, ZooError> {
+        if self.manifest.path_of(role).is_err() {
+            return Ok(None);
+        }
+        Document::read(self.manifest, role)?.count(keys)
+    }
+
+    /// Where the tokenizer is: the configurations of its words are beside it.
+    fn folder(&self) -> Result<PathBuf, ZooError> {
+        let tokenizer = self.manifest.path_of("tokenizer")?;
+        Ok(tokenizer.parent().map_or_else(|| self.manifest.folder.clone(), Path::to_owned))
+    }
+}
+
+impl Tensors {
+    /// All that is wanted, and no input that nobody fills.
+    fn fit(&self, signature: &Signature) -> bool {
+        let is = |spec: &TensorSpec, (name, elements): &(&str, &[Element])| {
+            spec.name == *name && elements.contains(&spec.element)
+        };
+        let has = |specs: &[TensorSpec], wanted: &(&str, &[Element])| specs.iter().any(|spec| is(spec, wanted));
+        self.inputs.iter().all(|wanted| has(&signature.inputs, wanted))
+            && self.outputs.iter().all(|wanted| has(&signature.outputs, wanted))
+            && signature
+                .inputs
+                .iter()
+                .all(|spec| self.inputs.iter().chain(self.optional).any(|wanted| is(spec, wanted)))
+    }
+
+    fn in_words(&self) -> String {
+        let names = |wanted: &[(&str, &[Element])]| {
+            let one = |(name, elements): &(&str, &[Element])| {
+                let elements = elements.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+                format!("{name} {elements}")
+            };
+            wanted.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        let mut inputs = names(self.inputs);
+        if !self.optional.is_empty() {
+            inputs = format!("{inputs}, perhaps {}", names(self.optional));
+        }
+        in_and_out(&inputs, &names(self.outputs))
+    }
+}
+
+fn in_and_out(inputs: &str, outputs: &str) -> String {
+    format!("inputs [{inputs}] and outputs [{outputs}]")
+}
+
+fn list(specs: &[TensorSpec]) -> String {
+    specs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,296 @@
+//! `models/<name>/model.toml`: what a checkpoint is, which files it has and where they come from.
+//!
+//! ```toml
+//! family = "yolo"
+//! task = "detect"            # the family's
+//! source = "where the weights come from, in words"
+//! verified = true            # the default; false: nobody has run these files yet
+//! labels = ["red", "green"]  # only to stand in for the names in the model's own files
+//!
+//! [input]                    # yolo, and detr without a preprocessor_config.json; the others read it from there
+//! name = "images"            # the default
+//! width_px = 640
+//! height_px = 640
+//!
+//! [scoring]                  # clip and siglip
+//! logit_scale = 100.0        # the factor itself, not its logarithm
+//! logit_bias = 0.0           # the default
+//!
+//! [generation]               # smolvlm and florence2
+//! context_tokens = 8192
+//! shared_cache_tokens = 2048 # only for graphs whose cache is one buffer of fixed length
+//!
+//! [license]
+//! name = "AGPL-3.0"
+//! notice = "what whoever fetches the weights should know"
+//!
+//! [[files]]                   # the first is the ONNX file, or the first of several
+//! path = "yolov12n.onnx"      # beside the manifest
+//! role = "model"              # left out: the stem of the file's name
+//! bytes = 10678697
+//! sha256 = "e548ab3a406227202334bf5a6623c9814ac6286ff04e68aeb4dc2357732d1a4f"
+//! url = "https://..."         # where one request fetches it; left out otherwise
+//! ```
+
+use super::keys;
+use super::reading::RawManifest;
+use crate::types::Size;
+use crate::zoo::{Family, ManifestError, Task};
+use serde::Deserialize;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+/// The terms of the weights.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct License {
+    /// SPDX name.
+    pub name: String,
+    /// What a person who fetches the weights is told; may be empty.
+    #[serde(default)]
+    pub notice: String,
+}
+
+/// The tensor that takes the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub size: Size,
+}
+
+/// How a similarity of picture and words becomes a logit: `logit_scale * similarity + logit_bias`. A graph that gives
+/// embeddings does not hold the two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Scoring {
+    /// The factor, above 0: `exp` of the parameter that checkpoints store.
+    pub logit_scale: f32,
+    /// What is added; 0 for families without it.
+    #[serde(default)]
+    pub logit_bias: f32,
+}
+
+/// What a generative model has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Generation {
+    /// The longest question and answer together, in tokens, the picture's included.
+    pub context_tokens: NonZeroUsize,
+    /// Length of the key and value buffers in tokens, where past and present share one buffer (GroupQueryAttention).
+    pub shared_cache_tokens: Option<NonZeroUsize>,
+}
+
+/// One file of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ModelFile {
+    /// Relative to the manifest's folder, below it.
+    pub path: PathBuf,
+    /// What the family uses it for, where that is not the stem of its name.
+    pub role: Option<String>,
+    /// Where one request fetches it, if there is such a place.
+    pub url: Option<String>,
+    /// Its length. Known in a verified manifest.
+    pub bytes: Option<u64>,
+    /// Its SHA-256, 64 lower-case hexadecimal digits. Known in a verified manifest.
+    pub sha256: Option<String>,
+}
+
+impl ModelFile {
+    /// What the family uses it for. External weights (`.onnx_data`, `.data`) have no role: the ONNX file names them.
+    pub fn role(&self) -> Option<&str> {
+        let is_data = self.path.extension().is_some_and(|extension| extension == "data" || extension == "onnx_data");
+        let stem = || self.path.file_stem().filter(|_| !is_data)?.to_str();
+        self.role.as_deref().or_else(stem)
+    }
+}
+
+/// A checked manifest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The name of its folder.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What decodes it.
+    pub family: Family,
+    /// What it is for: the family's task.
+    pub task: Task,
+    /// Where the weights come from, in words.
+    pub source: String,
+    /// Whether its writer has fetched these files and run them. Only then size and hash of every file are known.
+    pub verified: bool,
+    /// The tensor that takes the picture, where the manifest says it. See [`Manifest::input`].
+    pub input: Option<Input>,
+    /// From similarity to logit, where the manifest says it. See [`Manifest::scoring`].
+    pub scoring: Option<Scoring>,
+    /// The room of a generative model, where the manifest says it. See [`Manifest::generation`].
+    pub generation: Option<Generation>,
+    /// The class names, where they are not to come from the model's own files.
+    pub labels: Option<Vec<String>>,
+    /// The terms of the weights.
+    pub license: License,
+    /// At least one; the first is the ONNX file, or the first of several.
+    pub files: Vec<ModelFile>,
+}
+
+impl Manifest {
+    /// Reads and checks a `model.toml`. The model's files need not be there yet.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with the file, the key, its value and what was expected.
+    pub fn load(file: &Path) -> Result<Self, ManifestError> {
+        let text = fs::read_to_string(file)
+            .map_err(|error| ManifestError::Unreadable { path: file.to_path_buf(), reason: error.to_string() })?;
+        let document: toml::Table = toml::from_str(&text).map_err(|error| syntax(file, &text, &error))?;
+        if let Some(keys::UnknownKey { key, nearest }) = keys::find_unknown(&document) {
+            return Err(ManifestError::UnknownKey { path: file.to_path_buf(), key, nearest });
+        }
+        toml::from_str::<RawManifest>(&text).map_err(|error| syntax(file, &text, &error))?.checked(file)
+    }
+
+    /// The tensor that takes the picture.
+    ///
+    /// # Errors
+    /// [`ManifestError::NoTable`] where the manifest does not say it.
+    pub fn input(&self) -> Result<&Input, ManifestError> {
+        self.input.as_ref().ok_or_else(|| self.no_table("input", "width_px and height_px"))
+    }
+
+    /// From similarity to logit.
+    ///
+    /// # Errors
+    /// [`ManifestError::NoTable`] where the manifest does not say it.
+    pub fn scoring(&self) -> Result<Scoring, ManifestError> {
+        self.scoring.ok_or_else(|| self.no_table("scoring", "logit_scale and, where the model has it, logit_bias"))
+    }
+
+    /// The room of a generative model.
+    ///
+    /// # Errors
+    /// [`ManifestError::NoTable`] where the manifest does not say it.
+    pub fn generation(&self) -> Result<Generation, ManifestError> {
+        self.generation.ok_or_else(|| self.no_table("generation", "context_tokens"))
+    }
+
+    fn no_table(&self, table: &'static str, expected: &'static str) -> ManifestError {
+        ManifestError::NoTable { model: self.name.clone(), table, expected }
+    }
+
+    /// Where the file of a role is: `tokenizer`, `preprocessor_config`, `text_model`, `decoder_model_merged`, ... A
+    /// file's role is the stem of its name, unless the manifest says otherwise.
+    ///
+    /// # Errors
+    /// [`ManifestError::NoRole`] with the roles that there are.
+    pub fn path_of(&self, role: &str) -> Result<PathBuf, ManifestError> {
+        let found = self.files.iter().find(|file| file.role() == Some(role));
+        found.map(|file| self.folder.join(&file.path)).ok_or_else(|| ManifestError::NoRole {
+            model: self.name.clone(),
+            role: role.to_owned(),
+            found: self.files.iter().filter_map(ModelFile::role).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The ONNX file, or the first of several.
+    pub fn model_path(&self) -> PathBuf {
+        // A manifest without files is refused when it is read.
+        self.files.first().map_or_else(|| self.folder.clone(), |file| self.folder.join(&file.path))
+    }
+}
+
+/// The parser's reason, in one line with its place.
+pub(in crate::zoo) fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> ManifestError {
+    let words: Vec<_> = error.message().split_whitespace().collect();
+    let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+    let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+    ManifestError::Syntax { path: file.to_path_buf(), reason: format!("{place}{}", words.join(" ")) }
+}
+
+#[cfg(test)]
+pub(in crate::zoo) mod tests {
+    use super::*;
+
+    pub(in crate::zoo) const MINIMAL: &str = r#"
+family = "yolo"
+task = "detect"
+source = "made by hand"
+[input]
+width_px = 64
+height_px = 32
+[license]
+name = "Apache-2.0"
+[[files]]
+path = "tiny.onnx"
+bytes = 3
+sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+"#;
+
+    /// A manifest of another family, of which nobody has fetched the files.
+    pub(in crate::zoo) const UNVERIFIED: &str = r#"
+family = "siglip"
+task = "score"
+source = "made by hand"
+verified = false
+[scoring]
+logit_scale = 10.0
+logit_bias = -5.0
+[license]
+name = "Apache-2.0"
+[[files]]
+path = "onnx/text_model_quantized.onnx"
+role = "text_model"
+url = "https://example.org/text_model_quantized.onnx"
+[[files]]
+path = "onnx/vision_model.onnx"
+[[files]]
+path = "onnx/vision_model.onnx_data"
+"#;
+
+    pub(in crate::zoo) fn write_manifest(root: &Path, name: &str, text: &str) -> PathBuf {
+        fs::create_dir_all(root.join(name)).unwrap();
+        let file = root.join(name).join("model.toml");
+        fs::write(&file, text).unwrap();
+        file
+    }
+
+    pub(in crate::zoo) fn loaded(text: &str) -> Manifest {
+        let root = tempfile::tempdir().unwrap();
+        Manifest::load(&write_manifest(root.path(), "tiny", text)).unwrap()
+    }
+
+    #[test]
+    fn a_minimal_manifest_takes_labels_from_the_model_and_the_input_images() {
+        let root = tempfile::tempdir().unwrap();
+        let manifest = Manifest::load(&write_manifest(root.path(), "tiny", MINIMAL)).unwrap();
+        let size = Size { width_px: 64, height_px: 32 };
+        assert_eq!(manifest.input().unwrap(), &Input { name: "images".to_owned(), size });
+        assert_eq!((manifest.name.as_str(), manifest.verified, &manifest.labels), ("tiny", true, &None));
+        assert_eq!(manifest.model_path(), root.path().join("tiny/tiny.onnx"));
+    }
+
+    #[test]
+    fn an_unverified_manifest_needs_no_size_and_hash() {
+        let manifest = loaded(UNVERIFIED);
+        assert!(!manifest.verified && manifest.files.iter().all(|file| file.bytes.is_none() && file.sha256.is_none()));
+        assert_eq!(manifest.scoring().unwrap(), Scoring { logit_scale: 10.0, logit_bias: -5.0 });
+    }
+
+    #[test]
+    fn a_table_that_a_family_needs_and_the_manifest_has_not_is_named() {
+        let manifest = loaded(UNVERIFIED);
+        let error = manifest.input().unwrap_err().to_string();
+        assert_eq!(error, "model tiny: the manifest has no [input], expected one with width_px and height_px");
+        let error = manifest.generation().unwrap_err().to_string();
+        assert_eq!(error, "model tiny: the manifest has no [generation], expected one with context_tokens");
+        assert!(loaded(MINIMAL).scoring().unwrap_err().to_string().contains("logit_scale"));
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_role_or_by_its_stem() {
+        let manifest = loaded(UNVERIFIED);
+        assert!(manifest.path_of("text_model").unwrap().ends_with("onnx/text_model_quantized.onnx"));
+        assert!(manifest.path_of("vision_model").unwrap().ends_with("onnx/vision_model.onnx"));
+        let error = manifest.path_of("tokenizer").unwrap_err().to_string();
+        let expected = "model tiny: no file with the role \"tokenizer\", the manifest has text_model, vision_model";
+        assert_eq!(error, expected, "external weights have no role");
+    }
+}

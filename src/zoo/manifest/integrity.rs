@@ -1,0 +1,250 @@
+//! Whether a model's files are those of its manifest, and `fetched.toml`: what the first fetch saw.
+//!
+//! A manifest that nobody has verified may leave out size and hash. Whoever fetches such a file first has to trust
+//! what comes; its size and hash are then kept in `fetched.toml` beside the manifest, and from then on the file must
+//! stay as it is. What the manifest itself says always counts first.
+//!
+//! ```toml
+//! [[files]]
+//! path = "onnx/model.onnx"
+//! bytes = 3
+//! sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+//! from = "https://example.org/model.onnx"
+//! ```
+
+use super::contents::syntax;
+use crate::infer::file_sha256;
+use crate::zoo::{Manifest, ManifestError, ModelFile};
+use serde::{Deserialize, Serialize};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
+/// The name of the record beside the manifest.
+const RECORD: &str = "fetched.toml";
+
+/// What is known of a model's files when none of them is missing or changed. The weakest file decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Integrity {
+    /// A file is there that neither the manifest nor a record describes.
+    Unverified,
+    /// Every file is as the manifest says, or as it was when it was first fetched.
+    AsFirstFetched,
+    /// Every file is as the manifest says.
+    Whole,
+}
+
+impl fmt::Display for Integrity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unverified => "unverified: no size and hash in the manifest",
+            Self::AsFirstFetched => "as first fetched, unverified: no size and hash in the manifest",
+            Self::Whole => "whole",
+        })
+    }
+}
+
+/// What a file must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Its length, if that is known.
+    pub bytes: Option<u64>,
+    /// Its SHA-256, if that is known.
+    pub sha256: Option<String>,
+    /// What is known of a file that is so.
+    pub integrity: Integrity,
+}
+
+/// A file as it was first fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchedFile {
+    /// As in the manifest.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Where it came from.
+    pub from: String,
+}
+
+/// The files of a model that were fetched without a size and hash in the manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchRecord {
+    files: Vec<FetchedFile>,
+}
+
+impl FetchRecord {
+    /// The record beside the manifest; an empty one where there is none.
+    ///
+    /// # Errors
+    /// [`ManifestError::Unreadable`], [`ManifestError::Syntax`] with the file and the reason.
+    pub fn load(manifest: &Manifest) -> Result<Self, ManifestError> {
+        let path = Self::path(manifest);
+        match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| syntax(&path, &text, &error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(ManifestError::Unreadable { path, reason: error.to_string() }),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(manifest: &Manifest) -> PathBuf {
+        manifest.folder.join(RECORD)
+    }
+
+    /// Takes in a file in place of what was known of it, and writes the record anew, whole or not at all.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn keep(&mut self, manifest: &Manifest, file: FetchedFile) -> io::Result<()> {
+        self.files.retain(|known| known.path != file.path);
+        self.files.push(file);
+        let text = toml::to_string(self).map_err(io::Error::other)?;
+        let mut written = tempfile::NamedTempFile::new_in(&manifest.folder)?;
+        written.write_all(text.as_bytes())?;
+        written.as_file().sync_all()?;
+        written.persist(Self::path(manifest)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// What the manifest, or else this record, says of a file.
+    pub fn expected(&self, file: &ModelFile) -> Expected {
+        let known = self.files.iter().find(|known| known.path == file.path);
+        let integrity = match (&file.sha256, known) {
+            (Some(_), _) => Integrity::Whole,
+            (None, Some(_)) => Integrity::AsFirstFetched,
+            (None, None) => Integrity::Unverified,
+        };
+        let known = known.filter(|_| integrity == Integrity::AsFirstFetched);
+        Expected {
+            bytes: file.bytes.or(known.map(|known| known.bytes)),
+            sha256: file.sha256.clone().or(known.map(|known| known.sha256.clone())),
+            integrity,
+        }
+    }
+}
+
+impl Manifest {
+    /// Compares the files on disk, by length and by hash, with the manifest, and with the record of the first fetch
+    /// where the manifest does not know them.
+    ///
+    /// # Errors
+    /// [`ManifestError::FileMissing`], [`ManifestError::FileSize`], [`ManifestError::FileHash`] for the first file
+    /// that is not as it should be; as [`FetchRecord::load`].
+    pub fn verify(&self) -> Result<Integrity, ManifestError> {
+        let record = FetchRecord::load(self)?;
+        let mut weakest = Integrity::Whole;
+        for file in &self.files {
+            let expected = record.expected(file);
+            self.verify_file(file, &expected)?;
+            weakest = weakest.min(expected.integrity);
+        }
+        Ok(weakest)
+    }
+
+    /// Compares one file with what it must be.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_file(&self, file: &ModelFile, expected: &Expected) -> Result<(), ManifestError> {
+        let (model, path) = (self.name.clone(), self.folder.join(&file.path));
+        let Ok(metadata) = fs::metadata(&path) else {
+            let origin = file.url.clone().unwrap_or_else(|| self.source.clone());
+            return Err(ManifestError::FileMissing { model, path, fetch: self.fetch_command(file), origin });
+        };
+        let first = if expected.integrity == Integrity::AsFirstFetched { " as it was first fetched" } else { "" };
+        if let Some(bytes) = expected.bytes.filter(|bytes| metadata.len() != *bytes) {
+            let (found, expected) = (metadata.len(), format!("{bytes}{first}"));
+            return Err(ManifestError::FileSize { model, path, found, expected, fetch: self.fetch_command(file) });
+        }
+        let Some(sha256) = &expected.sha256 else { return Ok(()) };
+        let found = hash_of(&path)?;
+        if found != *sha256 {
+            let expected = format!("{sha256}{first}");
+            return Err(ManifestError::FileHash { model, path, found, expected, fetch: self.fetch_command(file) });
+        }
+        Ok(())
+    }
+
+    /// What brings a file of this model.
+    fn fetch_command(&self, file: &ModelFile) -> String {
+        if file.url.is_some() { format!("vedette models fetch {}", self.name) } else { "make setup".to_owned() }
+    }
+}
+
+fn hash_of(path: &Path) -> Result<String, ManifestError> {
+    file_sha256(path).map_err(|error| ManifestError::Unreadable { path: path.to_path_buf(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::manifest::contents::tests::{MINIMAL, UNVERIFIED, write_manifest};
+
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    fn abc(path: &str) -> FetchedFile {
+        FetchedFile { path: path.into(), bytes: 3, sha256: ABC.to_owned(), from: "a test".to_owned() }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_short_or_changed_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let manifest = Manifest::load(&write_manifest(root.path(), "tiny", MINIMAL)).unwrap();
+        let error = manifest.verify().unwrap_err().to_string();
+        assert!(error.contains("is missing; `make setup` fetches it") && error.contains("made by hand"), "{error}");
+        fs::write(manifest.model_path(), b"ab").unwrap();
+        assert!(manifest.verify().unwrap_err().to_string().contains("holds 2 bytes, expected 3;"));
+        fs::write(manifest.model_path(), b"abd").unwrap();
+        assert!(matches!(manifest.verify(), Err(ManifestError::FileHash { .. })));
+        fs::write(manifest.model_path(), b"abc").unwrap();
+        assert_eq!(manifest.verify(), Ok(Integrity::Whole));
+    }
+
+    #[test]
+    fn files_without_size_and_hash_are_held_to_the_record_of_their_first_fetch() {
+        let root = tempfile::tempdir().unwrap();
+        let manifest = Manifest::load(&write_manifest(root.path(), "tiny", UNVERIFIED)).unwrap();
+        let error = manifest.verify().unwrap_err().to_string();
+        assert!(error.contains("is missing; `vedette models fetch tiny` fetches it (https://example.org/"), "{error}");
+
+        fs::create_dir(manifest.folder.join("onnx")).unwrap();
+        for file in &manifest.files {
+            fs::write(manifest.folder.join(&file.path), b"abc").unwrap();
+        }
+        assert_eq!(manifest.verify(), Ok(Integrity::Unverified));
+
+        let mut record = FetchRecord::load(&manifest).unwrap();
+        record.keep(&manifest, abc("onnx/vision_model.onnx")).unwrap();
+        assert_eq!(manifest.verify(), Ok(Integrity::Unverified), "two are still unknown");
+        record.keep(&manifest, abc("onnx/vision_model.onnx_data")).unwrap();
+        record.keep(&manifest, abc("onnx/text_model_quantized.onnx")).unwrap();
+        assert_eq!(manifest.verify(), Ok(Integrity::AsFirstFetched));
+        assert_eq!(FetchRecord::load(&manifest).unwrap(), record, "the record survives the file");
+
+        fs::write(manifest.model_path(), b"abd").unwrap();
+        let error = manifest.verify().unwrap_err().to_string();
+        let expected = format!("expected {ABC} as it was first fetched; remove it and run `vedette models fetch tiny`");
+        assert!(error.ends_with(&expected), "{error}");
+    }
+
+    #[test]
+    fn the_manifest_counts_before_the_record() {
+        let root = tempfile::tempdir().unwrap();
+        let manifest = Manifest::load(&write_manifest(root.path(), "tiny", MINIMAL)).unwrap();
+        fs::write(manifest.model_path(), b"abc").unwrap();
+        let other = FetchedFile { bytes: 9, sha256: "0".repeat(64), ..abc("tiny.onnx") };
+        FetchRecord::default().keep(&manifest, other).unwrap();
+        assert_eq!(manifest.verify(), Ok(Integrity::Whole));
+    }
+
+    #[test]
+    fn a_broken_record_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let manifest = Manifest::load(&write_manifest(root.path(), "tiny", MINIMAL)).unwrap();
+        fs::write(FetchRecord::path(&manifest), "files = 3").unwrap();
+        let error = manifest.verify().unwrap_err().to_string();
+        assert!(error.contains("fetched.toml: line 1: invalid type"), "{error}");
+    }
+}
