@@ -1,4 +1,4 @@
-//! What weather, night, dirt and faults do to a picture of the footage. The random numbers are the same in every run.
+//! What weather, night, dirt and faults do to a picture of the footage. The same in every run.
 
 use vedette::types::{ImageView, PixelFormat, Size};
 
@@ -43,7 +43,7 @@ impl Picture {
     /// Each byte by its index and itself, with the noise of a sensor on top.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, as a sensor does")]
     fn map(&self, deviation: f64, value: impl Fn(usize, f64) -> f64) -> Self {
-        let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
+        let mut noise = Noise::over(&self.bgr);
         let noisy = |(at, &byte)| (value(at, f64::from(byte)) + deviation * noise.next()).round() as u8;
         Self { size: self.size, bgr: self.bgr.iter().enumerate().map(noisy).collect() }
     }
@@ -187,6 +187,11 @@ fn turned(values: &[f64], width: usize) -> Vec<f64> {
 struct Noise(u64);
 
 impl Noise {
+    /// Other noise for every picture.
+    fn over(bytes: &[u8]) -> Self {
+        Self(bytes.iter().fold(0x9E37_79B9_7F4A_7C15_u64, |seed, &byte| seed.rotate_left(7) ^ u64::from(byte)) | 1)
+    }
+
     fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

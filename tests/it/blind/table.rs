@@ -3,8 +3,8 @@
 use super::{BlindParams, Picture, Sight, causes, in_project, some_frames};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use vedette::config::assembly::load_model;
 use vedette::config::{Config, ProviderName};
-use vedette::pipeline::load_model;
 use vedette::types::Detection;
 use vedette::vision::BlindCheck;
 use vedette::zoo::{Detector, Thresholds};
