@@ -1,7 +1,7 @@
 //! What costs one message.
 
 use crate::types::Stamp;
-use crate::vision::Blind;
+pub use crate::vision::Blind;
 use crate::wire::WireError;
 use crate::zoo::ZooError;
 

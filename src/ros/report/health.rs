@@ -1,8 +1,7 @@
 //! What the node counts and measures about itself, for diagnostics. Written by both threads, read once a second.
 
-use crate::pipeline::{Failure, FrameReport, Input};
+use crate::pipeline::{Blind, Failure, FrameReport, Input};
 use crate::types::{Answer, Plan};
-use crate::vision::Blind;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
