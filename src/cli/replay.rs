@@ -230,6 +230,7 @@ impl Summary<'_> {
                 "images": report.images,
                 "processed": report.processed,
                 "lost": report.lost,
+                "blind": report.blind,
                 "source_losses": report.source_losses,
                 "detections": report.detections,
                 "decisions": report.decisions,
@@ -260,6 +261,9 @@ impl Summary<'_> {
         }
         for (cause, count) in &report.lost {
             println!("lost        {count} x {cause}");
+        }
+        for (cause, count) in &report.blind {
+            println!("blind       {count} x {cause}");
         }
         for loss in &report.source_losses {
             println!("lost        {loss}");

@@ -91,6 +91,7 @@ const OFFSET_M: Domain = Domain::Numbers { min: -100.0, max: 100.0 };
 /// Half and quarter turns, with room for rounding: 3.1416 is more than pi.
 const HALF_TURN_RAD: Domain = Domain::Numbers { min: -3.15, max: 3.15 };
 const QUARTER_TURN_RAD: Domain = Domain::Numbers { min: -1.58, max: 1.58 };
+const LUMA: Domain = Domain::Integers { min: 0, max: 255 };
 const PERIOD_MS: Domain = Domain::Integers { min: 1, max: 600_000 };
 const PERIOD_OR_ZERO_MS: Domain = Domain::Integers { min: 0, max: 600_000 };
 
@@ -190,6 +191,22 @@ parameters! {
         stamp_reset_ms: i64 = 1000, PERIOD_MS;
         /// Take the time from `/clock`, as in every ROS node.
         use_sim_time: bool = false, Domain::Flag;
+    }
+    "Blindness" {
+        /// A picture whose shorter side has fewer pixels shows nothing; 1: off. What becomes of a picture that shows
+        /// nothing, and what these limits were measured against: docs/blind.md.
+        blind_min_side_px: usize = 48, Domain::Integers { min: 1, max: 4096 };
+        /// A picture is dark when 99 of 100 of its points have a luma below this; 0: off.
+        blind_dark_luma: usize = 6, LUMA;
+        /// A picture is overexposed when 99 of 100 of its points have a luma above this; 255: off.
+        blind_bright_luma: usize = 249, LUMA;
+        /// A picture is flat when its contrast, in steps of luma and without noise, is below this; 0: off.
+        blind_min_contrast: f64 = 0.4, Domain::Numbers { min: 0.0, max: 255.0 };
+        /// A picture is blurred when its fine contrast is below this share of its coarse contrast; 0: off.
+        blind_min_sharpness: f64 = 0.13, SHARE;
+        /// A camera is frozen when it has given the same bytes, under new stamps, for longer than this; 0: off, for
+        /// simulators without noise, in which a robot that stands sees the same bytes again and again.
+        blind_frozen_ms: i64 = 500, PERIOD_OR_ZERO_MS;
     }
     "Tracking" {
         /// Boxes with at least this score are matched with tracks first; above `track_low_score`.

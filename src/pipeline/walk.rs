@@ -14,13 +14,14 @@ use crate::infer::Proof;
 use crate::planning::{Planner, PlanningParams};
 use crate::tracking::Tracker;
 use crate::types::{Labels, Plan, Scene, Stamp};
-use crate::vision::Canvas;
+use crate::vision::{BlindCheck, Canvas};
 use crate::wire::{self, HeaderRef, WireError};
 use crate::zoo::{Detector, EncodedPrompts, Thresholds};
 use std::sync::Arc;
 
 /// The walk of one camera. Owned by one thread; asks no clock, no ROS, no TF.
 pub struct Walk {
+    blind_check: BlindCheck,
     perceive: Perceive,
     planner: Planner,
     choice: ClassChoice,
@@ -79,6 +80,7 @@ impl Walk {
         Self {
             choice,
             score_threshold: thresholds.score,
+            blind_check: BlindCheck::new(settings::blindness(config)),
             perceive: Perceive::new(detector, thresholds, low_score, Tracker::new(tracking)),
             planner: Planner::new(planning, Arc::clone(&model)),
             advice: Advice::new(config),
@@ -121,6 +123,7 @@ impl Walk {
         let Moment { frame, speed } = moment;
         let stamp = frame.stamp();
         self.check_order(stamp)?;
+        self.blind_check.look(stamp, &frame.value().image)?;
         self.perceive.frame(frame)?;
         self.previous = Some(stamp);
         let scene = self.perceive.scene();
@@ -236,6 +239,7 @@ impl Walk {
         }
         match self.previous {
             Some(previous) if previous.ns_since(stamp) > self.reset_ns => {
+                self.blind_check.reset();
                 self.perceive.reset();
                 self.planner.reset();
                 self.advice.reset();

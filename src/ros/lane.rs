@@ -211,7 +211,12 @@ fn refuse(shared: &Shared, freshness: &Freshness, stamp: Stamp, reason: NotFresh
 }
 
 fn lose(health: &Health, limiter: &mut Limiter, input: Input, error: &FrameError) {
-    health.lock().drop_message(input, error.cause());
+    let mut counts = health.lock();
+    counts.drop_message(input, error.cause());
+    if let FrameError::Blind(blind) = error {
+        counts.saw_nothing(*blind);
+    }
+    drop(counts);
     let cause = match input {
         Input::Image => error.cause(),
         Input::CameraInfo => "camera_info",

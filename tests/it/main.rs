@@ -4,6 +4,7 @@
 mod allocations;
 mod architecture;
 mod bad_input;
+mod blind;
 mod conse;
 mod infer;
 mod infer_caches;

@@ -1,7 +1,8 @@
 //! Replay from recorded messages to recorded results: joins, losses, ends, the same bytes twice.
 
 use crate::messages::{
-    Driven, FOCAL_PX, Heard, SIZE, camera_info, camera_info_of, camera_info_with_nan, image, nth, odometry, walk,
+    Driven, FOCAL_PX, Heard, SIZE, camera_info, camera_info_of, camera_info_with_nan, image, image_with, nth, odometry,
+    pixels, walk,
 };
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -267,6 +268,26 @@ fn losses_are_counted_by_cause_and_the_rest_goes_on() {
     assert!(replayed.report.has_loss());
     let inputs: Vec<Input> = replayed.watched.lost.iter().map(|(input, _)| *input).collect();
     assert_eq!(inputs, [Input::Image, Input::Image, Input::Image, Input::CameraInfo, Input::Odom]);
+}
+
+#[test]
+fn images_that_show_nothing_are_lost_and_told_by_what_they_are() {
+    let black = |number| Recorded::Message(Input::Image, image_with(nth(number), &[0; 3 * 64 * 48], SIZE));
+    let still = |number| Recorded::Message(Input::Image, image_with(nth(number), &pixels(nth(3)), SIZE));
+    let recorded = (0..12).map(|number| match number {
+        0 | 1 => black(number),
+        2 => image_of(number),
+        _ => still(number),
+    });
+    let replayed = Recording::new(&[Input::Image], recorded.collect()).replayed();
+    assert_eq!(replayed.report.lost, BTreeMap::from([("image: blind".to_owned(), 5)]));
+    // The picture of 3 is old from 9 on: 500 ms and more have gone.
+    assert_eq!(replayed.report.blind, BTreeMap::from([("dark", 2), ("frozen", 3)]));
+    let stamps: Vec<Stamp> = replayed.heard.plans().iter().map(|plan| plan.header.stamp).collect();
+    assert_eq!(stamps, (2..9).map(nth).collect::<Vec<_>>());
+    let last = &replayed.watched.lost.last().unwrap().1;
+    let words = "blind: the picture is frozen: nothing new for 800 ms, expected a new picture within 500 ms";
+    assert_eq!(last, words);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::allocations::allocations_in;
 use crate::messages::{
-    Discarded, Driven, FRAME_ID, Heard, MODEL, PERIOD_MS, camera_info, image, nth, odometry, stamp, stamped, walk,
+    Discarded, Driven, FRAME_ID, Heard, MODEL, PERIOD_MS, camera_info, image, next_image, nth, odometry, stamp,
+    stamped, walk,
 };
 use std::env;
 use std::fs;
@@ -137,7 +138,8 @@ impl Drive {
     fn frames(&mut self, count: usize) {
         for _ in 0..count {
             let stamp = nth(self.number);
-            for cdr in [&mut self.image, &mut self.camera_info, &mut self.odometry] {
+            self.image = next_image(std::mem::take(&mut self.image), stamp);
+            for cdr in [&mut self.camera_info, &mut self.odometry] {
                 *cdr = stamped(std::mem::take(cdr), stamp);
             }
             self.walk.camera_info(&self.camera_info).unwrap();

@@ -7,6 +7,7 @@ use crate::planning::PlanningParams;
 use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
 use crate::types::{FrameId, Sampling};
+use crate::vision::BlindParams;
 use crate::zoo::Thresholds;
 use crate::zoo::prompt::Matching;
 use std::path::PathBuf;
@@ -25,6 +26,19 @@ fn share(value: f64) -> f32 {
 /// Periods are checked to lie below ten minutes.
 fn ms(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// Counts and lumas are checked to fit.
+pub(crate) fn blindness(config: &Config) -> BlindParams {
+    let luma = |value: usize| u8::try_from(value).unwrap_or(u8::MAX);
+    BlindParams {
+        min_side_px: u32::try_from(config.blind_min_side_px).unwrap_or(u32::MAX),
+        dark_luma: luma(config.blind_dark_luma),
+        bright_luma: luma(config.blind_bright_luma),
+        min_contrast: share(config.blind_min_contrast),
+        min_sharpness: share(config.blind_min_sharpness),
+        frozen_ms: ms(config.blind_frozen_ms),
+    }
 }
 
 /// When a prompt takes a box of a detector with fixed classes.
@@ -157,6 +171,7 @@ mod tests {
     #[test]
     fn the_rooms_defaults_are_the_documented_ones() {
         let config = Config::default();
+        assert_eq!(blindness(&config), BlindParams::default());
         assert_eq!(tracking(&config), TrackingParams::default());
         assert_eq!(planning(&config), PlanningParams::default());
         assert_eq!(matching(&config), Matching::default());

@@ -184,6 +184,11 @@ fn frames(before: &Counts, moment: &Moment<'_>) -> Section {
     if !lost.is_empty() {
         section.raise(Level::Warn, format!("lost since the last report: {}", lost.join(", ")));
     }
+    if let Some(blind) = counts.last_blind
+        && counts.blind != before.blind
+    {
+        section.raise(Level::Warn, format!("the camera shows nothing: {blind}"));
+    }
     if counts.missing > before.missing {
         section.raise(Level::Warn, GAPS_HINT);
     }
@@ -193,6 +198,9 @@ fn frames(before: &Counts, moment: &Moment<'_>) -> Section {
     section.value("rate_out_hz", format!("{rate_out:.2}"));
     for ((input, cause), count) in &counts.dropped {
         section.value(format!("dropped {input} {cause}"), count);
+    }
+    for (cause, count) in &counts.blind {
+        section.value(format!("blind {cause}"), count);
     }
     section.value("processed without camera_info", counts.without_camera_info);
     section.value("missing between stamps", counts.missing);
