@@ -19,7 +19,7 @@
 //! | `parameters` | the table of all keys: the one source of names, types, defaults, ranges, docs |
 //! | `domain`, `field`, `value` | what a parameter may be; Rust's types; ROS's values |
 //! | `yaml`, `source`, `sheet` | a file's text; files and overrides; which setting holds for which node |
-//! | `consistency`, `error` | pairs that do not go together; what is said |
+//! | `consistency`, `error` | pairs that do not go together, with each other or with the camera's rate; what is said |
 //! | `names`, `remap`, `args` | names, remapping, the command line |
 //! | `qos` | `qos_overrides.<topic>.subscription.*` |
 
@@ -42,6 +42,7 @@ mod value;
 mod yaml;
 
 pub use args::{ArgsError, LogLevel, RosArgs};
+pub use consistency::PeriodWarning;
 pub use domain::Domain;
 pub use error::{ConfigError, ConfigWarning, Origin, Shown};
 pub use names::{NameError, NodeName};
@@ -98,6 +99,7 @@ impl Config {
         for (key, setting) in &settings {
             warnings.extend(config.apply(key, setting)?);
         }
+        consistency::complete(&mut config, &settings);
         consistency::check(&config, &settings)?;
         Ok(Loaded { config, warnings })
     }

@@ -25,9 +25,9 @@ mod walk;
 
 pub use class_choice::ClassError;
 pub use inquiry::{Inquiry, InquiryError};
-pub use join::{CameraInfoJoin, SpeedJoin};
+pub use join::{CameraInfoJoin, MotionJoin};
 pub use load::{LoadError, LoadedModel, LoadedReasonModel, load_model, load_reason_model};
-pub use perceive::Perceive;
+pub use perceive::{Bounds, Perceive};
 pub use picture::Picture;
 pub use prompter::{OpenEncoder, Prompter, PromptsRefused};
 pub use reason::{Failure, Proposed, Reason, ReasonJob};

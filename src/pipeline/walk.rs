@@ -3,8 +3,8 @@
 use super::advice::Advice;
 use super::class_choice::{ChosenClasses, ClassChoice, ClassError};
 use super::inquiry::Inquiry;
-use super::join::{CameraInfoJoin, SpeedJoin};
-use super::perceive::Perceive;
+use super::join::{CameraInfoJoin, MotionJoin};
+use super::perceive::{Bounds, Perceive};
 use super::prompter::PromptsRefused;
 use super::reason::{Proposed, ReasonJob};
 use super::settings;
@@ -16,6 +16,7 @@ use crate::tracking::Tracker;
 use crate::types::{Decision, Frame, FrameId, Labels, Plan, ProposalStatus, Scene, Stamp, Stamped};
 use crate::vision::Canvas;
 use crate::wire::{self, HeaderRef, WireError};
+use crate::world::World;
 use crate::zoo::{Detector, EncodedPrompts, Thresholds, ZooError};
 use nalgebra::Isometry3;
 use std::sync::Arc;
@@ -93,11 +94,12 @@ impl From<WireError> for WalkError {
 /// The walk of one camera. Owned by one thread; asks no clock, no ROS, no TF.
 pub struct Walk {
     perceive: Perceive,
+    world: World,
     planner: Planner,
     choice: ClassChoice,
     advice: Advice,
     camera_infos: CameraInfoJoin,
-    speeds: SpeedJoin,
+    motions: MotionJoin,
     base_from_camera: Isometry3<f64>,
     reset_ns: i64,
     score_threshold: f32,
@@ -148,18 +150,24 @@ impl Walk {
         let model: Arc<str> = Arc::from(model);
         let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
         let odom_max_age_ns = settings::ns_from_ms(config.odom_max_age_ms);
-        let thresholds = Thresholds { classes: chosen.reported, ..settings::thresholds(config) };
-        let planning = PlanningParams { obstacle_classes: chosen.obstacles, ..settings::planning(config) };
+        let max_age_ns = settings::ns_from_ms(config.max_age_ms);
+        let planning = PlanningParams { obstacles: chosen.obstacles, ..settings::planning(config) };
         let tracking = settings::tracking(config);
-        let low_score = tracking.low_score;
+        let bounds = Bounds {
+            published: Thresholds { classes: chosen.published, ..settings::thresholds(config) },
+            tracked: chosen.tracked,
+            track_low_score: tracking.low_score,
+            obstacle_score: settings::obstacle_score(config),
+        };
         Self {
             choice,
-            score_threshold: thresholds.score,
-            perceive: Perceive::new(detector, thresholds, low_score, Tracker::new(tracking)),
+            score_threshold: bounds.published.score,
+            perceive: Perceive::new(detector, bounds, Tracker::new(tracking)),
+            world: World::new(),
             planner: Planner::new(planning, Arc::clone(&model)),
             advice: Advice::new(config),
             camera_infos: CameraInfoJoin::new(reset_ns),
-            speeds: SpeedJoin::new(reset_ns, odom_max_age_ns, config.assumed_speed_mps),
+            motions: MotionJoin::new(reset_ns, odom_max_age_ns, max_age_ns, config.assumed_speed_mps),
             base_from_camera: settings::mounting(config).base_from_camera(),
             reset_ns,
             model,
@@ -178,17 +186,18 @@ impl Walk {
     ///
     /// Tracks begin anew, because their classes are of the old set, and with them the plan, at `stop`: it goes on when
     /// the way was found clear for `clear_after_ms` again. A proposal that was held is about the old set and goes too.
-    /// What `classes` and `obstacle_classes` mean under prompts: prompts are reported whatever `classes` says, which
+    /// What `classes` and `obstacle_classes` mean under prompts: prompts are published whatever `classes` says, which
     /// names the model's own classes beside them; and all prompts are obstacles as soon as `obstacle_classes` names a
-    /// class of the model that is no prompt.
+    /// class of the model.
     ///
     /// # Errors
     /// [`PromptsRefused`] when one of these parameters names neither a prompt nor a class of the model, and when the
     /// detector does not take the prompts. The old ones stay.
     pub fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), PromptsRefused> {
-        let ChosenClasses { reported, obstacles } = self.choice.among(&prompts.labels, prompts.prompts)?;
-        self.perceive.set_prompts(prompts, reported)?;
-        self.planner.set_obstacle_classes(obstacles);
+        let ChosenClasses { published, tracked, obstacles } = self.choice.among(&prompts.labels, prompts.prompts)?;
+        self.perceive.set_prompts(prompts, published, tracked)?;
+        self.world.reset();
+        self.planner.set_obstacles(obstacles);
         self.advice.reset();
         Ok(())
     }
@@ -220,10 +229,10 @@ impl Walk {
     /// A nav_msgs/Odometry.
     ///
     /// # Errors
-    /// When it is refused; the plans then rest on the speed before it, or on the assumed one.
+    /// When it is refused; the plans then rest on the motion before it, or on the assumed one.
     pub fn odom(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
         let odometry = wire::nav_msgs::decode_odometry(cdr)?;
-        self.speeds.push(odometry.header.stamp, odometry.speed_mps);
+        self.motions.push(odometry.header.stamp, odometry.twist);
         Ok(())
     }
 
@@ -249,7 +258,7 @@ impl Walk {
         let camera = self.camera_infos.take(stamp).filter(|camera| camera.size() == image.size());
         let frame = Frame { image, camera, base_from_camera: self.base_from_camera };
         let frame = Stamped::new(stamp, self.frame_id.clone(), frame);
-        let speed = self.speeds.at(stamp);
+        let motion = self.motions.at(stamp);
 
         self.perceive.frame(&frame).map_err(FrameError::from)?;
         self.previous = Some(stamp);
@@ -257,7 +266,9 @@ impl Walk {
         let located = frame.value().camera.is_some();
         let counts = (scene.value().detections.len(), scene.value().tracks.len());
         let labels = self.perceive.detector().labels();
-        let planned = self.planner.plan_with(&scene, labels, speed, self.advice.offers());
+        self.world.update(&scene, motion);
+        let things = self.world.things();
+        let planned = self.planner.plan_with(&scene, things, labels, motion, self.advice.offers());
         let plan = planned.plan;
         let decision = plan.value().decision;
 
@@ -363,6 +374,7 @@ impl Walk {
         match self.previous {
             Some(previous) if previous.ns_since(stamp) > self.reset_ns => {
                 self.perceive.reset();
+                self.world.reset();
                 self.planner.reset();
                 self.advice.reset();
                 Ok(())

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each top level module may use of this crate: `types <- {wire, vision, infer, language, tracking, spatial}
-/// <- zoo, planning <- pipeline <- io, cli`; `config` knows what it configures.
-const MAY_USE: [(&str, &[&str]); 13] = [
+/// What each top level module may use of this crate: `types <- {wire, vision, infer, tracking, spatial} <- language,
+/// world <- zoo, planning <- pipeline <- io, cli`; `config` knows what it configures.
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("types", &[]),
     ("wire", &["types"]),
     ("vision", &["types"]),
@@ -14,22 +14,26 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("tracking", &["types"]),
     ("spatial", &["types"]),
     ("language", &["types", "infer"]),
+    ("world", &["types"]),
     ("zoo", &["types", "vision", "infer", "language"]),
-    ("planning", &["types", "spatial", "tracking"]),
-    ("config", &["types", "vision", "infer", "language", "tracking", "spatial", "zoo", "planning"]),
-    ("pipeline", &["types", "wire", "vision", "infer", "language", "tracking", "spatial", "zoo", "planning", "config"]),
+    ("planning", &["types", "spatial", "tracking", "world"]),
+    ("config", &["types", "vision", "infer", "language", "tracking", "spatial", "world", "zoo", "planning"]),
+    (
+        "pipeline",
+        &["types", "wire", "vision", "infer", "language", "tracking", "spatial", "world", "zoo", "planning", "config"],
+    ),
     (
         "io",
         &[
-            "types", "wire", "vision", "infer", "language", "tracking", "spatial", "zoo", "planning", "config",
-            "pipeline",
+            "types", "wire", "vision", "infer", "language", "tracking", "spatial", "world", "zoo", "planning",
+            "config", "pipeline",
         ],
     ),
     (
         "cli",
         &[
-            "types", "wire", "vision", "infer", "language", "tracking", "spatial", "zoo", "planning", "config",
-            "pipeline", "io",
+            "types", "wire", "vision", "infer", "language", "tracking", "spatial", "world", "zoo", "planning",
+            "config", "pipeline", "io",
         ],
     ),
 ];

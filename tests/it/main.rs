@@ -15,5 +15,6 @@ mod parity;
 mod prompts;
 mod reason;
 mod replay;
+mod standing_person;
 mod walk;
 mod zoo;
