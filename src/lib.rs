@@ -40,7 +40,8 @@
 //! | [`zoo`] | a picture | a model family's boxes |
 //! | [`tracking`] | boxes | tracks |
 //! | [`spatial`] | a box and a camera | a place on the ground |
-//! | [`planning`] | tracks and a speed | a plan and a path |
+//! | [`world`] | tracks and the robot's motion | things with places and velocities |
+//! | [`planning`] | things | a plan and a path |
 //! | [`pipeline`] | messages | messages: the walk itself |
 //! | [`config`] | parameter files, ROS arguments | checked parameters |
 //! | [`bag`] | files | recorded messages, and results as a file |
@@ -63,4 +64,5 @@ pub mod tracking;
 pub mod types;
 pub mod vision;
 pub mod wire;
+pub mod world;
 pub mod zoo;

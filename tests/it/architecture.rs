@@ -26,7 +26,7 @@ const ROOMS: [Room; 16] = [
     ("tracking", &["types"]),
     ("spatial", &["types"]),
     ("language", &["types", "infer"]),
-    ("world", &["types", "spatial", "tracking"]),
+    ("world", &["types"]),
     ("zoo", &["types", "vision", "infer", "language"]),
     ("planning", &["types", "spatial", "tracking", "world"]),
     ("config", &["types", "infer", "tracking", "spatial", "zoo", "planning"]),

@@ -16,5 +16,6 @@ mod parity;
 mod prompts;
 mod reason;
 mod replay;
+mod standing_person;
 mod walk;
 mod zoo;

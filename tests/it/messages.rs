@@ -110,8 +110,9 @@ pub fn camera_info_with_nan(stamp: Stamp) -> Vec<u8> {
 
 /// Straight ahead at this speed.
 pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
-    let twist = |x: f64, y: f64| [x.to_le_bytes(), y.to_le_bytes()].concat();
-    patched(stamped(ODOMETRY.to_vec(), stamp), &twist(-1.5, 2.0), &twist(forward_mps, 0.0))
+    let twist = |values: [f64; 6]| values.map(f64::to_le_bytes).concat();
+    let (of_fixture, ahead) = ([-1.5, 2.0, 9.0, 0.0, 0.0, 0.25], [forward_mps, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    patched(stamped(ODOMETRY.to_vec(), stamp), &twist(of_fixture), &twist(ahead))
 }
 
 /// An intake with its walk, driven the way an edge drives them that waits for nothing.

@@ -3,7 +3,7 @@
 use crate::config;
 use crate::config::Config;
 use crate::infer::{Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
-use crate::planning::PlanningParams;
+use crate::planning::{Obstacles, PlanningParams};
 use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
 use crate::types::{FrameId, Sampling};
@@ -46,11 +46,12 @@ pub(crate) fn matching(config: &Config) -> Matching {
     Matching {
         min_similarity: share(config.prompt_min_similarity),
         min_lead: share(config.prompt_min_lead),
-        keeps_unmatched: config.prompt_unmatched == config::Unmatched::Keep,
+        // What is dropped is dropped from what is published: planning sees it all the same.
+        keeps_unmatched: true,
     }
 }
 
-/// For all classes; which of them are reported is for [`ClassChoice`](super::class_choice::ClassChoice) to say.
+/// What is published, of all classes; which of them are is for [`ClassChoice`](super::class_choice::ClassChoice) to say.
 pub(crate) fn thresholds(config: &Config) -> Thresholds {
     Thresholds {
         score: share(config.score_threshold),
@@ -69,6 +70,11 @@ pub(crate) fn tracking(config: &Config) -> TrackingParams {
         max_unseen_ms: ms(config.track_max_unseen_ms),
         confirm_frames: u32::try_from(config.track_confirm_frames).unwrap_or(u32::MAX),
     }
+}
+
+/// From this score on a box is planned with at once.
+pub(crate) fn obstacle_score(config: &Config) -> f32 {
+    share(config.obstacle_score)
 }
 
 pub(crate) fn mounting(config: &Config) -> Mounting {
@@ -150,6 +156,7 @@ pub(crate) fn planning(config: &Config) -> PlanningParams {
         corridor_width_m: config.corridor_width_m,
         corridor_length_m: config.corridor_length_m,
         stop_margin_m: config.stop_margin_m,
+        rear_extent_m: config.rear_extent_m,
         deceleration_mps2: config.deceleration_mps2,
         latency_budget_ms: ms(config.latency_budget_ms),
         max_speed_mps: config.max_speed_mps,
@@ -160,7 +167,7 @@ pub(crate) fn planning(config: &Config) -> PlanningParams {
         valid_for_ms: ms(config.plan_valid_for_ms),
         proposal_max_age_ms: ms(config.proposal_max_age_ms),
         base_frame: FrameId::new(&config.base_frame),
-        obstacle_classes: None,
+        obstacles: Obstacles::default(),
     }
 }
 
