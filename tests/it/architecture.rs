@@ -31,13 +31,14 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// The only places that may name an outside crate.
-const ONLY_IN: [(&str, &[&str]); 14] = [
+const ONLY_IN: [(&str, &[&str]); 15] = [
     ("ort", &["infer/"]),
     ("ort_sys", &["infer/"]),
     ("r2r", &["ros/"]),
     ("mcap", &["bag/"]),
     ("rusqlite", &["bag/"]),
     ("zstd", &["bag/"]),
+    ("signal_hook", &["ros/"]),
     ("tokio", &["ros/", "cli/", "main.rs"]),
     ("tokenizers", &["language/"]),
     ("minijinja", &["language/"]),
