@@ -51,7 +51,7 @@ pub enum PlanSource {
     Rules,
     /// A language model's proposal, past the guard.
     Model,
-    /// The edge, because no fresh frame came.
+    /// The edge, because no plan that is still true has left.
     Watchdog,
 }
 

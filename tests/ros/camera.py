@@ -1,10 +1,16 @@
-"""The other side of the node, in rclpy: a camera driver, and a listener that collects what comes."""
+"""The other side of the node, in rclpy: a camera driver, and a listener that collects what comes.
 
+Run as a program it is a camera of its own, which can be killed: `camera.py HZ`.
+"""
+
+import contextlib
 import itertools
+import sys
 import threading
 import time
 
 import numpy as np
+import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import (
     QoSDurabilityPolicy,
@@ -106,6 +112,23 @@ class Camera:
         wait_until(sent_and_true, what, patience_s)
         return stamps
 
+    @contextlib.contextmanager
+    def streaming(self, hz=30, send=None):
+        """Publishes in the background, good pictures unless told otherwise."""
+        ended = threading.Event()
+
+        def work():
+            while not ended.wait(1 / hz):
+                (send or self.send)()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def close(self):
         self.node.destroy_node()
 
@@ -116,12 +139,36 @@ class Listener:
     def __init__(self, ros, name, topics, qos=RELIABLE, raw=False):
         self.node = ros.create_node(name)
         self.came = {topic: [] for topic in topics}
+        # When each was published, by DDS's own account.
+        self.published_ns = {topic: [] for topic in topics}
         for topic, message_class in topics.items():
-            self.node.create_subscription(message_class, topic, self.came[topic].append, qos, raw=raw)
+            self.node.create_subscription(message_class, topic, self.taker(topic), qos, raw=raw)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.thread = threading.Thread(target=self.executor.spin, daemon=True)
         self.thread.start()
+
+    def taker(self, topic):
+        """What rclpy calls with a message."""
+
+        def take(message, info):
+            self.published_ns[topic].append(info["source_timestamp"])
+            self.came[topic].append(message)
+
+        return take
+
+    def ages_ns(self, topic):
+        """For each message, its age when it was published."""
+        return [at - stamp for at, stamp in zip(self.published_ns[topic], self.stamps(topic))]
+
+    def status(self, name):
+        """The last diagnostics of that name: level and message, and the values by key."""
+        for array in reversed(self.came["/diagnostics"]):
+            for status in array.status:
+                if status.name == f"vedette: {name}":
+                    values = {entry.key: entry.value for entry in status.values}
+                    return status.level[0], status.message, values
+        return 0, "", {}
 
     def __getitem__(self, topic):
         return self.came[topic]
@@ -149,3 +196,13 @@ class Listener:
         self.executor.shutdown()
         self.thread.join()
         self.node.destroy_node()
+
+
+if __name__ == "__main__":
+    rclpy.init()
+    camera = Camera(rclpy, "camera_process")
+    camera.connect(with_info=True)
+    print("streams", flush=True)
+    while True:
+        camera.send()
+        time.sleep(1 / float(sys.argv[1]))
