@@ -21,7 +21,8 @@
 //!     let (node, outputs) = (NodeName::default(), pipeline::Output::ALL);
 //!     let topic_of = |output: pipeline::Output| node.expand(output.name());
 //!     let definition_of = wire::schema::message_definition;
-//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
+//!     let replace = bag::McapSink::replace(false);
+//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), replace, &outputs, topic_of, definition_of)?;
 //!     let report = replay::replay(&mut bag, &topics, &mut walk, &mut recording, &mut ())?;
 //!     recording.finish()?;
 //!     println!("{} of {} images processed", report.processed, report.images);

@@ -5,6 +5,7 @@ mod allocations;
 mod architecture;
 mod bad_input;
 mod conse;
+mod damaged_bags;
 mod infer;
 mod infer_caches;
 mod infer_shapes;
