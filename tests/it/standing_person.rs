@@ -4,14 +4,14 @@
 //! say how the robot moves: brakes of a racing car are enough for 2 m. `obstacle_classes` is empty or has the person in
 //! it: a list without is the user's own word that people do not count.
 
-use crate::messages::{Heard, MODEL, camera_info, image, odometry, stamp};
+use crate::messages::{Driven, Heard, MODEL, camera_info, image, odometry, stamp};
 use proptest::prelude::*;
 use vedette::config::{Config, NodeName, ParameterSource};
 use vedette::pipeline::Walk;
 use vedette::types::{BBox, ClassId, Decision, Labels, Size};
 use vedette::vision::Candidate;
 use vedette::wire::vedette_msgs::PlanMessage;
-use vedette::zoo::conse::Matching;
+use vedette::zoo::prompt::Matching;
 use vedette::zoo::{Conse, Detector, EncodedPrompts, PromptForm, constant_detector};
 
 const OWN: [&str; 4] = ["person", "car", "dog", "cup"];
@@ -64,7 +64,7 @@ impl Drive {
     fn plans(&self, config: &Config) -> Vec<PlanMessage> {
         let detector = Box::new(Conse::new(detector(self.others), Matching::default()));
         let prompts = self.prompted.map(prompt);
-        let mut walk = Walk::prompted(config, detector, MODEL, prompts).unwrap();
+        let mut walk = Driven::new(config, Walk::prompted(config, detector, MODEL, prompts).unwrap());
         let mut heard = Heard::default();
         for number in 0..8 {
             let at = stamp(1000 + number * self.period_ms);
