@@ -149,7 +149,7 @@ fn drives() -> impl Strategy<Value = Drive> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn nobody_who_stands_ahead_is_hidden_by_a_parameter(settings in settings(), drive in drives()) {
@@ -180,7 +180,7 @@ fn classes_that_are_not_published_are_planned_with() {
 fn a_picture_with_more_sure_boxes_than_are_looked_at_is_no_free_way() {
     let config = accepted(&[("max_detections", "1".into()), ("clear_after_ms", "0".into())]).unwrap();
     let plans = |others| Drive { prompted: None, others, has_camera_info: true, period_ms: 100 }.plans(&config);
-    let few = &plans(250)[3];
+    let few = &plans(200)[3];
     assert!(few.steps.iter().any(|step| step.class_id == "person"), "what is published is another matter: {few:?}");
     let full = &plans(310)[3];
     assert_eq!((full.decision, full.steps[0].reason.as_str()), (Decision::Slow, "more is in view than is looked at"));
