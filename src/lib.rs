@@ -7,7 +7,7 @@
 //! The walk, here over a bag:
 //!
 //! ```no_run
-//! use vedette::{bag, config::{Config, NodeName, assembly}, pipeline, replay, wire};
+//! use vedette::{bag, config::{Config, Names, assembly}, pipeline, replay, wire};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let config = Config::default();
@@ -17,10 +17,10 @@
 //!     let mut walk = pipeline::Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
 //!     // Messages in log-time order, bytes borrowed from the reader ...
 //!     let mut bag = bag::BagSource::open(&["data/vtest".into()])?;
-//!     let topics = replay::ReplayTopics::choose(bag::Source::topics(&bag), |_| None)?;
+//!     let (names, outputs) = (Names::default(), pipeline::Output::ALL);
+//!     let topics = replay::ReplayTopics::choose(bag::Source::topics(&bag), &names)?;
 //!     // ... decoded, joined by stamp, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
-//!     let (node, outputs) = (NodeName::default(), pipeline::Output::ALL);
-//!     let topic_of = |output: pipeline::Output| node.expand(output.name());
+//!     let topic_of = |output: pipeline::Output| names.resolve(output.name());
 //!     let definition_of = wire::schema::message_definition;
 //!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
 //!     let report = replay::replay(&mut bag, &topics, &mut intake, &mut walk, &mut recording, &mut ())?;
@@ -40,7 +40,8 @@
 //! | [`zoo`] | a picture | a model family's boxes |
 //! | [`tracking`] | boxes | tracks |
 //! | [`spatial`] | a box and a camera | a place on the ground |
-//! | [`planning`] | tracks and a speed | a plan and a path |
+//! | [`world`] | tracks and the robot's motion | things with places and velocities |
+//! | [`planning`] | things | a plan and a path |
 //! | [`pipeline`] | messages | messages: the walk itself |
 //! | [`config`] | parameter files, ROS arguments | checked parameters |
 //! | [`bag`] | files | recorded messages, and results as a file |
@@ -63,4 +64,5 @@ pub mod tracking;
 pub mod types;
 pub mod vision;
 pub mod wire;
+pub mod world;
 pub mod zoo;

@@ -1,8 +1,9 @@
 //! A model in an ONNX Runtime session, its inputs and outputs bound from run to run.
 
-use super::slot::{Held, InputSlot, OutputSlot, state};
+use super::providers::cure;
+use super::slot::{InputSlot, OutputSlot, OutputValue, state};
 use super::values::Values;
-use super::{Backend, InferError, Proof, Runtime, SessionOptions, Signature, cure, declared, session};
+use super::{Backend, InferError, Proof, Runtime, SessionOptions, Signature, declared, session};
 use crate::types::{TensorMut, TensorRef};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
@@ -93,8 +94,8 @@ impl OrtBackend {
     /// Binds what is to receive the outputs; with `anew`, all but the shared ones are left to ONNX Runtime.
     fn bind_outputs(&mut self, anew: bool) -> Result<(), InferError> {
         for (output, spec) in self.outputs.iter_mut().zip(&mut self.signature.outputs) {
-            match &mut output.held {
-                Held::Shared(input) => {
+            match &mut output.value {
+                OutputValue::Shared(input) => {
                     let input = &mut self.inputs[*input];
                     if !(input.is_bound && output.is_bound) {
                         input.values.bind_as_output(&mut self.binding, &spec.name)?;
@@ -102,7 +103,7 @@ impl OrtBackend {
                     }
                     output.is_bound = true;
                 }
-                Held::Computed(values) | Held::Spare(values) if !anew => {
+                OutputValue::Computed(values) | OutputValue::Spare(values) if !anew => {
                     if !output.is_bound {
                         values.bind_as_output(&mut self.binding, &spec.name)?;
                     }
@@ -174,12 +175,12 @@ impl Backend for OrtBackend {
     fn carry(&mut self, output: usize, input: usize) -> Result<(), InferError> {
         let (from, to) = (&mut self.outputs[output], &mut self.inputs[input]);
         let spec = &self.signature.outputs[output];
-        if matches!(from.held, Held::Shared(shared) if shared == input) {
+        if matches!(from.value, OutputValue::Shared(shared) if shared == input) {
             return Ok(());
         }
         let values = from.take().ok_or_else(|| InferError::NoValue { output: spec.to_string() })?;
         if spec.element != to.declared.element || !declared::takes(&to.declared, &from.shape) {
-            from.held = Held::Computed(values);
+            from.value = OutputValue::Computed(values);
             return Err(InferError::Carry { output: spec.to_string(), input: to.declared.to_string() });
         }
         let same_shape = to.has_shape(&from.shape);
@@ -188,7 +189,7 @@ impl Backend for OrtBackend {
             state(&mut self.signature.inputs[input], &from.shape);
             self.reshaped = true;
         } else if before.is_on_host() == to.values.is_on_host() {
-            from.held = Held::Spare(before);
+            from.value = OutputValue::Spare(before);
         }
         Ok(())
     }
@@ -198,7 +199,7 @@ impl Backend for OrtBackend {
         if spec.element != declared.element || spec.shape.len() != declared.shape.len() {
             return Err(InferError::Carry { output: spec.to_string(), input: declared.to_string() });
         }
-        self.outputs[output].hold(Held::Shared(input));
+        self.outputs[output].set(OutputValue::Shared(input));
         Ok(())
     }
 
@@ -206,8 +207,8 @@ impl Backend for OrtBackend {
     fn keep_on_device(&mut self, output: usize) {
         let slot = &mut self.outputs[output];
         slot.stays_on_device = true;
-        if self.memory.device.is_some() && !matches!(slot.held, Held::Shared(_)) {
-            slot.hold(Held::Nothing);
+        if self.memory.device.is_some() && !matches!(slot.value, OutputValue::Shared(_)) {
+            slot.set(OutputValue::Nothing);
         }
     }
 
@@ -228,10 +229,12 @@ impl Backend for OrtBackend {
 
     fn output(&self, index: usize) -> TensorRef<'_> {
         let output = &self.outputs[index];
-        let (shape, values) = match &output.held {
-            Held::Computed(values) => (&output.shape, values),
-            Held::Shared(input) => (&self.inputs[*input].shape, &self.inputs[*input].values),
-            Held::Spare(_) | Held::Nothing => panic!("output {} holds no value", self.signature.outputs[index]),
+        let (shape, values) = match &output.value {
+            OutputValue::Computed(values) => (&output.shape, values),
+            OutputValue::Shared(input) => (&self.inputs[*input].shape, &self.inputs[*input].values),
+            OutputValue::Spare(_) | OutputValue::Nothing => {
+                panic!("output {} holds no value", self.signature.outputs[index])
+            }
         };
         TensorRef { shape, data: values.as_data() }
     }

@@ -44,7 +44,7 @@ impl InputSlot {
 #[derive(Debug)]
 pub(super) struct OutputSlot {
     pub shape: Vec<usize>,
-    pub held: Held,
+    pub value: OutputValue,
     /// Whether runs leave it in the memory of the device that computes it.
     pub stays_on_device: bool,
     /// Whether the binding holds the tensor that stands here.
@@ -53,7 +53,7 @@ pub(super) struct OutputSlot {
 
 /// What stands at an output.
 #[derive(Debug)]
-pub(super) enum Held {
+pub(super) enum OutputValue {
     /// What the last run wrote.
     Computed(Values),
     /// A tensor of the right type and shape that the next run may write into.
@@ -66,29 +66,29 @@ pub(super) enum Held {
 
 impl OutputSlot {
     pub fn new() -> Self {
-        Self { shape: Vec::new(), held: Held::Nothing, stays_on_device: false, is_bound: false }
+        Self { shape: Vec::new(), value: OutputValue::Nothing, stays_on_device: false, is_bound: false }
     }
 
     /// Something else stands here, which the binding does not know yet.
-    pub fn hold(&mut self, held: Held) {
-        self.held = held;
+    pub fn set(&mut self, value: OutputValue) {
+        self.value = value;
         self.is_bound = false;
     }
 
     /// Whether the next run writes into a tensor that is kept from the last one.
     pub fn is_reused(&self) -> bool {
-        self.is_bound && !matches!(self.held, Held::Shared(_))
+        self.is_bound && !matches!(self.value, OutputValue::Shared(_))
     }
 
     /// What was computed, away from here; `None` when there is nothing that was.
     pub fn take(&mut self) -> Option<Values> {
-        match std::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Computed(values) => {
+        match std::mem::replace(&mut self.value, OutputValue::Nothing) {
+            OutputValue::Computed(values) => {
                 self.is_bound = false;
                 Some(values)
             }
-            held => {
-                self.held = held;
+            value => {
+                self.value = value;
                 None
             }
         }
@@ -96,16 +96,16 @@ impl OutputSlot {
 
     /// The last run wrote what is bound.
     pub fn is_written(&mut self) {
-        self.held = match std::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Spare(values) => Held::Computed(values),
-            held => held,
+        self.value = match std::mem::replace(&mut self.value, OutputValue::Nothing) {
+            OutputValue::Spare(values) => OutputValue::Computed(values),
+            value => value,
         };
     }
 
     /// What a run gave, and its shape.
     pub fn put(&mut self, values: Values) {
         values.write_shape(&mut self.shape);
-        self.held = Held::Computed(values);
+        self.value = OutputValue::Computed(values);
         self.is_bound = true;
     }
 }

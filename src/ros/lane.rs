@@ -191,6 +191,10 @@ impl Passage {
         counts.drop_message(input, error.cause());
         match error {
             FrameError::Detect(reason) => counts.inference.failed(reason),
+            FrameError::Blind(blind) => {
+                counts.saw_nothing(*blind);
+                counts.inference.skipped();
+            }
             // Refused before the model ran.
             _ if input == Input::Image => counts.inference.skipped(),
             _ => {}

@@ -298,9 +298,9 @@ fn of_task(error: JoinError) -> NodeError {
 /// The inputs by their names, with what is asked of those who publish them.
 fn topics(config: &Config, names: &Names) -> [Topic; 3] {
     Input::ALL.map(|input| {
-        let name = names.resolve(input.name());
+        let name = names.resolve_input(input.name());
         let qos = qos::subscription(config.qos_overrides.get(&name));
-        Topic { input, name, qos }
+        Topic { input, called: names.input(input.name()), name, qos }
     })
 }
 

@@ -1,5 +1,7 @@
 //! The values that walk through Vedette, and nothing that acts on them.
 //!
+//! Many files: one for each kind of value.
+//!
 //! Every other module speaks in these types; this one depends on none of them. A type carries its meaning with
 //! it: the space of a box ([`BBox<TensorPx>`](BBox) or [`BBox<ImagePx>`](BBox)), the stamp and the TF frame of a
 //! value ([`Stamped`]), the unit of a number (in its name: `_px`, `_m`, `_rad`, `_ns`, `_mps`).
@@ -17,10 +19,12 @@ mod answer;
 mod bbox;
 mod camera;
 mod cancel;
+mod class_scores;
 mod detection;
 mod frame;
 mod image;
 mod message;
+mod motion;
 mod plan;
 mod prompts;
 mod proposal_status;
@@ -33,14 +37,16 @@ pub use answer::{Answer, AnswerForm, FinishReason, InView, Proposal, ProposedSte
 pub use bbox::{BBox, ImagePx, TensorPx};
 pub use camera::{CameraModel, CameraModelError, Distortion};
 pub use cancel::{Cancel, CancelReason};
-pub use detection::{ClassId, Detection, Labels, Scene};
+pub use class_scores::ClassScores;
+pub use detection::{ClassId, Detection, Glimpse, Labels, Scene};
 pub use frame::Frame;
 pub use image::{ImageError, ImageView, PixelFormat, Size};
 pub use message::RawMessage;
+pub use motion::{Motion, Twist};
 pub use plan::{Decision, Plan, PlanSource, PlanStep, Pose2};
 pub use prompts::{PromptError, Prompts};
 pub use proposal_status::ProposalStatus;
 pub use stamp::{Stamp, StampError};
 pub use stamped::{FrameId, Stamped};
 pub use tensor::{Element, TensorData, TensorMut, TensorRef};
-pub use track::{GroundPosition, Track, TrackId};
+pub use track::{GroundPosition, Place, Track, TrackId};

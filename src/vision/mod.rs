@@ -3,23 +3,25 @@
 //! Enters: an [`ImageView`](crate::types::ImageView) of any size and
 //! [`PixelFormat`](crate::types::PixelFormat). Leaves: a model's input tensor and the [`Letterbox`] that places its
 //! pixels in the image ([`Preprocessor`]), or what a checkpoint's own configuration says ([`ImageProcessor`],
-//! [`TileProcessor`]) with its [`NormalizedGeometry`]; non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]).
+//! [`TileProcessor`]) with its [`NormalizedGeometry`]; non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]);
+//! and before all of them, whether the picture shows anything at all ([`BlindCheck`]).
 //! Which names a model's tensors have and how its output is decoded is left to `zoo`.
 
 mod annotate;
+mod blindness;
+mod kernels;
 mod letterbox;
 mod nms;
 mod preprocess;
 mod processor;
-mod resample;
-#[cfg(target_arch = "x86_64")]
-mod simd;
 
 pub use annotate::Canvas;
+pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
+pub use kernels::Resample;
 pub use letterbox::Letterbox;
 pub use nms::{Candidate, suppress};
 pub use preprocess::{Normalize, Preprocessor, VisionError};
 pub use processor::{
     ImageProcessor, MAX_TENSOR_SIDE_PX, NormalizedGeometry, ProcessorConfig, ProcessorConfigError, ProcessorError,
-    Resample, Resize, SizeRule, TileLayout, TileProcessor,
+    Resize, SizeRule, TileLayout, TileProcessor,
 };

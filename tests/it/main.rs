@@ -4,6 +4,7 @@
 mod allocations;
 mod architecture;
 mod bad_input;
+mod blind;
 mod conse;
 mod infer;
 mod infer_caches;
@@ -15,5 +16,6 @@ mod parity;
 mod prompts;
 mod reason;
 mod replay;
+mod standing_person;
 mod walk;
 mod zoo;

@@ -2,11 +2,12 @@
 
 use crate::allocations::allocations_in;
 use crate::messages::{
-    Discarded, Driven, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, nth, stamped, walk_with,
+    Discarded, Driven, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, next_image, nth, pixels, stamped,
+    walk_with,
 };
 use std::collections::{BTreeMap, VecDeque};
 use vedette::bag::{Loss, Source, SourceError, TopicInfo};
-use vedette::config::Config;
+use vedette::config::{Config, Names};
 use vedette::infer::Proof;
 use vedette::pipeline::{Asker, Cause, Input, Inquiry, Output, Proposed, Reason, ReasonJob, Trigger};
 use vedette::replay::{ReplayReport, ReplayTopics, replay_reasoning};
@@ -75,10 +76,6 @@ impl VisionLanguageModel for Scripted {
         }
     }
 
-    fn context_tokens(&self) -> usize {
-        8192
-    }
-
     fn proof(&self) -> &Proof {
         &self.proof
     }
@@ -123,7 +120,7 @@ fn a_job_has_all_that_an_answer_needs() {
     }
     let job = walk.take_job().unwrap();
     assert_eq!((job.stamp, job.frame_id.as_str(), job.labels.version()), (nth(3), FRAME_ID, 0));
-    let pixels = vec![128; (3 * SIZE.width_px * SIZE.height_px) as usize];
+    let pixels = pixels(nth(3));
     let picture = ImageView::new(&pixels, SIZE, 3 * SIZE.width_px, PixelFormat::Rgb8).unwrap();
     assert_eq!(job.snapshot.view().unwrap(), picture);
     let AnswerForm::Proposal(in_view) = &job.question.form else { panic!("{:?}", job.question) };
@@ -310,7 +307,7 @@ fn a_frame_under_a_proposal_allocates_nothing() {
     let mut discarded = Discarded::default();
     let mut frames = |numbers: std::ops::Range<i64>| {
         for number in numbers {
-            picture = stamped(std::mem::take(&mut picture), nth(number));
+            picture = next_image(std::mem::take(&mut picture), nth(number));
             info = stamped(std::mem::take(&mut info), nth(number));
             walk.camera_info(&info).unwrap();
             walk.image(&picture, &mut discarded).unwrap();
@@ -353,7 +350,8 @@ impl Tape {
 
     fn replayed(mut self, walk: &mut Driven, reason: Option<&mut Reason>) -> (ReplayReport, Heard) {
         let mut heard = Heard::default();
-        let topics = ReplayTopics::choose(&self.topics, |_| None).unwrap().with_proposals(&self.topics, PROPOSAL);
+        let topics =
+            ReplayTopics::choose(&self.topics, &Names::default()).unwrap().with_proposals(&self.topics, PROPOSAL);
         let report =
             replay_reasoning(&mut self, &topics, &mut walk.intake, &mut walk.walk, reason, &mut heard, &mut ())
                 .unwrap();
@@ -453,7 +451,7 @@ fn a_recorded_message_that_is_no_proposal_is_counted_and_the_rest_serves() {
 #[test]
 fn topics_without_proposals_replay_as_ever() {
     let tape = Tape::new(10, &[]);
-    let topics = ReplayTopics::choose(&tape.topics, |_| None).unwrap().with_proposals(&tape.topics, PROPOSAL);
+    let topics = ReplayTopics::choose(&tape.topics, &Names::default()).unwrap().with_proposals(&tape.topics, PROPOSAL);
     assert_eq!(topics.proposal, None, "the topic is there and has no messages");
     let (report, _) = tape.replayed(&mut walk_with(&config()), None);
     assert_eq!((report.processed, report.proposals.len()), (10, 0));

@@ -4,10 +4,12 @@ Run as a program it is a camera of its own, which can be killed: `camera.py HZ`.
 """
 
 import contextlib
+import itertools
 import sys
 import threading
 import time
 
+import numpy as np
 import rclpy
 
 from rclpy.executors import SingleThreadedExecutor
@@ -27,6 +29,12 @@ LATCHED = QoSProfile(
     depth=1, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
 )
 NS_PER_S = 1_000_000_000
+
+
+def noisy_red(seed):
+    """A red picture in BGR with the noise of a sensor, without which a camera counts as blind."""
+    noise = np.random.default_rng(seed).integers(0, 20, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    return (noise + np.array((0, 0, 235), dtype=np.uint8)).tobytes()
 
 
 def wait_until(is_true, what, patience_s=10.0):
@@ -49,8 +57,8 @@ class Camera:
         self.node = ros.create_node(name)
         self.images = self.node.create_publisher(Image, "/image", qos_profile_sensor_data)
         self.infos = None
-        # All red, in BGR.
-        self.pixels = bytes((0, 0, 255)) * (WIDTH * HEIGHT)
+        # No two in a row are the same.
+        self.pictures = itertools.cycle([noisy_red(seed) for seed in range(32)])
 
     def connect(self, with_info=False):
         """Waits until the node takes the pictures; with_info also publishes camera_info."""
@@ -72,7 +80,9 @@ class Camera:
     def image(self, stamp_ns=None, **changes):
         """A good picture, with fields changed."""
         stamp_ns = self.now_ns() if stamp_ns is None else stamp_ns
-        fields = {"width": WIDTH, "height": HEIGHT, "step": 3 * WIDTH, "encoding": "bgr8", "data": self.pixels}
+        fields = {"width": WIDTH, "height": HEIGHT, "step": 3 * WIDTH, "encoding": "bgr8"}
+        if "data" not in changes:
+            fields["data"] = next(self.pictures)
         return Image(header=self.header(stamp_ns), **(fields | changes))
 
     def info(self, stamp_ns, **changes):
@@ -89,14 +99,14 @@ class Camera:
         self.images.publish(self.image(stamp_ns, **changes))
         return stamp_ns
 
-    def send_until(self, is_true, what, hz=30, patience_s=10.0):
-        """Publishes good pictures at a rate until something happens; returns their stamps."""
+    def send_until(self, is_true, what, hz=30, patience_s=10.0, **changes):
+        """Publishes good pictures, with fields changed, at a rate until something happens; returns their stamps."""
         stamps = []
 
         def sent_and_true():
             if is_true():
                 return True
-            stamps.append(self.send())
+            stamps.append(self.send(**changes))
             time.sleep(1 / hz)
             return False
 

@@ -6,7 +6,7 @@ import math
 import time
 
 import pytest
-from camera import HEIGHT, NS_PER_S, WIDTH, ns, wait_until
+from camera import NS_PER_S, WIDTH, ns, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
 from vedette_msgs.msg import Plan
 
@@ -81,12 +81,3 @@ def test_while_pictures_are_refused_diagnostics_say_stop_and_why(start, camera, 
         wait_until(lambda: listener.status("plan")[0] == 2, "plan at ERROR")
         _, message, values = listener.status("plan")
     assert values["decision"] == "stop" and message.endswith("images are lost: bad_message")
-
-
-def test_a_mono_picture_is_still_a_picture(start, camera, listen):
-    start("-p", f"max_age_ms:={MAX_AGE_MS}")
-    listener = listen({PLAN: Plan})
-    camera.connect(with_info=True)
-    good = {"encoding": "mono8", "step": WIDTH, "data": b"\x55" * (WIDTH * HEIGHT)}
-    with camera.streaming(30, lambda: camera.send(**good)):
-        wait_until(lambda: any(plan.source == "rules" for plan in listener[PLAN]), "a plan")

@@ -2,11 +2,11 @@
 
 mod download;
 mod fetch;
+mod listing;
 mod part;
-mod report;
 
 use super::Outcome;
-use super::parameters::ParameterArgs;
+use super::parameter_args::ParameterArgs;
 use anyhow::Result;
 use clap::Subcommand;
 use vedette::zoo;
@@ -44,9 +44,9 @@ enum Action {
 pub fn run(args: &Args) -> Result<Outcome> {
     let config = args.parameters.load()?;
     match &args.action {
-        Action::List => report::list(&config, args.json),
-        Action::Verify { name } => report::verify(&config, name.as_deref(), args.json),
-        Action::Info { name } => report::info(&zoo::find(&config.model_dirs, name)?, args.json),
+        Action::List => listing::list(&config, args.json),
+        Action::Verify { name } => listing::verify(&config, name.as_deref(), args.json),
+        Action::Info { name } => listing::info(&zoo::find(&config.model_dirs, name)?, args.json),
         Action::Fetch(fetch) => fetch::run(fetch, &config, args.json),
     }
 }

@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Topic {
     /// What it feeds.
     pub input: Input,
+    /// The name to subscribe to, which rcl resolves to `name`.
+    pub called: String,
     /// The resolved name.
     pub name: String,
     /// What we ask for.

@@ -208,6 +208,11 @@ fn frames(before: &Counts, now: &Now<'_>) -> Section {
     if !lost.is_empty() {
         section.raise(Level::Warn, format!("lost since the last report: {}", lost.join(", ")));
     }
+    if let Some(blind) = counts.last_blind
+        && counts.blind != before.blind
+    {
+        section.raise(Level::Warn, format!("the camera shows nothing: {blind}"));
+    }
     if counts.missing > before.missing {
         section.raise(Level::Warn, GAPS_HINT);
     }
@@ -217,6 +222,9 @@ fn frames(before: &Counts, now: &Now<'_>) -> Section {
     section.value("rate_out_hz", format!("{rate_out:.2}"));
     for ((input, cause), count) in &counts.dropped {
         section.value(format!("dropped {input} {cause}"), count);
+    }
+    for (cause, count) in &counts.blind {
+        section.value(format!("blind {cause}"), count);
     }
     section.value("processed without camera_info", counts.without_camera_info);
     section.value("missing between stamps", counts.missing);
@@ -410,7 +418,12 @@ mod tests {
 
     #[test]
     fn a_camera_that_nobody_publishes_or_that_does_not_fit_warns() {
-        let topic = Topic { input: Input::Image, name: "/camera/image".to_owned(), qos: QosProfile::sensor_data() };
+        let topic = Topic {
+            input: Input::Image,
+            called: "image".to_owned(),
+            name: "/camera/image".to_owned(),
+            qos: QosProfile::sensor_data(),
+        };
         let nobody = topics(&[(topic.clone(), Publishing::default())]);
         assert_eq!((nobody.level, nobody.message.as_str()), (Level::Warn, "nobody publishes /camera/image"));
         let strange = Publishing { publishers: 0, problems: vec!["it is strange".to_owned()] };

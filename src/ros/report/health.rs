@@ -1,6 +1,6 @@
 //! What the node counts and measures about itself, for diagnostics. Written by its threads, read once a second.
 
-use crate::pipeline::{Failure, FrameReport, Input};
+use crate::pipeline::{Blind, Failure, FrameReport, Input};
 use crate::types::{Answer, Plan};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -33,6 +33,10 @@ pub struct Counts {
     pub without_camera_info: u64,
     /// Messages that were lost, by the input's name and the cause.
     pub dropped: BTreeMap<(&'static str, &'static str), u64>,
+    /// Pictures that showed nothing, which are among the dropped ones, by cause.
+    pub blind: BTreeMap<&'static str, u64>,
+    /// The last of them.
+    pub last_blind: Option<Blind>,
     /// Age of the source image when its results were out, in ROS time.
     pub age_ms: Window,
     /// From DDS to results out, on the steady clock.
@@ -156,6 +160,12 @@ impl Counts {
         if let Some(status) = report.proposal {
             *self.reason.proposals.entry(status.as_str()).or_default() += 1;
         }
+    }
+
+    /// A picture, dropped as `blind`, showed nothing.
+    pub fn saw_nothing(&mut self, blind: Blind) {
+        *self.blind.entry(blind.cause()).or_default() += 1;
+        self.last_blind = Some(blind);
     }
 
     /// A frame's results are out.

@@ -1,0 +1,298 @@
+//! Remap rules: `image:=/camera/image`, `__ns:=/front`, `__node:=scout`, `scout:image:=/rear/image`.
+//!
+//! The same words for the node (`--ros-args -r`) and for a replay (`--remap`). As in rcl the first rule that fits
+//! counts, a remapped name is not remapped again, and a rule with a node name before it holds for that node only.
+
+use super::ros_names::{NameError, NodeName, check_namespace, check_node_name, check_topic};
+use std::str::FromStr;
+
+/// One remap rule, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemapRule {
+    node: Option<String>,
+    action: Action,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Action {
+    Topic {
+        from: String,
+        to: String,
+    },
+    /// `rosservice://…`: rcl's own affair; no topic is renamed by it.
+    Service,
+    Namespace(String),
+    NodeName(String),
+}
+
+impl FromStr for RemapRule {
+    type Err = NameError;
+
+    fn from_str(rule: &str) -> Result<Self, NameError> {
+        let incomplete = || NameError::Rule { found: rule.chars().take(80).collect() };
+        let (from, to) = rule.split_once(":=").ok_or_else(incomplete)?;
+        if from.is_empty() || to.is_empty() {
+            return Err(incomplete());
+        }
+        let scheme_at = ["rostopic://", "rosservice://"].into_iter().find_map(|scheme| from.find(scheme));
+        let (node, from) = match from.split_once(':') {
+            Some((node, from)) if scheme_at != Some(0) => (Some(node), from),
+            _ => (None, from),
+        };
+        if let Some(node) = node {
+            check_node_name(node)?;
+        }
+        let action = match from {
+            "__ns" => {
+                check_namespace(to)?;
+                Action::Namespace(to.to_owned())
+            }
+            "__node" | "__name" => {
+                check_node_name(to)?;
+                Action::NodeName(to.to_owned())
+            }
+            _ => match from.strip_prefix("rosservice://") {
+                Some(service) => {
+                    check_topic(service)?;
+                    check_topic(to)?;
+                    Action::Service
+                }
+                None => {
+                    let from = from.strip_prefix("rostopic://").unwrap_or(from);
+                    check_topic(from)?;
+                    check_topic(to)?;
+                    Action::Topic { from: from.to_owned(), to: to.to_owned() }
+                }
+            },
+        };
+        Ok(Self { node: node.map(str::to_owned), action })
+    }
+}
+
+impl RemapRule {
+    fn holds_for(&self, node: &str) -> bool {
+        self.node.as_deref().is_none_or(|only| only == node)
+    }
+}
+
+/// The names of one node: its own, and those of its topics after remapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    node: NodeName,
+    /// Full name to full name, first match wins.
+    topics: Vec<(String, String)>,
+}
+
+impl Names {
+    /// Applies the rules to a node that calls itself `node`: first its name, then its namespace, then its topics.
+    pub fn new(node: NodeName, rules: &[RemapRule]) -> Self {
+        let mut node = node;
+        let first = |node: &NodeName, replacement: fn(&Action) -> Option<&String>| {
+            let mut rules = rules.iter().filter(|rule| rule.holds_for(node.name()));
+            rules.find_map(|rule| replacement(&rule.action)).cloned()
+        };
+        let name = first(&node, |action| if let Action::NodeName(to) = action { Some(to) } else { None });
+        // The checks of `RemapRule` are those of `NodeName`, so a refusal cannot happen and would change nothing.
+        if let Some(name) = name {
+            node = NodeName::new(node.namespace(), &name).unwrap_or(node);
+        }
+        let namespace = first(&node, |action| if let Action::Namespace(to) = action { Some(to) } else { None });
+        if let Some(namespace) = namespace {
+            node = NodeName::new(&namespace, node.name()).unwrap_or(node);
+        }
+        let topics = rules
+            .iter()
+            .filter(|rule| rule.holds_for(node.name()))
+            .filter_map(|rule| match &rule.action {
+                Action::Topic { from, to } => Some((node.expand(from), node.expand(to))),
+                _ => None,
+            })
+            .collect();
+        Self { node, topics }
+    }
+
+    /// The node's name after remapping.
+    pub fn node(&self) -> &NodeName {
+        &self.node
+    }
+
+    /// The full name of a topic that the program calls `name` (`image`, `/clock`, `~/plan`).
+    pub fn resolve(&self, name: &str) -> String {
+        let full = self.node.expand(name);
+        self.rule(&full).cloned().unwrap_or(full)
+    }
+
+    /// Whether a rule renames the topic that the program calls `name`.
+    pub fn is_remapped(&self, name: &str) -> bool {
+        self.rule(&self.node.expand(name)).is_some()
+    }
+
+    /// What the program calls the input `name`, before the rules are applied to that: `name` itself, but for a
+    /// `camera_info` that no rule renames, which stands beside its image (`/front/camera_info` for an `image` at
+    /// `/front/image_raw`; the input `rear/camera_info` has the image `rear/image`). As in image_transport, a rule may
+    /// rename the one beside the image too.
+    ///
+    /// A ROS subscription is made by this name: rcl applies the rules to it. Whoever reads a bag takes
+    /// [`resolve_input`](Self::resolve_input).
+    pub fn input(&self, name: &str) -> String {
+        let camera = name.strip_suffix(CAMERA_INFO).filter(|camera| camera.is_empty() || camera.ends_with('/'));
+        match camera {
+            Some(camera) if !self.is_remapped(name) => camera_info_beside(&self.resolve(&format!("{camera}image"))),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// The full name of the topic that the input `name` (`image`, `camera_info`, `odom`) is read from, the same live
+    /// and in a replay.
+    pub fn resolve_input(&self, name: &str) -> String {
+        self.resolve(&self.input(name))
+    }
+
+    fn rule(&self, full: &str) -> Option<&String> {
+        self.topics.iter().find(|(from, _)| from == full).map(|(_, to)| to)
+    }
+}
+
+impl Default for Names {
+    /// Those of `/vedette`, nothing renamed.
+    fn default() -> Self {
+        Self::new(NodeName::default(), &[])
+    }
+}
+
+/// The last part of the name of every camera_info.
+const CAMERA_INFO: &str = "camera_info";
+
+/// The camera_info beside an image, by their full names: the same namespace, the base name `camera_info`.
+pub fn camera_info_beside(image: &str) -> String {
+    let namespace = image.rsplit_once('/').map_or("", |(namespace, _)| namespace);
+    format!("{namespace}/{CAMERA_INFO}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names(rules: &[&str]) -> Names {
+        let rules: Vec<RemapRule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        Names::new(NodeName::default(), &rules)
+    }
+
+    /// Rules, the node's full name, and what names resolve to.
+    type Row = (&'static [&'static str], &'static str, &'static [(&'static str, &'static str)]);
+
+    /// Every row was asked of rclpy (Jazzy): the node's full name and `resolve_topic_name`.
+    #[test]
+    fn names_resolve_as_in_rcl() {
+        let table: &[Row] = &[
+            (&[], "/vedette", &[("image", "/image"), ("~/plan", "/vedette/plan")]),
+            (
+                &["image:=/camera/image"],
+                "/vedette",
+                &[("image", "/camera/image"), ("/image", "/camera/image"), ("~/image", "/vedette/image")],
+            ),
+            (&["/image:=x"], "/vedette", &[("image", "/x")]),
+            (&["image:=x", "image:=y", "x:=z"], "/vedette", &[("image", "/x"), ("x", "/z")]),
+            (&["~/plan:=plan"], "/vedette", &[("~/plan", "/plan"), ("/vedette/plan", "/plan"), ("plan", "/plan")]),
+            (&["vedette/plan:=/p"], "/vedette", &[("~/plan", "/p")]),
+            (
+                &["__ns:=/front", "image:=cam"],
+                "/front/vedette",
+                &[("image", "/front/cam"), ("/image", "/image"), ("~/plan", "/front/vedette/plan")],
+            ),
+            (&["__node:=scout", "vedette:image:=a", "scout:image:=b"], "/scout", &[("image", "/b")]),
+            (&["vedette:__node:=scout", "scout:__ns:=/s", "vedette:__ns:=/v"], "/s/scout", &[("image", "/s/image")]),
+            (&["__node:=a", "__node:=b"], "/a", &[("~/x", "/a/x")]),
+            (&["rosservice://image:=x"], "/vedette", &[("image", "/image")]),
+            (&["rostopic://image:=x"], "/vedette", &[("image", "/x")]),
+            (&["other:rostopic://image:=x"], "/vedette", &[("image", "/image")]),
+        ];
+        for (rules, node, topics) in table {
+            let names = names(rules);
+            assert_eq!(names.node().to_string(), *node, "{rules:?}");
+            for (name, full) in *topics {
+                assert_eq!(names.resolve(name), *full, "{rules:?} {name}");
+            }
+        }
+    }
+
+    /// Rules, and where `image` and `camera_info` are then read.
+    #[test]
+    fn camera_info_stands_beside_the_image_unless_remapped() {
+        for (rules, image, camera_info) in [
+            (&[][..], "/image", "/camera_info"),
+            (&["image:=/front/image_raw"], "/front/image_raw", "/front/camera_info"),
+            (&["image:=image_raw"], "/image_raw", "/camera_info"),
+            (&["image:=cam/left/image_rect"], "/cam/left/image_rect", "/cam/left/camera_info"),
+            (&["image:=~/image"], "/vedette/image", "/vedette/camera_info"),
+            (&["__ns:=/front"], "/front/image", "/front/camera_info"),
+            (&["__ns:=/front", "image:=cam/image"], "/front/cam/image", "/front/cam/camera_info"),
+            (&["__ns:=/front", "image:=/rear/image"], "/rear/image", "/rear/camera_info"),
+            (&["__ns:=/front", "__node:=scout", "image:=~/i"], "/front/scout/i", "/front/scout/camera_info"),
+            (&["camera_info:=/calibration"], "/image", "/calibration"),
+            (&["image:=/front/image_raw", "camera_info:=/calibration"], "/front/image_raw", "/calibration"),
+            (&["image:=/front/image_raw", "camera_info:=info"], "/front/image_raw", "/info"),
+            (&["image:=/front/image_raw", "/camera_info:=~/info"], "/front/image_raw", "/vedette/info"),
+            (&["image:=/front/image_raw", "/front/camera_info:=/calibration"], "/front/image_raw", "/calibration"),
+            (&["image:=/front/image_raw", "camera_info:=camera_info"], "/front/image_raw", "/camera_info"),
+            (&["other:camera_info:=/x", "vedette:image:=/front/image"], "/front/image", "/front/camera_info"),
+        ] {
+            let names = names(rules);
+            assert_eq!(names.resolve_input("image"), image, "{rules:?}");
+            assert_eq!(names.resolve_input("camera_info"), camera_info, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn each_camera_has_its_camera_info_beside_its_image() {
+        let names = names(&["front/image:=/cam0/image_raw"]);
+        let read = |input| names.resolve_input(input);
+        assert_eq!(
+            (read("front/camera_info"), read("rear/camera_info")),
+            ("/cam0/camera_info".into(), "/rear/camera_info".into())
+        );
+        assert_eq!(names.input("odom"), "odom");
+        assert_eq!(names.input("my_camera_info"), "my_camera_info", "no input of ours");
+    }
+
+    #[test]
+    fn a_rule_that_rcl_refuses_is_refused() {
+        for rule in [
+            "image=/a",
+            "image:=",
+            ":=x",
+            "image:=/a b",
+            "im*:=/x",
+            "image:=*",
+            "__ns:=x",
+            "__ns:=/1a",
+            "__node:=a-b",
+            "/v:image:=x",
+            "image:=rostopic://x",
+            "image:=image/",
+            "~:=x",
+            ":image:=x",
+        ] {
+            assert!(rule.parse::<RemapRule>().is_err(), "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_and_a_missing_sign_are_named() {
+        let error = "im*:=/x".parse::<RemapRule>().unwrap_err().to_string();
+        assert!(error.starts_with("topic name \"im*\": wildcards are not implemented"), "{error}");
+        let error = "image=/x".parse::<RemapRule>().unwrap_err().to_string();
+        assert!(error.starts_with("remap rule \"image=/x\" has nothing on one side or no :="), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_as_a_rule_is_taken_or_refused(from in "[a-z:/~_*]{0,12}", to in any::<String>()) {
+            if let Ok(rule) = format!("{from}:={to}").parse::<RemapRule>() {
+                let names = Names::new(NodeName::default(), &[rule]);
+                prop_assert!(names.resolve("image").starts_with('/'));
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The proof of the provider that runs a model, and the reasons of those that do not.
+
+use super::cure::cure;
+use super::provider::Provider;
+use std::fmt;
+
+/// Why a provider does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which one.
+    pub provider: Provider,
+    /// ONNX Runtime's reason, in one line.
+    pub reason: String,
+    /// What a person can do about it.
+    pub cure: String,
+}
+
+impl Refusal {
+    pub(in crate::infer) fn new(provider: Provider, reason: String) -> Self {
+        let cure = cure(provider, &reason);
+        Self { provider, reason, cure }
+    }
+}
+
+/// Which provider runs a model, as ONNX Runtime itself states it after the session is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The list that was asked for.
+    pub requested: Vec<Provider>,
+    /// The provider that holds most of the nodes.
+    pub running: Provider,
+    /// ONNX Runtime's provider names with the number of graph nodes that each holds, most first. Counted after basic
+    /// optimization: the final graph can have fewer.
+    pub nodes: Vec<(String, usize)>,
+    /// The providers that were asked for and do not run.
+    pub refused: Vec<Refusal>,
+}
+
+impl Proof {
+    /// From the counts of nodes by ONNX Runtime's provider name. A graph without nodes is the CPU's.
+    pub(in crate::infer) fn new(
+        requested: &[Provider],
+        mut nodes: Vec<(String, usize)>,
+        refused: Vec<Refusal>,
+    ) -> Self {
+        nodes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let running = nodes
+            .first()
+            .and_then(|(name, _)| Provider::ALL.into_iter().find(|provider| provider.ort_name() == name))
+            .unwrap_or(Provider::Cpu);
+        Self { requested: requested.to_vec(), running, nodes, refused }
+    }
+
+    /// Whether another provider than the first of the list runs.
+    pub fn is_fallback(&self) -> bool {
+        self.requested.first().is_some_and(|first| *first != self.running)
+    }
+}
+
+impl fmt::Display for Proof {
+    /// One line: `cpu runs the model (CPUExecutionProvider 372 nodes); tensorrt refused: <reason>, cure: <cure>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} runs the model (", self.running)?;
+        for (index, (name, count)) in self.nodes.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{name} {count} nodes")?;
+        }
+        f.write_str(")")?;
+        for Refusal { provider, reason, cure } in &self.refused {
+            write!(f, "; {provider} refused: {reason}, cure: {cure}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_provider_with_most_nodes_runs_the_model() {
+        let nodes = vec![("CPUExecutionProvider".to_owned(), 3), ("TensorrtExecutionProvider".to_owned(), 300)];
+        let proof = Proof::new(&[Provider::TensorRt, Provider::Cpu], nodes, Vec::new());
+        assert_eq!((proof.running, proof.is_fallback()), (Provider::TensorRt, false));
+        assert_eq!(proof.nodes[0].1, 300);
+    }
+
+    #[test]
+    fn a_registered_provider_that_holds_few_nodes_is_a_fallback() {
+        let nodes = vec![("TensorrtExecutionProvider".to_owned(), 1), ("CPUExecutionProvider".to_owned(), 371)];
+        assert!(Proof::new(&[Provider::TensorRt, Provider::Cpu], nodes, Vec::new()).is_fallback());
+    }
+
+    #[test]
+    fn the_proof_reads_as_one_line_with_reason_and_cure() {
+        let refused = vec![Refusal::new(Provider::Cuda, "CUDA execution provider is not enabled in this build".into())];
+        let proof = Proof::new(&Provider::ALL, vec![("CPUExecutionProvider".to_owned(), 372)], refused);
+        let line = proof.to_string();
+        assert!(line.starts_with("cpu runs the model (CPUExecutionProvider 372 nodes); cuda refused: "), "{line}");
+        assert!(line.contains("make setup GPU=1") && !line.contains('\n'), "{line}");
+    }
+}
