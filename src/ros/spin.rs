@@ -4,13 +4,13 @@
 use super::clock::steady_now;
 use super::error::NodeError;
 use super::intake::gaps::Gaps;
+use super::intake::graph::{Publishing, Topic};
 use super::intake::inbox::Arrival;
 use super::report::health::SUPERSEDED;
 use super::shared::Shared;
 use crate::pipeline::Input;
 use crate::wire;
 use futures::{FutureExt, Stream, StreamExt};
-use r2r::QosProfile;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,17 +38,13 @@ impl Spin {
     /// # Errors
     /// The endpoint that DDS refuses.
     pub fn new(mut node: r2r::Node, shared: Shared) -> Result<Self, NodeError> {
-        let mut subscribe = |input: Input| -> Result<Messages, NodeError> {
-            let topics = shared.topics.lock();
-            let topic = topics.iter().find(|(topic, _)| topic.input == input).map(|(topic, _)| topic);
-            let (called, qos) = match topic {
-                Some(topic) => (topic.called.as_str(), topic.qos.clone()),
-                None => (input.name(), QosProfile::sensor_data()),
+        let topics = shared.topics.lock().clone();
+        let mut subscribe =
+            |(Topic { input, called, qos, .. }, _): &(Topic, Publishing)| -> Result<Messages, NodeError> {
+                let stream = node.subscribe_raw(called, input.type_name(), qos.clone());
+                Ok(Box::new(stream.map_err(NodeError::endpoint("subscribe to", called))?))
             };
-            let stream = node.subscribe_raw(called, input.type_name(), qos);
-            Ok(Box::new(stream.map_err(NodeError::endpoint("subscribe to", called))?))
-        };
-        let [image, camera_info, odom] = Input::ALL;
+        let [image, camera_info, odom] = &topics;
         let messages = [subscribe(image)?, subscribe(camera_info)?, subscribe(odom)?];
         Ok(Self { messages, gaps: Gaps::default(), looked: None, shared, node })
     }

@@ -52,7 +52,8 @@ impl Silence {
     pub fn plan_left(&mut self, now_ns: i64, age_ns: i64) -> Option<i64> {
         self.advance(now_ns);
         let replaced_ns = self.has_plan.then(|| now_ns - self.newest_ns);
-        self.newest_ns = self.newest_ns.max(now_ns - age_ns.max(0));
+        let taken_ns = now_ns - age_ns.max(0);
+        self.newest_ns = if self.has_plan { self.newest_ns.max(taken_ns) } else { taken_ns };
         self.has_plan = true;
         replaced_ns
     }
