@@ -10,7 +10,7 @@ use vedette::ros;
 use vedette::ros::Parts;
 use vedette::types::{BBox, ClassId, Labels, Size};
 use vedette::vision::Candidate;
-use vedette::zoo::detect::yolo::constant_detector;
+use vedette::zoo::constant_detector;
 
 const TENSOR: Size = Size { width_px: 640, height_px: 640 };
 

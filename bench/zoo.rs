@@ -23,14 +23,14 @@ pub fn decode(criterion: &mut Criterion) {
     for (name, layout, output) in [
         ("84x8400 float32", rows, TensorData::F32(&floats)),
         ("84x8400 float16", rows, TensorData::F16(&halves)),
-        ("300x6 float32", Layout::EndToEnd { boxes: 300 }, TensorData::F32(&end_to_end)),
+        ("300x6 float32", Layout::EndToEnd { classes: CLASSES, boxes: 300 }, TensorData::F32(&end_to_end)),
     ] {
-        let decoder = Decoder::new(layout);
+        let decoder = Decoder::new(layout, "output0");
         let (thresholds, mut candidates) = (Thresholds::default(), Vec::new());
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| {
                 candidates.clear();
-                decoder.decode(black_box(output), &thresholds, &mut candidates);
+                decoder.decode(black_box(output), &thresholds, &mut candidates).expect("numbers");
                 suppress(&mut candidates, thresholds.iou, thresholds.max_detections);
                 candidates.len()
             });

@@ -1,6 +1,6 @@
 """Starts the node.
 
-    ros2 launch vedette vedette.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
+    ros2 launch vedette vedette.launch.py image:=/camera/image_raw
     ros2 launch launch/vedette.launch.py params_file:=config/vedette.yaml namespace:=robot1     # from the repository
 
 The executable is that of the installed package `vedette`; where that is not installed, the binary that the environment
@@ -21,7 +21,7 @@ ARGUMENTS = {
     "namespace": ("", "the node's namespace"),
     "name": ("vedette", "the node's name"),
     "image": ("image", "topic of the pictures"),
-    "camera_info": ("camera_info", "topic of the camera's calibration"),
+    "camera_info": ("", "topic of the camera's calibration; empty: beside the image"),
     "odom": ("odom", "topic of the odometry"),
     "prompts": ("", "what to look for, as 'pedestrian; delivery van'; empty: as the parameters say"),
     "reason_model": ("", "the language model that answers questions; empty: as the parameters say"),
@@ -62,7 +62,7 @@ def node(context):
             name=given["name"],
             namespace=given["namespace"] or None,
             parameters=parameters,
-            remappings=[(name, given[name]) for name in INPUTS],
+            remappings=[(name, given[name]) for name in INPUTS if given[name]],
             ros_arguments=["--log-level", given["log_level"]],
             additional_env=dds_profile(),
             output="screen",

@@ -192,7 +192,7 @@ def main():
     shutil.rmtree(OUT, ignore_errors=True)
     (OUT / "pictures").mkdir(parents=True)
     params = ROOT / "config/vtest.yaml"
-    remaps = ["-r", "image:=/camera/image", "-r", "camera_info:=/camera/camera_info"]
+    remaps = ["-r", "image:=/camera/image"]
     log = (OUT / "node.log").open("w")
     node_process = subprocess.Popen(
         [ROOT / "target/release/vedette", "node", "--ros-args", "--params-file", params, *remaps], cwd=ROOT, stderr=log

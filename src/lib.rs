@@ -7,7 +7,7 @@
 //! The walk, here over a bag:
 //!
 //! ```no_run
-//! use vedette::{bag, config::{Config, NodeName, assembly}, pipeline, replay, wire};
+//! use vedette::{bag, config::{Config, Names, assembly}, pipeline, replay, wire};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let config = Config::default();
@@ -17,10 +17,10 @@
 //!     let mut walk = pipeline::Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
 //!     // Messages in log-time order, bytes borrowed from the reader ...
 //!     let mut bag = bag::BagSource::open(&["data/vtest".into()])?;
-//!     let topics = replay::ReplayTopics::choose(bag::Source::topics(&bag), |_| None)?;
+//!     let (names, outputs) = (Names::default(), pipeline::Output::ALL);
+//!     let topics = replay::ReplayTopics::choose(bag::Source::topics(&bag), &names)?;
 //!     // ... decoded, joined by stamp, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
-//!     let (node, outputs) = (NodeName::default(), pipeline::Output::ALL);
-//!     let topic_of = |output: pipeline::Output| node.expand(output.name());
+//!     let topic_of = |output: pipeline::Output| names.resolve(output.name());
 //!     let definition_of = wire::schema::message_definition;
 //!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
 //!     let report = replay::replay(&mut bag, &topics, &mut intake, &mut walk, &mut recording, &mut ())?;

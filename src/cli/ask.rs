@@ -1,9 +1,8 @@
 //! `vedette ask`: one question about one picture, without ROS.
 
 use super::Outcome;
-use super::parameters::ParameterArgs;
+use super::parameter_args::ParameterArgs;
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 use clap::error::ErrorKind;
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};
@@ -52,9 +51,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let picture = Picture::read(&args.image)?;
     let Some(mut loaded) = load_reason_model(&config)? else {
-        return Err(super::Cli::command()
-            .error(ErrorKind::MissingRequiredArgument, "no model: expected --model NAME, or the parameter reason_model")
-            .into());
+        let message = "no model: expected --model NAME, or the parameter reason_model";
+        return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message).into());
     };
     let question = Question {
         text: args.question.clone(),

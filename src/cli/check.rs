@@ -1,18 +1,20 @@
 //! `vedette check`: what this machine can run, and why not.
 
-use super::parameters::ParameterArgs;
+use super::parameter_args::ParameterArgs;
 use super::{Outcome, in_words};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::env;
 use vedette::config::Config;
-use vedette::config::assembly::{LoadError, load_model};
-use vedette::infer::{Provider, Runtime};
+use vedette::config::assembly::{LoadError, load_model, load_reason_model};
+use vedette::infer::{Proof, Provider, Runtime};
 use vedette::pipeline::Walk;
-use vedette::zoo;
+use vedette::zoo::{self, Manifest};
 
-/// Say what this machine can run: ONNX Runtime, providers with proof, the model, ROS. Exit code 1 when the node could
-/// not start with these parameters.
+/// Say what this machine can run: ONNX Runtime, ROS, and everything that the node opens with these parameters, each
+/// session with the proof of its provider. Exit code 1 when the node could not start.
+///
+/// It takes as long as the node takes to start: minutes where TensorRT builds engines.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -33,11 +35,9 @@ struct Finding {
 pub fn run(args: &Args) -> Result<Outcome> {
     let findings = match args.parameters.load() {
         Ok(config) => {
-            let mut findings = vec![machine(), runtime(), model_files("model", &config.model, &config)];
-            if !config.prompts.is_empty() {
-                findings.push(model_files("text_model", &config.text_model, &config));
-            }
-            findings.extend(session(&config));
+            let mut findings = vec![machine(), runtime()];
+            findings.extend(perception(&config));
+            findings.extend(reasoning(&config));
             findings.push(ros());
             findings
         }
@@ -85,41 +85,43 @@ fn runtime() -> Finding {
     }
 }
 
-fn model_files(subject: &'static str, model: &str, config: &Config) -> Finding {
-    let checked = zoo::find(&config.model_dirs, model).and_then(|manifest| {
-        let integrity = manifest.verify()?;
-        Ok((manifest, integrity))
-    });
-    match checked {
-        Ok((manifest, integrity)) => {
-            let text = format!(
-                "{} ({}), files {integrity}, license {}",
-                manifest.name, manifest.family, manifest.license.name
-            );
-            good(subject, text, json!({ "name": manifest.name, "folder": manifest.folder }))
-        }
-        Err(error) => bad(subject, error.to_string()),
-    }
+/// Says on stderr what takes its time.
+fn begin(what: &str) {
+    eprintln!("vedette check: {what} ...");
 }
 
-/// Opens the model as the node would, asks ONNX Runtime where its nodes are, and tries the parameters that depend on
-/// the model.
-fn session(config: &Config) -> Vec<Finding> {
+/// The files of the model that a parameter names, against its manifest; the manifest too, where there is one.
+fn model_files(parameter: &'static str, model: &str, config: &Config) -> (Option<Manifest>, Finding) {
+    begin(&format!("comparing the files of {model} with their manifest"));
+    let manifest = match zoo::find(&config.model_dirs, model) {
+        Ok(manifest) => manifest,
+        Err(error) => return (None, bad(parameter, error.to_string())),
+    };
+    let finding = match manifest.verify() {
+        Ok(integrity) => {
+            let Manifest { name, family, license, folder, .. } = &manifest;
+            let text = format!("{name} ({family}), files {integrity}, license {}", license.name);
+            good(parameter, text, json!({ "name": name, "folder": folder }))
+        }
+        Err(error) => bad(parameter, error.to_string()),
+    };
+    (Some(manifest), finding)
+}
+
+/// Opens the detector and what its prompts need as the node would, asks ONNX Runtime where its nodes are, and tries the
+/// parameters that depend on the model.
+fn perception(config: &Config) -> Vec<Finding> {
+    let (manifest, files) = model_files("model", &config.model, config);
+    let mut findings = vec![files];
+    // A family that takes prompts brings its own encoder.
+    if !config.prompts.is_empty() && manifest.is_some_and(|manifest| !manifest.family.takes_prompts()) {
+        findings.push(model_files("text_model", &config.text_model, config).1);
+    }
+    let and_prompts = if config.prompts.is_empty() { "" } else { " and encoding the prompts" };
+    begin(&format!("opening {}{and_prompts}", config.model));
     match load_model(config) {
         Ok(model) => {
-            let proof = model.detector.proof();
-            let refused: Vec<Value> = proof
-                .refused
-                .iter()
-                .map(|r| json!({ "provider": r.provider.name(), "reason": r.reason, "cure": r.cure }))
-                .collect();
-            let details = json!({
-                "running": proof.running.name(),
-                "fallback": proof.is_fallback(),
-                "nodes": proof.nodes.iter().map(|(name, count)| json!({ "provider": name, "nodes": count })).collect::<Vec<_>>(),
-                "refused": refused,
-            });
-            let mut findings = vec![good("providers", proof.to_string(), details)];
+            findings.push(proven("providers", model.detector.proof()));
             if let Some(prompts) = &model.prompts {
                 let words: Vec<&str> = prompts.labels.names().take(prompts.prompts).collect();
                 let text = format!("{} encoded: {}", words.len(), words.join("; "));
@@ -128,13 +130,46 @@ fn session(config: &Config) -> Vec<Finding> {
             if let Err(error) = Walk::prompted(config, model.detector, &model.name, model.prompts) {
                 findings.push(bad("parameters", in_words(&error.into())));
             }
-            findings
         }
         Err(error) => {
             let subject = if matches!(error, LoadError::Prompts(_)) { "prompts" } else { "providers" };
-            vec![bad(subject, in_words(&error.into()))]
+            findings.push(bad(subject, in_words(&error.into())));
         }
     }
+    findings
+}
+
+/// Opens the language model, where there is to be one.
+fn reasoning(config: &Config) -> Vec<Finding> {
+    if config.reason_model.is_empty() {
+        return Vec::new();
+    }
+    let (_, files) = model_files("reason_model", &config.reason_model, config);
+    begin(&format!("opening {}", config.reason_model));
+    let opened = match load_reason_model(config) {
+        Ok(None) => return vec![files],
+        Ok(Some(loaded)) => proven("reasoning", loaded.model.proof()),
+        Err(error) => bad("reasoning", in_words(&error.into())),
+    };
+    vec![files, opened]
+}
+
+/// Where the nodes of a session are.
+fn proven(subject: &'static str, proof: &Proof) -> Finding {
+    let refused: Vec<Value> = proof
+        .refused
+        .iter()
+        .map(|r| json!({ "provider": r.provider.name(), "reason": r.reason, "cure": r.cure }))
+        .collect();
+    let nodes: Vec<Value> =
+        proof.nodes.iter().map(|(name, count)| json!({ "provider": name, "nodes": count })).collect();
+    let details = json!({
+        "running": proof.running.name(),
+        "fallback": proof.is_fallback(),
+        "nodes": nodes,
+        "refused": refused,
+    });
+    good(subject, proof.to_string(), details)
 }
 
 fn ros() -> Finding {

@@ -4,17 +4,17 @@
 
 mod ask;
 mod check;
+mod logging;
 mod models;
 mod node;
-mod parameters;
+mod outcome;
+mod parameter_args;
 mod pictures;
 mod replay;
 
 use clap::{Parser, Subcommand};
-use std::io::IsTerminal;
+use outcome::{Outcome, in_words};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 /// A perception node for ROS 2: camera topics in, detections and plans out.
 #[derive(Debug, Parser)]
@@ -33,23 +33,12 @@ enum Command {
     Models(models::Args),
 }
 
-/// How a command ended, when it did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// All is done.
-    Done,
-    /// The command ran and its answer is no: a check that found a fault.
-    Refused,
-    /// Done, but frames or messages were lost on the way.
-    WithLoss,
-}
-
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     // Clap itself ends the process with 2 on wrong usage.
     let cli = Cli::parse();
     if !matches!(cli.command, Command::Node(_)) {
-        start_logging();
+        logging::start();
     }
     let result = match cli.command {
         Command::Node(args) => node::run(args),
@@ -67,38 +56,4 @@ pub fn main() -> ExitCode {
             ExitCode::from(if error.is::<clap::Error>() { 2 } else { 1 })
         }
     }
-}
-
-/// An error with its causes in one line. A cause that the words before it hold already is not said again.
-fn in_words(error: &anyhow::Error) -> String {
-    let mut words = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if words.is_empty() {
-            words = cause;
-        } else if !words.contains(&cause) {
-            words = format!("{words}: {cause}");
-        }
-    }
-    words
-}
-
-/// `RUST_LOG` decides; without it the commands only warn. The node logs the way of ROS, see `node`.
-fn start_logging() {
-    let filter = log_filter(LevelFilter::WARN);
-    // Colors are for a person who watches, and for one who did not ask for none.
-    let colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colors)
-        .with_target(false)
-        .init();
-}
-
-/// What is logged: `RUST_LOG`'s choice, else `level`. ONNX Runtime writes hundreds of info lines per session.
-fn log_filter(level: LevelFilter) -> EnvFilter {
-    EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy()
-        .add_directive("ort=warn".parse().expect("a constant directive"))
 }

@@ -57,7 +57,7 @@ fn start_logging(level: Option<LogLevel>) {
         Some(LogLevel::Warn) => LevelFilter::WARN,
         Some(LogLevel::Error | LogLevel::Fatal) => LevelFilter::ERROR,
     };
-    tracing_subscriber::registry().with(super::log_filter(level)).with(vedette::ros::RosLog).init();
+    tracing_subscriber::registry().with(super::logging::log_filter(level)).with(vedette::ros::RosLog).init();
 }
 
 #[cfg(not(feature = "ros"))]

@@ -1,7 +1,7 @@
 //! `vedette replay`: bags in, MCAP and report out, no ROS.
 
 use super::Outcome;
-use super::parameters::ParameterArgs;
+use super::parameter_args::ParameterArgs;
 use super::pictures::Pictures;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -68,11 +68,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     if !args.discard {
         refuse_to_replace(&args.bags, &path)?;
     }
-    let remapped = |input: Input| {
-        let resolved = names.resolve(input.name());
-        (resolved != names.node().expand(input.name())).then_some(resolved)
-    };
-    let topics = ReplayTopics::choose(bag.topics(), remapped)?
+    let topics = ReplayTopics::choose(bag.topics(), &names)?
         .with_proposals(bag.topics(), &names.resolve(Output::Proposal.name()));
     let images = bag.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
 

@@ -5,9 +5,8 @@
 //! kept. What this program has no use for (`--enclave`, `--log-config-file`, …) is passed through: rcl reads it.
 
 use super::error::ConfigError;
-use super::names::NameError;
-use super::remap::RemapRule;
-use super::source::ParameterSource;
+use super::naming::{NameError, RemapRule};
+use super::sources::ParameterSource;
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! Values that are each allowed and do not go together.
 
-use super::error::{ConfigError, Shown};
+use super::error::{ConfigError, Origin, Shown};
 use super::parameters::{Config, PARAMETERS};
-use super::sheet::Effective;
+use super::sources::sheet::Effective;
 use super::value::ParameterValue;
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub(super) fn check(config: &Config, settings: &BTreeMap<String, Effective>) -> 
     let shown = |key: &'static str| {
         let value = PARAMETERS.iter().find(|parameter| parameter.name == key).map(|parameter| (parameter.get)(config));
         let value = value.as_ref().map(ParameterValue::to_string).unwrap_or_default();
-        let origin = settings.get(key).map_or(super::Origin::Default, |setting| setting.origin.clone());
+        let origin = settings.get(key).map_or(Origin::Default, |setting| setting.origin.clone());
         Shown { key, value, origin }
     };
     let refuse = |holds: bool, left, relation, right| {
@@ -22,9 +22,6 @@ pub(super) fn check(config: &Config, settings: &BTreeMap<String, Effective>) -> 
         }
     };
     let c = config;
-    let batches = (c.tensorrt_min_batch, c.tensorrt_opt_batch, c.tensorrt_max_batch);
-    refuse(batches.0 <= batches.1, "tensorrt_min_batch", "at most", "tensorrt_opt_batch")?;
-    refuse(batches.1 <= batches.2, "tensorrt_opt_batch", "at most", "tensorrt_max_batch")?;
     refuse(c.camera_info_wait_ms <= c.max_age_ms, "camera_info_wait_ms", "at most", "max_age_ms")?;
     refuse(c.track_low_score < c.track_high_score, "track_low_score", "below", "track_high_score")?;
     refuse(c.track_high_score <= c.track_new_score, "track_high_score", "at most", "track_new_score")?;

@@ -132,7 +132,7 @@ fn the_parameter_file_reads_as_the_defaults_without_a_warning() {
 #[test]
 fn every_parameter_is_set_in_the_parameter_file() {
     let text = std::fs::read_to_string(in_repository("config/vedette.yaml")).unwrap();
-    let settings = super::yaml::settings_from(&text).unwrap();
+    let settings = super::sources::yaml::settings_from(&text).unwrap();
     let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).collect();
     assert_eq!(keys, Config::parameters().iter().map(|parameter| parameter.name).collect::<Vec<_>>());
 }

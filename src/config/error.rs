@@ -1,7 +1,7 @@
 //! What can be wrong with parameters, and what is merely worth a warning.
 
-use super::NodeName;
-use super::yaml::YamlError;
+use super::naming::NodeName;
+use super::sources::YamlError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -200,4 +200,12 @@ impl ConfigWarning {
     pub(super) fn covered(text: String, by: Origin, node: &NodeName, section: String) -> Self {
         Self::Covered { text, by, node: node.to_string(), section }
     }
+}
+
+/// The name that is spelled most like `found`.
+pub(super) fn nearest(found: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    // The distance of two words grows with the product of their lengths; no known key is longer than 40.
+    let found: String = found.chars().take(64).collect();
+    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&found, name);
+    names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }

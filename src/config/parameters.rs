@@ -5,7 +5,7 @@
 
 use super::domain::Domain;
 use super::field::{Field, choices};
-use super::qos::QosOverrides;
+use super::qos_overrides::QosOverrides;
 use super::value::ParameterValue;
 use std::path::PathBuf;
 
@@ -92,7 +92,6 @@ const OFFSET_M: Domain = Domain::Numbers { min: -100.0, max: 100.0 };
 const HALF_TURN_RAD: Domain = Domain::Numbers { min: -3.15, max: 3.15 };
 const QUARTER_TURN_RAD: Domain = Domain::Numbers { min: -1.58, max: 1.58 };
 const LUMA: Domain = Domain::Integers { min: 0, max: 255 };
-const BATCH: Domain = Domain::Integers { min: 1, max: 1024 };
 const PERIOD_MS: Domain = Domain::Integers { min: 1, max: 600_000 };
 const PERIOD_OR_ZERO_MS: Domain = Domain::Integers { min: 0, max: 600_000 };
 
@@ -169,12 +168,6 @@ parameters! {
         engine_cache_dir: PathBuf = PathBuf::new(), Domain::Text { may_be_empty: true };
         /// Memory in MiB that TensorRT may use while it builds an engine.
         tensorrt_workspace_mb: usize = 1024, Domain::Integers { min: 16, max: 1_048_576 };
-        /// Smallest batch of the engine's shape profile; at most `tensorrt_opt_batch`.
-        tensorrt_min_batch: usize = 1, BATCH;
-        /// The batch for which the engine is tuned; at most `tensorrt_max_batch`.
-        tensorrt_opt_batch: usize = 1, BATCH;
-        /// Largest batch of the engine's shape profile.
-        tensorrt_max_batch: usize = 1, BATCH;
     }
     "Detections" {
         /// Boxes with a lower score are dropped.

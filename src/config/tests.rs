@@ -1,5 +1,7 @@
 //! The whole room: files and overrides in, a configuration or a refusal out.
 
+use super::parameters::PARAMETERS;
+use super::sources::sheet::{Effective, Sheet};
 use super::*;
 use proptest::prelude::*;
 use std::path::Path;
@@ -147,8 +149,6 @@ fn what_every_ros_node_has_is_known() {
 #[test]
 fn values_that_do_not_go_together_are_refused_with_both_places() {
     for (lines, start) in [
-        (&["tensorrt_min_batch: 2"][..], "tensorrt_min_batch is 2 (robot.yaml:3), expected at most tensorrt_opt_batch"),
-        (&["tensorrt_opt_batch: 2"], "tensorrt_opt_batch is 2 (robot.yaml:3), expected at most tensorrt_max_batch"),
         (
             &["max_age_ms: 20"],
             "camera_info_wait_ms is 50 (default), expected at most max_age_ms, which is 20 (robot.yaml:3)",

@@ -117,6 +117,6 @@ pub enum InferError {
 impl InferError {
     /// For `map_err` on calls that have no error of their own.
     pub(super) fn runtime(what: &'static str) -> impl Fn(ort::Error) -> Self {
-        move |error| Self::Runtime { what, reason: super::cure::one_line(error.message()) }
+        move |error| Self::Runtime { what, reason: super::providers::cure::one_line(error.message()) }
     }
 }

@@ -17,34 +17,26 @@
 //! # Ok::<(), vedette::infer::InferError>(())
 //! ```
 
-mod assignment;
 mod checksum;
-mod cure;
 mod declared;
-mod engine_cache;
 mod error;
 mod fake;
-mod gpu;
 mod ort_backend;
 mod providers;
 mod runtime;
 mod session;
 mod slot;
 mod tensor;
-mod tensorrt;
 mod values;
 
 pub use checksum::file_sha256;
-pub use engine_cache::EngineKey;
 pub use error::InferError;
 pub use fake::FakeBackend;
-pub use gpu::Gpu;
 pub use ort_backend::OrtBackend;
-pub use providers::{Proof, Provider, ProviderPolicy, Refusal};
+pub use providers::{BatchProfile, Proof, Provider, ProviderPolicy, Refusal, TensorRtOptions};
 pub use runtime::Runtime;
 pub use session::SessionOptions;
 pub use tensor::OwnedTensor;
-pub use tensorrt::{BatchProfile, TensorRtOptions};
 
 use crate::types::{Element, TensorMut, TensorRef};
 use std::collections::BTreeMap;

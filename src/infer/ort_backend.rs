@@ -1,8 +1,9 @@
 //! A model in an ONNX Runtime session, its inputs and outputs bound from run to run.
 
+use super::providers::cure;
 use super::slot::{Held, InputSlot, OutputSlot, state};
 use super::values::Values;
-use super::{Backend, InferError, Proof, Runtime, SessionOptions, Signature, cure, declared, session};
+use super::{Backend, InferError, Proof, Runtime, SessionOptions, Signature, declared, session};
 use crate::types::{TensorMut, TensorRef};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};

@@ -62,7 +62,7 @@ impl Runtime {
                 }
                 Err(ort::LoadDynamicError::Dlopen { error, path }) => {
                     let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-                    tried.push(format!("{} ({})", path.display(), super::cure::one_line(&reason)));
+                    tried.push(format!("{} ({})", path.display(), super::providers::cure::one_line(&reason)));
                 }
                 Err(error) => tried.push(error.to_string()),
             }

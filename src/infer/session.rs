@@ -1,10 +1,10 @@
 //! Builds an ONNX Runtime session on the first provider of a list that takes the model.
 
-use super::tensorrt::OpenInput;
-use super::{
-    EngineKey, Gpu, InferError, Proof, Provider, ProviderPolicy, Refusal, Runtime, TensorRtOptions, assignment,
-    checksum, cure, engine_cache,
-};
+use super::providers::engine_cache::EngineKey;
+use super::providers::gpu::Gpu;
+use super::providers::tensorrt::OpenInput;
+use super::providers::{cure, engine_cache, node_assignment};
+use super::{InferError, Proof, Provider, ProviderPolicy, Refusal, Runtime, TensorRtOptions, checksum};
 use ort::ErrorCode;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -126,7 +126,7 @@ impl Chain<'_> {
     }
 
     fn prove(self, session: Session) -> Result<Opened, InferError> {
-        let nodes = assignment::nodes_by_provider(&session)?;
+        let nodes = node_assignment::nodes_by_provider(&session)?;
         let proof = Proof::new(&self.options.providers, nodes, self.refused);
         Ok(Opened { session, proof })
     }
@@ -153,7 +153,7 @@ impl Chain<'_> {
                 .with_intra_threads(threads)?
                 .with_inter_threads(1)?
                 .with_intra_op_spinning(self.options.spinning)?
-                .with_config_entry(assignment::RECORD_KEY, "1")?)
+                .with_config_entry(node_assignment::RECORD_KEY, "1")?)
         };
         build().map_err(InferError::runtime("make a session builder"))
     }
@@ -191,7 +191,7 @@ impl Chain<'_> {
     ) -> Result<Result<(), String>, InferError> {
         let device_id = self.options.device_id;
         // A first registration on a copy loads the library: its version is part of the engine's key.
-        if let Err(reason) = append_tensorrt(&mut builder.clone(), &[("device_id", device_id.to_string())]) {
+        if let Err(reason) = TensorRtOptions::default().register(&mut builder.clone(), device_id, None, &[]) {
             return Ok(Err(reason));
         }
         let options = &self.options.tensorrt;
@@ -201,7 +201,7 @@ impl Chain<'_> {
             tracing::info!(folder = %folder.display(), "TensorRT engines are kept here; a first build takes minutes");
             *engines = Some(folder);
         }
-        Ok(append_tensorrt(builder, &options.entries(device_id, engines.as_deref(), &open_inputs)))
+        Ok(options.register(builder, device_id, engines.as_deref(), &open_inputs))
     }
 
     fn engine_folder(&self, root: &Path, open_inputs: &[OpenInput]) -> Result<PathBuf, InferError> {
@@ -267,20 +267,6 @@ fn clear_engines(folder: Option<&Path>, reason: &str) -> bool {
         tracing::warn!(folder = %folder.display(), removed, reason, "TensorRT refused its cached engine, building anew");
     }
     removed > 0
-}
-
-#[cfg(feature = "tensorrt")]
-fn append_tensorrt(builder: &mut SessionBuilder, entries: &[(&'static str, String)]) -> Result<(), String> {
-    use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider};
-    let provider = entries
-        .iter()
-        .fold(ep::TensorRT::default(), |provider, (key, value)| provider.with_arbitrary_config(key, value));
-    provider.register(builder).map_err(|error| error.message().to_owned())
-}
-
-#[cfg(not(feature = "tensorrt"))]
-fn append_tensorrt(_: &mut SessionBuilder, _: &[(&'static str, String)]) -> Result<(), String> {
-    Err("this vedette was built without the feature tensorrt".to_owned())
 }
 
 #[cfg(feature = "cuda")]

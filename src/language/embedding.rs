@@ -1,7 +1,7 @@
 //! Token ids to what a decoder takes in their place.
 
 use super::LanguageError;
-use crate::infer::Backend;
+use crate::infer::{Backend, Proof};
 use crate::types::{Element, TensorMut, TensorRef};
 
 /// Embeds tokens for a decoder that takes `inputs_embeds`.
@@ -35,6 +35,11 @@ impl EmbeddingGraph {
                 Err(LanguageError::Decoder { found: format!("tensors [{}]", tensors.join("; ")), expected })
             }
         }
+    }
+
+    /// Which provider runs the graph.
+    pub fn proof(&self) -> &Proof {
+        self.backend.proof()
     }
 }
 

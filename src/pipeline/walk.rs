@@ -211,6 +211,11 @@ impl Walk {
         self.perceive.detector().proof()
     }
 
+    /// As [`proof`](Self::proof), for every session that the detector runs now, by the role of its graph.
+    pub fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        self.perceive.detector().proofs()
+    }
+
     /// The class names.
     pub fn labels(&self) -> &Labels {
         self.perceive.detector().labels()

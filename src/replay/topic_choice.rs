@@ -1,7 +1,8 @@
-//! Which topics of a bag feed the walk, by the names that the user gave or by their types.
+//! Which topics of a bag feed the walk, by the names of the node or by their types.
 
 use super::error::ReplayError;
 use crate::bag::TopicInfo;
+use crate::config::{Names, camera_info_beside};
 use crate::pipeline::{Input, Output};
 
 /// Which topics of a bag feed the walk.
@@ -18,52 +19,48 @@ pub struct ReplayTopics {
 }
 
 impl ReplayTopics {
-    /// Chooses the topics. `remap` gives the name that the user set for an input, if he did. Without one, the only
-    /// image topic serves; its camera_info is the topic beside it (`/camera/image` has `/camera/camera_info`), else
-    /// the only one in the bag; odometry is `/odom`.
+    /// Chooses the topics that a node with these names would read. Where there is no image at its name and no rule
+    /// renames it, the only image topic serves, with the camera_info beside it or else the only one.
     ///
     /// # Errors
-    /// When a named topic is missing, or no single image topic is there to take.
-    pub fn choose(topics: &[TopicInfo], remap: impl Fn(Input) -> Option<String>) -> Result<Self, ReplayError> {
-        let named = |input: Input| match remap(input) {
-            None => Ok(None),
-            Some(topic) if topics.iter().any(|t| t.name == topic && t.type_name == input.type_name()) => {
-                Ok(Some(topic))
-            }
-            Some(topic) => Err(ReplayError::NoSuchTopic {
-                input,
-                topic,
-                type_name: input.type_name(),
-                found: listed(topics.iter()),
-            }),
-        };
+    /// When a topic to which an input is remapped is missing, or no single image topic is there to take.
+    pub fn choose(topics: &[TopicInfo], names: &Names) -> Result<Self, ReplayError> {
         let of_type = |input: Input| topics.iter().filter(move |topic| topic.type_name == input.type_name());
-        let image = match named(Input::Image)? {
-            Some(topic) => topic,
-            None => {
-                let mut images = of_type(Input::Image);
-                match (images.next(), images.next()) {
-                    (Some(only), None) => only.name.clone(),
-                    (None, _) => {
-                        return Err(ReplayError::NoImages {
-                            type_name: Input::Image.type_name(),
-                            found: listed(topics.iter()),
-                        });
-                    }
-                    _ => return Err(ReplayError::SeveralImages { found: listed(of_type(Input::Image)) }),
-                }
+        let at =
+            |input: Input, name: &str| of_type(input).find(|topic| topic.name == name).map(|topic| topic.name.clone());
+        let named = |input: Input| {
+            let name = names.resolve_input(input.name());
+            match at(input, &name) {
+                None if names.is_remapped(input.name()) => Err(ReplayError::NoSuchTopic {
+                    input,
+                    topic: name,
+                    type_name: input.type_name(),
+                    found: listed(topics.iter()),
+                }),
+                found => Ok(found),
             }
         };
-        let camera_info = named(Input::CameraInfo)?.or_else(|| {
-            let beside = format!("{}/camera_info", image.rsplit_once('/').map_or("", |(namespace, _)| namespace));
-            let mut infos = of_type(Input::CameraInfo);
-            let found = infos.clone().find(|topic| topic.name == beside);
-            let only = infos.next().filter(|_| infos.next().is_none());
-            found.or(only).map(|topic| topic.name.clone())
-        });
-        let odom = named(Input::Odom)?
-            .or_else(|| of_type(Input::Odom).find(|topic| topic.name == "/odom").map(|topic| topic.name.clone()));
-        Ok(Self { image, camera_info, odom, proposal: None })
+        let only = |input: Input| {
+            let mut topics = of_type(input);
+            topics.next().filter(|_| topics.next().is_none()).map(|topic| topic.name.clone())
+        };
+        let (image, camera_info) = match named(Input::Image)? {
+            Some(image) => (image, named(Input::CameraInfo)?),
+            None => {
+                let image = only(Input::Image).ok_or_else(|| match of_type(Input::Image).next() {
+                    Some(_) => ReplayError::SeveralImages { found: listed(of_type(Input::Image)) },
+                    None => ReplayError::NoImages { type_name: Input::Image.type_name(), found: listed(topics.iter()) },
+                })?;
+                let camera_info = if names.is_remapped(Input::CameraInfo.name()) {
+                    named(Input::CameraInfo)?
+                } else {
+                    at(Input::CameraInfo, &names.resolve(&camera_info_beside(&image)))
+                        .or_else(|| only(Input::CameraInfo))
+                };
+                (image, camera_info)
+            }
+        };
+        Ok(Self { image, camera_info, odom: named(Input::Odom)?, proposal: None })
     }
 
     /// Takes the proposals that were recorded under this name (`~/proposal`, resolved), if there are any.
@@ -105,13 +102,15 @@ fn listed<'a>(topics: impl Iterator<Item = &'a TopicInfo>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{NodeName, RemapRule};
 
     fn topic(name: &str, input: Input) -> TopicInfo {
         TopicInfo { name: name.into(), type_name: input.type_name().into(), messages: None }
     }
 
-    fn no_remap(_: Input) -> Option<String> {
-        None
+    fn names(rules: &[&str]) -> Names {
+        let rules: Vec<RemapRule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        Names::new(NodeName::default(), &rules)
     }
 
     #[test]
@@ -122,18 +121,55 @@ mod tests {
             topic("/front/camera_info", Input::CameraInfo),
             topic("/odom", Input::Odom),
         ];
-        let chosen = ReplayTopics::choose(&bag, no_remap).unwrap();
+        let chosen = ReplayTopics::choose(&bag, &Names::default()).unwrap();
         assert_eq!(chosen.names(), ["/front/image_raw", "/front/camera_info", "/odom"]);
+    }
+
+    /// What is chosen is what the node reads under the same rules, so that one remap has one answer.
+    #[test]
+    fn a_replay_reads_the_topics_that_the_node_reads_under_the_same_rules() {
+        let bag = [
+            topic("/front/image_raw", Input::Image),
+            topic("/front/camera_info", Input::CameraInfo),
+            topic("/rear/image", Input::Image),
+            topic("/camera_info", Input::CameraInfo),
+            topic("/front/odom", Input::Odom),
+            topic("/calibration", Input::CameraInfo),
+        ];
+        for (rules, camera_info, odom) in [
+            (&["image:=/front/image_raw"][..], Some("/front/camera_info"), None),
+            (&["__ns:=/front", "image:=image_raw"], Some("/front/camera_info"), Some("/front/odom")),
+            (&["image:=/front/image_raw", "camera_info:=/calibration"], Some("/calibration"), None),
+            (&["image:=/front/image_raw", "/front/camera_info:=/calibration"], Some("/calibration"), None),
+            (&["image:=/front/image_raw", "camera_info:=camera_info"], Some("/camera_info"), None),
+            // Beside it is none: the node would wait there, so another camera's does not serve.
+            (&["image:=/rear/image"], None, None),
+            (&["__ns:=/rear"], None, None),
+        ] {
+            let names = names(rules);
+            let chosen = ReplayTopics::choose(&bag, &names).unwrap();
+            assert_eq!((chosen.camera_info.as_deref(), chosen.odom.as_deref()), (camera_info, odom), "{rules:?}");
+            assert_eq!(chosen.image, names.resolve_input("image"), "{rules:?}");
+            if let Some(camera_info) = camera_info {
+                assert_eq!(camera_info, names.resolve_input("camera_info"), "{rules:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_at_the_nodes_own_name_is_taken_from_among_several() {
+        let bag = [topic("/rear/image", Input::Image), topic("/image", Input::Image)];
+        assert_eq!(ReplayTopics::choose(&bag, &Names::default()).unwrap().image, "/image");
     }
 
     #[test]
     fn several_image_topics_are_listed() {
         let bag = [topic("/front/image", Input::Image), topic("/rear/image", Input::Image)];
-        let error = ReplayTopics::choose(&bag, no_remap).unwrap_err().to_string();
+        let error = ReplayTopics::choose(&bag, &Names::default()).unwrap_err().to_string();
         assert!(
             error.contains("--remap image:=TOPIC") && error.contains("/front/image") && error.contains("/rear/image")
         );
-        let rear = ReplayTopics::choose(&bag, |input| (input == Input::Image).then(|| "/rear/image".into())).unwrap();
+        let rear = ReplayTopics::choose(&bag, &names(&["image:=/rear/image"])).unwrap();
         assert_eq!(rear, ReplayTopics { image: "/rear/image".into(), camera_info: None, odom: None, proposal: None });
     }
 
@@ -143,7 +179,7 @@ mod tests {
             let name = "/vedette/proposal";
             let bag =
                 [topic("/image", Input::Image), TopicInfo { name: name.into(), type_name: type_name.into(), messages }];
-            ReplayTopics::choose(&bag, no_remap).unwrap().with_proposals(&bag, name).proposal
+            ReplayTopics::choose(&bag, &Names::default()).unwrap().with_proposals(&bag, name).proposal
         };
         let ours = Output::Proposal.type_name();
         assert_eq!(of(ours, Some(3)).as_deref(), Some("/vedette/proposal"));
@@ -154,14 +190,14 @@ mod tests {
 
     #[test]
     fn a_bag_without_images_says_what_it_has() {
-        let error = ReplayTopics::choose(&[topic("/odom", Input::Odom)], no_remap).unwrap_err().to_string();
+        let error = ReplayTopics::choose(&[topic("/odom", Input::Odom)], &Names::default()).unwrap_err().to_string();
         assert_eq!(error, "no sensor_msgs/msg/Image topic in the bag, it has /odom (nav_msgs/msg/Odometry)");
     }
 
     #[test]
     fn a_remap_to_a_missing_topic_or_another_type_is_refused() {
         let bag = [topic("/image", Input::Image), topic("/odom", Input::Odom)];
-        let error = ReplayTopics::choose(&bag, |input| (input == Input::Image).then(|| "/odom".into())).unwrap_err();
+        let error = ReplayTopics::choose(&bag, &names(&["image:=/odom"])).unwrap_err();
         assert!(error.to_string().starts_with("no topic /odom (sensor_msgs/msg/Image) in the bag for image"));
     }
 }

@@ -128,9 +128,9 @@ pub fn run(config: &Config, names: &Names, parts: Parts) -> Result<(), NodeError
         source,
     })?;
     let topics = Input::ALL.map(|input| {
-        let name = names.resolve(input.name());
+        let name = names.resolve_input(input.name());
         let qos = qos::subscription(config.qos_overrides.get(&name));
-        Topic { input, name, qos }
+        Topic { input, called: names.input(input.name()), name, qos }
     });
     let parameters = ParameterServices::new(&mut node, config).map_err(|source| NodeError::Endpoint {
         action: "serve",

@@ -85,11 +85,11 @@ impl Spin {
         shared: Shared,
     ) -> Result<Self, NodeError> {
         let mut subscribe = |input: usize| -> Result<Messages, NodeError> {
-            let Topic { input, qos, .. } = &topics[input];
-            let stream = node.subscribe_raw(input.name(), input.type_name(), qos.clone());
+            let Topic { input, called, qos, .. } = &topics[input];
+            let stream = node.subscribe_raw(called, input.type_name(), qos.clone());
             let stream = stream.map_err(|source| NodeError::Endpoint {
                 action: "subscribe to",
-                name: input.name().into(),
+                name: called.clone(),
                 source,
             })?;
             Ok(Box::new(stream))

@@ -17,6 +17,7 @@ mod answer;
 mod bbox;
 mod camera;
 mod cancel;
+mod class_scores;
 mod detection;
 mod frame;
 mod image;
@@ -33,6 +34,7 @@ pub use answer::{Answer, AnswerForm, FinishReason, InView, Proposal, ProposedSte
 pub use bbox::{BBox, ImagePx, TensorPx};
 pub use camera::{CameraModel, CameraModelError, Distortion};
 pub use cancel::{Cancel, CancelReason};
+pub use class_scores::ClassScores;
 pub use detection::{ClassId, Detection, Labels, Scene};
 pub use frame::Frame;
 pub use image::{ImageError, ImageView, PixelFormat, Size};

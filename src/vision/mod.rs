@@ -9,20 +9,19 @@
 
 mod annotate;
 mod blindness;
+mod kernels;
 mod letterbox;
 mod nms;
 mod preprocess;
 mod processor;
-mod resample;
-#[cfg(target_arch = "x86_64")]
-mod simd;
 
 pub use annotate::Canvas;
 pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
+pub use kernels::Resample;
 pub use letterbox::Letterbox;
 pub use nms::{Candidate, suppress};
 pub use preprocess::{Normalize, Preprocessor, VisionError};
 pub use processor::{
     ImageProcessor, MAX_TENSOR_SIDE_PX, NormalizedGeometry, ProcessorConfig, ProcessorConfigError, ProcessorError,
-    Resample, Resize, SizeRule, TileLayout, TileProcessor,
+    Resize, SizeRule, TileLayout, TileProcessor,
 };

@@ -1,7 +1,7 @@
 //! A picture becomes a model's input tensor.
 
+use super::kernels::{Affine, Columns, Kernel, RowPair, rebuild_row_pairs};
 use super::letterbox::Letterbox;
-use super::resample::{Affine, Columns, Kernel, RowPair, rebuild_row_pairs};
 use crate::types::{Element, ImageView, PixelFormat, Size, TensorMut};
 use half::f16;
 use half::slice::HalfFloatSliceExt;

@@ -177,15 +177,31 @@ pub enum ZooError {
         /// What they should be.
         expected: String,
     },
-    /// The model gave numbers that are none, so that it has seen nothing of the picture.
-    #[error("{found} of {of} numbers in the model's {output} are NaN")]
+    /// The model gave numbers that are none, so that nobody knows what it has seen of the picture.
+    #[error("the model's {output} are {value} at {index:?}, expected numbers: {found} of {of} are none")]
     NotANumber {
         /// The output's name.
         output: String,
-        /// How many are NaN.
+        /// The place of the first, one number for each dimension.
+        index: Vec<usize>,
+        /// The first: NaN or an infinity.
+        value: f32,
+        /// How many are none.
         found: usize,
         /// How many there are.
         of: usize,
+    },
+    /// The model names a class that nobody has a name for: what it has seen there is not known.
+    #[error("the model's {output} name class {found} for box {at}, expected 0..{classes}")]
+    NoSuchClass {
+        /// The output's name.
+        output: String,
+        /// The place of the box.
+        at: usize,
+        /// The class's number.
+        found: String,
+        /// How many classes there are.
+        classes: usize,
     },
     /// A file of the checkpoint cannot be read or understood.
     #[error("file {}: {reason}", path.display())]
@@ -220,6 +236,14 @@ pub enum ZooError {
         tokens: usize,
         /// How many there may be.
         limit: usize,
+    },
+    /// A vector that is to be compared with others has no direction.
+    #[error("the model's {output} have a vector of length {length}, expected a direction")]
+    NoDirection {
+        /// The output's name.
+        output: String,
+        /// Its length: 0, or beyond all numbers.
+        length: f32,
     },
     /// What a text encoder gives has no direction: its length is 0 or no number.
     #[error("the sentence encoder gives no direction for {text:?}")]

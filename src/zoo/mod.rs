@@ -26,8 +26,7 @@ pub mod prompt;
 
 pub use answer::{VisionLanguageModel, load_vision_language};
 pub use detect::thresholds::{ClassMask, Thresholds, UnknownClass};
-pub use detect::yolo::constant_detector;
-pub use detect::{Detector, load, open};
+pub use detect::{Detector, constant_detector, load, open};
 pub use error::{ManifestError, ZooError};
 pub use manifest::{
     Expected, Family, FetchRecord, FetchedFile, Generation, Input, Integrity, License, Manifest, ModelFile, Scoring,

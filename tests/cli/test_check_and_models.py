@@ -1,10 +1,11 @@
 """`vedette check` and `vedette models`: what is there, and what is wrong with it."""
 
 import json
+import random
 import re
 
 import pytest
-from models import MODELS, write_model
+from models import MODELS, write_answering_model, write_model
 
 
 @pytest.fixture
@@ -95,6 +96,49 @@ def test_an_unknown_model_is_named(check, tmp_path):
     write_model(tmp_path / "colours")
     text = check("colors", "-p", f"model_dirs:=[{tmp_path}]", code=1)["model"]["text"]
     assert text.startswith('no model "colors": ') and "colours" in text and str(tmp_path) in text
+
+
+def test_check_opens_the_reason_model_too_and_proves_its_provider(check, vedette, model, tmp_path):
+    folder = write_answering_model(tmp_path / "talker", "smolvlm")
+    findings = check(model, "-p", f"reason_model:={folder}", "-p", "providers:=[cpu]")
+    assert list(findings) == ["machine", "onnxruntime", "model", "providers", "reason_model", "reasoning", "ros"]
+    assert findings["reason_model"]["details"]["name"] == "talker"
+    assert_all_nodes_on_the_cpu(findings["reasoning"])
+    steps = vedette("check", "-p", f"model:={model}", "-p", f"reason_model:={folder}").stderr
+    assert f"vedette check: opening {folder} ..." in steps
+
+
+def test_a_reason_model_that_does_not_open_is_named(check, model, tmp_path):
+    """Each keeps the node from starting: one that nobody knows, one not fetched, one of random bytes, a detector."""
+    absent = write_answering_model(tmp_path / "absent", "smolvlm")
+    next(absent.rglob("*.onnx")).unlink()
+    garbage = write_answering_model(tmp_path / "garbage", "smolvlm")
+    for graph in garbage.rglob("*.onnx"):
+        graph.write_bytes(random.Random(7).randbytes(5000))
+    for reason_model, words in [
+        ("nosuch", 'no model "nosuch": '),
+        (absent, " is missing; "),
+        (garbage, " does not load: "),
+        (model, "family yolo is for detect, expected one for answer"),
+    ]:
+        findings = check(model, "-p", f"reason_model:={reason_model}", "-p", "providers:=[cpu]", code=1)
+        assert findings["providers"]["ok"] and not findings["reasoning"]["ok"]
+        assert words in findings["reasoning"]["text"], reason_model
+
+
+def test_a_text_model_that_does_not_open_is_named_where_prompts_need_it(check, model, tmp_path):
+    garbage = write_model(tmp_path / "garbage", weights=b"garbage")
+    for text_model, words in [("nosuch", 'no model "nosuch": '), (garbage, "family yolo")]:
+        args = ("-p", f"text_model:={text_model}", "-p", "providers:=[cpu]")
+        check(model, *args)
+        findings = check(model, *args, "-p", "prompts:=[red box]", code=1)
+        assert words in findings["prompts"]["text"], text_model
+
+
+def test_a_class_that_the_model_does_not_have_is_named(check, model):
+    for parameter in ("classes", "obstacle_classes"):
+        findings = check(model, "-p", f"{parameter}:=[whale]", "-p", "providers:=[cpu]", code=1)
+        assert f'parameter {parameter}: the model has no class "whale"' in findings["parameters"]["text"]
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 //! The directions in which modules may use each other, and the walls around the outside crates.
 
+mod import_circles;
+mod source_tree;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -209,4 +212,15 @@ fn the_scan_sees_a_breach() {
     let named: Vec<String> = file.paths_from("crate").flat_map(named_modules).collect();
     assert_eq!(named, ["wire", "types"]);
     assert_eq!(file.paths_from("r2r").count(), 1);
+}
+
+#[test]
+fn circ() {
+    let tree = source_tree::SourceTree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    println!("{:#?}", tree.unresolved());
+    let graph = import_circles::file_graph(&tree);
+    println!("{} edges", graph.values().map(|x| x.len()).sum::<usize>());
+    for l in import_circles::circles(&graph) {
+        println!("{l}");
+    }
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 use vedette::infer::Runtime;
 use vedette::types::{BBox, ClassId, ImageView, Labels, PixelFormat, Prompts, Size};
 use vedette::vision::Candidate;
-use vedette::zoo::prompt::conse::{ClassPromptEncoder, Matching};
+use vedette::zoo::prompt::Matching;
+use vedette::zoo::prompt::conse::ClassPromptEncoder;
 use vedette::zoo::{self, Conse, Detector, PromptEncoder, PromptForm, SentenceEncoder, Thresholds, constant_detector};
 
 const TABLE: &str = include_str!("../data/prompts.toml");

@@ -10,12 +10,12 @@ use std::sync::OnceLock;
 use vedette::bag::BagSource;
 use vedette::bag::Source;
 use vedette::config::assembly::{LoadedModel, load_model};
-use vedette::config::{Config, ProviderName};
+use vedette::config::{Config, Names, ProviderName};
 use vedette::pipeline::{Output, Walk};
 use vedette::replay::ReplayTopics;
 use vedette::types::{Decision, Labels};
 use vedette::wire::vision_msgs::decode_label_info;
-use vedette::zoo::prompt::conse::Matching;
+use vedette::zoo::prompt::Matching;
 use vedette::zoo::{Conse, EncodedPrompts, PromptForm};
 
 const OWN: [&str; 3] = ["person", "car", "dog"];
@@ -232,7 +232,7 @@ fn footage() -> &'static [Vec<u8>] {
     IMAGES.get_or_init(|| {
         let mut bag =
             BagSource::open(&[in_project("data/vtest")]).unwrap_or_else(|error| panic!("{error}: `make setup`"));
-        let topic = ReplayTopics::choose(bag.topics(), |_| None).unwrap().image;
+        let topic = ReplayTopics::choose(bag.topics(), &Names::default()).unwrap().image;
         bag.select(&[&topic]).unwrap();
         let (mut images, mut number) = (Vec::new(), 0);
         while let Some(message) = bag.next_message().unwrap() {

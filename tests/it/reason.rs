@@ -7,7 +7,7 @@ use crate::messages::{
 };
 use std::collections::{BTreeMap, VecDeque};
 use vedette::bag::{Loss, Source, SourceError, TopicInfo};
-use vedette::config::Config;
+use vedette::config::{Config, Names};
 use vedette::infer::Proof;
 use vedette::pipeline::{Asker, Cause, Input, Inquiry, Output, Proposed, Reason, ReasonJob, Trigger};
 use vedette::replay::{ReplayReport, ReplayTopics, replay_reasoning};
@@ -354,7 +354,8 @@ impl Tape {
 
     fn replayed(mut self, walk: &mut Driven, reason: Option<&mut Reason>) -> (ReplayReport, Heard) {
         let mut heard = Heard::default();
-        let topics = ReplayTopics::choose(&self.topics, |_| None).unwrap().with_proposals(&self.topics, PROPOSAL);
+        let topics =
+            ReplayTopics::choose(&self.topics, &Names::default()).unwrap().with_proposals(&self.topics, PROPOSAL);
         let report =
             replay_reasoning(&mut self, &topics, &mut walk.intake, &mut walk.walk, reason, &mut heard, &mut ())
                 .unwrap();
@@ -454,7 +455,7 @@ fn a_recorded_message_that_is_no_proposal_is_counted_and_the_rest_serves() {
 #[test]
 fn topics_without_proposals_replay_as_ever() {
     let tape = Tape::new(10, &[]);
-    let topics = ReplayTopics::choose(&tape.topics, |_| None).unwrap().with_proposals(&tape.topics, PROPOSAL);
+    let topics = ReplayTopics::choose(&tape.topics, &Names::default()).unwrap().with_proposals(&tape.topics, PROPOSAL);
     assert_eq!(topics.proposal, None, "the topic is there and has no messages");
     let (report, _) = tape.replayed(&mut walk_with(&config()), None);
     assert_eq!((report.processed, report.proposals.len()), (10, 0));

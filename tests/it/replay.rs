@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use vedette::bag::{BagSource, McapSink};
 use vedette::bag::{Loss, Source, SourceError, TopicInfo};
-use vedette::config::NodeName;
+use vedette::config::{Names, NodeName};
 use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Said};
 use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
 use vedette::types::{RawMessage, Stamp};
@@ -50,7 +50,7 @@ impl Recording {
     }
 
     fn replayed(mut self) -> Replayed {
-        let topics = ReplayTopics::choose(&self.topics, |_| None).unwrap();
+        let topics = ReplayTopics::choose(&self.topics, &Names::default()).unwrap();
         Replayed::of(&mut self, &topics)
     }
 }
@@ -292,7 +292,7 @@ fn images_that_show_nothing_are_lost_and_told_by_what_they_are() {
 
 #[test]
 fn a_limited_source_ends_after_so_many_images() {
-    let topics = ReplayTopics::choose(&drive(10).topics, |_| None).unwrap();
+    let topics = ReplayTopics::choose(&drive(10).topics, &Names::default()).unwrap();
     let limited = |recording: &mut Recording, limit| {
         Replayed::of(&mut Limited::new(recording, &topics.image, NonZeroU64::new(limit)), &topics)
     };
@@ -305,7 +305,7 @@ fn a_limited_source_ends_after_so_many_images() {
 fn the_last_image_of_a_limited_source_has_its_camera_info() {
     let image_first = (0..10).flat_map(|number| [odom_of(number), image_of(number), info_of(number)]).collect();
     let mut recording = Recording::new(&ALL, image_first);
-    let topics = ReplayTopics::choose(&recording.topics, |_| None).unwrap();
+    let topics = ReplayTopics::choose(&recording.topics, &Names::default()).unwrap();
     let first = Replayed::of(&mut Limited::new(&mut recording, &topics.image, NonZeroU64::new(1)), &topics);
     assert_eq!(first.located(), [true]);
     assert!(same(&first, &drive(1).replayed()));
@@ -326,7 +326,7 @@ fn a_limited_source_stays_at_its_end() {
 #[test]
 fn an_observer_ends_the_replay() {
     let mut recording = drive(10);
-    let topics = ReplayTopics::choose(&recording.topics, |_| None).unwrap();
+    let topics = ReplayTopics::choose(&recording.topics, &Names::default()).unwrap();
     let watched = Watched { end_after: Some(4), ..Watched::default() };
     let ended = Replayed::watched_by(watched, &mut recording, &topics);
     assert_eq!((ended.report.images, ended.report.processed), (4, 4));
@@ -357,7 +357,7 @@ fn what_the_files_had_lost_is_told() {
 fn a_source_that_gives_nothing_but_damage_ends_with_an_error() {
     let recorded = (0..2000).map(|_| Recorded::Damage).collect();
     let mut recording = Recording::new(&CAMERA, recorded);
-    let topics = ReplayTopics::choose(&recording.topics, |_| None).unwrap();
+    let topics = ReplayTopics::choose(&recording.topics, &Names::default()).unwrap();
     let error = replay_all(&mut recording, &topics, &mut Heard::default(), &mut ()).unwrap_err();
     assert_eq!(error.to_string(), "memory.mcap: at byte 7: a chunk that does not decompress");
 }
@@ -369,7 +369,7 @@ fn create(path: &Path) -> McapSink {
 
 fn replay_into(mut sink: McapSink) {
     let mut recording = drive(20);
-    let topics = ReplayTopics::choose(&recording.topics, |_| None).unwrap();
+    let topics = ReplayTopics::choose(&recording.topics, &Names::default()).unwrap();
     let report = replay_all(&mut recording, &topics, &mut sink, &mut ()).unwrap();
     assert_eq!(report.processed, 20);
     sink.finish().unwrap();
@@ -401,7 +401,7 @@ fn a_recording_of_results_reads_back_in_order_under_the_images_stamps() {
 
     let mut heard = Heard { wants_pictures: true, ..Heard::default() };
     let mut recording = drive(20);
-    let topics = ReplayTopics::choose(&recording.topics, |_| None).unwrap();
+    let topics = ReplayTopics::choose(&recording.topics, &Names::default()).unwrap();
     replay_all(&mut recording, &topics, &mut heard, &mut ()).unwrap();
     assert_eq!(heard.messages.len(), 2 + 20 * 4);
     for (index, (output, stamp, cdr)) in heard.messages.iter().enumerate() {

@@ -51,7 +51,7 @@ def test_the_launch_file_starts_the_node_as_its_arguments_say(launch, model, lis
         "use_sim_time:=true", "log_level:=warn",
     )  # fmt: skip
     listener = listen({})
-    for topic in ("/front/image", "/robot1/camera_info", "/wheels/odom", "/clock"):
+    for topic in ("/front/image", "/front/camera_info", "/wheels/odom", "/clock"):
         wait_until(lambda topic=topic: listener.node.count_subscribers(topic) == 1, f"a subscriber to {topic}", 20)
     request = GetParameters.Request(names=["max_age_ms", "use_sim_time"])
     values = listener.call(GetParameters, "/robot1/scout/get_parameters", request).values

@@ -6,7 +6,7 @@ mod part;
 mod report;
 
 use super::Outcome;
-use super::parameters::ParameterArgs;
+use super::parameter_args::ParameterArgs;
 use anyhow::Result;
 use clap::Subcommand;
 use vedette::zoo;

@@ -1,10 +1,12 @@
 //! From parameters to rooms that are ready: models in their sessions, words encoded, what each room is to be told.
 
 pub(crate) mod class_choice;
+mod error;
 mod models;
 mod prompter;
 pub(crate) mod settings;
 
 pub use class_choice::ClassError;
-pub use models::{LoadError, LoadedModel, LoadedReasonModel, load_model, load_reason_model};
-pub use prompter::{OpenEncoder, Prompter, PromptsRefused};
+pub use error::{LoadError, PromptsRefused};
+pub use models::{LoadedModel, LoadedReasonModel, load_model, load_reason_model};
+pub use prompter::{OpenEncoder, Prompter};

@@ -2,25 +2,25 @@
 //!
 //! A detector with fixed classes is wrapped, so that it takes prompts at any time: in [`CropMatch`] where `text_model` is
 //! a CLIP or SigLIP model, else in [`Conse`]. Without prompts that costs nothing, and `text_model` is not loaded. With
-//! the first ones it is, by the [`Prompter`]: of CLIP and SigLIP the vision model too, which then goes through a channel
-//! to the detector and its lane. A family that takes prompts itself stays as it is and gives the [`Prompter`] its own
+//! the first ones it is, by the [`Prompter`]: of CLIP and SigLIP the vision model too, which travels with the prompts to
+//! the detector and its lane. A family that takes prompts itself stays as it is and gives the [`Prompter`] its own
 //! encoder.
 
-use super::prompter::{OpenEncoder, Prompter, PromptsRefused};
+use super::error::LoadError;
+use super::prompter::{OpenEncoder, Prompter};
 use super::settings;
 use crate::config::Config;
-use crate::infer::{InferError, Runtime};
+use crate::infer::{Proof, Runtime};
 use crate::types::Labels;
 use crate::zoo;
-use crate::zoo::prompt::clip::{ImageScorer, TextEncoder};
+use crate::zoo::prompt::clip::{CropScorer, TextEncoder};
 use crate::zoo::prompt::conse::ClassPromptEncoder;
 use crate::zoo::prompt::crops::CropPromptEncoder;
 use crate::zoo::{
     Conse, CropMatch, Detector, EncodedPrompts, Integrity, Manifest, ManifestError, SentenceEncoder, Task,
-    VisionLanguageModel, ZooError,
+    VisionLanguageModel,
 };
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
 
 /// A model in its session, warmed up.
 pub struct LoadedModel {
@@ -34,35 +34,20 @@ pub struct LoadedModel {
     pub prompter: Prompter,
 }
 
+impl LoadedModel {
+    /// Every session that was loaded, by the role of its graph. That of a model that looks at boxes joins the detector's
+    /// with the first prompts that the detector takes.
+    pub fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        self.detector.proofs().into_iter().chain(self.prompter.proofs()).collect()
+    }
+}
+
 /// A language model in its sessions, warmed up.
 pub struct LoadedReasonModel {
     /// The manifest's name.
     pub name: String,
     /// Ready to run.
     pub model: Box<dyn VisionLanguageModel>,
-}
-
-/// Why there is no model.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The model's folder, manifest or files.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// ONNX Runtime's library.
-    #[error(transparent)]
-    Runtime(#[from] InferError),
-    /// The model in its session.
-    #[error("model {name}: {source}")]
-    Model {
-        /// The manifest's name.
-        name: String,
-        /// What is wrong.
-        #[source]
-        source: ZooError,
-    },
-    /// The parameter `prompts`.
-    #[error("parameter prompts: {0}")]
-    Prompts(#[source] Box<PromptsRefused>),
 }
 
 /// Finds the manifest, checks the model's files against it, loads ONNX Runtime, builds and warms the session, and
@@ -88,9 +73,8 @@ pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     let (detector, mut prompter) = if manifest.family.takes_prompts() {
         (detector, Prompter::new(own.clone(), own_encoder(manifest.clone())))
     } else if zoo::find(&config.model_dirs, &config.text_model).is_ok_and(|manifest| manifest.task == Task::Score) {
-        let (crops, scorer) = CropMatch::new(detector, settings::matching(config));
-        let crops: Box<dyn Detector> = Box::new(crops);
-        (crops, Prompter::new(own.clone(), crop_prompt_encoder(config, own.clone(), scorer)))
+        let crops: Box<dyn Detector> = Box::new(CropMatch::new(detector, settings::matching(config)));
+        (crops, Prompter::new(own.clone(), crop_prompt_encoder(config, own.clone())))
     } else {
         let conse: Box<dyn Detector> = Box::new(Conse::new(detector, settings::matching(config)));
         (conse, Prompter::new(own.clone(), class_prompt_encoder(config, own.clone())))
@@ -132,8 +116,8 @@ fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
 }
 
 /// What loads the parameter `text_model` where it is a model that looks at boxes, for a detector with the classes `own`:
-/// the text model to stay, the vision model for the detector at the other end of `scorer`.
-fn crop_prompt_encoder(config: &Config, own: Labels, scorer: Sender<ImageScorer>) -> OpenEncoder {
+/// the text model to stay, the vision model to travel with the prompts.
+fn crop_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
     let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
     let keeps_unmatched = settings::matching(config).keeps_unmatched;
     let options = settings::crop_session(config, config.engine_cache_folder(|name| std::env::var_os(name)));
@@ -143,18 +127,16 @@ fn crop_prompt_encoder(config: &Config, own: Labels, scorer: Sender<ImageScorer>
         tracing::info!(model = manifest.name, "loading the model that looks at boxes");
         let refused = |source| LoadError::Model { name: manifest.name.clone(), source };
         let text = TextEncoder::load(&manifest, runtime).map_err(refused)?;
-        let vision = ImageScorer::load(&manifest, runtime, &options).map_err(refused)?;
+        let vision = CropScorer::load(&manifest, runtime, &options).map_err(refused)?;
         tracing::info!(model = manifest.name, "looks at boxes: {}", vision.proof());
-        // Without a detector at the other end nobody will set the prompts either.
-        let _ = scorer.send(vision);
-        Ok(Box::new(CropPromptEncoder::new(text, own.clone(), keeps_unmatched)))
+        Ok(Box::new(CropPromptEncoder::new(text, vision, own.clone(), keeps_unmatched)))
     })
 }
 
 /// As [`load_model`], for the parameter `reason_model`; `None` where that is empty.
 ///
 /// # Errors
-/// As [`load_model`]; [`ZooError::Task`] for a model that answers no questions.
+/// As [`load_model`]; [`ZooError::Task`](crate::zoo::ZooError::Task) for a model that answers no questions.
 pub fn load_reason_model(config: &Config) -> Result<Option<LoadedReasonModel>, LoadError> {
     if config.reason_model.is_empty() {
         return Ok(None);

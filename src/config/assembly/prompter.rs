@@ -13,30 +13,10 @@
 //! Versions count the sets that were encoded, from 1; 0 is the model's own classes before any prompt. A set that the
 //! walk refuses leaves a gap in the versions that are published.
 
-use super::class_choice::ClassError;
-use super::models::LoadError;
+use super::error::{LoadError, PromptsRefused};
+use crate::infer::Proof;
 use crate::types::{Labels, PromptError, Prompts};
 use crate::zoo::{EncodedPrompts, PromptEncoder, ZooError};
-
-/// Why a set of prompts was not taken. The old set stays.
-#[derive(Debug, thiserror::Error)]
-pub enum PromptsRefused {
-    /// The words.
-    #[error(transparent)]
-    Words(#[from] PromptError),
-    /// No prompts, for a model that has no classes of its own.
-    #[error("the model has no classes of its own, expected at least one prompt")]
-    NothingLeft,
-    /// The text encoder does not load.
-    #[error("the prompts need a text encoder: {0}")]
-    Load(#[source] Box<LoadError>),
-    /// The encoder or the detector does not take them.
-    #[error(transparent)]
-    Zoo(#[from] ZooError),
-    /// A parameter names what is neither a prompt nor a class of the model.
-    #[error(transparent)]
-    Class(#[from] ClassError),
-}
 
 /// Loads what encodes prompts.
 pub type OpenEncoder = Box<dyn FnMut() -> Result<Box<dyn PromptEncoder>, LoadError> + Send>;
@@ -74,6 +54,11 @@ impl Prompter {
         };
         self.version = version;
         Ok(encoded)
+    }
+
+    /// Every session that encodes prompts, by the role of its graph; none before the first prompts.
+    pub fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        self.encoder.as_ref().map_or_else(Vec::new, |encoder| encoder.proofs())
     }
 
     fn encoder(&mut self) -> Result<&mut dyn PromptEncoder, PromptsRefused> {

@@ -2,14 +2,14 @@
 
 use crate::config;
 use crate::config::Config;
-use crate::infer::{BatchProfile, Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
+use crate::infer::{Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
 use crate::planning::PlanningParams;
 use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
 use crate::types::{FrameId, Sampling};
 use crate::vision::BlindParams;
 use crate::zoo::Thresholds;
-use crate::zoo::prompt::conse::Matching;
+use crate::zoo::prompt::Matching;
 use std::path::PathBuf;
 use std::thread;
 
@@ -104,11 +104,6 @@ pub(crate) fn session(config: &Config, engine_cache: Option<PathBuf>) -> Session
             fp16: config.tensorrt_fp16,
             cache_dir: engine_cache,
             workspace_bytes: (config.tensorrt_workspace_mb as u64) << 20,
-            batch: Some(BatchProfile {
-                min: config.tensorrt_min_batch,
-                opt: config.tensorrt_opt_batch,
-                max: config.tensorrt_max_batch,
-            }),
             ..TensorRtOptions::default()
         },
         ..SessionOptions::default()
@@ -131,7 +126,6 @@ pub(crate) fn reason_session(config: &Config, engine_cache: Option<PathBuf>) -> 
             0 => thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         },
-        tensorrt: TensorRtOptions { batch: None, ..of_detector.tensorrt },
         ..of_detector
     }
 }

@@ -9,6 +9,8 @@ use r2r::QosProfile;
 pub struct Topic {
     /// What it feeds.
     pub input: Input,
+    /// The name to subscribe to, which rcl resolves to `name`.
+    pub called: String,
     /// The resolved name.
     pub name: String,
     /// What we ask for.

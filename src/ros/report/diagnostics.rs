@@ -345,7 +345,12 @@ mod tests {
 
     #[test]
     fn a_camera_that_nobody_publishes_or_that_does_not_fit_warns() {
-        let topic = Topic { input: Input::Image, name: "/camera/image".to_owned(), qos: QosProfile::sensor_data() };
+        let topic = Topic {
+            input: Input::Image,
+            called: "image".to_owned(),
+            name: "/camera/image".to_owned(),
+            qos: QosProfile::sensor_data(),
+        };
         let nobody = topics(&[(topic.clone(), Publishing::default())]);
         assert_eq!((nobody.level, nobody.message.as_str()), (Level::Warn, "nobody publishes /camera/image"));
         let strange = Publishing { publishers: 0, problems: vec!["it is strange".to_owned()] };

@@ -1,10 +1,9 @@
 //! What a checkpoint's processor does to a picture, as validated types. How the file says it is `raw`'s subject.
 
-use super::filter::Resample;
-use super::raw::RawConfig;
 use super::size_rule::SizeRule;
 use crate::types::Size;
 use crate::vision::Normalize;
+use crate::vision::kernels::Resample;
 
 /// The longest side in pixels that a configuration may ask for, and the longest that a tensor may get.
 pub const MAX_TENSOR_SIDE_PX: u32 = 8192;
@@ -102,15 +101,5 @@ impl ProcessorConfig {
             normalize,
             unused_keys: Vec::new(),
         }
-    }
-
-    /// Reads the text of a checkpoint's `preprocessor_config.json`, or of a `processor_config.json` that holds an
-    /// `image_processor`. A key that is missing or null has the default of the named processor.
-    ///
-    /// # Errors
-    /// [`ProcessorConfigError`] for text that is no JSON object, an unknown processor, a value that is not understood,
-    /// contradicts another or asks for more than [`MAX_TENSOR_SIDE_PX`], and an unknown step (`do_...`) switched on.
-    pub fn from_json(text: &str) -> Result<Self, ProcessorConfigError> {
-        RawConfig::parse(text)?.try_into()
     }
 }

@@ -8,9 +8,9 @@
 //! **RF-DETR**: Pillow's filters without rounding to bytes, as torchvision's `resize` has it for tensors of floats
 //! (`antialias`, its default).
 
-use super::filter::{self, Resample};
-use super::source::Source;
+use super::window::Source;
 use crate::types::Size;
+use crate::vision::kernels::{self, Resample};
 
 /// The source pixels of one resized pixel, and how much of it is padding.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ struct Taps {
     weights: Vec<f32>,
     gaussian: Vec<f64>,
     line: Vec<f64>,
-    filtered: filter::Taps,
+    filtered: kernels::Taps,
 }
 
 impl Taps {

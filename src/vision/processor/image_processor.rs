@@ -1,14 +1,14 @@
 //! One picture becomes one tensor.
 
 use super::config::{MAX_TENSOR_SIDE_PX, ProcessorConfig, Resize};
-use super::filter::Resample;
 use super::floats::{FloatResizer, Weighing};
 use super::geometry::NormalizedGeometry;
 use super::normalize::{Number, Tables, planes, rescaled};
 use super::resize::{Resizer, Resizing};
-use super::source::{Source, Window};
+use super::window::{Source, Window};
 use crate::types::{BBox, Element, ImagePx, ImageView, Size, TensorMut};
 use crate::vision::Normalize;
+use crate::vision::kernels::Resample;
 use half::f16;
 
 /// Why no tensor was filled.
@@ -119,25 +119,12 @@ impl ImageProcessor {
         })
     }
 
-    /// What it does.
-    pub fn config(&self) -> &ProcessorConfig {
-        &self.config
-    }
-
     /// Height and width of the tensor that a picture of size `image` becomes: `[1, 3, H, W]`.
     ///
     /// # Errors
     /// [`ProcessorError::Tensor`] when a side would exceed [`MAX_TENSOR_SIDE_PX`].
     pub fn tensor_size(&self, image: Size) -> Result<Size, ProcessorError> {
         self.plan(image).map(|plan| plan.tensor)
-    }
-
-    /// Which part of a picture of size `image` its tensor shows.
-    ///
-    /// # Errors
-    /// As [`Self::tensor_size`].
-    pub fn geometry(&self, image: Size) -> Result<NormalizedGeometry, ProcessorError> {
-        self.plan(image).map(|plan| plan.geometry)
     }
 
     /// Fills `out`, `[1, 3, H, W]` (NCHW, RGB) of [`Self::tensor_size`], with the picture. Gray becomes three equal
@@ -216,7 +203,7 @@ impl ImageProcessor {
                 let tensor = rule.resized(image);
                 bounded(image, tensor)?;
                 let step = Step::Floats { weighing: Weighing::Filter(filter), padding: 0.0 };
-                return Ok(Plan { tensor, geometry: NormalizedGeometry::stretched(image, tensor), step });
+                return Ok(Plan { tensor, geometry: NormalizedGeometry::stretched(image), step });
             }
             Resize::Pillow { rule, filter } => (Some(rule), filter),
             Resize::Keep => (None, Resample::Nearest),
@@ -237,8 +224,8 @@ pub(super) fn bounded(image: Size, tensor: Size) -> Result<(), ProcessorError> {
 fn smooth_plan(image: Size, tensor: Size, padding: Option<f32>) -> Plan {
     let side = image.width_px.max(image.height_px);
     let (padded, geometry) = match padding {
-        Some(_) => (Size { width_px: side, height_px: side }, NormalizedGeometry::square_padded(image, tensor)),
-        None => (image, NormalizedGeometry::stretched(image, tensor)),
+        Some(_) => (Size { width_px: side, height_px: side }, NormalizedGeometry::square_padded(image)),
+        None => (image, NormalizedGeometry::stretched(image)),
     };
     let step = Step::Floats { weighing: Weighing::Gaussian { padded }, padding: padding.unwrap_or(0.0) };
     Plan { tensor, geometry, step }
@@ -257,7 +244,7 @@ fn cropped_plan(image: Size, resized: Size, tensor: Size, filter: Resample) -> P
     let window = Window { left_px, top_px, size: Size { width_px, height_px } };
     let offset_px = (i64::from(left_px) - i64::from(right_by), i64::from(top_px) - i64::from(down_by));
     let geometry = if resized == tensor {
-        NormalizedGeometry::stretched(image, tensor)
+        NormalizedGeometry::stretched(image)
     } else {
         NormalizedGeometry::cropped(image, resized, offset_px, tensor)
     };

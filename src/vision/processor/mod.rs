@@ -6,22 +6,20 @@
 //! to torchvision's. How the models' outputs are decoded is left to `zoo`.
 
 mod config;
-pub(super) mod filter;
 mod floats;
 mod geometry;
 mod image_processor;
 mod normalize;
 mod raw;
-pub(super) mod resize;
+mod resize;
 mod size_rule;
-mod source;
 mod tiles;
+mod window;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{MAX_TENSOR_SIDE_PX, ProcessorConfig, ProcessorConfigError, Resize};
-pub use filter::Resample;
 pub use geometry::NormalizedGeometry;
 pub use image_processor::{ImageProcessor, ProcessorError};
 pub use size_rule::SizeRule;

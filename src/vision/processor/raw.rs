@@ -1,12 +1,12 @@
-//! `preprocessor_config.json` as it is written, and the defaults of the processors that it names.
+//! From `preprocessor_config.json` as it is written to a validated configuration, and the defaults of the processors that it names.
 //!
 //! The names and defaults are those of the PIL-based image processors in transformers 5.
 
 use super::config::{MAX_TENSOR_SIDE_PX, ProcessorConfig, ProcessorConfigError, Resize};
-use super::filter::Resample;
 use super::size_rule::SizeRule;
 use crate::types::Size;
 use crate::vision::Normalize;
+use crate::vision::kernels::Resample;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ type Error = ProcessorConfigError;
 
 /// The file's keys that speak of pixels, any value; what is not named here is in `rest`.
 #[derive(Debug, Deserialize)]
-pub(super) struct RawConfig {
+struct RawConfig {
     image_processor_type: Option<Value>,
     feature_extractor_type: Option<Value>,
     do_resize: Option<Value>,
@@ -165,9 +165,21 @@ const fn square(side: u32) -> Size {
     Size { width_px: side, height_px: side }
 }
 
+impl ProcessorConfig {
+    /// Reads the text of a checkpoint's `preprocessor_config.json`, or of a `processor_config.json` that holds an
+    /// `image_processor`. A key that is missing or null has the default of the named processor.
+    ///
+    /// # Errors
+    /// [`ProcessorConfigError`] for text that is no JSON object, an unknown processor, a value that is not understood,
+    /// contradicts another or asks for more than [`MAX_TENSOR_SIDE_PX`], and an unknown step (`do_...`) switched on.
+    pub fn from_json(text: &str) -> Result<Self, ProcessorConfigError> {
+        RawConfig::parse(text)?.try_into()
+    }
+}
+
 impl RawConfig {
     /// The object itself, or its `image_processor`.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    fn parse(text: &str) -> Result<Self, Error> {
         let json = |error: serde_json::Error| Error::Json { reason: error.to_string() };
         let mut object: Map<String, Value> = serde_json::from_str(text).map_err(json)?;
         let object = match object.remove("image_processor") {

@@ -4,16 +4,10 @@
 //! what is clipped between the two differs, so that order is kept. Only the rows and columns of the wanted window are
 //! made, and of the rows between the two passes only as many are kept as one resized row needs, in a ring.
 
-use super::filter::{Resample, Span, Taps, WEIGHT_BITS};
-use super::source::{Source, Window};
+use super::window::{Source, Window};
 use crate::types::{PixelFormat, Size};
-use crate::vision::resample::Kernel;
+use crate::vision::kernels::{BATCH, Kernel, Resample, RingRows, STRIDE_BYTES, Span, Taps};
 use std::ops::Range;
-
-/// Source rows that one call of the column kernel takes.
-pub(in crate::vision) const BATCH: usize = 4;
-/// Rows of RGB bytes in the ring are whole numbers of this; kernels may write behind a row's pixels.
-pub(in crate::vision) const STRIDE_BYTES: usize = 16;
 
 /// What is to be made: a picture's size, its filter, and the window of it that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,21 +134,6 @@ struct Ring<'a> {
     capacity: usize,
 }
 
-/// The ring to read from: row `r` is the `stride` bytes at `r % capacity`.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::vision) struct RingRows<'a> {
-    bytes: &'a [u8],
-    stride: usize,
-    capacity: usize,
-}
-
-impl<'a> RingRows<'a> {
-    /// The bytes of source row `row`.
-    pub fn row(&self, row: usize) -> &'a [u8] {
-        &self.bytes[row % self.capacity * self.stride..][..self.stride]
-    }
-}
-
 /// Resizes the columns of some source rows into the ring.
 fn resize_columns(
     kernel: Kernel,
@@ -200,87 +179,4 @@ fn ring_slots(ring: Ring<'_>, first: usize, count: usize) -> [&mut [u8]; BATCH] 
     let (head, tail) = ring.bytes.split_at_mut(start * ring.stride);
     let mut places = tail.chunks_exact_mut(ring.stride).chain(head.chunks_exact_mut(ring.stride));
     std::array::from_fn(|index| if index < count { places.next().unwrap_or_default() } else { Default::default() })
-}
-
-impl Kernel {
-    /// Bytes that must lie behind a source row's pixels.
-    fn bytes_behind(self) -> usize {
-        match self {
-            Self::Portable => 0,
-            // It loads as many at a pixel of the row, of which it may use the first few.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => super::super::simd::LOAD,
-        }
-    }
-
-    /// Resizes the columns of up to [`BATCH`] rows of `layout`'s pixels into rows of RGB bytes.
-    fn weigh_columns(self, rows: &[&[u8]], layout: PixelFormat, columns: &Taps, out: &mut [&mut [u8]]) {
-        match self {
-            Self::Portable => {
-                for (row, out) in rows.iter().zip(out) {
-                    weigh_columns(row, layout, columns, out);
-                }
-            }
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.weigh_columns(rows, layout, columns, out),
-        }
-    }
-
-    /// Makes resized row `y` of the ring's rows; all are of `out`'s length, a multiple of [`STRIDE_BYTES`].
-    fn weigh_rows(self, ring: RingRows, rows: &Taps, y: usize, out: &mut [u8]) {
-        match self {
-            Self::Portable => weigh_rows(ring, rows, y, out),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.weigh_rows(ring, rows, y, out),
-        }
-    }
-}
-
-/// The portable column kernel.
-fn weigh_columns(row: &[u8], layout: PixelFormat, columns: &Taps, out: &mut [u8]) {
-    let order = color_order(layout);
-    let bytes_per_pixel = layout.bytes_per_pixel();
-    for (span, out) in columns.spans().iter().zip(out.as_chunks_mut::<3>().0) {
-        let pixels = &row[span.first * bytes_per_pixel..span.end() * bytes_per_pixel];
-        let mut sums = [HALF; 3];
-        for (pixel, &weight) in pixels.chunks_exact(bytes_per_pixel).zip(columns.weights(span)) {
-            for (sum, color) in sums.iter_mut().zip(order) {
-                *sum += i32::from(pixel[color]) * weight;
-            }
-        }
-        *out = sums.map(clipped);
-    }
-}
-
-/// Where red, green and blue are in a pixel.
-pub(in crate::vision) fn color_order(layout: PixelFormat) -> [usize; 3] {
-    match layout {
-        PixelFormat::Rgb8 | PixelFormat::Rgba8 => [0, 1, 2],
-        PixelFormat::Bgr8 | PixelFormat::Bgra8 => [2, 1, 0],
-        PixelFormat::Mono8 => [0; 3],
-    }
-}
-
-/// The portable row kernel.
-fn weigh_rows(ring: RingRows, rows: &Taps, y: usize, out: &mut [u8]) {
-    let span = &rows.spans()[y];
-    let weights = rows.weights(span);
-    for (block, out) in out.chunks_mut(STRIDE_BYTES).enumerate() {
-        let mut sums = [HALF; STRIDE_BYTES];
-        for (row, &weight) in (span.first..).zip(weights) {
-            let bytes = &ring.row(row)[block * STRIDE_BYTES..][..STRIDE_BYTES];
-            for (sum, &byte) in sums.iter_mut().zip(bytes) {
-                *sum += i32::from(byte) * weight;
-            }
-        }
-        for (out, sum) in out.iter_mut().zip(sums) {
-            *out = clipped(sum);
-        }
-    }
-}
-
-const HALF: i32 = 1 << (WEIGHT_BITS - 1);
-
-fn clipped(sum: i32) -> u8 {
-    u8::try_from((sum >> WEIGHT_BITS).clamp(0, 255)).unwrap_or(255)
 }

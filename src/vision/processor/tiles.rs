@@ -4,13 +4,13 @@
 //! to whole tiles, cut; last comes that second picture resized to one tile. A second picture of one tile is alone.
 
 use super::config::{ProcessorConfig, Resize};
-use super::filter::Resample;
 use super::image_processor::{ProcessorError, bounded, elements, len};
 use super::normalize::{Number, Tables, planes};
 use super::resize::{Resizer, Resizing};
 use super::size_rule::whole_tiles;
-use super::source::{Source, Window};
+use super::window::{Source, Window};
 use crate::types::{ImageError, ImageView, PixelFormat, Size, TensorMut};
+use crate::vision::kernels::Resample;
 use half::f16;
 
 /// How many tiles a picture has.

@@ -20,7 +20,7 @@ use crate::infer::{Backend, Proof, Runtime, SessionOptions};
 use crate::language::{CacheLayout, Decoder, EmbeddingGraph, LanguageError, Positions, Prompt};
 use crate::types::{Answer, AnswerForm, Cancel, Element, ImageView, PixelFormat, Question, Size, TensorRef};
 use crate::vision::ImageProcessor;
-use crate::zoo::manifest::documents::required_image_processor;
+use crate::zoo::manifest::required_image_processor;
 use crate::zoo::{Manifest, VisionLanguageModel, ZooError};
 
 const STATES: &str = "encoder_hidden_states";
@@ -158,6 +158,11 @@ impl VisionLanguageModel for Florence2 {
 
     fn proof(&self) -> &Proof {
         self.speaker.proof()
+    }
+
+    fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        let encoders = [self.vision.proof(), ("encoder_model", self.encoder.graph.proof())];
+        encoders.into_iter().chain(self.speaker.proofs()).collect()
     }
 }
 

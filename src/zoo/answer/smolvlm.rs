@@ -15,7 +15,7 @@ use crate::infer::{Proof, Runtime, SessionOptions};
 use crate::language::{CacheLayout, ChatTemplate, Decoder, EmbeddingGraph, Message, Positions, Prompt};
 use crate::types::{Answer, Cancel, ImageView, Question, Size, TensorMut};
 use crate::vision::{TileLayout, TileProcessor};
-use crate::zoo::manifest::documents::processor_config;
+use crate::zoo::manifest::processor_config;
 use crate::zoo::{Manifest, VisionLanguageModel, ZooError};
 use std::fmt::Write;
 
@@ -153,6 +153,10 @@ impl VisionLanguageModel for SmolVlm {
 
     fn proof(&self) -> &Proof {
         self.speaker.proof()
+    }
+
+    fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        std::iter::once(self.vision.proof()).chain(self.speaker.proofs()).collect()
     }
 }
 

@@ -51,4 +51,9 @@ pub trait VisionLanguageModel: Send {
 
     /// Which provider runs its slowest part, and what became of the others.
     fn proof(&self) -> &Proof;
+
+    /// Every session that it runs, by the role of its graph.
+    fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        vec![("decoder_model_merged", self.proof())]
+    }
 }

@@ -13,8 +13,9 @@
 //! [`Thresholds::classes`] leaves out the better one of them. The authors' export has done this inside, for the size
 //! that it is fed (width, height): that of the image, so that its boxes are in pixels of the image.
 //!
-//! A logit that is NaN costs the picture ([`ZooError::NotANumber`]): a model that has come to that has seen nothing. A
-//! box that is not finite or lies outside of the picture is left out alone.
+//! A logit, score or coordinate that is not finite costs the picture ([`ZooError::NotANumber`]), and so does a good box
+//! under a class that has no slot ([`ZooError::NoSuchClass`]). A box without area in the picture is left out alone; a score
+//! above 1 counts as 1.
 //!
 //! **Pixels** are prepared as the checkpoint's `preprocessor_config.json` says, where the manifest lists it. Otherwise
 //! they are stretched (bilinear) to the manifest's `[input]`, as the authors publish it: RT-DETR and D-FINE take
@@ -27,22 +28,22 @@
 //! Sources: transformers' documentation of the models and of `post_process_object_detection`; the export scripts'
 //! documentation of lyuwenyu/RT-DETR, Peterande/D-FINE and roboflow/rf-detr.
 
-mod layout;
+mod export;
 mod slots;
 
+use super::numbers;
 use super::picture_input::{PictureInput, usual_shape};
 use super::queries::{
-    Pick, checked_boxes, checked_logits, floats, four, keep_best, logit_floor, query_row, report, sigmoid,
+    Pick, checked_boxes, checked_logits, feed, floats, four, keep_best, logit_floor, query_row, report, sigmoid,
 };
 use crate::infer::{Backend, Proof};
-use crate::types::{BBox, Detection, ImagePx, ImageView, Labels, Size, TensorData};
+use crate::types::{BBox, ClassId, ClassScores, Detection, ImagePx, ImageView, Labels, Size, TensorData};
 use crate::vision::{ImageProcessor, Normalize, NormalizedGeometry, ProcessorConfig, Resample, Resize, SizeRule};
-use crate::zoo::manifest::documents;
+use crate::zoo::manifest::image_processor;
 use crate::zoo::{Detector, Manifest, Thresholds, ZooError};
-use layout::{Form, Layout};
+use export::{Export, Form};
 use slots::Slots;
 
-const FAMILY: &str = "detr";
 const IMAGENET: Normalize = Normalize { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /// The inputs with their shapes, as the manifest lets one expect: those of the export that it is likely to be.
@@ -57,7 +58,7 @@ pub(in crate::zoo) fn likely_shapes(manifest: &Manifest) -> Result<Vec<(String, 
 }
 
 fn processor(manifest: &Manifest, is_rf_detr: bool) -> Result<ImageProcessor, ZooError> {
-    if let Some(processor) = documents::image_processor(manifest)? {
+    if let Some(processor) = image_processor(manifest)? {
         return Ok(processor);
     }
     let (size, filter) = (manifest.input()?.size, Resample::Bilinear);
@@ -74,14 +75,11 @@ fn processor(manifest: &Manifest, is_rf_detr: bool) -> Result<ImageProcessor, Zo
 pub struct Detr {
     backend: Box<dyn Backend>,
     picture: PictureInput,
-    layout: Layout,
+    export: Export,
     slots: Slots,
-    /// After a picture, those that were reported, in their order.
     picks: Vec<Pick>,
     /// Whether the best class of each query is reported, as far as it has come up.
     is_wanted: Vec<Option<bool>>,
-    /// One box's, to be lent.
-    class_scores: Vec<f32>,
     widened: [Vec<f32>; 2],
 }
 
@@ -92,36 +90,45 @@ impl Detr {
     /// [`ZooError::Inputs`] and [`ZooError::Outputs`] with the model's tensors and those of each export when they are
     /// of none; [`ZooError`] when names or the preparation of pixels are missing or do not fit.
     pub fn new(manifest: &Manifest, mut backend: Box<dyn Backend>) -> Result<Self, ZooError> {
-        let layout = Layout::of(backend.signature())?;
-        let slots = Slots::new(manifest, &layout, backend.signature())?;
-        let picture = PictureInput::new(layout.picture, processor(manifest, layout.is_rf_detr())?, &mut *backend)?;
-        if let Some(sizes) = layout.sizes {
-            super::queries::feed(&mut *backend, sizes, &[1, 2], [1, 1])?;
+        let export = Export::of(backend.signature())?;
+        let slots = Slots::new(manifest, &export, backend.signature())?;
+        let picture = PictureInput::new(export.picture, processor(manifest, export.is_rf_detr())?, &mut *backend)?;
+        if let Some(sizes) = export.sizes {
+            feed(&mut *backend, sizes, &[1, 2], [1, 1])?;
         }
         Ok(Self {
             picture,
-            layout,
+            export,
             picks: Vec::new(),
             is_wanted: Vec::new(),
-            class_scores: vec![0.0; slots.labels().len()],
             slots,
             widened: [Vec::new(), Vec::new()],
             backend,
         })
     }
 
-    fn find(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
+    fn find(
+        &mut self,
+        image: &ImageView,
+        thresholds: &Thresholds,
+        out: &mut Vec<Detection>,
+        scores: Option<&mut ClassScores>,
+    ) -> Result<(), ZooError> {
+        out.clear();
         self.picks.clear();
         let geometry = self.picture.fill(image, &mut *self.backend)?;
-        if let Some(sizes) = self.layout.sizes {
+        if let Some(sizes) = self.export.sizes {
             let Size { width_px, height_px } = image.size();
-            super::queries::feed(&mut *self.backend, sizes, &[1, 2], [i64::from(width_px), i64::from(height_px)])?;
+            feed(&mut *self.backend, sizes, &[1, 2], [i64::from(width_px), i64::from(height_px)])?;
         }
         self.backend.run()?;
-        match self.layout.form {
-            Form::Logits { logits, boxes, .. } => self.pick_pairs((logits, boxes), &geometry, thresholds, out),
-            Form::Decoded { labels, boxes, scores } => {
-                self.pick_decoded([labels, boxes, scores], image.size(), thresholds, out)
+        match self.export.form {
+            Form::Logits { logits, boxes, .. } => self.pick_pairs((logits, boxes), &geometry, thresholds, out, scores),
+            Form::Decoded { labels, boxes, scores: of_boxes } => {
+                if let Some(scores) = scores {
+                    scores.start(0);
+                }
+                self.pick_decoded([labels, boxes, of_boxes], image.size(), thresholds, out)
             }
         }
     }
@@ -132,6 +139,7 @@ impl Detr {
         geometry: &NormalizedGeometry,
         thresholds: &Thresholds,
         out: &mut Vec<Detection>,
+        scores: Option<&mut ClassScores>,
     ) -> Result<(), ZooError> {
         let Self { backend, slots, picks, is_wanted, widened: [first, second], .. } = self;
         let outputs = &backend.signature().outputs;
@@ -161,6 +169,17 @@ impl Detr {
         }
         let image_box = |query| geometry.image_from_normalized_cxcywh(four(boxes, query)?);
         report(picks, thresholds, f32::INFINITY, image_box, out);
+        if let Some(scores) = scores {
+            scores.start(slots.labels().len());
+            for row in picks.iter().map(|pick| query_row(values, columns, pick.query)) {
+                let scores = scores.next_row();
+                for (logit, class) in row.iter().zip(slots.classes()) {
+                    if let Some(score) = class.and_then(|class| scores.get_mut(usize::from(class.0))) {
+                        *score = sigmoid(*logit);
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
@@ -186,15 +205,19 @@ impl Detr {
         }
         let boxes = checked_boxes(backend.output(boxes), &outputs[boxes].name, queries, first)?;
         let values = floats(backend.output(scores).data, second);
-        let nans = values.iter().filter(|value| value.is_nan()).count();
-        if nans > 0 {
-            return Err(ZooError::NotANumber { output: outputs[scores].name.clone(), found: nans, of: values.len() });
-        }
+        numbers::check(values, &[1, queries], &outputs[scores].name)?;
+        let class_of =
+            |slot: i64| -> Option<Option<ClassId>> { slots.classes().get(usize::try_from(slot).ok()?).copied() };
         picks.reserve(queries);
-        picks.extend((0..).zip(values).zip(classes).filter_map(|((query, &score), &slot)| {
-            let class = *slots.classes().get(usize::try_from(slot).ok()?)?;
-            (score >= thresholds.score).then_some(Pick { score, class: class?, query })
-        }));
+        for ((query, &score), &slot) in
+            (0..).zip(values).zip(classes).filter(|((_, score), _)| **score >= thresholds.score)
+        {
+            let Some(class) = class_of(slot) else {
+                let (output, classes) = (outputs[labels].name.clone(), slots.classes().len());
+                return Err(ZooError::NoSuchClass { output, at: query as usize, found: slot.to_string(), classes });
+            };
+            picks.extend(class.map(|class| Pick { score: score.min(1.0), class, query }));
+        }
         keep_best(picks, queries);
         let (width, height) = (image.width_px as f32, image.height_px as f32);
         let image_box = |query| {
@@ -216,21 +239,18 @@ impl Detector for Detr {
     }
 
     fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        out.clear();
-        self.find(image, thresholds, out)
+        self.find(image, thresholds, out, None)
     }
 
-    /// None for the authors' export, which gives its best classes only.
-    fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
-        let Form::Logits { logits, .. } = self.layout.form else { return None };
-        let (query, columns) = (self.picks.get(index)?.query, self.slots.classes().len());
-        let row = query_row(self.backend.output(logits).data, query, columns, &mut self.widened[0])?;
-        for (logit, class) in row.iter().zip(self.slots.classes()) {
-            if let Some(score) = class.and_then(|class| self.class_scores.get_mut(usize::from(class.0))) {
-                *score = sigmoid(*logit);
-            }
-        }
-        Some(&self.class_scores)
+    /// The authors' export tells its best classes only.
+    fn detect_with_scores(
+        &mut self,
+        image: &ImageView,
+        thresholds: &Thresholds,
+        out: &mut Vec<Detection>,
+        scores: &mut ClassScores,
+    ) -> Result<(), ZooError> {
+        self.find(image, thresholds, out, Some(scores))
     }
 
     fn proof(&self) -> &Proof {

@@ -14,19 +14,21 @@
 //! several phrases. Here a box answers the prompt that holds the highest of those tokens; a box none of whose tokens in
 //! a prompt is above [`TEXT_THRESHOLD`] answers none and is left out.
 //!
-//! A logit that is NaN costs the picture ([`ZooError::NotANumber`]); a box that is not finite is left out alone.
+//! A logit of the caption's tokens or a coordinate that is not finite costs the picture ([`ZooError::NotANumber`]); behind
+//! the caption, logits may be negative infinity, as the reference fills them up. A box without area in the picture is
+//! left out alone.
 //!
 //! Sources: Liu et al. 2023; transformers' documentation of Grounding DINO.
 
-use super::picture_input::PictureInput;
-use super::queries::{
-    Pick, checked_boxes, checked_logits, feed, four, input, is_float, is_int, keep_best, output, report, sigmoid,
-    tensors,
-};
-use crate::infer::{Backend, Proof, Signature};
-use crate::types::{ClassId, Detection, ImageView, Labels, Prompts, Size};
-use crate::zoo::manifest::documents::{Document, Words, required_image_processor};
-use crate::zoo::{Detector, EncodedPrompts, Manifest, PromptEncoder, PromptForm, Thresholds, ZooError};
+use super::detector::Detector;
+use super::numbers;
+use super::prompted::{Places, Prompted, Wording};
+use super::queries::{feed, input, is_float, is_int, output, sigmoid, tensors, unchecked_logits};
+use super::thresholds::Thresholds;
+use crate::infer::{Backend, Signature};
+use crate::types::{ClassId, Labels, Prompts, Size, TensorRef};
+use crate::zoo::manifest::{Document, Words};
+use crate::zoo::{EncodedPrompts, Manifest, PromptEncoder, PromptForm, ZooError};
 use std::ops::Range;
 
 const FAMILY: &str = "grounding_dino";
@@ -98,16 +100,30 @@ fn caption<'a>(prompts: impl Iterator<Item = &'a str>) -> (String, Vec<Range<usi
     (caption, places)
 }
 
+/// A detector of this family around a backend. It has no classes until it has prompts. `text_threshold` is the least
+/// probability of a token of the prompt that a box answers, `0..=1`: [`TEXT_THRESHOLD`] unless there is a reason.
+///
+/// # Errors
+/// [`ZooError::Inputs`] and [`ZooError::Outputs`] with the model's tensors and the family's, when they differ;
+/// [`ZooError`] when the preparation of pixels is missing or does not fit.
+pub fn open(
+    manifest: &Manifest,
+    backend: Box<dyn Backend>,
+    text_threshold: f32,
+) -> Result<Box<dyn Detector>, ZooError> {
+    let wording = GroundingDino::of(backend.signature(), text_threshold)?;
+    Ok(Box::new(Prompted::new(manifest, backend, wording)?))
+}
+
 /// Places of the graph's tensors.
 #[derive(Debug, Clone, Copy)]
-struct Places {
-    picture: usize,
+struct GroundingDino {
+    places: Places,
     pixel_mask: usize,
     ids: usize,
     types: usize,
     text_mask: usize,
-    logits: usize,
-    boxes: usize,
+    text_threshold: f32,
 }
 
 /// Prompts as the graph has them.
@@ -116,75 +132,79 @@ struct Caption {
     spans: Vec<Range<usize>>,
 }
 
-/// A detector of this family around a backend. It has no classes until it has prompts.
-pub struct GroundingDino {
-    backend: Box<dyn Backend>,
-    picture: PictureInput,
-    places: Places,
-    caption: Option<Caption>,
-    text_threshold: f32,
-    labels: Labels,
-    picks: Vec<Pick>,
-    widened: [Vec<f32>; 2],
+impl Wording for GroundingDino {
+    type Words = Caption;
+
+    const FAMILY: &'static str = FAMILY;
+    const EXPECTED: &'static str = "a caption of at least one prompt";
+
+    fn places(&self) -> Places {
+        self.places
+    }
+
+    fn words(&self, form: PromptForm, labels: usize) -> Result<Caption, String> {
+        let PromptForm::Caption { ids, spans } = form else { return Err(form.name().to_owned()) };
+        let is_inside = |span: &Range<usize>| span.start < span.end && span.end <= ids.len();
+        if spans.len() != labels || !spans.iter().all(is_inside) {
+            return Err(format!("{} spans of {} tokens for {labels} labels", spans.len(), ids.len()));
+        }
+        Ok(Caption { ids, spans })
+    }
+
+    fn feed(&self, backend: &mut dyn Backend, caption: &Caption) -> Result<(), ZooError> {
+        let shape = [1, caption.ids.len()];
+        feed(backend, self.ids, &shape, caption.ids.iter().copied())?;
+        feed(backend, self.types, &shape, std::iter::repeat(0))?;
+        feed(backend, self.text_mask, &shape, std::iter::repeat(1))
+    }
+
+    /// One picture needs no padding.
+    fn feed_size(&self, backend: &mut dyn Backend, tensor: Size) -> Result<(), ZooError> {
+        let mask = [1, tensor.height_px as usize, tensor.width_px as usize];
+        feed(backend, self.pixel_mask, &mask, std::iter::repeat(1))
+    }
+
+    fn logits<'a>(
+        &self,
+        output: TensorRef<'a>,
+        name: &str,
+        caption: &Caption,
+        scratch: &'a mut Vec<f32>,
+    ) -> Result<(&'a [f32], usize), ZooError> {
+        let (columns, tokens) = (output.shape.last().copied().unwrap_or(0), caption.ids.len());
+        if columns < tokens {
+            let expected = format!("[1, N, at least {tokens}]");
+            return Err(ZooError::Shape { output: name.to_owned(), found: output.shape.to_vec(), expected });
+        }
+        let values = unchecked_logits(output, name, columns, scratch)?;
+        if are_logits(values, columns, tokens) {
+            return Ok((values, columns));
+        }
+        let is_logit = |at: usize, logit: f32| is_logit(at % columns, logit, tokens);
+        match numbers::refusal(values.iter().copied(), output.shape, name, is_logit) {
+            Some(refusal) => Err(refusal),
+            None => Ok((values, columns)),
+        }
+    }
+
+    /// The prompt with the highest token, if that is above the threshold; the score is that of the whole caption.
+    fn answered(&self, row: &[f32], caption: &Caption) -> Option<(ClassId, f32)> {
+        Some((answered(row, &caption.spans, self.text_threshold)?, highest(row)))
+    }
+
+    fn overlap(&self, _: &Thresholds) -> f32 {
+        f32::INFINITY
+    }
 }
 
-impl GroundingDino {
-    /// For a manifest's model, with [`TEXT_THRESHOLD`].
-    ///
-    /// # Errors
-    /// [`ZooError::Inputs`] and [`ZooError::Outputs`] with the model's tensors and the family's, when they differ;
-    /// [`ZooError`] when the preparation of pixels is missing or does not fit.
-    pub fn new(manifest: &Manifest, mut backend: Box<dyn Backend>) -> Result<Self, ZooError> {
-        let places = places(backend.signature())?;
-        Ok(Self {
-            picture: PictureInput::new(places.picture, required_image_processor(manifest)?, &mut *backend)?,
-            places,
-            caption: None,
-            text_threshold: TEXT_THRESHOLD,
-            labels: Labels::new([""; 0], 0),
-            picks: Vec::new(),
-            widened: [Vec::new(), Vec::new()],
-            backend,
-        })
-    }
+fn are_logits(values: &[f32], columns: usize, tokens: usize) -> bool {
+    let mut rows = values.chunks_exact(columns);
+    rows.all(|row| row.iter().enumerate().fold(true, |all, (column, logit)| all & is_logit(column, *logit, tokens)))
+}
 
-    /// With another threshold for the tokens of a box's prompt, `0..=1`.
-    #[must_use]
-    pub fn with_text_threshold(self, text_threshold: f32) -> Self {
-        Self { text_threshold, ..self }
-    }
-
-    fn find(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        self.picks.clear();
-        let Self { backend, picture, places, caption, text_threshold, picks, widened: [first, second], .. } = self;
-        let Some(caption) = caption else { return Err(refused("missing")) };
-        let geometry = picture.fill(image, &mut **backend)?;
-        let Size { width_px, height_px } = picture.tensor();
-        let mask = [1, height_px as usize, width_px as usize];
-        feed(&mut **backend, places.pixel_mask, &mask, std::iter::repeat(1))?;
-        backend.run()?;
-        let outputs = &backend.signature().outputs;
-        let logits = backend.output(places.logits);
-        let columns = logits.shape.last().copied().unwrap_or(0);
-        let name = &outputs[places.logits].name;
-        if columns < caption.ids.len() {
-            let expected = format!("[1, N, at least {}]", caption.ids.len());
-            return Err(ZooError::Shape { output: name.clone(), found: logits.shape.to_vec(), expected });
-        }
-        let values = checked_logits(logits, name, columns, first)?;
-        let queries = values.len() / columns;
-        let boxes = checked_boxes(backend.output(places.boxes), &outputs[places.boxes].name, queries, second)?;
-        picks.reserve(queries);
-        picks.extend((0..).zip(values.chunks_exact(columns)).filter_map(|(query, row)| {
-            let score = sigmoid(highest(row));
-            let class = answered(row, &caption.spans, *text_threshold)?;
-            (score >= thresholds.score).then_some(Pick { score, class, query })
-        }));
-        keep_best(picks, queries);
-        let image_box = |query| geometry.image_from_normalized_cxcywh(four(boxes, query)?);
-        report(picks, thresholds, f32::INFINITY, image_box, out);
-        Ok(())
-    }
+/// Whether a query's logit can be right: a number among the caption's tokens, behind them also 'certainly not'.
+fn is_logit(column: usize, logit: f32, tokens: usize) -> bool {
+    logit < f32::INFINITY && (logit > f32::NEG_INFINITY || column >= tokens)
 }
 
 fn highest(logits: &[f32]) -> f32 {
@@ -198,80 +218,33 @@ fn answered(row: &[f32], spans: &[Range<usize>], text_threshold: f32) -> Option<
     (sigmoid(logit) > text_threshold).then_some(class)
 }
 
-fn refused(found: &str) -> ZooError {
-    let expected = "a caption of at least one prompt".to_owned();
-    ZooError::Prompts { family: FAMILY, found: found.to_owned(), expected }
-}
-
-fn feed_caption(backend: &mut dyn Backend, places: Places, caption: &Caption) -> Result<(), ZooError> {
-    let shape = [1, caption.ids.len()];
-    feed(backend, places.ids, &shape, caption.ids.iter().copied())?;
-    feed(backend, places.types, &shape, std::iter::repeat(0))?;
-    feed(backend, places.text_mask, &shape, std::iter::repeat(1))
-}
-
-impl Detector for GroundingDino {
-    fn labels(&self) -> &Labels {
-        &self.labels
+impl GroundingDino {
+    fn of(signature: &Signature, text_threshold: f32) -> Result<Self, ZooError> {
+        let picture = input(signature, "pixel_values", |spec| is_float(spec, 4));
+        let pixel_mask = input(signature, "pixel_mask", |spec| is_int(spec, 3));
+        let words = ["input_ids", "token_type_ids", "attention_mask"]
+            .map(|name| input(signature, name, |spec| is_int(spec, 2)));
+        let (Some(picture), Some(pixel_mask), [Some(ids), Some(types), Some(text_mask)], 5) =
+            (picture, pixel_mask, words, signature.inputs.len())
+        else {
+            return Err(ZooError::Inputs {
+                family: FAMILY,
+                found: tensors(&signature.inputs),
+                expected: "pixel_values float32 or float16 [1, 3, H, W], pixel_mask int64 [1, H, W], input_ids, \
+                           token_type_ids and attention_mask int64 [1, tokens]"
+                    .to_owned(),
+            });
+        };
+        let [logits, boxes] = ["logits", "pred_boxes"].map(|name| output(signature, name, |spec| is_float(spec, 3)));
+        let (Some(logits), Some(boxes)) = (logits, boxes) else {
+            return Err(ZooError::Outputs {
+                family: FAMILY,
+                found: tensors(&signature.outputs),
+                expected: "logits [1, N, 256] and pred_boxes [1, N, 4] of float32 or float16".to_owned(),
+            });
+        };
+        Ok(Self { places: Places { picture, logits, boxes }, pixel_mask, ids, types, text_mask, text_threshold })
     }
-
-    fn input_size(&self) -> Size {
-        self.picture.tensor()
-    }
-
-    fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        out.clear();
-        self.find(image, thresholds, out)
-    }
-
-    fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
-        let PromptForm::Caption { ids, spans } = prompts.form else { return Err(refused(prompts.form.name())) };
-        let count = prompts.labels.len();
-        let is_inside = |span: &Range<usize>| span.start < span.end && span.end <= ids.len();
-        if count == 0 || prompts.prompts != count || spans.len() != count || !spans.iter().all(is_inside) {
-            return Err(refused(&format!("{} spans of {} tokens for {count} labels", spans.len(), ids.len())));
-        }
-        let caption = Caption { ids, spans };
-        if let Err(error) = feed_caption(&mut *self.backend, self.places, &caption) {
-            if let Some(old) = &self.caption {
-                feed_caption(&mut *self.backend, self.places, old)?;
-            }
-            return Err(error);
-        }
-        (self.caption, self.labels) = (Some(caption), prompts.labels);
-        Ok(())
-    }
-
-    fn proof(&self) -> &Proof {
-        self.backend.proof()
-    }
-}
-
-fn places(signature: &Signature) -> Result<Places, ZooError> {
-    let picture = input(signature, "pixel_values", |spec| is_float(spec, 4));
-    let pixel_mask = input(signature, "pixel_mask", |spec| is_int(spec, 3));
-    let words =
-        ["input_ids", "token_type_ids", "attention_mask"].map(|name| input(signature, name, |spec| is_int(spec, 2)));
-    let (Some(picture), Some(pixel_mask), [Some(ids), Some(types), Some(text_mask)], 5) =
-        (picture, pixel_mask, words, signature.inputs.len())
-    else {
-        return Err(ZooError::Inputs {
-            family: FAMILY,
-            found: tensors(&signature.inputs),
-            expected: "pixel_values float32 or float16 [1, 3, H, W], pixel_mask int64 [1, H, W], input_ids, \
-                       token_type_ids and attention_mask int64 [1, tokens]"
-                .to_owned(),
-        });
-    };
-    let [logits, boxes] = ["logits", "pred_boxes"].map(|name| output(signature, name, |spec| is_float(spec, 3)));
-    let (Some(logits), Some(boxes)) = (logits, boxes) else {
-        return Err(ZooError::Outputs {
-            family: FAMILY,
-            found: tensors(&signature.outputs),
-            expected: "logits [1, N, 256] and pred_boxes [1, N, 4] of float32 or float16".to_owned(),
-        });
-    };
-    Ok(Places { picture, pixel_mask, ids, types, text_mask, logits, boxes })
 }
 
 #[cfg(test)]
@@ -294,5 +267,16 @@ mod tests {
         assert_eq!(answered(&row, &spans, 0.75), None);
         assert_eq!(highest(&row), 5.0);
         assert_eq!(answered(&row, &[], 0.25), None);
+    }
+
+    #[test]
+    fn behind_the_caption_logits_may_be_certainly_not_and_nothing_else() {
+        let check = |values: [f32; 4]| are_logits(&values, 4, 2);
+        assert!(check([0.5, -0.5, f32::NEG_INFINITY, -9.0]));
+        for (at, bad) in [(0, f32::NEG_INFINITY), (1, f32::NAN), (2, f32::NAN), (3, f32::INFINITY)] {
+            let mut values = [0.5; 4];
+            values[at] = bad;
+            assert!(!check(values), "{bad} at {at}");
+        }
     }
 }

@@ -4,56 +4,23 @@
 //! and how boxes get out is in the file of the family.
 
 mod class_names;
+mod constant;
+mod detector;
 pub mod detr;
 pub mod grounding_dino;
+pub(super) mod numbers;
 pub mod owl;
 pub(super) mod picture_input;
+mod prompted;
 pub(super) mod queries;
 pub(super) mod thresholds;
 pub mod yolo;
 
-use crate::infer::{Backend, InferError, OrtBackend, Proof, Runtime, SessionOptions};
-use crate::types::{Detection, ImageView, Labels, Size};
-use crate::zoo::{EncodedPrompts, Family, Manifest, Task, ZooError};
-use thresholds::Thresholds;
+pub use constant::constant_detector;
+pub use detector::Detector;
 
-/// A model that finds things in one picture.
-pub trait Detector: Send {
-    /// The names of its classes.
-    fn labels(&self) -> &Labels;
-
-    /// The size of the tensor into which pictures are letterboxed.
-    fn input_size(&self) -> Size;
-
-    /// Replaces `out` by what is seen in `image`: best score first, boxes in pixels of the image and clipped to it, no
-    /// more than `thresholds.max_detections`, no tracks. In steady state nothing of ours is allocated.
-    ///
-    /// # Errors
-    /// [`ZooError`] costs this picture; `out` is then empty and the detector stays usable.
-    fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError>;
-
-    /// What the model thinks of every class for the box that the last [`detect`](Self::detect) left at `index`: one
-    /// probability, `0..=1`, for each of [`labels`](Self::labels). `None` for a model that gives its best class only.
-    /// Read when it is asked for: a picture whose scores nobody wants costs nothing more.
-    fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
-        let _ = index;
-        None
-    }
-
-    /// Looks for other things from the next picture on; [`labels`](Self::labels) change with it. Cheap: whatever is
-    /// slow was done when the prompts were encoded.
-    ///
-    /// # Errors
-    /// [`ZooError::NoPrompts`] for a model with fixed classes, [`ZooError`] when the model does not take these; the
-    /// old ones then stay.
-    fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
-        let _ = prompts;
-        Err(ZooError::NoPrompts)
-    }
-
-    /// Which provider runs it, and what became of the others.
-    fn proof(&self) -> &Proof;
-}
+use crate::infer::{Backend, InferError, OrtBackend, Runtime, SessionOptions};
+use crate::zoo::{Family, Manifest, Task, ZooError};
 
 /// The detector of a manifest's family around a backend that has the manifest's model.
 ///
@@ -63,8 +30,8 @@ pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn De
     match manifest.family {
         Family::Yolo => Ok(Box::new(yolo::Yolo::new(manifest.input()?.size, manifest.labels.as_deref(), backend)?)),
         Family::Detr => Ok(Box::new(detr::Detr::new(manifest, backend)?)),
-        Family::Owl => Ok(Box::new(owl::Owl::new(manifest, backend)?)),
-        Family::GroundingDino => Ok(Box::new(grounding_dino::GroundingDino::new(manifest, backend)?)),
+        Family::Owl => owl::open(manifest, backend),
+        Family::GroundingDino => grounding_dino::open(manifest, backend, grounding_dino::TEXT_THRESHOLD),
         family => Err(not_a_detector(family)),
     }
 }

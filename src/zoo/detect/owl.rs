@@ -14,20 +14,20 @@
 //! graphs of their own is known. Tokens are made once, with [`OwlPromptEncoder`]. Under TensorRT, another number of
 //! prompts than before is another shape, for which it builds an engine at the first picture.
 //!
-//! A logit that is NaN costs the picture ([`ZooError::NotANumber`]); a box that is not finite is left out alone.
+//! A logit or a coordinate that is not finite costs the picture ([`ZooError::NotANumber`]); a box without area in the
+//! picture is left out alone.
 //!
 //! Sources: Minderer et al. 2022 and 2023; transformers' documentation of OWL-ViT and OWLv2; Optimum's list of ONNX
 //! export configurations.
 
-use super::picture_input::PictureInput;
-use super::queries::{
-    Pick, checked_boxes, checked_logits, feed, four, input, is_float, is_int, keep_best, logit_floor, output,
-    query_row, report, sigmoid, tensors,
-};
-use crate::infer::{Backend, Proof, Signature};
-use crate::types::{ClassId, Detection, ImageView, Labels, Prompts, Size};
-use crate::zoo::manifest::documents::{Document, Words, required_image_processor};
-use crate::zoo::{Detector, EncodedPrompts, Manifest, PromptEncoder, PromptForm, Thresholds, ZooError};
+use super::detector::Detector;
+use super::prompted::{Places, Prompted, Wording};
+use super::queries::{checked_logits, feed, input, is_float, is_int, output, tensors};
+use super::thresholds::Thresholds;
+use crate::infer::{Backend, Signature};
+use crate::types::{ClassId, Labels, Prompts, TensorRef};
+use crate::zoo::manifest::{Document, Words};
+use crate::zoo::{EncodedPrompts, Manifest, PromptEncoder, PromptForm, ZooError};
 
 const FAMILY: &str = "owl";
 /// Tokens of a prompt, where `config.json` does not say it.
@@ -67,28 +67,22 @@ impl PromptEncoder for OwlPromptEncoder {
     }
 }
 
-/// Places of the graph's tensors.
-#[derive(Debug, Clone, Copy)]
-struct Places {
-    picture: usize,
-    ids: usize,
-    mask: usize,
-    logits: usize,
-    boxes: usize,
+/// A detector of this family around a backend. It has no classes until it has prompts.
+///
+/// # Errors
+/// [`ZooError::Inputs`] and [`ZooError::Outputs`] with the model's tensors and the family's, when they differ;
+/// [`ZooError`] when the preparation of pixels is missing or does not fit.
+pub(super) fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn Detector>, ZooError> {
+    let wording = Owl::of(backend.signature())?;
+    Ok(Box::new(Prompted::new(manifest, backend, wording)?))
 }
 
-/// A detector of this family around a backend. It has no classes until it has prompts.
-pub struct Owl {
-    backend: Box<dyn Backend>,
-    picture: PictureInput,
+/// Places of the graph's tensors.
+#[derive(Debug, Clone, Copy)]
+struct Owl {
     places: Places,
-    prompts: Option<Tokens>,
-    labels: Labels,
-    /// After a picture, those that were reported, in their order.
-    picks: Vec<Pick>,
-    /// One box's, to be lent.
-    class_scores: Vec<f32>,
-    widened: [Vec<f32>; 2],
+    ids: usize,
+    mask: usize,
 }
 
 /// Prompts as the graph has them.
@@ -98,138 +92,72 @@ struct Tokens {
     shape: [usize; 2],
 }
 
+impl Wording for Owl {
+    type Words = Tokens;
+
+    const FAMILY: &'static str = FAMILY;
+    const EXPECTED: &'static str = "tokens of at least one prompt";
+
+    fn places(&self) -> Places {
+        self.places
+    }
+
+    fn words(&self, form: PromptForm, labels: usize) -> Result<Tokens, String> {
+        let PromptForm::Tokens { ids, mask, length } = form else { return Err(form.name().to_owned()) };
+        if [ids.len(), mask.len()] != [labels * length; 2] {
+            return Err(format!("{} tokens for {labels} labels", ids.len()));
+        }
+        Ok(Tokens { ids, mask, shape: [labels, length] })
+    }
+
+    fn feed(&self, backend: &mut dyn Backend, tokens: &Tokens) -> Result<(), ZooError> {
+        feed(backend, self.ids, &tokens.shape, tokens.ids.iter().copied())?;
+        feed(backend, self.mask, &tokens.shape, tokens.mask.iter().copied())
+    }
+
+    fn logits<'a>(
+        &self,
+        output: TensorRef<'a>,
+        name: &str,
+        tokens: &Tokens,
+        scratch: &'a mut Vec<f32>,
+    ) -> Result<(&'a [f32], usize), ZooError> {
+        let [prompts, _] = tokens.shape;
+        Ok((checked_logits(output, name, prompts, scratch)?, prompts))
+    }
+
+    /// The highest of the prompts' logits, the first of equal ones.
+    fn answered(&self, row: &[f32], _: &Tokens) -> Option<(ClassId, f32)> {
+        let all = (0..=u16::MAX).map(ClassId).zip(row.iter().copied());
+        all.reduce(|best, other| if other.1 > best.1 { other } else { best })
+    }
+
+    fn overlap(&self, thresholds: &Thresholds) -> f32 {
+        thresholds.iou
+    }
+}
+
 impl Owl {
-    /// For a manifest's model.
-    ///
-    /// # Errors
-    /// [`ZooError::Inputs`] and [`ZooError::Outputs`] with the model's tensors and the family's, when they differ;
-    /// [`ZooError`] when the preparation of pixels is missing or does not fit.
-    pub fn new(manifest: &Manifest, mut backend: Box<dyn Backend>) -> Result<Self, ZooError> {
-        let places = places(backend.signature())?;
-        Ok(Self {
-            picture: PictureInput::new(places.picture, required_image_processor(manifest)?, &mut *backend)?,
-            places,
-            prompts: None,
-            labels: Labels::new([""; 0], 0),
-            picks: Vec::new(),
-            class_scores: Vec::new(),
-            widened: [Vec::new(), Vec::new()],
-            backend,
-        })
-    }
-
-    fn find(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        self.picks.clear();
-        if self.prompts.is_none() {
-            return Err(refused("missing"));
-        }
-        let geometry = self.picture.fill(image, &mut *self.backend)?;
-        self.backend.run()?;
-        let Self { backend, places, picks, labels, widened: [first, second], .. } = self;
-        let outputs = &backend.signature().outputs;
-        let columns = labels.len();
-        let values = checked_logits(backend.output(places.logits), &outputs[places.logits].name, columns, first)?;
-        let queries = values.len() / columns;
-        let boxes = checked_boxes(backend.output(places.boxes), &outputs[places.boxes].name, queries, second)?;
-        let floor = logit_floor(thresholds.score);
-        picks.reserve(queries);
-        picks.extend((0..).zip(values.chunks_exact(columns)).filter_map(|(query, row)| {
-            let (class, logit) = best(row)?;
-            let score = if logit >= floor { sigmoid(logit) } else { return None };
-            (score >= thresholds.score).then_some(Pick { score, class, query })
-        }));
-        keep_best(picks, queries);
-        let image_box = |query| geometry.image_from_normalized_cxcywh(four(boxes, query)?);
-        report(picks, thresholds, thresholds.iou, image_box, out);
-        Ok(())
-    }
-}
-
-/// The highest of the prompts' logits, the first of equal ones.
-fn best(row: &[f32]) -> Option<(ClassId, f32)> {
-    let all = (0..=u16::MAX).map(ClassId).zip(row.iter().copied());
-    all.reduce(|best, other| if other.1 > best.1 { other } else { best })
-}
-
-fn refused(found: &str) -> ZooError {
-    let expected = "tokens of at least one prompt".to_owned();
-    ZooError::Prompts { family: FAMILY, found: found.to_owned(), expected }
-}
-
-fn feed_tokens(backend: &mut dyn Backend, places: Places, tokens: &Tokens) -> Result<(), ZooError> {
-    feed(backend, places.ids, &tokens.shape, tokens.ids.iter().copied())?;
-    feed(backend, places.mask, &tokens.shape, tokens.mask.iter().copied())
-}
-
-impl Detector for Owl {
-    fn labels(&self) -> &Labels {
-        &self.labels
-    }
-
-    fn input_size(&self) -> Size {
-        self.picture.tensor()
-    }
-
-    fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        out.clear();
-        self.find(image, thresholds, out)
-    }
-
-    /// The sigmoid of each prompt's logit: they do not sum to 1.
-    fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
-        let (query, columns) = (self.picks.get(index)?.query, self.labels.len());
-        let row = query_row(self.backend.output(self.places.logits).data, query, columns, &mut self.widened[0])?;
-        self.class_scores.clear();
-        self.class_scores.extend(row.iter().map(|logit| sigmoid(*logit)));
-        Some(&self.class_scores)
-    }
-
-    fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
-        let PromptForm::Tokens { ids, mask, length } = prompts.form else {
-            return Err(refused(prompts.form.name()));
+    fn of(signature: &Signature) -> Result<Self, ZooError> {
+        let picture = input(signature, "pixel_values", |spec| is_float(spec, 4));
+        let [ids, mask] = ["input_ids", "attention_mask"].map(|name| input(signature, name, |spec| is_int(spec, 2)));
+        let (Some(picture), Some(ids), Some(mask), 3) = (picture, ids, mask, signature.inputs.len()) else {
+            return Err(ZooError::Inputs {
+                family: FAMILY,
+                found: tensors(&signature.inputs),
+                expected:
+                    "pixel_values float32 or float16 [1, 3, H, W], input_ids and attention_mask int64 [prompts, tokens]"
+                        .to_owned(),
+            });
         };
-        let count = prompts.labels.len();
-        let shape = [count, length];
-        if count == 0 || prompts.prompts != count || [ids.len(), mask.len()] != [count * length; 2] {
-            return Err(refused(&format!("{} tokens for {count} labels", ids.len())));
-        }
-        let tokens = Tokens { ids, mask, shape };
-        if let Err(error) = feed_tokens(&mut *self.backend, self.places, &tokens) {
-            if let Some(old) = &self.prompts {
-                feed_tokens(&mut *self.backend, self.places, old)?;
-            }
-            return Err(error);
-        }
-        // The last picture's boxes answer other prompts.
-        self.picks.clear();
-        (self.prompts, self.labels) = (Some(tokens), prompts.labels);
-        Ok(())
+        let [logits, boxes] = ["logits", "pred_boxes"].map(|name| output(signature, name, |spec| is_float(spec, 3)));
+        let (Some(logits), Some(boxes)) = (logits, boxes) else {
+            return Err(ZooError::Outputs {
+                family: FAMILY,
+                found: tensors(&signature.outputs),
+                expected: "logits [1, N, prompts] and pred_boxes [1, N, 4] of float32 or float16".to_owned(),
+            });
+        };
+        Ok(Self { places: Places { picture, logits, boxes }, ids, mask })
     }
-
-    fn proof(&self) -> &Proof {
-        self.backend.proof()
-    }
-}
-
-fn places(signature: &Signature) -> Result<Places, ZooError> {
-    let picture = input(signature, "pixel_values", |spec| is_float(spec, 4));
-    let [ids, mask] = ["input_ids", "attention_mask"].map(|name| input(signature, name, |spec| is_int(spec, 2)));
-    let (Some(picture), Some(ids), Some(mask), 3) = (picture, ids, mask, signature.inputs.len()) else {
-        return Err(ZooError::Inputs {
-            family: FAMILY,
-            found: tensors(&signature.inputs),
-            expected:
-                "pixel_values float32 or float16 [1, 3, H, W], input_ids and attention_mask int64 [prompts, tokens]"
-                    .to_owned(),
-        });
-    };
-    let [logits, boxes] = ["logits", "pred_boxes"].map(|name| output(signature, name, |spec| is_float(spec, 3)));
-    let (Some(logits), Some(boxes)) = (logits, boxes) else {
-        return Err(ZooError::Outputs {
-            family: FAMILY,
-            found: tensors(&signature.outputs),
-            expected: "logits [1, N, prompts] and pred_boxes [1, N, 4] of float32 or float16".to_owned(),
-        });
-    };
-    Ok(Places { picture, ids, mask, logits, boxes })
 }

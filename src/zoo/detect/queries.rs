@@ -4,9 +4,11 @@
 //! prompts or tokens. Which of them are picked is the family's subject; this puts picks in order and their boxes into
 //! the picture.
 
+use super::numbers;
+use super::thresholds::Thresholds;
 use crate::infer::{Backend, Signature, TensorSpec};
 use crate::types::{BBox, ClassId, Detection, Element, ImagePx, TensorData, TensorRef};
-use crate::zoo::{Thresholds, ZooError};
+use crate::zoo::ZooError;
 use half::slice::HalfFloatSliceExt;
 use std::cmp::Ordering;
 
@@ -37,8 +39,8 @@ pub(in crate::zoo) fn keep_best(picks: &mut Vec<Pick>, count: usize) {
 }
 
 /// Replaces `out` by the detections of picks that are in order, and leaves in `picks` those that became one, at the
-/// same places. `image_box` gives a query's box in pixels of the image, `None` for one that is not finite or lies
-/// outside; `overlap` is the highest IoU at which two boxes of one class both stay.
+/// same places. `image_box` gives a query's box in pixels of the image, `None` for one without area in it; `overlap` is
+/// the highest IoU at which two boxes of one class both stay.
 pub(in crate::zoo) fn report(
     picks: &mut Vec<Pick>,
     thresholds: &Thresholds,
@@ -90,12 +92,26 @@ pub(in crate::zoo) fn floats<'a>(data: TensorData<'a>, scratch: &'a mut Vec<f32>
     }
 }
 
-/// Logits of one picture, `[1, queries, classes]`, checked.
+/// Logits of one picture, `[1, queries, classes]`.
 ///
 /// # Errors
-/// [`ZooError::Shape`] when the output has other dimensions, [`ZooError::NotANumber`] when a logit is NaN: a model
-/// that has come to that has seen nothing, which is not the same as nothing being there.
+/// [`ZooError::Shape`] when the output has other dimensions, [`ZooError::NotANumber`] when one of them is not finite.
 pub(in crate::zoo) fn checked_logits<'a>(
+    output: TensorRef<'a>,
+    name: &str,
+    columns: usize,
+    scratch: &'a mut Vec<f32>,
+) -> Result<&'a [f32], ZooError> {
+    let values = unchecked_logits(output, name, columns, scratch)?;
+    numbers::check(values, output.shape, name)?;
+    Ok(values)
+}
+
+/// As [`checked_logits`], whatever numbers they are.
+///
+/// # Errors
+/// [`ZooError::Shape`].
+pub(in crate::zoo) fn unchecked_logits<'a>(
     output: TensorRef<'a>,
     name: &str,
     columns: usize,
@@ -106,10 +122,6 @@ pub(in crate::zoo) fn checked_logits<'a>(
     if found != columns || values.len() != queries * columns {
         return Err(shape(output, name, columns));
     }
-    let nans = values.iter().filter(|value| value.is_nan()).count();
-    if nans > 0 {
-        return Err(ZooError::NotANumber { output: name.to_owned(), found: nans, of: values.len() });
-    }
     Ok(values)
 }
 
@@ -117,38 +129,29 @@ fn shape(output: TensorRef, name: &str, columns: usize) -> ZooError {
     ZooError::Shape { output: name.to_owned(), found: output.shape.to_vec(), expected: format!("[1, N, {columns}]") }
 }
 
-/// Checks that a model gave four numbers for each of `queries` boxes.
+/// Four numbers for each of `queries` boxes.
 ///
 /// # Errors
-/// [`ZooError::Shape`].
+/// [`ZooError::Shape`] when the output has other dimensions, [`ZooError::NotANumber`] when one of them is not finite.
 pub(in crate::zoo) fn checked_boxes<'a>(
     output: TensorRef<'a>,
     name: &str,
     queries: usize,
     scratch: &'a mut Vec<f32>,
 ) -> Result<&'a [f32], ZooError> {
-    if output.shape != [1, queries, 4] {
+    let values = floats(output.data, scratch);
+    if output.shape != [1, queries, 4] || values.len() != 4 * queries {
         let (found, expected) = (output.shape.to_vec(), format!("[1, {queries}, 4]"));
         return Err(ZooError::Shape { output: name.to_owned(), found, expected });
     }
-    Ok(floats(output.data, scratch))
+    numbers::check(values, output.shape, name)?;
+    Ok(values)
 }
 
-/// The logits of one query, `columns` of them, in an output `[1, queries, columns]` of the last run.
-pub(in crate::zoo) fn query_row<'a>(
-    data: TensorData<'a>,
-    query: u32,
-    columns: usize,
-    scratch: &'a mut Vec<f32>,
-) -> Option<&'a [f32]> {
-    let start = usize::try_from(query).ok()? * columns;
-    let row = start..start + columns;
-    let data = match data {
-        TensorData::F32(values) => TensorData::F32(values.get(row)?),
-        TensorData::F16(values) => TensorData::F16(values.get(row)?),
-        TensorData::I64(_) | TensorData::Bool(_) => return None,
-    };
-    Some(floats(data, scratch))
+/// The logits of one query, of which each has `columns`.
+pub(in crate::zoo) fn query_row(logits: &[f32], columns: usize, query: u32) -> &[f32] {
+    let rows = logits.chunks_exact(columns.max(1));
+    usize::try_from(query).ok().and_then(|query| rows.skip(query).next()).unwrap_or_default()
 }
 
 /// Whether a tensor holds floats and has so many dimensions.

@@ -4,19 +4,18 @@
 //! two [`Layout`]s. The class names are in the metadata under `names`. Source: Ultralytics' documentation of its ONNX
 //! export.
 
-mod constant;
 mod decode;
+mod layout;
 
-pub use constant::constant_detector;
-pub use decode::{Decoder, Layout};
+pub use decode::Decoder;
+pub use layout::Layout;
 
 use super::class_names;
 use crate::infer::{Backend, Proof, Signature};
-use crate::types::{Detection, Element, ImageView, Labels, Size};
+use crate::types::{ClassScores, Detection, Element, ImageView, Labels, Size};
 use crate::vision::{Candidate, Normalize, Preprocessor, suppress};
 use crate::zoo::{Detector, Thresholds, ZooError};
-
-const FAMILY: &str = "yolo";
+use layout::FAMILY;
 
 /// The shape of the input for pictures letterboxed to `input`: `[1, 3, H, W]`.
 pub fn input_shape(input: Size) -> Vec<usize> {
@@ -28,10 +27,7 @@ pub struct Yolo {
     backend: Box<dyn Backend>,
     preprocessor: Preprocessor,
     decoder: Decoder,
-    /// After a picture, those that were reported, in their order.
     candidates: Vec<Candidate>,
-    /// One box's, to be lent.
-    class_scores: Vec<f32>,
     labels: Labels,
     input: Size,
 }
@@ -48,28 +44,41 @@ impl Yolo {
         let layout = Layout::of(signature, labels.len())?;
         Ok(Self {
             preprocessor: Preprocessor::new(input, Normalize::UNIT),
-            decoder: Decoder::new(layout),
+            decoder: Decoder::new(layout, &signature.outputs[0].name),
             candidates: Vec::with_capacity(layout.boxes()),
-            class_scores: vec![0.0; labels.len()],
             labels,
             input,
             backend,
         })
     }
 
-    fn find(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
+    fn find(
+        &mut self,
+        image: &ImageView,
+        thresholds: &Thresholds,
+        out: &mut Vec<Detection>,
+        mut scores: Option<&mut ClassScores>,
+    ) -> Result<(), ZooError> {
+        out.clear();
         self.candidates.clear();
+        let has_scores = matches!(self.decoder.layout(), Layout::Rows { .. });
+        if let Some(scores) = &mut scores {
+            scores.start(if has_scores { self.labels.len() } else { 0 });
+        }
         let letterbox = self.preprocessor.run(image, &mut self.backend.input(0))?;
         self.backend.run()?;
-        self.decoder.decode(self.backend.output(0).data, thresholds, &mut self.candidates);
+        let output = self.backend.output(0).data;
+        self.decoder.decode(output, thresholds, &mut self.candidates)?;
         // An end-to-end model has suppressed already: for it, this only sorts and cuts.
         let iou = if self.decoder.layout().needs_nms() { thresholds.iou } else { f32::INFINITY };
         suppress(&mut self.candidates, iou, thresholds.max_detections);
-        self.candidates.retain(|&Candidate { bbox, class, score, .. }| {
-            let bbox = letterbox.image_from_tensor(bbox);
-            out.extend(bbox.map(|bbox| Detection { bbox, class, score, track: None }));
-            bbox.is_some()
-        });
+        for &Candidate { bbox, class, score, source } in &self.candidates {
+            let Some(bbox) = letterbox.image_from_tensor(bbox) else { continue };
+            out.push(Detection { bbox, class, score, track: None });
+            if let Some(scores) = &mut scores {
+                self.decoder.class_scores(output, source, scores.next_row());
+            }
+        }
         Ok(())
     }
 }
@@ -84,14 +93,17 @@ impl Detector for Yolo {
     }
 
     fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        out.clear();
-        self.find(image, thresholds, out)
+        self.find(image, thresholds, out, None)
     }
 
-    fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
-        let source = self.candidates.get(index)?.source;
-        self.decoder.class_scores(self.backend.output(0).data, source, &mut self.class_scores)?;
-        Some(&self.class_scores)
+    fn detect_with_scores(
+        &mut self,
+        image: &ImageView,
+        thresholds: &Thresholds,
+        out: &mut Vec<Detection>,
+        scores: &mut ClassScores,
+    ) -> Result<(), ZooError> {
+        self.find(image, thresholds, out, Some(scores))
     }
 
     fn proof(&self) -> &Proof {

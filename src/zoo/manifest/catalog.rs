@@ -57,7 +57,7 @@ fn hint(models_dirs: &[PathBuf], name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zoo::manifest::contents::tests::{MINIMAL, write_manifest};
+    use crate::zoo::manifest::samples::{MINIMAL, write_manifest};
 
     #[test]
     fn a_model_is_found_by_name_by_folder_and_by_file() {

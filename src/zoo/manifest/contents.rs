@@ -32,14 +32,11 @@
 //! url = "https://..."         # where one request fetches it; left out otherwise
 //! ```
 
-use super::keys;
-use super::reading::RawManifest;
 use crate::types::Size;
 use crate::zoo::{Family, ManifestError, Task};
 use serde::Deserialize;
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The terms of the weights.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -134,20 +131,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads and checks a `model.toml`. The model's files need not be there yet.
-    ///
-    /// # Errors
-    /// [`ManifestError`] with the file, the key, its value and what was expected.
-    pub fn load(file: &Path) -> Result<Self, ManifestError> {
-        let text = fs::read_to_string(file)
-            .map_err(|error| ManifestError::Unreadable { path: file.to_path_buf(), reason: error.to_string() })?;
-        let document: toml::Table = toml::from_str(&text).map_err(|error| syntax(file, &text, &error))?;
-        if let Some(keys::UnknownKey { key, nearest }) = keys::find_unknown(&document) {
-            return Err(ManifestError::UnknownKey { path: file.to_path_buf(), key, nearest });
-        }
-        toml::from_str::<RawManifest>(&text).map_err(|error| syntax(file, &text, &error))?.checked(file)
-    }
-
     /// The tensor that takes the picture.
     ///
     /// # Errors
@@ -197,65 +180,10 @@ impl Manifest {
     }
 }
 
-/// The parser's reason, in one line with its place.
-pub(in crate::zoo) fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> ManifestError {
-    let words: Vec<_> = error.message().split_whitespace().collect();
-    let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-    let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-    ManifestError::Syntax { path: file.to_path_buf(), reason: format!("{place}{}", words.join(" ")) }
-}
-
 #[cfg(test)]
-pub(in crate::zoo) mod tests {
+mod tests {
     use super::*;
-
-    pub(in crate::zoo) const MINIMAL: &str = r#"
-family = "yolo"
-task = "detect"
-source = "made by hand"
-[input]
-width_px = 64
-height_px = 32
-[license]
-name = "Apache-2.0"
-[[files]]
-path = "tiny.onnx"
-bytes = 3
-sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-"#;
-
-    /// A manifest of another family, of which nobody has fetched the files.
-    pub(in crate::zoo) const UNVERIFIED: &str = r#"
-family = "siglip"
-task = "score"
-source = "made by hand"
-verified = false
-[scoring]
-logit_scale = 10.0
-logit_bias = -5.0
-[license]
-name = "Apache-2.0"
-[[files]]
-path = "onnx/text_model_quantized.onnx"
-role = "text_model"
-url = "https://example.org/text_model_quantized.onnx"
-[[files]]
-path = "onnx/vision_model.onnx"
-[[files]]
-path = "onnx/vision_model.onnx_data"
-"#;
-
-    pub(in crate::zoo) fn write_manifest(root: &Path, name: &str, text: &str) -> PathBuf {
-        fs::create_dir_all(root.join(name)).unwrap();
-        let file = root.join(name).join("model.toml");
-        fs::write(&file, text).unwrap();
-        file
-    }
-
-    pub(in crate::zoo) fn loaded(text: &str) -> Manifest {
-        let root = tempfile::tempdir().unwrap();
-        Manifest::load(&write_manifest(root.path(), "tiny", text)).unwrap()
-    }
+    use crate::zoo::manifest::samples::{MINIMAL, UNVERIFIED, loaded, write_manifest};
 
     #[test]
     fn a_minimal_manifest_takes_labels_from_the_model_and_the_input_images() {

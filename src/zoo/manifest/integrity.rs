@@ -12,7 +12,7 @@
 //! from = "https://example.org/model.onnx"
 //! ```
 
-use super::contents::syntax;
+use super::reading::syntax;
 use crate::infer::file_sha256;
 use crate::zoo::{Manifest, ManifestError, ModelFile};
 use serde::{Deserialize, Serialize};
@@ -180,7 +180,7 @@ fn hash_of(path: &Path) -> Result<String, ManifestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zoo::manifest::contents::tests::{MINIMAL, UNVERIFIED, write_manifest};
+    use crate::zoo::manifest::samples::{MINIMAL, UNVERIFIED, write_manifest};
 
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 

@@ -1,6 +1,7 @@
 //! A manifest as it is written, and what makes it a [`Manifest`].
 
 use super::contents::{Generation, Input, License, Manifest, ModelFile, Scoring};
+use super::keys;
 use crate::types::Size;
 use crate::zoo::{Family, ManifestError, Task};
 use serde::Deserialize;
@@ -14,7 +15,7 @@ const MAX_SIDE_PX: u32 = 8192;
 const INPUT_NAME: &str = "images";
 
 #[derive(Deserialize)]
-pub(in crate::zoo) struct RawManifest {
+struct RawManifest {
     family: Family,
     task: Task,
     source: String,
@@ -33,6 +34,30 @@ struct RawInput {
     name: Option<String>,
     width_px: u32,
     height_px: u32,
+}
+
+impl Manifest {
+    /// Reads and checks a `model.toml`. The model's files need not be there yet.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with the file, the key, its value and what was expected.
+    pub fn load(file: &Path) -> Result<Self, ManifestError> {
+        let text = fs::read_to_string(file)
+            .map_err(|error| ManifestError::Unreadable { path: file.to_path_buf(), reason: error.to_string() })?;
+        let document: toml::Table = toml::from_str(&text).map_err(|error| syntax(file, &text, &error))?;
+        if let Some(keys::UnknownKey { key, nearest }) = keys::find_unknown(&document) {
+            return Err(ManifestError::UnknownKey { path: file.to_path_buf(), key, nearest });
+        }
+        toml::from_str::<RawManifest>(&text).map_err(|error| syntax(file, &text, &error))?.checked(file)
+    }
+}
+
+/// The parser's reason, in one line with its place.
+pub(in crate::zoo) fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> ManifestError {
+    let words: Vec<_> = error.message().split_whitespace().collect();
+    let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+    let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+    ManifestError::Syntax { path: file.to_path_buf(), reason: format!("{place}{}", words.join(" ")) }
 }
 
 const fn verified() -> bool {
@@ -55,7 +80,7 @@ impl BadValue {
 impl RawManifest {
     /// # Errors
     /// [`ManifestError::Value`] for the first value of `file` that cannot be.
-    pub(in crate::zoo) fn checked(self, file: &Path) -> Result<Manifest, ManifestError> {
+    fn checked(self, file: &Path) -> Result<Manifest, ManifestError> {
         self.check().map_err(|BadValue { key, found, expected }| ManifestError::Value {
             path: file.to_path_buf(),
             key,
@@ -199,7 +224,7 @@ fn check_file(file: &ModelFile, at: &str, verified: bool) -> Result<(), BadValue
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zoo::manifest::contents::tests::{MINIMAL, UNVERIFIED, write_manifest};
+    use crate::zoo::manifest::samples::{MINIMAL, UNVERIFIED, write_manifest};
 
     fn refusal(text: &str) -> String {
         let root = tempfile::tempdir().unwrap();

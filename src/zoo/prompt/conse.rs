@@ -23,43 +23,22 @@
 //! Boxes that came under several classes and answer one prompt (`car` and `truck` for `vehicle`) are suppressed once
 //! more by `Thresholds::iou`.
 
-mod encoder;
+mod class_encoder;
 mod table;
 
-pub use encoder::{ClassPromptEncoder, TEMPLATE};
+pub use class_encoder::{ClassPromptEncoder, TEMPLATE};
+pub use table::TOP_CLASSES;
 
+use super::matching::Matching;
 use super::own_classes::relabel;
 use crate::infer::Proof;
-use crate::types::{Detection, ImageView, Labels, Size};
+use crate::types::{ClassScores, Detection, ImageView, Labels, Size};
 use crate::zoo::{Detector, EncodedPrompts, PromptForm, Thresholds, ZooError};
-use table::{Answer, MatchTable};
-
-/// How many of a box's classes are weighed.
-pub const TOP_CLASSES: usize = 5;
-
-const FAMILY: &str = "conse";
-
-/// When a prompt takes a box, and what becomes of the others.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Matching {
-    /// Least similarity of prompt and box, `0..=1`.
-    pub min_similarity: f32,
-    /// How far the most similar prompt must be ahead of the next, `0..=1`.
-    pub min_lead: f32,
-    /// Whether boxes that answer no prompt keep the detector's own class; otherwise they are left out.
-    pub keeps_unmatched: bool,
-}
-
-impl Default for Matching {
-    /// The defaults of the parameters.
-    fn default() -> Self {
-        Self { min_similarity: 0.6, min_lead: 0.02, keeps_unmatched: true }
-    }
-}
+use table::{Answer, FAMILY, MatchTable};
 
 /// A detector with fixed classes that takes prompts. Without prompts it is the detector inside, at no cost.
 ///
-/// Of a detector without [`class_scores`](Detector::class_scores), only the best class counts.
+/// Of a detector that tells its best class only, only that one counts.
 pub struct Conse {
     inner: Box<dyn Detector>,
     matching: Matching,
@@ -68,22 +47,21 @@ pub struct Conse {
     table: Option<MatchTable>,
     /// What the detector inside is asked for: all classes.
     thresholds: Thresholds,
+    /// What it thinks of the last picture's boxes.
+    scores: ClassScores,
 }
 
 impl Conse {
     /// Around a detector that has classes of its own.
     pub fn new(inner: Box<dyn Detector>, matching: Matching) -> Self {
-        Self { labels: inner.labels().clone(), inner, matching, table: None, thresholds: Thresholds::default() }
-    }
-
-    fn relabel(&mut self, thresholds: &Thresholds, out: &mut Vec<Detection>) {
-        let Self { table: Some(table), inner, matching, .. } = self else { return };
-        relabel(out, thresholds, |index, detection| {
-            match table.answer(detection.class, inner.class_scores(index), matching) {
-                Answer::Prompt(prompt) => Some(prompt),
-                Answer::Own(label) => label.filter(|_| matching.keeps_unmatched),
-            }
-        });
+        Self {
+            labels: inner.labels().clone(),
+            inner,
+            matching,
+            table: None,
+            thresholds: Thresholds::default(),
+            scores: ClassScores::default(),
+        }
     }
 }
 
@@ -97,19 +75,32 @@ impl Detector for Conse {
     }
 
     fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        if self.table.is_none() {
+        let Self { table: Some(table), inner, matching, scores, .. } = self else {
             return self.inner.detect(image, thresholds, out);
-        }
+        };
         let Thresholds { score, iou, max_detections, classes: _ } = *thresholds;
         self.thresholds = Thresholds { score, iou, max_detections, classes: None };
-        self.inner.detect(image, &self.thresholds, out)?;
-        self.relabel(thresholds, out);
+        inner.detect_with_scores(image, &self.thresholds, out, scores)?;
+        relabel(out, thresholds, |index, detection| match table.answer(detection.class, scores.row(index), matching) {
+            Answer::Prompt(prompt) => Some(prompt),
+            Answer::Own(label) => label.filter(|_| matching.keeps_unmatched),
+        });
         Ok(())
     }
 
-    /// The detector's own, while there are no prompts.
-    fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
-        if self.table.is_some() { None } else { self.inner.class_scores(index) }
+    /// The detector's own, while there are no prompts; none under prompts.
+    fn detect_with_scores(
+        &mut self,
+        image: &ImageView,
+        thresholds: &Thresholds,
+        out: &mut Vec<Detection>,
+        scores: &mut ClassScores,
+    ) -> Result<(), ZooError> {
+        if self.table.is_none() {
+            return self.inner.detect_with_scores(image, thresholds, out, scores);
+        }
+        scores.start(0);
+        self.detect(image, thresholds, out)
     }
 
     fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
@@ -132,6 +123,10 @@ impl Detector for Conse {
 
     fn proof(&self) -> &Proof {
         self.inner.proof()
+    }
+
+    fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        self.inner.proofs()
     }
 }
 

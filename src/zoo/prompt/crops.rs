@@ -23,20 +23,19 @@
 //! mask of [`Thresholds`] is over the labels after matching, and boxes that have come to one label are suppressed once
 //! more.
 //!
-//! The vision model runs where the detector runs; it is loaded where prompts are encoded and comes from there through a
-//! channel, ahead of the first prompts that need it.
+//! The vision model runs where the detector runs; it is loaded where prompts are encoded and travels with the first set
+//! that the detector takes.
 
-mod encoder;
+mod crop_encoder;
 
-pub use encoder::{CropPromptEncoder, TEMPLATE};
+pub use crop_encoder::{CropPromptEncoder, TEMPLATE};
 
-use super::clip::{ImageScorer, Kind, probabilities};
-use super::conse::Matching;
+use super::clip::{CropScorer, Kind, TextVectors, probabilities};
+use super::matching::Matching;
 use super::own_classes::{OwnClass, relabel};
 use crate::infer::Proof;
-use crate::types::{BBox, ClassId, Detection, ImagePx, ImageView, Labels, Size};
+use crate::types::{BBox, ClassId, ClassScores, Detection, ImagePx, ImageView, Labels, Size};
 use crate::zoo::{Detector, EncodedPrompts, PromptForm, Thresholds, ZooError};
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 const FAMILY: &str = "crops";
 
@@ -46,11 +45,10 @@ pub struct CropMatch {
     inner: Box<dyn Detector>,
     matching: Matching,
     labels: Labels,
-    arriving: Receiver<ImageScorer>,
-    scorer: Option<ImageScorer>,
-    /// Of the detector inside; `None` while there are no prompts.
-    classes: Option<Vec<OwnClass>>,
-    prompts: usize,
+    /// Since the first prompts.
+    scorer: Option<CropScorer>,
+    /// `None` while there are no prompts.
+    set: Option<PromptSet>,
     /// What the detector inside is asked for: all classes.
     thresholds: Thresholds,
     /// Those of the last picture's that have an area.
@@ -59,37 +57,42 @@ pub struct CropMatch {
     shares: Vec<f32>,
 }
 
+/// What boxes are compared with.
+struct PromptSet {
+    /// Of the prompts, and where they compete, of the classes.
+    vectors: TextVectors,
+    prompts: usize,
+    /// Of the detector inside.
+    classes: Vec<OwnClass>,
+}
+
 impl CropMatch {
-    /// Around a detector that has classes of its own. What looks at the boxes is to be sent before the first prompts
-    /// are set; of several the last one counts.
-    pub fn new(inner: Box<dyn Detector>, matching: Matching) -> (Self, Sender<ImageScorer>) {
-        let (sender, arriving) = channel();
-        let detector = Self {
+    /// Around a detector that has classes of its own.
+    pub fn new(inner: Box<dyn Detector>, matching: Matching) -> Self {
+        Self {
             labels: inner.labels().clone(),
             inner,
             matching,
-            arriving,
             scorer: None,
-            classes: None,
-            prompts: 0,
+            set: None,
             thresholds: Thresholds::default(),
             boxes: Vec::new(),
             shares: Vec::new(),
-        };
-        (detector, sender)
+        }
     }
 
     /// Looks at every box and gives it its label.
     fn look(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        let Self { scorer: Some(scorer), classes: Some(classes), matching, prompts, boxes, shares, .. } = self else {
+        let Self { scorer: Some(scorer), set: Some(set), matching, boxes, shares, .. } = self else {
             return Ok(());
         };
+        let PromptSet { vectors, prompts, classes } = set;
         let Size { width_px, height_px } = image.size();
         let inside = |detection: &Detection| detection.bbox.clipped(width_px as f32, height_px as f32);
         boxes.clear();
         boxes.extend(out.iter().filter_map(inside));
-        let (kind, columns) = (scorer.kind(), scorer.labels().len());
-        let mut rows = scorer.box_logits(image, boxes)?.chunks_exact(columns);
+        let (kind, columns) = (scorer.kind(), vectors.rows().len());
+        let mut rows = scorer.logits(image, boxes, vectors)?.chunks_exact(columns);
         relabel(out, thresholds, |_, detection| {
             let row = inside(detection).and_then(|_| rows.next())?;
             let own = classes.get(usize::from(detection.class.0))?;
@@ -101,6 +104,14 @@ impl CropMatch {
             taken.or(own.named_by).or(own.label.filter(|_| matching.keeps_unmatched))
         });
         Ok(())
+    }
+
+    /// Whether vectors of `prompts` are what a scorer compares boxes of this detector with.
+    fn fits(&self, scorer: &CropScorer, vectors: &TextVectors, prompts: usize) -> bool {
+        let rivals = if scorer.kind().prompts_compete() { self.inner.labels().len() } else { 0 };
+        scorer.takes(vectors.dimensions)
+            && vectors.values.len() == (prompts + rivals) * vectors.dimensions
+            && vectors.values.iter().all(|value| value.is_finite())
     }
 }
 
@@ -124,7 +135,7 @@ impl Detector for CropMatch {
     }
 
     fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
-        if self.classes.is_none() {
+        if self.set.is_none() {
             return self.inner.detect(image, thresholds, out);
         }
         let Thresholds { score, iou, max_detections, classes: _ } = *thresholds;
@@ -133,9 +144,19 @@ impl Detector for CropMatch {
         self.look(image, thresholds, out).inspect_err(|_| out.clear())
     }
 
-    /// The detector's own, while there are no prompts.
-    fn class_scores(&mut self, index: usize) -> Option<&[f32]> {
-        if self.classes.is_some() { None } else { self.inner.class_scores(index) }
+    /// The detector's own, while there are no prompts; none under prompts.
+    fn detect_with_scores(
+        &mut self,
+        image: &ImageView,
+        thresholds: &Thresholds,
+        out: &mut Vec<Detection>,
+        scores: &mut ClassScores,
+    ) -> Result<(), ZooError> {
+        if self.set.is_none() {
+            return self.inner.detect_with_scores(image, thresholds, out, scores);
+        }
+        scores.start(0);
+        self.detect(image, thresholds, out)
     }
 
     fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
@@ -143,38 +164,46 @@ impl Detector for CropMatch {
         let refused = |found: String| ZooError::Prompts {
             family: FAMILY,
             found,
-            expected: "embeddings for crops, and a model that looks at them".to_owned(),
+            expected: "embeddings for crops, and the model of the same checkpoint that looks at them".to_owned(),
         };
-        let (vectors, dimensions) = match form {
+        let (vectors, slot) = match form {
             PromptForm::None => {
-                (self.classes, self.labels) = (None, labels);
+                (self.set, self.labels) = (None, labels);
                 return Ok(());
             }
-            PromptForm::CropEmbeddings { vectors, dimensions } => (vectors, dimensions),
+            PromptForm::CropEmbeddings { vectors, scorer } => (vectors, scorer),
             other => return Err(refused(other.name().to_owned())),
         };
         if !(1..=labels.len()).contains(&prompts) {
             return Err(refused(format!("{prompts} of {} labels", labels.len())));
         }
-        if let Some(arrived) = self.arriving.try_iter().last() {
-            self.scorer = Some(arrived);
+        let arrived = slot.take();
+        match arrived.as_ref().or(self.scorer.as_ref()) {
+            None => return Err(refused("without a model that looks at boxes: another detector has it".to_owned())),
+            Some(scorer) if !self.fits(scorer, &vectors, prompts) => {
+                // It belongs to the next set.
+                arrived.into_iter().for_each(|scorer| slot.put(scorer));
+                let TextVectors { values, dimensions } = vectors;
+                return Err(refused(format!(
+                    "{} numbers, {dimensions} to a vector, for {prompts} prompts",
+                    values.len()
+                )));
+            }
+            Some(_) => {}
         }
-        let Some(scorer) = &mut self.scorer else { return Err(refused("ahead of such a model".to_owned())) };
-        let own = self.inner.labels();
-        let rivals = own.names().filter(|_| scorer.kind().prompts_compete());
-        let texts = Labels::new(labels.names().take(prompts).chain(rivals), labels.version());
-        scorer.set_prompts(EncodedPrompts {
-            prompts: texts.len(),
-            labels: texts,
-            form: PromptForm::Embeddings { vectors, dimensions },
-        })?;
-        self.classes = Some(OwnClass::all(own, &labels, prompts));
-        (self.labels, self.prompts) = (labels, prompts);
+        self.scorer = arrived.or(self.scorer.take());
+        let classes = OwnClass::all(self.inner.labels(), &labels, prompts);
+        (self.set, self.labels) = (Some(PromptSet { vectors, prompts, classes }), labels);
         Ok(())
     }
 
     fn proof(&self) -> &Proof {
         self.inner.proof()
+    }
+
+    fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        let scorer = self.scorer.iter().map(|scorer| ("vision_model", scorer.proof()));
+        self.inner.proofs().into_iter().chain(scorer).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Prompts on their way to a detector: encoded beside the walk, taken between two pictures.
 
+use super::clip::{ScorerSlot, TextVectors};
+use crate::infer::Proof;
 use crate::types::{Labels, Prompts};
 use crate::zoo::ZooError;
 
@@ -11,6 +13,12 @@ pub trait PromptEncoder: Send {
     /// # Errors
     /// [`ZooError`] when a prompt is too long for the model or the encoder does not run; nothing is changed by it.
     fn encode(&mut self, prompts: &Prompts) -> Result<EncodedPrompts, ZooError>;
+
+    /// Every session that it runs, by the role of its graph: `text_model`, `sentence_encoder`. None where a tokenizer is
+    /// all it takes.
+    fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        Vec::new()
+    }
 }
 
 /// What a detector takes in place of words.
@@ -43,20 +51,13 @@ pub enum PromptForm {
         /// `classes x prompts`.
         similarities: Vec<f32>,
     },
-    /// One vector of length 1 for each prompt, row after row.
-    Embeddings {
-        /// `prompts x dimensions`.
-        vectors: Vec<f32>,
-        /// Length of one vector.
-        dimensions: usize,
-    },
-    /// For a model with classes of its own whose boxes are looked at: one vector of length 1 for each prompt and, where
-    /// prompts compete with the class of a box, behind them one for each class, row after row.
+    /// For a model with classes of its own whose boxes are looked at: one vector for each prompt and, where prompts
+    /// compete with the class of a box, behind them one for each class; and what looks at the boxes.
     CropEmbeddings {
-        /// `prompts x dimensions` or `(prompts + classes) x dimensions`.
-        vectors: Vec<f32>,
-        /// Length of one vector.
-        dimensions: usize,
+        /// Of `prompts` or `prompts + classes` texts.
+        vectors: TextVectors,
+        /// The vision model of the same checkpoint, with the first set that the detector takes.
+        scorer: ScorerSlot,
     },
     /// Token ids of each prompt, padded to one length, row after row.
     Tokens {
@@ -82,7 +83,6 @@ impl PromptForm {
         match self {
             Self::None => "no prompts",
             Self::ClassSimilarities { .. } => "class similarities",
-            Self::Embeddings { .. } => "embeddings",
             Self::CropEmbeddings { .. } => "embeddings for crops",
             Self::Tokens { .. } => "tokens",
             Self::Caption { .. } => "a caption",

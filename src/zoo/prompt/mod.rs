@@ -4,12 +4,14 @@ pub mod clip;
 pub mod conse;
 pub mod crops;
 mod encoded;
+mod matching;
 mod own_classes;
 mod sentence_encoder;
 
 pub use conse::Conse;
 pub use crops::CropMatch;
 pub use encoded::{EncodedPrompts, PromptEncoder, PromptForm};
+pub use matching::Matching;
 pub use sentence_encoder::SentenceEncoder;
 
 use crate::zoo::detect::{grounding_dino, owl};

@@ -1,11 +1,11 @@
 //! A detector's own classes under prompts: which prompt names one, where the others are among the labels, and boxes that
 //! get other labels.
 
-pub(in crate::zoo) mod names;
+mod naming;
 
 use crate::types::{ClassId, Detection, Labels, Prompts};
 use crate::zoo::Thresholds;
-use names::names_class;
+pub(in crate::zoo) use naming::{ends_in, names_class};
 
 /// One of the detector's own classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 //! parameters of the detector say: a set of prompts is a few short texts once in a while, for which no TensorRT engine
 //! with its profile of lengths is worth building, and perceive goes on beside it.
 
-use crate::infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions, Signature};
+use crate::infer::{Backend, OrtBackend, Proof, Provider, Runtime, SessionOptions, Signature};
 use crate::language::Tokenizer;
 use crate::types::{Element, TensorData, TensorMut, TensorRef};
 use crate::zoo::{Family, Manifest, Task, ZooError};
@@ -64,6 +64,11 @@ impl SentenceEncoder {
     pub fn new(backend: Box<dyn Backend>, tokenizer: Tokenizer) -> Result<Self, ZooError> {
         let places = places(backend.signature())?;
         Ok(Self { backend, tokenizer, places })
+    }
+
+    /// Which provider runs it.
+    pub fn proof(&self) -> &Proof {
+        self.backend.proof()
     }
 
     /// The vector of a text, of length 1. The same text gives the same vector, bit for bit.

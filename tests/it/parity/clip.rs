@@ -2,12 +2,12 @@
 
 use super::fixture::float;
 use super::watched::Watch;
-use super::{Fixture, PIXELS, SPLIT, assert_close, assert_pixels, watched};
+use super::{Fixture, PIXELS, Picture, SPLIT, assert_close, assert_pixels, watched};
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use vedette::infer::Runtime;
-use vedette::types::{BBox, Prompts};
-use vedette::zoo::prompt::clip::{ImageScorer, TextEncoder};
-use vedette::zoo::{Family, Manifest, PromptEncoder, PromptForm};
+use vedette::types::{BBox, ImagePx, Size};
+use vedette::zoo::prompt::clip::{CropScorer, TextEncoder, TextVectors};
+use vedette::zoo::{Family, Manifest};
 
 /// Fixtures with the outputs of their graphs.
 const FIXTURES: [(&str, Family, [&str; 2]); 2] = [
@@ -18,15 +18,37 @@ const FIXTURES: [(&str, Family, [&str; 2]); 2] = [
 struct Opened {
     text: TextEncoder,
     text_watch: Watch,
-    scorer: ImageScorer,
+    scorer: CropScorer,
     watch: Watch,
 }
 
 fn open(manifest: &Manifest, runtime: &Runtime) -> Opened {
     let (text, text_watch) = watched(manifest, "text_model", runtime);
     let (vision, watch) = watched(manifest, "vision_model", runtime);
-    let (text, scorer) = (TextEncoder::new(manifest, text).unwrap(), ImageScorer::new(manifest, vision).unwrap());
+    let (text, scorer) = (TextEncoder::new(manifest, text).unwrap(), CropScorer::new(manifest, vision).unwrap());
     Opened { text, text_watch, scorer, watch }
+}
+
+fn embedded(text: &mut TextEncoder, texts: &[&str]) -> TextVectors {
+    let rows: Vec<Vec<f32>> = texts.iter().map(|words| text.embed(words).unwrap()).collect();
+    TextVectors { dimensions: rows[0].len(), values: rows.concat() }
+}
+
+/// All of a picture: its processor cuts out what it shows.
+fn whole(picture: &Picture) -> BBox<ImagePx> {
+    let Size { width_px, height_px } = picture.size();
+    BBox::from_corners(0.0, 0.0, width_px as f32, height_px as f32).unwrap()
+}
+
+fn probabilities_of(
+    scorer: &mut CropScorer,
+    picture: &Picture,
+    boxes: &[BBox<ImagePx>],
+    texts: &TextVectors,
+) -> Vec<f32> {
+    let mut logits = scorer.logits(&picture.view(), boxes, texts).unwrap().to_vec();
+    logits.chunks_exact_mut(texts.values.len() / texts.dimensions).for_each(|row| scorer.probabilities(row));
+    logits
 }
 
 #[test]
@@ -42,7 +64,7 @@ fn words_and_pictures_agree_with_their_reference() {
             let dimensions = embeds.len() / texts.len();
             let ids = fixture.floats(case.tensor("input_ids"));
             for (index, prompt) in texts.iter().enumerate() {
-                text.encode(&Prompts::new([prompt], 1).unwrap()).unwrap();
+                text.embed(prompt).unwrap();
                 let log = text_watch.log();
                 // The reference pads CLIP's to the longest; alone there is nothing to pad.
                 let ours = &log.fed["input_ids"].1;
@@ -51,12 +73,10 @@ fn words_and_pictures_agree_with_their_reference() {
                 let theirs = &embeds[index * dimensions..(index + 1) * dimensions];
                 assert_close(&format!("{what} {prompt}"), &log.given[text_output].1, theirs, 1e-3);
             }
-            let encoded = text.encode(&Prompts::new(&texts, 1).unwrap()).unwrap();
-            let PromptForm::Embeddings { vectors, .. } = &encoded.form else { panic!("{:?}", encoded.form) };
-            for vector in vectors.chunks_exact(dimensions) {
+            let vectors = embedded(&mut text, &texts);
+            for vector in vectors.values.chunks_exact(dimensions) {
                 assert!((vector.iter().map(|value| value * value).sum::<f32>() - 1.0).abs() < 1e-5);
             }
-            scorer.set_prompts(encoded).unwrap();
 
             let pixels = fixture.pixels(&case);
             let one = pixels.len() / 3;
@@ -80,14 +100,14 @@ fn words_and_pictures_agree_with_their_reference() {
                     }
                 };
                 put(&given[..one]);
-                let ours = scorer.score_frame(&case.picture.view()).unwrap().to_vec();
+                let ours = probabilities_of(&mut scorer, &case.picture, &[whole(&case.picture)], &vectors);
                 assert_close(&what, &ours, &probabilities[..texts.len()], within);
                 assert_close(&what, &watch.log().given[image_output].1, &images[..dimensions], within);
                 let fed = watch.log().fed["pixel_values"].1.clone();
                 assert_pixels(&what, &fed, fixture.normalize(), &pixels[..one], PIXELS);
 
                 put(&given[one..]);
-                let ours = scorer.score_boxes(&case.picture.view(), &boxes).unwrap().to_vec();
+                let ours = probabilities_of(&mut scorer, &case.picture, &boxes, &vectors);
                 assert_close(&what, &ours, &probabilities[texts.len()..], within);
                 let fed = watch.log().fed["pixel_values"].1.clone();
                 for (crop, fed) in fed.chunks_exact(one).enumerate() {
@@ -107,22 +127,19 @@ fn more_boxes_than_a_batch_are_scored_like_each_alone() {
         let fixture = Fixture::open(name);
         let manifest = fixture.manifest(family, &SPLIT);
         let mut text = TextEncoder::load(&manifest, runtime).unwrap();
-        let mut scorer = ImageScorer::load(&manifest, runtime, &cpu()).unwrap();
+        let mut scorer = CropScorer::load(&manifest, runtime, &cpu()).unwrap();
         let picture = &fixture.cases()[0].picture;
-        let error = scorer.score_frame(&picture.view()).unwrap_err().to_string();
-        assert!(error.contains("the prompts are missing"), "{error}");
-        scorer.set_prompts(text.encode(&Prompts::new(["cat", "spoon", "cup"], 4).unwrap()).unwrap()).unwrap();
-        assert_eq!(scorer.labels().version(), 4);
+        let vectors = embedded(&mut text, &["cat", "spoon", "cup"]);
         let boxes: Vec<_> = (1_u8..40)
             .map(|n| BBox::from_corners(f32::from(n), 2.0, 3.0 * f32::from(n) + 4.0, 60.0 + f32::from(n)).unwrap())
             .collect();
-        let together = scorer.score_boxes(&picture.view(), &boxes).unwrap().to_vec();
+        let together = probabilities_of(&mut scorer, picture, &boxes, &vectors);
         assert_eq!(together.len(), 39 * 3);
         for (bbox, row) in boxes.iter().zip(together.chunks_exact(3)) {
-            assert_close(name, scorer.score_boxes(&picture.view(), &[*bbox]).unwrap(), row, 1e-5);
+            assert_close(name, &probabilities_of(&mut scorer, picture, &[*bbox], &vectors), row, 1e-5);
         }
-        assert!(scorer.score_boxes(&picture.view(), &[]).unwrap().is_empty());
+        assert!(scorer.logits(&picture.view(), &[], &vectors).unwrap().is_empty());
         let outside = BBox::from_corners(-9.0, -9.0, -1.0, -1.0).unwrap();
-        assert!(scorer.score_boxes(&picture.view(), &[outside]).is_err());
+        assert!(scorer.logits(&picture.view(), &[outside], &vectors).is_err());
     }
 }

@@ -8,11 +8,11 @@ use std::fs;
 use std::path::Path;
 use vedette::config::assembly::{LoadedModel, load_model};
 use vedette::config::{Config, ProviderName};
-use vedette::infer::Runtime;
+use vedette::infer::{Proof, Runtime};
 use vedette::types::{BBox, ClassId, Detection, Labels, Prompts, Size};
 use vedette::vision::Candidate;
-use vedette::zoo::prompt::clip::{ImageScorer, TextEncoder};
-use vedette::zoo::prompt::conse::Matching;
+use vedette::zoo::prompt::Matching;
+use vedette::zoo::prompt::clip::{CropScorer, TextEncoder, TextVectors};
 use vedette::zoo::prompt::crops::{CropPromptEncoder, TEMPLATE};
 use vedette::zoo::{
     CropMatch, Detector, EncodedPrompts, Family, Manifest, PromptEncoder, PromptForm, Thresholds, constant_detector,
@@ -49,10 +49,10 @@ fn constant(boxes: u8) -> Box<dyn Detector> {
 
 /// A detector whose boxes are looked at, and what encodes its prompts.
 fn opened(manifest: &Manifest, runtime: &Runtime, boxes: u8, matching: Matching) -> (CropMatch, CropPromptEncoder) {
-    let (detector, scorer) = CropMatch::new(constant(boxes), matching);
-    scorer.send(ImageScorer::load(manifest, runtime, &cpu()).unwrap()).unwrap();
+    let scorer = CropScorer::load(manifest, runtime, &cpu()).unwrap();
     let text = TextEncoder::load(manifest, runtime).unwrap();
-    (detector, CropPromptEncoder::new(text, own(), matching.keeps_unmatched))
+    let encoder = CropPromptEncoder::new(text, scorer, own(), matching.keeps_unmatched);
+    (CropMatch::new(constant(boxes), matching), encoder)
 }
 
 fn encoded(encoder: &mut CropPromptEncoder, texts: &[&str], version: u32) -> EncodedPrompts {
@@ -74,14 +74,15 @@ fn names(detector: &dyn Detector, found: &[Detection]) -> Vec<String> {
 /// the box's own class is likelier.
 fn likeliest(manifest: &Manifest, runtime: &Runtime, seen: &[Detection]) -> Vec<(Option<&'static str>, f32)> {
     let mut text = TextEncoder::load(manifest, runtime).unwrap();
-    let mut scorer = ImageScorer::load(manifest, runtime, &cpu()).unwrap();
+    let mut scorer = CropScorer::load(manifest, runtime, &cpu()).unwrap();
     let likeliest = |detection: &Detection| {
         let own = OWN[usize::from(detection.class.0)];
         let competes = manifest.family == Family::Clip && own != "dog";
         let texts: Vec<&str> = PROMPTS.into_iter().chain(Some(own).filter(|_| competes)).collect();
-        let sentences = texts.iter().map(|text| TEMPLATE.replace("{}", text));
-        scorer.set_prompts(text.encode(&Prompts::new(sentences, 1).unwrap()).unwrap()).unwrap();
-        let shares = scorer.score_boxes(&picture().view(), &[detection.bbox]).unwrap();
+        let rows = texts.iter().map(|words| text.embed(&TEMPLATE.replace("{}", words)).unwrap()).collect::<Vec<_>>();
+        let vectors = TextVectors { dimensions: rows[0].len(), values: rows.concat() };
+        let mut shares = scorer.logits(&picture().view(), &[detection.bbox], &vectors).unwrap().to_vec();
+        scorer.probabilities(&mut shares);
         let best = (0..texts.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b])).unwrap();
         (PROMPTS.get(best).copied(), shares[best])
     };
@@ -139,7 +140,6 @@ fn sets_of_prompts_follow_one_another_and_a_refused_one_changes_nothing() {
         let (mut detector, mut encoder) = opened(&manifest(name, family), runtime, 4, TAKES_ALL);
         let seen = found(&mut detector, &picture);
         assert_eq!(names(&detector, &seen), OWN);
-        assert!(detector.class_scores(0).is_none(), "an end-to-end detector has none");
 
         detector.set_prompts(encoded(&mut encoder, &["thing"], 1)).unwrap();
         let things = found(&mut detector, &picture);
@@ -147,10 +147,15 @@ fn sets_of_prompts_follow_one_another_and_a_refused_one_changes_nothing() {
         assert!(names(&detector, &things).iter().all(is_thing), "{name}");
 
         let whole = encoded(&mut encoder, &["cat", "spoon"], 2);
-        let PromptForm::CropEmbeddings { vectors, dimensions } = &whole.form else { panic!("{:?}", whole.form) };
-        let short = PromptForm::CropEmbeddings { vectors: vectors[*dimensions..].to_vec(), dimensions: *dimensions };
-        let narrow = PromptForm::CropEmbeddings { vectors: vectors.clone(), dimensions: *dimensions / 2 };
-        let nan = PromptForm::CropEmbeddings { vectors: vec![f32::NAN; vectors.len()], dimensions: *dimensions };
+        let PromptForm::CropEmbeddings { vectors, scorer } = &whole.form else { panic!("{:?}", whole.form) };
+        let TextVectors { values, dimensions } = vectors;
+        let with = |values: Vec<f32>, dimensions: usize| PromptForm::CropEmbeddings {
+            vectors: TextVectors { values, dimensions },
+            scorer: scorer.clone(),
+        };
+        let short = with(values[*dimensions..].to_vec(), *dimensions);
+        let narrow = with(values.clone(), *dimensions / 2);
+        let nan = with(vec![f32::NAN; values.len()], *dimensions);
         let words = PromptForm::ClassSimilarities { similarities: vec![0.5; 8] };
         for form in [short, narrow, nan, words] {
             assert!(detector.set_prompts(EncodedPrompts { form, ..whole.clone() }).is_err(), "{name}");
@@ -168,17 +173,27 @@ fn sets_of_prompts_follow_one_another_and_a_refused_one_changes_nothing() {
 }
 
 #[test]
-fn prompts_ahead_of_the_model_that_looks_are_refused() {
-    let Some(runtime) = runtime_or_skip("prompts without a scorer") else { return };
-    let (_, mut encoder) = opened(&manifest("siglip", Family::Siglip), runtime, 1, TAKES_ALL);
-    let (mut detector, scorer) = CropMatch::new(constant(1), TAKES_ALL);
-    drop(scorer);
-    let error = detector.set_prompts(encoded(&mut encoder, &["cat"], 1)).unwrap_err().to_string();
-    let expected = "the prompts are ahead of such a model, family crops expects embeddings for crops, and a model that \
-                    looks at them";
+fn the_model_that_looks_travels_with_the_prompts_and_is_in_the_next_set_when_one_is_refused() {
+    let Some(runtime) = runtime_or_skip("a scorer on its way") else { return };
+    let (mut detector, mut encoder) = opened(&manifest("siglip", Family::Siglip), runtime, 1, TAKES_ALL);
+    let roles = |proofs: Vec<(&'static str, &Proof)>| proofs.into_iter().map(|(role, _)| role).collect::<Vec<_>>();
+    assert_eq!((roles(detector.proofs()), roles(encoder.proofs())), (vec!["model"], vec!["text_model"]));
+    drop(encoded(&mut encoder, &["lost on the way"], 1));
+    let bad = EncodedPrompts { prompts: 2, ..encoded(&mut encoder, &["cat"], 2) };
+    assert!(detector.set_prompts(bad).is_err());
+    assert_eq!(roles(detector.proofs()), ["model"]);
+    detector.set_prompts(encoded(&mut encoder, &["cat"], 3)).unwrap();
+    assert_eq!(roles(detector.proofs()), ["model", "vision_model"]);
+    detector.set_prompts(EncodedPrompts::none(&own(), 4)).unwrap();
+    detector.set_prompts(encoded(&mut encoder, &["cat"], 5)).unwrap();
+
+    let mut other = CropMatch::new(constant(1), TAKES_ALL);
+    let error = other.set_prompts(encoded(&mut encoder, &["cat"], 6)).unwrap_err().to_string();
+    let expected = "the prompts are without a model that looks at boxes: another detector has it, family crops expects \
+                    embeddings for crops, and the model of the same checkpoint that looks at them";
     assert_eq!(error, expected);
-    let found = found(&mut detector, &picture());
-    assert_eq!(names(&detector, &found), ["person"]);
+    let found = found(&mut other, &picture());
+    assert_eq!(names(&other, &found), ["person"]);
 }
 
 #[test]

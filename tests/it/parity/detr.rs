@@ -8,7 +8,7 @@ use super::{
 use crate::allocations::allocations_in;
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use vedette::infer::{Backend, OrtBackend, Runtime};
-use vedette::types::Size;
+use vedette::types::{ClassScores, Size};
 use vedette::zoo::{self, ClassMask, Detector, Family, Input, Manifest, Thresholds};
 
 const MODEL: &str = "onnx/model.onnx";
@@ -146,9 +146,11 @@ fn the_scores_of_all_classes_are_those_of_the_reported_box() {
         let fixture = Fixture::open(export.fixture);
         let (mut detector, _) = export.open(&fixture, runtime);
         let case = &fixture.cases()[1];
-        let found = detected(&mut *detector, &case.picture, case.threshold());
+        let thresholds = Thresholds { score: case.threshold(), max_detections: 1000, ..Thresholds::default() };
+        let (mut found, mut scores) = (Vec::new(), ClassScores::default());
+        detector.detect_with_scores(&case.picture.view(), &thresholds, &mut found, &mut scores).unwrap();
         for (index, found) in found.iter().enumerate() {
-            let scores = detector.class_scores(index);
+            let scores = scores.row(index);
             if export.input == Some("images") {
                 assert_eq!(scores, None);
                 continue;
@@ -156,7 +158,7 @@ fn the_scores_of_all_classes_are_those_of_the_reported_box() {
             let scores = scores.unwrap();
             assert_eq!((scores.len(), scores[usize::from(found.class.0)]), (80, found.score), "{}", export.fixture);
         }
-        assert_eq!(detector.class_scores(found.len()), None);
+        assert_eq!(scores.row(found.len()), None);
     }
 }
 

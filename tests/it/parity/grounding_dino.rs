@@ -6,7 +6,7 @@ use super::{
 };
 use crate::onnx_runtime::{cpu, runtime_or_skip};
 use vedette::types::{Prompts, Size};
-use vedette::zoo::detect::grounding_dino::GroundingDino;
+use vedette::zoo::detect::grounding_dino;
 use vedette::zoo::{self, Family, Manifest, PromptForm, Thresholds};
 
 fn manifest(fixture: &Fixture) -> Manifest {
@@ -35,12 +35,11 @@ fn a_caption_of_boxes_agrees_with_its_reference() {
     let mut left_out = 0;
     for case in fixture.cases() {
         let (backend, watch) = watched(&manifest, "model", runtime);
-        let detector = GroundingDino::new(&manifest, backend).unwrap();
-        let mut detector = detector.with_text_threshold(case.number("text_threshold"));
+        let mut detector = grounding_dino::open(&manifest, backend, case.number("text_threshold")).unwrap();
         let prompts = case.texts("prompts");
-        prompt(&mut detector, &manifest, &prompts);
+        prompt(&mut *detector, &manifest, &prompts);
         watch.log().replace.insert("pixel_values".to_owned(), fixture.floats(case.tensor("pixel_values")));
-        let found = detected(&mut detector, &case.picture, case.threshold());
+        let found = detected(&mut *detector, &case.picture, case.threshold());
         let log = watch.log();
         let fed = &log.fed["pixel_values"].1;
         assert_pixels(&case.name, fed, fixture.normalize(), &fixture.pixels(&case), PIXELS);
@@ -69,12 +68,12 @@ fn a_caption_of_boxes_agrees_with_its_reference() {
         let mut theirs = expected(&fixture, &case, &labels);
         left_out += theirs.iter().filter(|theirs| theirs.label.is_empty()).count();
         theirs.retain(|theirs| !theirs.label.is_empty());
-        assert_same(&case.name, &detector, &found, &theirs, SAME_TENSORS);
+        assert_same(&case.name, &*detector, &found, &theirs, SAME_TENSORS);
 
         // Our pixels are the reference's bytes, so the end is the same too.
         watch.log().replace.clear();
-        let found = detected(&mut detector, &case.picture, case.threshold() - SAME_TENSORS.score);
-        assert_alike(&case.name, &detector, &found, (&theirs, case.threshold()), SAME_TENSORS);
+        let found = detected(&mut *detector, &case.picture, case.threshold() - SAME_TENSORS.score);
+        assert_alike(&case.name, &*detector, &found, (&theirs, case.threshold()), SAME_TENSORS);
     }
     assert!(left_out > 0, "no box answers no prompt");
 }

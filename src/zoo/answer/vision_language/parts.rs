@@ -3,7 +3,7 @@
 use crate::infer::{Backend, OrtBackend, Runtime, SessionOptions, Signature, TensorSpec};
 use crate::language::{ChatTemplate, GenerationConfig, Tokenizer};
 use crate::types::Element;
-use crate::zoo::manifest::documents::Document;
+use crate::zoo::manifest::Document;
 use crate::zoo::{Manifest, ZooError};
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! From a prompt to an answer: what every family does in the same way once its prompt is rows of numbers.
 
-use crate::infer::Backend;
+use crate::infer::{Backend, Proof};
 use crate::language::{
     Decoder, EmbeddingGraph, GenerationConfig, GenerationOptions, GrammarVocabulary, LanguageError, Prompt,
     ProposalForm, TextStream, TokenEmbedder, Tokenizer, generate,
@@ -61,8 +61,13 @@ impl Speaker {
     }
 
     /// Which provider runs the decoder.
-    pub fn proof(&self) -> &crate::infer::Proof {
+    pub fn proof(&self) -> &Proof {
         self.decoder.proof()
+    }
+
+    /// Every session of its own, by the role of its graph.
+    pub fn proofs(&self) -> [(&'static str, &Proof); 2] {
+        [("embed_tokens", self.embedder.proof()), ("decoder_model_merged", self.decoder.proof())]
     }
 
     /// The rows of tokens: `[1, ids, width]`.

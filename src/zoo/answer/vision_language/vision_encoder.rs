@@ -1,7 +1,7 @@
 //! Pixels to the features that stand for them among a prompt's embeddings.
 
 use super::parts::{Checkpoint, Tensors};
-use crate::infer::Backend;
+use crate::infer::{Backend, Proof};
 use crate::types::{Element, TensorMut, TensorRef};
 use crate::zoo::ZooError;
 
@@ -14,6 +14,7 @@ pub(in crate::zoo) struct VisionEncoder {
     features: usize,
 }
 
+const ROLE: &str = "vision_encoder";
 const PIXELS: &str = "pixel_values";
 const MASK: &str = "pixel_attention_mask";
 const FEATURES: &str = "image_features";
@@ -29,11 +30,16 @@ impl VisionEncoder {
     /// # Errors
     /// As [`Checkpoint::graph`].
     pub fn load(checkpoint: &Checkpoint<'_>) -> Result<Self, ZooError> {
-        let graph = checkpoint.graph("vision_encoder", &TENSORS)?;
+        let graph = checkpoint.graph(ROLE, &TENSORS)?;
         let signature = graph.signature();
         let place = |place: Option<usize>| place.unwrap_or_default();
         let (pixels, features) = (place(signature.input(PIXELS)), place(signature.output(FEATURES)));
         Ok(Self { mask: signature.input(MASK), pixels, features, graph })
+    }
+
+    /// Which provider runs it, under the role of its graph.
+    pub fn proof(&self) -> (&'static str, &Proof) {
+        (ROLE, self.graph.proof())
     }
 
     /// The pixels to fill, of this shape: `[1, frames, 3, H, W]` or `[1, 3, H, W]`. No pixel is masked.

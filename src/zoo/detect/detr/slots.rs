@@ -1,9 +1,9 @@
 //! Which class each of a model's logits stands for.
 
-use super::layout::{Form, Layout};
+use super::export::{Export, Form};
 use crate::infer::Signature;
 use crate::types::{ClassId, Labels};
-use crate::zoo::manifest::documents::Document;
+use crate::zoo::manifest::Document;
 use crate::zoo::{Manifest, ZooError};
 
 /// How many category ids COCO has given, 0 included.
@@ -25,7 +25,7 @@ impl Slots {
     ///
     /// # Errors
     /// [`ZooError::Names`] when there are none or not as many as the model has slots; [`ZooError::File`].
-    pub fn new(manifest: &Manifest, layout: &Layout, signature: &Signature) -> Result<Self, ZooError> {
+    pub fn new(manifest: &Manifest, export: &Export, signature: &Signature) -> Result<Self, ZooError> {
         let names = match (&manifest.labels, manifest.path_of("config")) {
             (Some(labels), _) => labels.iter().map(|name| Some(name.clone()).filter(|name| name != "N/A")).collect(),
             (None, Ok(_)) => Document::read(manifest, "config")?.class_names()?,
@@ -34,11 +34,11 @@ impl Slots {
                 return Err(ZooError::Names { reason });
             }
         };
-        let slots = match layout.form {
+        let slots = match export.form {
             Form::Logits { logits, .. } => signature.outputs[logits].shape.last().copied().flatten(),
             Form::Decoded { .. } => None,
         };
-        Self::of(names, slots, layout.is_rf_detr())
+        Self::of(names, slots, export.is_rf_detr())
     }
 
     fn of(mut names: Vec<Option<String>>, slots: Option<usize>, rf_detr: bool) -> Result<Self, ZooError> {

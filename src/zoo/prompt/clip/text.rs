@@ -1,13 +1,28 @@
 //! The text side: prompts to vectors of length 1.
 
-use super::{Kind, normalize};
-use crate::infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
-use crate::types::{Labels, Prompts};
+use super::kind::{Kind, normalize};
+use crate::infer::{Backend, OrtBackend, Proof, Provider, Runtime, SessionOptions};
 use crate::zoo::detect::queries::{feed, floats, input, is_float, is_int, output, tensors};
-use crate::zoo::manifest::documents::{Document, Words};
-use crate::zoo::{EncodedPrompts, Manifest, PromptEncoder, PromptForm, ZooError};
+use crate::zoo::manifest::{Document, Words};
+use crate::zoo::{Manifest, ZooError};
 
-/// Turns prompts into vectors, for an [`ImageScorer`](super::ImageScorer) of the same checkpoint.
+/// Texts as vectors of length 1.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TextVectors {
+    /// `texts x dimensions`, row after row.
+    pub values: Vec<f32>,
+    /// Length of one row.
+    pub dimensions: usize,
+}
+
+impl TextVectors {
+    /// One for each text.
+    pub(in crate::zoo) fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.values.chunks_exact(self.dimensions.max(1))
+    }
+}
+
+/// Turns texts into vectors, for a [`CropScorer`](super::CropScorer) of the same checkpoint.
 ///
 /// Runs on the CPU with one thread, whatever the parameters of the detector say: a set of prompts is a few short texts
 /// once in a while, and perceive goes on beside it.
@@ -70,8 +85,17 @@ impl TextEncoder {
         self.kind
     }
 
+    /// Which provider runs it.
+    pub fn proof(&self) -> &Proof {
+        self.backend.proof()
+    }
+
     /// The vector of a text, of length 1.
-    pub(in crate::zoo) fn embed(&mut self, text: &str) -> Result<Vec<f32>, ZooError> {
+    ///
+    /// # Errors
+    /// [`ZooError::TooLong`], [`ZooError::NotANumber`] and [`ZooError::NoDirection`]; what the tokenizer and the session
+    /// say.
+    pub fn embed(&mut self, text: &str) -> Result<Vec<f32>, ZooError> {
         let mut encoded = self.words.tokenizer().encode(text, true)?;
         let tokens = encoded.ids.len();
         if !(1..=self.limit).contains(&tokens) {
@@ -91,18 +115,5 @@ impl TextEncoder {
         let mut vector = floats(self.backend.output(self.output).data, &mut widened).to_vec();
         normalize(&mut vector, self.kind.text_output())?;
         Ok(vector)
-    }
-}
-
-impl PromptEncoder for TextEncoder {
-    /// [`PromptForm::Embeddings`].
-    fn encode(&mut self, prompts: &Prompts) -> Result<EncodedPrompts, ZooError> {
-        let mut vectors = Vec::new();
-        for text in prompts.texts() {
-            vectors.extend(self.embed(text)?);
-        }
-        let dimensions = vectors.len() / prompts.len();
-        let labels = Labels::new(prompts.texts(), prompts.version());
-        Ok(EncodedPrompts { labels, prompts: prompts.len(), form: PromptForm::Embeddings { vectors, dimensions } })
     }
 }

@@ -1,10 +1,14 @@
 //! From what a detector thinks of a box to the prompt that it answers.
 
-use super::{FAMILY, Matching, TOP_CLASSES};
 use crate::types::{ClassId, Labels};
 use crate::zoo::ZooError;
-use crate::zoo::prompt::own_classes::OwnClass;
-use crate::zoo::prompt::own_classes::names::{ends_in, names_class};
+use crate::zoo::prompt::matching::Matching;
+use crate::zoo::prompt::own_classes::{OwnClass, ends_in, names_class};
+
+/// How many of a box's classes are weighed.
+pub const TOP_CLASSES: usize = 5;
+
+pub(super) const FAMILY: &str = "conse";
 
 /// What a box is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Where parameters come from: files, and values on a command line.
 
-use super::error::ConfigError;
-use super::names::check_node_name;
-use super::value::ParameterValue;
 use super::yaml::value_from;
+use crate::config::error::ConfigError;
+use crate::config::naming::ros_names::check_node_name;
+use crate::config::value::ParameterValue;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -70,7 +70,7 @@ impl FromStr for ParameterOverride {
 }
 
 /// The text of a parameter file.
-pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
+pub(in crate::config) fn read(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut text = String::new();

@@ -3,7 +3,8 @@
 //! An engine fits one model, chip, TensorRT and ONNX Runtime version, precision and shape profile. Each is part of the
 //! path, so that a change of any of them builds anew instead of loading what does not fit.
 
-use super::{Gpu, checksum};
+use super::gpu::Gpu;
+use crate::infer::checksum;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ const CACHE_ENDINGS: [&str; 4] = ["engine", "profile", "timing", "cache"];
 
 /// All that an engine depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineKey {
+pub(in crate::infer) struct EngineKey {
     /// SHA-256 of the model file, in hexadecimal.
     pub model_sha256: String,
     /// The chip.
@@ -51,7 +52,7 @@ fn slug(text: &str) -> String {
 ///
 /// # Errors
 /// When a file cannot be removed.
-pub(super) fn clear(folder: &Path) -> io::Result<usize> {
+pub(in crate::infer) fn clear(folder: &Path) -> io::Result<usize> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         entries => entries?,
@@ -70,7 +71,7 @@ pub(super) fn clear(folder: &Path) -> io::Result<usize> {
 
 /// TensorRT's version by the name of the library that the process has loaded: `10.14.1`, or `10` where the file's name
 /// says no more; `unknown` when it is not loaded.
-pub(super) fn loaded_tensorrt_version() -> String {
+pub(in crate::infer) fn loaded_tensorrt_version() -> String {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     tensorrt_version_in(&maps).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -5,6 +5,7 @@
 //! publishers are known and not applied: they give a warning.
 
 use super::domain::{Domain, Refusal};
+use super::error::nearest;
 use super::field::{Field, choices};
 use super::value::ParameterValue;
 use std::collections::BTreeMap;
@@ -131,7 +132,7 @@ pub(super) fn apply(overrides: &mut QosOverrides, rest: &str, value: &ParameterV
     let known_entity = known_entity || entity.starts_with("publisher_");
     let names = POLICIES.iter().map(|policy| policy.name).chain(NOT_APPLIED);
     if !known_entity || !names.clone().any(|name| name == policy) {
-        let nearest = super::nearest(policy, names).unwrap_or("reliability");
+        let nearest = nearest(policy, names).unwrap_or("reliability");
         let entity = if known_entity { entity } else { "subscription" };
         return Outcome::Unknown { nearest: format!("{PREFIX}{topic}.{entity}.{nearest}") };
     }

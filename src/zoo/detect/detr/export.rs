@@ -1,13 +1,14 @@
 //! Which of the family's exports a graph is.
 
-use super::FAMILY;
 use crate::infer::Signature;
 use crate::zoo::ZooError;
 use crate::zoo::detect::queries::{input, is_float, is_int, output, tensors};
 
+const FAMILY: &str = "detr";
+
 /// The places of a graph's tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(super) struct Export {
     pub picture: usize,
     /// `orig_target_sizes`.
     pub sizes: Option<usize>,
@@ -28,7 +29,7 @@ pub(super) enum Form {
     Decoded { labels: usize, boxes: usize, scores: usize },
 }
 
-impl Layout {
+impl Export {
     /// The export that a graph's inputs tell.
     ///
     /// # Errors
@@ -48,13 +49,13 @@ impl Layout {
         match signature.inputs.len() {
             1 => {
                 if let Some(picture) = picture("pixel_values") {
-                    let layout = logits(picture, ["logits", "pred_boxes"], false);
-                    return layout
+                    let export = logits(picture, ["logits", "pred_boxes"], false);
+                    return export
                         .ok_or_else(|| outputs("logits [1, N, C] and pred_boxes [1, N, 4] beside pixel_values"));
                 }
                 if let Some(picture) = picture("input") {
-                    let layout = logits(picture, ["labels", "dets"], true);
-                    return layout.ok_or_else(|| outputs("dets [1, N, 4] and labels [1, N, C] of floats beside input"));
+                    let export = logits(picture, ["labels", "dets"], true);
+                    return export.ok_or_else(|| outputs("dets [1, N, 4] and labels [1, N, C] of floats beside input"));
                 }
             }
             2 => {

@@ -95,12 +95,12 @@ impl fmt::Display for NodeName {
     }
 }
 
-pub(super) fn check_node_name(name: &str) -> Result<(), NameError> {
+pub(in crate::config) fn check_node_name(name: &str) -> Result<(), NameError> {
     let problem = if name.len() > MAX_NODE_NAME_LENGTH { Some("it is longer than 255") } else { token_problem(name) };
     problem.map_or(Ok(()), |problem| Err(NameError::Node { found: shortened(name), problem }))
 }
 
-pub(super) fn check_namespace(namespace: &str) -> Result<(), NameError> {
+pub(in crate::config) fn check_namespace(namespace: &str) -> Result<(), NameError> {
     let problem = match namespace.strip_prefix('/') {
         Some("") => None,
         Some(tokens) => tokens.split('/').find_map(token_problem),
@@ -110,7 +110,7 @@ pub(super) fn check_namespace(namespace: &str) -> Result<(), NameError> {
 }
 
 /// A topic as a remap rule names it. rcl's own rules, which forbid a double underscore here.
-pub(super) fn check_topic(topic: &str) -> Result<(), NameError> {
+pub(in crate::config) fn check_topic(topic: &str) -> Result<(), NameError> {
     let tokens = topic.strip_prefix("~/").or_else(|| topic.strip_prefix('/')).unwrap_or(topic);
     let problem = if topic.len() > MAX_TOPIC_LENGTH {
         Some("it is longer than 247")

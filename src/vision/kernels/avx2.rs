@@ -1,12 +1,12 @@
-//! The AVX2 forms of the kernels in `resample` and `processor::resize`, equal to the portable ones bit for bit.
+//! The AVX2 forms of the kernels in `bilinear` and `weighing`, equal to the portable ones bit for bit.
 //!
 //! One of the crate's two files with `unsafe`. Each block states why it holds; the tests beside the portable kernels
 //! run both forms against each other.
 #![allow(unsafe_code, reason = "AVX2 loads and calls; audited block by block, tested against the portable twin")]
 
-use super::processor::filter::{LOW_BITS, Taps, WEIGHT_BITS};
-use super::processor::resize::{BATCH, RingRows, STRIDE_BYTES, color_order};
-use super::resample::{Affine, Columns, Weights, blend_rows};
+use super::bilinear::{Affine, Columns, Weights, blend_rows};
+use super::filter::{LOW_BITS, Taps, WEIGHT_BITS};
+use super::weighing::{BATCH, RingRows, STRIDE_BYTES, color_order};
 use crate::types::PixelFormat;
 use std::arch::x86_64::*;
 
@@ -15,7 +15,7 @@ pub(super) const LOAD: usize = 16;
 
 /// Proof that this processor has AVX2: there is no other way to make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Avx2(());
+pub(in crate::vision) struct Avx2(());
 
 impl Avx2 {
     /// Asks the processor.

@@ -6,7 +6,7 @@
 //! `!!str` is a string, aliases are refused, `<<` is a name like any other, and a repeated key takes its last value
 //! (here with a warning). Where rcl would crash or guess (an empty name, a list of maps, no value) this refuses.
 
-use super::value::ParameterValue;
+use crate::config::value::ParameterValue;
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Tag};
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ const MAX_NAME_LENGTH: usize = 1024;
 
 /// One value of a file.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct YamlSetting {
+pub(in crate::config) struct YamlSetting {
     /// The node name pattern as written, nested names joined by `/`: `/**`, `vedette`, `/front/vedette`.
     pub section: String,
     /// The parameter, nested names joined by `.`.
@@ -45,7 +45,7 @@ pub struct YamlError {
 ///
 /// # Errors
 /// The first thing that is no parameter file.
-pub(super) fn settings_from(text: &str) -> Result<Vec<YamlSetting>, YamlError> {
+pub(in crate::config) fn settings_from(text: &str) -> Result<Vec<YamlSetting>, YamlError> {
     let mut reader = Reader::new(text);
     let mut settings = Settings::default();
     while let Some((event, line)) = reader.next()? {
@@ -66,7 +66,7 @@ pub(super) fn settings_from(text: &str) -> Result<Vec<YamlSetting>, YamlError> {
 ///
 /// # Errors
 /// What is no such value.
-pub(super) fn value_from(text: &str) -> Result<ParameterValue, YamlError> {
+pub(in crate::config) fn value_from(text: &str) -> Result<ParameterValue, YamlError> {
     let mut reader = Reader::new(text);
     let mut value = None;
     while let Some((event, line)) = reader.next()? {

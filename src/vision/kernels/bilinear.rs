@@ -3,21 +3,17 @@
 //!
 //! Detectors are trained and evaluated on that function's output, so its arithmetic is the specification: sample
 //! positions in `f32` with pixel centers at `+ 0.5`, weights of 11 bits, a row blended first (kept with 7 fraction
-//! bits), then two rows. Two kernels: [`Kernel::blend_columns`] gathers pixels of a row into planes,
-//! [`Kernel::blend_rows`] blends two such rows into normalized floats. Both exist in portable Rust, which is
-//! the reference, and in AVX2; the results are the same bit for bit.
-
-#[cfg(target_arch = "x86_64")]
-use super::simd::Avx2;
+//! bits), then two rows. Two kernels: [`blend_columns`] gathers pixels of a row into planes, [`blend_rows`] blends two
+//! such rows into normalized floats. Here they are portable Rust, which is the reference.
 
 /// Weights of a pair of pixels: 0 to 2048 each, together 2048.
-pub(super) type Weights = [i16; 2];
+pub(in crate::vision) type Weights = [i16; 2];
 
 const ONE: f32 = 2048.0;
 
 /// Where the columns of a resized row come from.
 #[derive(Debug, Default)]
-pub(super) struct Columns {
+pub(in crate::vision) struct Columns {
     /// For each column, the byte at which its first pixel starts in the source row.
     offsets: Vec<u32>,
     weights: Vec<Weights>,
@@ -73,13 +69,13 @@ impl Columns {
 
 /// Where one row of the resized picture comes from: two source rows, adjacent or the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RowPair {
+pub(in crate::vision) struct RowPair {
     pub rows: [u32; 2],
     pub weights: Weights,
 }
 
 /// Fills the table for columns of `source_px` pixels resized to `resized_px`, both at least 1.
-pub(super) fn rebuild_row_pairs(pairs: &mut Vec<RowPair>, source_px: u32, resized_px: u32) {
+pub(in crate::vision) fn rebuild_row_pairs(pairs: &mut Vec<RowPair>, source_px: u32, resized_px: u32) {
     pairs.clear();
     for row in 0..resized_px {
         let (position, fraction) = sample(row, source_px, resized_px);
@@ -107,56 +103,13 @@ fn weights(fraction: f32) -> Weights {
 
 /// How one channel's bytes become the model's numbers: `byte * gain + bias`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Affine {
+pub(in crate::vision) struct Affine {
     pub gain: f32,
     pub bias: f32,
 }
 
-/// Which instructions blend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kernel {
-    /// What the compiler makes of portable Rust for its baseline target.
-    Portable,
-    /// AVX2, found at run time.
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-}
-
-impl Kernel {
-    /// The fastest that this processor has.
-    pub fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(avx2) = Avx2::detect() {
-            return Self::Avx2(avx2);
-        }
-        Self::Portable
-    }
-
-    /// Blends the pixel pairs of a row into planes, one after another in `out`, each `columns.len()` long: sums
-    /// with 7 fraction bits, 0 to 32,640.
-    ///
-    /// `bytes` begins at the row and may go on beyond it: only pixels of the row have weight.
-    pub fn blend_columns(self, bytes: &[u8], columns: &Columns, out: &mut [i16]) {
-        let done = match self {
-            Self::Portable => 0,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.blend_columns(bytes, columns, out),
-        };
-        blend_columns(bytes, columns, out, done);
-    }
-
-    /// Blends two rows of one plane into `out`, normalized. All are of the same length.
-    pub fn blend_rows(self, rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
-        match self {
-            Self::Portable => blend_rows(rows, weights, affine, out),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.blend_rows(rows, weights, affine, out),
-        }
-    }
-}
-
 /// The portable kernel, from column `start` on.
-fn blend_columns(bytes: &[u8], columns: &Columns, out: &mut [i16], start: usize) {
+pub(super) fn blend_columns(bytes: &[u8], columns: &Columns, out: &mut [i16], start: usize) {
     let samples = columns.offsets()[start..].iter().zip(&columns.weights()[start..]);
     let pair_bytes = columns.pair_bytes;
     if columns.planes() == 1 {
@@ -213,7 +166,7 @@ mod tests {
         let columns = columns(4, 2, 1);
         assert_eq!((columns.offsets(), columns.weights()), (&[0, 2][..], &[[1024, 1024]; 2][..]));
         let mut out = [0; 2];
-        Kernel::detect().blend_columns(&[10, 20, 100, 255], &columns, &mut out);
+        blend_columns(&[10, 20, 100, 255], &columns, &mut out, 0);
         assert_eq!(out, [15 * 128, 355 * 64]);
     }
 
@@ -227,53 +180,13 @@ mod tests {
     #[test]
     fn enlarging_repeats_the_edge() {
         let mut out = [0; 8];
-        Kernel::detect().blend_columns(&[0, 255], &columns(2, 8, 1), &mut out);
+        blend_columns(&[0, 255], &columns(2, 8, 1), &mut out, 0);
         assert_eq!((out[0], out[1], out[6], out[7]), (0, 0, 32_640, 32_640));
         assert_eq!(row_pairs(2, 8)[0].rows, [0, 0]);
         assert_eq!(row_pairs(2, 8)[7].rows, [1, 1]);
     }
 
-    #[test]
-    fn one_column_is_repeated_whatever_lies_behind_it() {
-        let bytes: Vec<u8> = (7..90).collect();
-        let mut out = [0; 24];
-        Kernel::detect().blend_columns(&bytes, &columns(1, 24, 1), &mut out);
-        assert_eq!(out, [7 * 128; 24]);
-    }
-
     proptest! {
-        #[test]
-        fn both_column_kernels_agree_bit_for_bit(
-            source_px in 1u32..90, resized_px in 1u32..90,
-            format in 0usize..3, behind in 0usize..40, seed in any::<u8>(),
-        ) {
-            let bytes_per_pixel = [1, 3, 4][format];
-            let columns = columns(source_px, resized_px, bytes_per_pixel);
-            let bytes: Vec<u8> = (0..source_px as usize * bytes_per_pixel + behind)
-                .map(|i| (i.wrapping_mul(167) >> 2).to_le_bytes()[0] ^ seed)
-                .collect();
-            let mut portable = vec![-1; columns.len() * columns.planes()];
-            let mut detected = portable.clone();
-            Kernel::Portable.blend_columns(&bytes, &columns, &mut portable);
-            Kernel::detect().blend_columns(&bytes, &columns, &mut detected);
-            prop_assert_eq!(&portable, &detected);
-            prop_assert!(portable.iter().all(|value| (0..=32_640).contains(value)));
-        }
-
-        #[test]
-        fn both_row_kernels_agree_bit_for_bit(
-            rows in proptest::collection::vec((0i16..=32_640, 0i16..=32_640), 1..70),
-            second in 0i16..=2048, gain in 0.001f32..0.1, bias in -3.0f32..3.0,
-        ) {
-            let (upper, lower): (Vec<i16>, Vec<i16>) = rows.into_iter().unzip();
-            let (rows, weights, affine) = ([&upper[..], &lower[..]], [2048 - second, second], Affine { gain, bias });
-            let mut portable = vec![f32::NAN; upper.len()];
-            let mut detected = portable.clone();
-            Kernel::Portable.blend_rows(rows, weights, affine, &mut portable);
-            Kernel::detect().blend_rows(rows, weights, affine, &mut detected);
-            prop_assert_eq!(portable, detected);
-        }
-
         #[test]
         fn every_pair_lies_inside_its_source(source_px in 1u32..5000, resized_px in 1u32..1300) {
             let columns = columns(source_px, resized_px, 3);

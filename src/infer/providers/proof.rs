@@ -1,66 +1,8 @@
-//! Execution providers, the policy for those that do not run, and the proof of the one that does.
+//! The proof of the provider that runs a model, and the reasons of those that do not.
 
+use super::cure::cure;
+use super::provider::Provider;
 use std::fmt;
-
-/// Where a model can run, fastest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Provider {
-    /// NVIDIA TensorRT: the graph is compiled to an engine for one GPU.
-    TensorRt,
-    /// NVIDIA CUDA kernels.
-    Cuda,
-    /// The processor; always there.
-    Cpu,
-}
-
-impl Provider {
-    /// All, in the order of the default list.
-    pub const ALL: [Self; 3] = [Self::TensorRt, Self::Cuda, Self::Cpu];
-
-    /// The word in parameters: `tensorrt`, `cuda`, `cpu`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TensorRt => "tensorrt",
-            Self::Cuda => "cuda",
-            Self::Cpu => "cpu",
-        }
-    }
-
-    /// The provider of a parameter's word.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|provider| provider.name() == name)
-    }
-
-    /// ONNX Runtime's name for it.
-    pub const fn ort_name(self) -> &'static str {
-        match self {
-            Self::TensorRt => "TensorrtExecutionProvider",
-            Self::Cuda => "CUDAExecutionProvider",
-            Self::Cpu => "CPUExecutionProvider",
-        }
-    }
-
-    /// Whether it computes on a device with its own memory.
-    pub(super) const fn is_gpu(self) -> bool {
-        matches!(self, Self::TensorRt | Self::Cuda)
-    }
-}
-
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What to do when a listed provider does not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum ProviderPolicy {
-    /// The next of the list runs; the proof says why.
-    #[default]
-    Fallback,
-    /// The first of the list must run, else the model does not open.
-    Strict,
-}
 
 /// Why a provider does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +16,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(provider: Provider, reason: String) -> Self {
-        let cure = super::cure::cure(provider, &reason);
+    pub(in crate::infer) fn new(provider: Provider, reason: String) -> Self {
+        let cure = cure(provider, &reason);
         Self { provider, reason, cure }
     }
 }
@@ -96,7 +38,11 @@ pub struct Proof {
 
 impl Proof {
     /// From the counts of nodes by ONNX Runtime's provider name. A graph without nodes is the CPU's.
-    pub(super) fn new(requested: &[Provider], mut nodes: Vec<(String, usize)>, refused: Vec<Refusal>) -> Self {
+    pub(in crate::infer) fn new(
+        requested: &[Provider],
+        mut nodes: Vec<(String, usize)>,
+        refused: Vec<Refusal>,
+    ) -> Self {
         nodes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let running = nodes
             .first()
@@ -152,13 +98,5 @@ mod tests {
         let line = proof.to_string();
         assert!(line.starts_with("cpu runs the model (CPUExecutionProvider 372 nodes); cuda refused: "), "{line}");
         assert!(line.contains("make setup GPU=1") && !line.contains('\n'), "{line}");
-    }
-
-    #[test]
-    fn every_provider_is_found_by_its_name() {
-        for provider in Provider::ALL {
-            assert_eq!(Provider::from_name(provider.name()), Some(provider));
-        }
-        assert_eq!(Provider::from_name("gpu"), None);
     }
 }

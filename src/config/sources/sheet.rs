@@ -6,18 +6,18 @@
 //! narrow they are, and a `-p` loses against the node's own section when `/**` came before that: the surprise is
 //! kept, as every other node has it, and told ([`ConfigWarning::Covered`]).
 
-use super::error::{ConfigWarning, Origin};
-use super::names::NodeName;
-use super::source::ParameterOverride;
-use super::value::ParameterValue;
+use super::parameter_source::ParameterOverride;
 use super::yaml::{YamlError, settings_from};
+use crate::config::error::{ConfigWarning, Origin};
+use crate::config::naming::ros_names::NodeName;
+use crate::config::value::ParameterValue;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 /// All sections, in ROS's order.
 #[derive(Default)]
-pub(super) struct Sheet {
+pub(in crate::config) struct Sheet {
     sections: Vec<(String, Vec<Setting>)>,
     index: HashMap<String, usize>,
 }
@@ -31,7 +31,7 @@ struct Setting {
 
 /// The value of one key that holds for the node.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Effective {
+pub(in crate::config) struct Effective {
     pub value: ParameterValue,
     pub origin: Origin,
     /// Said to this node and to no other: in a section that names it, or on its command line.

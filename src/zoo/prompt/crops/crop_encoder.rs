@@ -1,7 +1,8 @@
 //! From prompts, and the names of a detector's classes, to vectors that crops are compared with.
 
+use crate::infer::Proof;
 use crate::types::{Labels, Prompts};
-use crate::zoo::prompt::clip::TextEncoder;
+use crate::zoo::prompt::clip::{CropScorer, ScorerSlot, TextEncoder, TextVectors};
 use crate::zoo::prompt::own_classes::labels;
 use crate::zoo::{EncodedPrompts, PromptEncoder, PromptForm, ZooError};
 
@@ -13,6 +14,7 @@ pub const TEMPLATE: &str = "a photo of {}";
 /// prompts, once with the first set.
 pub struct CropPromptEncoder {
     text: TextEncoder,
+    scorer: ScorerSlot,
     own: Labels,
     keeps_unmatched: bool,
     /// Of the own classes, as soon as there are; always empty where they do not compete.
@@ -20,9 +22,10 @@ pub struct CropPromptEncoder {
 }
 
 impl CropPromptEncoder {
-    /// For a detector with the classes `own`, which are reported beside the prompts if `keeps_unmatched`.
-    pub fn new(text: TextEncoder, own: Labels, keeps_unmatched: bool) -> Self {
-        Self { text, own, keeps_unmatched, classes: Vec::new() }
+    /// For a detector with the classes `own`, which are reported beside the prompts if `keeps_unmatched`, and which is to
+    /// look at its boxes with `scorer`, of the same checkpoint as `text`.
+    pub fn new(text: TextEncoder, scorer: CropScorer, own: Labels, keeps_unmatched: bool) -> Self {
+        Self { text, scorer: ScorerSlot::new(scorer), own, keeps_unmatched, classes: Vec::new() }
     }
 }
 
@@ -41,13 +44,21 @@ impl PromptEncoder for CropPromptEncoder {
         if self.classes.is_empty() && self.text.kind().prompts_compete() {
             self.classes = embed(&mut self.text, self.own.names())?;
         }
-        let mut vectors = embed(&mut self.text, prompts.texts())?;
-        let dimensions = vectors.len() / prompts.len();
-        vectors.extend_from_slice(&self.classes);
+        let mut values = embed(&mut self.text, prompts.texts())?;
+        let dimensions = values.len() / prompts.len();
+        values.extend_from_slice(&self.classes);
         Ok(EncodedPrompts {
             labels: labels(prompts, &self.own, self.keeps_unmatched),
             prompts: prompts.len(),
-            form: PromptForm::CropEmbeddings { vectors, dimensions },
+            form: PromptForm::CropEmbeddings {
+                vectors: TextVectors { values, dimensions },
+                scorer: self.scorer.clone(),
+            },
         })
+    }
+
+    /// That of the vision model is the detector's, as soon as it has it.
+    fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        vec![("text_model", self.text.proof())]
     }
 }

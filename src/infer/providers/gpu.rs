@@ -4,7 +4,7 @@ use std::process::Command;
 
 /// A GPU by name and compute capability.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gpu {
+pub(in crate::infer) struct Gpu {
     /// `NVIDIA H100 80GB HBM3`; `unknown` where the driver does not tell.
     pub name: String,
     /// `9.0`; `unknown` where the driver does not tell.

@@ -1,10 +1,10 @@
 //! Asks ONNX Runtime which provider each graph node was assigned to.
 //!
-//! The one file of this module with unsafe code: `ort` does not wrap `Session_GetEpGraphAssignmentInfo` (ONNX Runtime
+//! The one file of `infer` with unsafe code: `ort` does not wrap `Session_GetEpGraphAssignmentInfo` (ONNX Runtime
 //! 1.24 and later). The session must be made with [`RECORD_KEY`] = 1. Counted is the graph after basic optimization.
 #![expect(unsafe_code, reason = "ort does not wrap ONNX Runtime's node assignment; audited here")]
 
-use super::InferError;
+use crate::infer::InferError;
 use ort::AsPointer;
 use ort::session::Session;
 use std::collections::BTreeMap;
@@ -12,13 +12,13 @@ use std::ffi::CStr;
 use std::ptr;
 
 /// The session entry that makes ONNX Runtime keep the assignment.
-pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
+pub(in crate::infer) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
 
 /// Number of nodes by ONNX Runtime's provider name, by name.
 ///
 /// # Errors
 /// [`InferError::Runtime`] when the session was made without [`RECORD_KEY`].
-pub(super) fn nodes_by_provider(session: &Session) -> Result<Vec<(String, usize)>, InferError> {
+pub(in crate::infer) fn nodes_by_provider(session: &Session) -> Result<Vec<(String, usize)>, InferError> {
     let mut subgraphs: *const *const ort_sys::OrtEpAssignedSubgraph = ptr::null();
     let mut subgraph_count = 0;
     // SAFETY: the session is alive for the whole function; both out pointers are valid for writes. ONNX Runtime owns

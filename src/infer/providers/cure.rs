@@ -1,13 +1,13 @@
 //! From ONNX Runtime's words to a reason that a person reads and a cure that a person can try.
 
-use super::Provider;
+use super::provider::Provider;
 
 /// The longest reason that is passed on.
 const REASON_CHARS: usize = 300;
 
 /// One readable line out of an ONNX Runtime message: its source locations and status prefixes are dropped, the part
 /// behind `with error:` (a loader's own words) or the last status word is kept; of a failed CUDA call, the failure.
-pub(super) fn one_line(message: &str) -> String {
+pub(in crate::infer) fn one_line(message: &str) -> String {
     let failure = message.find("CUDA failure ").map(|at| message[at..].split(" ; ").next().unwrap_or_default());
     if let Some(failure) = failure {
         return failure.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -32,7 +32,7 @@ fn without_source(text: &str) -> &str {
 }
 
 /// What to try when `provider` was refused for `reason`.
-pub(super) fn cure(provider: Provider, reason: &str) -> String {
+pub(in crate::infer) fn cure(provider: Provider, reason: &str) -> String {
     let lower = reason.to_lowercase();
     if reason.contains("without the feature") {
         return format!("build vedette with `--features {provider}`");

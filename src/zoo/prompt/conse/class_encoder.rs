@@ -1,5 +1,6 @@
 //! From prompts to their similarity with a detector's classes.
 
+use crate::infer::Proof;
 use crate::types::{Labels, Prompts};
 use crate::zoo::prompt::own_classes::labels;
 use crate::zoo::prompt::sentence_encoder::SentenceEncoder;
@@ -44,6 +45,10 @@ impl PromptEncoder for ClassPromptEncoder {
             prompts: prompts.len(),
             form: PromptForm::ClassSimilarities { similarities },
         })
+    }
+
+    fn proofs(&self) -> Vec<(&'static str, &Proof)> {
+        vec![("sentence_encoder", self.sentences.proof())]
     }
 }
 

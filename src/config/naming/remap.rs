@@ -3,7 +3,7 @@
 //! The same words for the node (`--ros-args -r`) and for a replay (`--remap`). As in rcl the first rule that fits
 //! counts, a remapped name is not remapped again, and a rule with a node name before it holds for that node only.
 
-use super::names::{NameError, NodeName, check_namespace, check_node_name, check_topic};
+use super::ros_names::{NameError, NodeName, check_namespace, check_node_name, check_topic};
 use std::str::FromStr;
 
 /// One remap rule, checked.
@@ -119,8 +119,54 @@ impl Names {
     /// The full name of a topic that the program calls `name` (`image`, `/clock`, `~/plan`).
     pub fn resolve(&self, name: &str) -> String {
         let full = self.node.expand(name);
-        self.topics.iter().find(|(from, _)| *from == full).map_or(full, |(_, to)| to.clone())
+        self.rule(&full).cloned().unwrap_or(full)
     }
+
+    /// Whether a rule renames the topic that the program calls `name`.
+    pub fn is_remapped(&self, name: &str) -> bool {
+        self.rule(&self.node.expand(name)).is_some()
+    }
+
+    /// What the program calls the input `name`, before the rules are applied to that: `name` itself, but for a
+    /// `camera_info` that no rule renames, which stands beside its image (`/front/camera_info` for an `image` at
+    /// `/front/image_raw`; the input `rear/camera_info` has the image `rear/image`). As in image_transport, a rule may
+    /// rename the one beside the image too.
+    ///
+    /// A ROS subscription is made by this name: rcl applies the rules to it. Whoever reads a bag takes
+    /// [`resolve_input`](Self::resolve_input).
+    pub fn input(&self, name: &str) -> String {
+        let camera = name.strip_suffix(CAMERA_INFO).filter(|camera| camera.is_empty() || camera.ends_with('/'));
+        match camera {
+            Some(camera) if !self.is_remapped(name) => camera_info_beside(&self.resolve(&format!("{camera}image"))),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// The full name of the topic that the input `name` (`image`, `camera_info`, `odom`) is read from, the same live
+    /// and in a replay.
+    pub fn resolve_input(&self, name: &str) -> String {
+        self.resolve(&self.input(name))
+    }
+
+    fn rule(&self, full: &str) -> Option<&String> {
+        self.topics.iter().find(|(from, _)| from == full).map(|(_, to)| to)
+    }
+}
+
+impl Default for Names {
+    /// Those of `/vedette`, nothing renamed.
+    fn default() -> Self {
+        Self::new(NodeName::default(), &[])
+    }
+}
+
+/// The last part of the name of every camera_info.
+const CAMERA_INFO: &str = "camera_info";
+
+/// The camera_info beside an image, by their full names: the same namespace, the base name `camera_info`.
+pub fn camera_info_beside(image: &str) -> String {
+    let namespace = image.rsplit_once('/').map_or("", |(namespace, _)| namespace);
+    format!("{namespace}/{CAMERA_INFO}")
 }
 
 #[cfg(test)]
@@ -169,6 +215,45 @@ mod tests {
                 assert_eq!(names.resolve(name), *full, "{rules:?} {name}");
             }
         }
+    }
+
+    /// Rules, and where `image` and `camera_info` are then read.
+    #[test]
+    fn camera_info_stands_beside_the_image_unless_remapped() {
+        for (rules, image, camera_info) in [
+            (&[][..], "/image", "/camera_info"),
+            (&["image:=/front/image_raw"], "/front/image_raw", "/front/camera_info"),
+            (&["image:=image_raw"], "/image_raw", "/camera_info"),
+            (&["image:=cam/left/image_rect"], "/cam/left/image_rect", "/cam/left/camera_info"),
+            (&["image:=~/image"], "/vedette/image", "/vedette/camera_info"),
+            (&["__ns:=/front"], "/front/image", "/front/camera_info"),
+            (&["__ns:=/front", "image:=cam/image"], "/front/cam/image", "/front/cam/camera_info"),
+            (&["__ns:=/front", "image:=/rear/image"], "/rear/image", "/rear/camera_info"),
+            (&["__ns:=/front", "__node:=scout", "image:=~/i"], "/front/scout/i", "/front/scout/camera_info"),
+            (&["camera_info:=/calibration"], "/image", "/calibration"),
+            (&["image:=/front/image_raw", "camera_info:=/calibration"], "/front/image_raw", "/calibration"),
+            (&["image:=/front/image_raw", "camera_info:=info"], "/front/image_raw", "/info"),
+            (&["image:=/front/image_raw", "/camera_info:=~/info"], "/front/image_raw", "/vedette/info"),
+            (&["image:=/front/image_raw", "/front/camera_info:=/calibration"], "/front/image_raw", "/calibration"),
+            (&["image:=/front/image_raw", "camera_info:=camera_info"], "/front/image_raw", "/camera_info"),
+            (&["other:camera_info:=/x", "vedette:image:=/front/image"], "/front/image", "/front/camera_info"),
+        ] {
+            let names = names(rules);
+            assert_eq!(names.resolve_input("image"), image, "{rules:?}");
+            assert_eq!(names.resolve_input("camera_info"), camera_info, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn each_camera_has_its_camera_info_beside_its_image() {
+        let names = names(&["front/image:=/cam0/image_raw"]);
+        let read = |input| names.resolve_input(input);
+        assert_eq!(
+            (read("front/camera_info"), read("rear/camera_info")),
+            ("/cam0/camera_info".into(), "/rear/camera_info".into())
+        );
+        assert_eq!(names.input("odom"), "odom");
+        assert_eq!(names.input("my_camera_info"), "my_camera_info", "no input of ours");
     }
 
     #[test]

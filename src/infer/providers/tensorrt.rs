@@ -1,7 +1,10 @@
-//! Parameters of the TensorRT provider, and the option strings that ONNX Runtime takes for them.
+//! Parameters of the TensorRT provider, and how ONNX Runtime is told them.
 //!
 //! Source: ONNX Runtime's documentation of the TensorRT execution provider, "Configurations".
 
+#[cfg(feature = "tensorrt")]
+use ort::ep::TensorRT;
+use ort::session::builder::SessionBuilder;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +25,7 @@ pub struct TensorRtOptions {
     /// Half precision where TensorRT finds it faster. Default: on.
     pub fp16: bool,
     /// Root of the engine and timing cache; `None` builds anew at every start. See
-    /// [`EngineKey`](super::EngineKey) for the folders below it.
+    /// [`EngineKey`](super::engine_cache::EngineKey) for the folders below it.
     pub cache_dir: Option<PathBuf>,
     /// Most scratch memory of an engine in bytes. Default: 1 GiB.
     pub workspace_bytes: u64,
@@ -41,7 +44,7 @@ impl Default for TensorRtOptions {
 
 /// An input with dimensions that its graph leaves open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OpenInput {
+pub(in crate::infer) struct OpenInput {
     /// Its name.
     pub name: String,
     /// The shape that the session is opened with.
@@ -52,47 +55,65 @@ pub(super) struct OpenInput {
 
 impl TensorRtOptions {
     /// `fp16` or `fp32`, for the engine's key.
-    pub(super) fn precision(&self) -> &'static str {
+    pub(in crate::infer) fn precision(&self) -> &'static str {
         if self.fp16 { "fp16" } else { "fp32" }
     }
 
     /// The shape profile for the engine's key: min, opt and max shapes.
-    pub(super) fn profile(&self, inputs: &[OpenInput]) -> String {
+    pub(in crate::infer) fn profile(&self, inputs: &[OpenInput]) -> String {
         let [min, opt, max] = self.profile_shapes(inputs);
         format!("{min} {opt} {max}")
     }
 
-    /// The provider's options. `folder` is where engines and timings are kept, `inputs` are the inputs with open
+    /// Registers the provider. `folder` is where engines and timings are kept, `inputs` are the inputs with open
     /// dimensions: they get an explicit profile.
-    pub(super) fn entries(
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    #[cfg(feature = "tensorrt")]
+    pub(in crate::infer) fn register(
         &self,
+        builder: &mut SessionBuilder,
         device_id: u32,
         folder: Option<&Path>,
         inputs: &[OpenInput],
-    ) -> Vec<(&'static str, String)> {
-        let switch = |on: bool| if on { "1" } else { "0" }.to_owned();
-        let mut entries = vec![
-            ("device_id", device_id.to_string()),
-            ("trt_fp16_enable", switch(self.fp16)),
-            ("trt_max_workspace_size", self.workspace_bytes.to_string()),
+    ) -> Result<(), String> {
+        use ort::ep::ExecutionProvider;
+        let device_id = i32::try_from(device_id).map_err(|_| format!("device_id {device_id} is none"))?;
+        let provider = self.provider(folder, inputs).with_device_id(device_id);
+        provider.register(builder).map_err(|error| error.message().to_owned())
+    }
+
+    /// Refuses: this program cannot.
+    #[cfg(not(feature = "tensorrt"))]
+    pub(in crate::infer) fn register(
+        &self,
+        _: &mut SessionBuilder,
+        _: u32,
+        _: Option<&Path>,
+        _: &[OpenInput],
+    ) -> Result<(), String> {
+        Err("this vedette was built without the feature tensorrt".to_owned())
+    }
+
+    #[cfg(feature = "tensorrt")]
+    fn provider(&self, folder: Option<&Path>, inputs: &[OpenInput]) -> TensorRT {
+        let mut provider = TensorRT::default()
+            .with_fp16(self.fp16)
+            .with_max_workspace_size(usize::try_from(self.workspace_bytes).unwrap_or(usize::MAX))
             // Says at ONNX Runtime's info level how long each engine took.
-            ("trt_detailed_build_log", switch(true)),
-            ("trt_builder_optimization_level", self.optimization_level.to_string()),
-            ("trt_engine_cache_enable", switch(folder.is_some())),
-            ("trt_timing_cache_enable", switch(folder.is_some())),
-        ];
-        if let Some(folder) = folder {
-            let folder = folder.to_string_lossy().into_owned();
-            entries.push(("trt_engine_cache_path", folder.clone()));
-            entries.push(("trt_timing_cache_path", folder));
+            .with_detailed_build_log(true)
+            .with_builder_optimization_level(self.optimization_level)
+            .with_engine_cache(folder.is_some())
+            .with_timing_cache(folder.is_some());
+        if let Some(folder) = folder.map(Path::to_string_lossy) {
+            provider = provider.with_engine_cache_path(&folder).with_timing_cache_path(&folder);
         }
         if !inputs.is_empty() {
             let [min, opt, max] = self.profile_shapes(inputs);
-            entries.push(("trt_profile_min_shapes", min));
-            entries.push(("trt_profile_opt_shapes", opt));
-            entries.push(("trt_profile_max_shapes", max));
+            provider = provider.with_profile_min_shapes(min).with_profile_opt_shapes(opt).with_profile_max_shapes(max);
         }
-        entries
+        provider
     }
 
     fn profile_shapes(&self, inputs: &[OpenInput]) -> [String; 3] {
@@ -127,46 +148,56 @@ mod tests {
         vec![OpenInput { name: "images".to_owned(), shape: vec![1, 3, 640, 640], open_batch: true }]
     }
 
-    fn value<'a>(entries: &'a [(&'static str, String)], key: &str) -> Option<&'a str> {
-        entries.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_str())
+    /// The options as ONNX Runtime takes them, `"key": "value"`.
+    #[cfg(feature = "tensorrt")]
+    fn told(options: &TensorRtOptions, folder: Option<&str>, inputs: &[OpenInput]) -> String {
+        format!("{:?}", options.provider(folder.map(Path::new), inputs))
     }
 
+    #[cfg(feature = "tensorrt")]
     #[test]
     fn half_precision_and_the_caches_are_on_by_default() {
-        let entries = TensorRtOptions::default().entries(0, Some(Path::new("/cache/x")), &[]);
-        assert_eq!(value(&entries, "trt_fp16_enable"), Some("1"));
-        assert_eq!(value(&entries, "trt_engine_cache_enable"), Some("1"));
-        assert_eq!(value(&entries, "trt_engine_cache_path"), Some("/cache/x"));
-        assert_eq!(value(&entries, "trt_timing_cache_enable"), Some("1"));
-        assert_eq!(value(&entries, "trt_timing_cache_path"), Some("/cache/x"));
-        assert_eq!(value(&entries, "trt_max_workspace_size"), Some("1073741824"));
-        assert_eq!(value(&entries, "trt_profile_min_shapes"), None);
+        let told = told(&TensorRtOptions::default(), Some("/cache/x"), &[]);
+        for option in [
+            r#""trt_fp16_enable": "true""#,
+            r#""trt_engine_cache_enable": "true""#,
+            r#""trt_engine_cache_path": "/cache/x""#,
+            r#""trt_timing_cache_enable": "true""#,
+            r#""trt_timing_cache_path": "/cache/x""#,
+            r#""trt_max_workspace_size": "1073741824""#,
+            r#""trt_builder_optimization_level": "3""#,
+        ] {
+            assert!(told.contains(option), "{option} in {told}");
+        }
+        assert!(!told.contains("profile"), "{told}");
     }
 
+    #[cfg(feature = "tensorrt")]
     #[test]
     fn without_a_folder_nothing_is_cached() {
-        let entries = TensorRtOptions { fp16: false, ..Default::default() }.entries(2, None, &[]);
-        assert_eq!(value(&entries, "trt_engine_cache_enable"), Some("0"));
-        assert_eq!(value(&entries, "trt_engine_cache_path"), None);
-        assert_eq!(value(&entries, "trt_fp16_enable"), Some("0"));
-        assert_eq!(value(&entries, "device_id"), Some("2"));
+        let told = told(&TensorRtOptions { fp16: false, ..Default::default() }, None, &[]);
+        assert!(told.contains(r#""trt_engine_cache_enable": "false""#), "{told}");
+        assert!(told.contains(r#""trt_fp16_enable": "false""#), "{told}");
+        assert!(!told.contains("path"), "{told}");
     }
 
+    #[cfg(feature = "tensorrt")]
     #[test]
     fn open_inputs_get_an_explicit_profile() {
         let batch = Some(BatchProfile { min: 1, opt: 2, max: 4 });
-        let entries = TensorRtOptions { batch, ..Default::default() }.entries(0, None, &images());
-        assert_eq!(value(&entries, "trt_profile_min_shapes"), Some("images:1x3x640x640"));
-        assert_eq!(value(&entries, "trt_profile_opt_shapes"), Some("images:2x3x640x640"));
-        assert_eq!(value(&entries, "trt_profile_max_shapes"), Some("images:4x3x640x640"));
+        let told = told(&TensorRtOptions { batch, ..Default::default() }, None, &images());
+        for (shapes, images) in [("min", 1), ("opt", 2), ("max", 4)] {
+            let option = format!(r#""trt_profile_{shapes}_shapes": "images:{images}x3x640x640""#);
+            assert!(told.contains(&option), "{option} in {told}");
+        }
     }
 
     #[test]
     fn a_closed_batch_keeps_its_size_in_the_profile() {
         let inputs = [OpenInput { open_batch: false, ..images().remove(0) }];
         let batch = Some(BatchProfile { min: 1, opt: 2, max: 4 });
-        let entries = TensorRtOptions { batch, ..Default::default() }.entries(0, None, &inputs);
-        assert_eq!(value(&entries, "trt_profile_max_shapes"), Some("images:1x3x640x640"));
+        let profile = TensorRtOptions { batch, ..Default::default() }.profile(&inputs);
+        assert_eq!(profile.split(' ').next_back(), Some("images:1x3x640x640"));
     }
 
     #[test]

@@ -1,0 +1,25 @@
+//! How a command ends.
+
+/// How a command ended, when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is done.
+    Done,
+    /// The command ran and its answer is no: a check that found a fault.
+    Refused,
+    /// Done, but frames or messages were lost on the way.
+    WithLoss,
+}
+
+/// An error with its causes in one line. A cause that the words before it hold already is not said again.
+pub fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}

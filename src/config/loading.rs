@@ -1,0 +1,128 @@
+//! From files and overrides to a checked configuration.
+
+use super::consistency;
+use super::domain::{Domain, Refusal};
+use super::error::{ConfigError, ConfigWarning, nearest};
+use super::naming::NodeName;
+use super::parameters::{Config, PARAMETERS, Parameter};
+use super::qos_overrides as qos;
+use super::sources::sheet::{Effective, Sheet};
+use super::sources::{self, ParameterSource};
+use super::value::ParameterValue;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A parameter that every rclcpp node has and that does nothing here.
+const START_TYPE_DESCRIPTION_SERVICE: &str = "start_type_description_service";
+
+/// A configuration and what its reader should tell the user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The parameters.
+    pub config: Config,
+    /// To be logged, once.
+    pub warnings: Vec<ConfigWarning>,
+}
+
+impl Config {
+    /// Reads files and overrides in the order given, as rcl and rclcpp do for a node of this name.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: an unreadable file, what is no parameter file, and for parameters that hold for this node a
+    /// wrong type, a value out of range, an unknown key, and values that do not go together.
+    pub fn load(node: &NodeName, sources: &[ParameterSource]) -> Result<Loaded, ConfigError> {
+        let mut sheet = Sheet::default();
+        for source in sources {
+            match source {
+                ParameterSource::File(path) => {
+                    let text = sources::read(path)?;
+                    let yaml = |problem| ConfigError::Yaml { path: path.clone(), problem };
+                    sheet.add_text(path, &text).map_err(yaml)?;
+                }
+                ParameterSource::Override(over) => sheet.add_override(over),
+            }
+        }
+        Self::from_sheet(sheet, node)
+    }
+
+    pub(super) fn from_sheet(sheet: Sheet, node: &NodeName) -> Result<Loaded, ConfigError> {
+        let mut warnings = Vec::new();
+        let settings = sheet.into_effective(node, &mut warnings);
+        let mut config = Self::default();
+        for (key, setting) in &settings {
+            warnings.extend(config.apply(key, setting)?);
+        }
+        consistency::check(&config, &settings)?;
+        Ok(Loaded { config, warnings })
+    }
+
+    pub(super) fn apply(&mut self, key: &str, setting: &Effective) -> Result<Option<ConfigWarning>, ConfigError> {
+        let origin = || setting.origin.clone();
+        let unknown = |nearest: String| {
+            let key = key.to_owned();
+            if setting.is_own {
+                Err(ConfigError::UnknownKey { origin: origin(), key, nearest })
+            } else {
+                Ok(Some(ConfigWarning::UnknownKey { origin: origin(), key, nearest }))
+            }
+        };
+        if let Some(rest) = key.strip_prefix(qos::PREFIX) {
+            return match qos::apply(&mut self.qos_overrides, rest, &setting.value) {
+                qos::Outcome::Applied => Ok(None),
+                qos::Outcome::NotApplied => {
+                    Ok(Some(ConfigWarning::NotApplied { origin: origin(), key: key.to_owned() }))
+                }
+                qos::Outcome::Unknown { nearest } => unknown(nearest),
+                qos::Outcome::Refused(refusal, expected) => Err(refused(key, setting, refusal, expected)),
+            };
+        }
+        if key == START_TYPE_DESCRIPTION_SERVICE {
+            let checked = Domain::Flag.check(&setting.value);
+            return checked.map(|_| None).map_err(|refusal| refused(key, setting, refusal, Domain::Flag.expected()));
+        }
+        let Some(parameter) = PARAMETERS.iter().find(|parameter| parameter.name == key) else {
+            return unknown(nearest(key, known_keys()).unwrap_or_default().to_owned());
+        };
+        let expected = || parameter.domain.expected();
+        let value = parameter.domain.check(&setting.value);
+        let value = value.map_err(|refusal| refused(key, setting, refusal, expected()))?;
+        if (parameter.set)(self, &value) { Ok(None) } else { Err(refused(key, setting, Refusal::Type, expected())) }
+    }
+
+    /// The table of all parameters but the `qos_overrides`.
+    pub fn parameters() -> &'static [Parameter] {
+        PARAMETERS
+    }
+
+    /// Every parameter with its value, for the node to declare and `ros2 param` to show.
+    pub fn entries(&self) -> impl Iterator<Item = (String, ParameterValue)> {
+        let table = PARAMETERS.iter().map(|parameter| (parameter.name.to_owned(), (parameter.get)(self)));
+        table.chain(qos::entries(&self.qos_overrides))
+    }
+
+    /// The folder for TensorRT's engines: `engine_cache_dir`, or where it is empty `vedette/engines` in the user's
+    /// cache folder, which `variable` (the environment) tells. None without any of them.
+    pub fn engine_cache_folder(&self, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+        if !self.engine_cache_dir.as_os_str().is_empty() {
+            return Some(self.engine_cache_dir.clone());
+        }
+        // The XDG specification: relative paths in these variables are to be ignored.
+        let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+        Some(cache.join("vedette").join("engines"))
+    }
+}
+
+fn refused(key: &str, setting: &Effective, refusal: Refusal, expected: String) -> ConfigError {
+    let (key, origin) = (key.to_owned(), setting.origin.clone());
+    let found: String = setting.value.to_string().chars().take(120).collect();
+    match refusal {
+        Refusal::Type => ConfigError::WrongType { origin, key, found, found_type: setting.value.type_name(), expected },
+        Refusal::Value => ConfigError::OutOfRange { origin, key, found, expected },
+    }
+}
+
+fn known_keys() -> impl Iterator<Item = &'static str> {
+    let table = PARAMETERS.iter().map(|parameter| parameter.name);
+    table.chain([START_TYPE_DESCRIPTION_SERVICE, "qos_overrides"])
+}

@@ -1,0 +1,7 @@
+//! Names of nodes and topics, and the rules that remap them.
+
+mod remap;
+pub(super) mod ros_names;
+
+pub use remap::{Names, RemapRule, camera_info_beside};
+pub use ros_names::{NameError, NodeName};
