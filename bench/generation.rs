@@ -19,8 +19,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 use vedette::infer::{OrtBackend, Provider, Runtime, SessionOptions};
 use vedette::language::{
-    CacheLayout, Decoder, EmbeddingGraph, GenerationConfig, GenerationOptions, GrammarState, GrammarVocabulary,
-    Positions, Prompt, ProposalForm, Tokenizer, generate,
+    CacheLayout, Decoder, EmbeddingGraph, GenerationConfig, GenerationOptions, GrammarState, GrammarVocabulary, Prompt,
+    ProposalForm, Tokenizer, generate,
 };
 use vedette::types::{Cancel, InView, Sampling, TrackId};
 
@@ -78,8 +78,9 @@ fn ours(folder: &Path, tokens: usize, with_grammar: bool) -> f64 {
         let backend = OrtBackend::open(runtime, &folder.join(name), &options, &[]);
         Box::new(backend.expect("`bench/decoder_model.py` has written it"))
     };
-    let mut decoder = Decoder::new(open("decoder_model_merged.onnx"), CacheLayout::Growing, &[]).expect("a decoder");
-    let mut embedder = EmbeddingGraph::new(open("embed_tokens.onnx")).expect("an embedding");
+    let embedder = EmbeddingGraph::new(open("embed_tokens.onnx")).expect("an embedding");
+    let decoder = Decoder::new(open("decoder_model_merged.onnx"), embedder, CacheLayout::Growing, &[]);
+    let mut decoder = decoder.expect("a decoder");
     let vocabulary = with_grammar.then(made_up_vocabulary);
     let tracks = (1..).zip(["person", "car", "delivery van"].iter().cycle().take(12));
     let in_view = InView { tracks: tracks.map(|(id, class)| (TrackId(id * 17), (*class).into())).collect() };
@@ -93,12 +94,12 @@ fn ours(folder: &Path, tokens: usize, with_grammar: bool) -> f64 {
         config: &config,
         forced_together: false,
     };
-    let prompt = Prompt { ids: &PROMPT, embeddings: None, positions: Positions::Counting };
+    let prompt = Prompt { ids: &PROMPT, embeddings: None };
     rate(|token| {
         let mut grammar: Option<GrammarState> =
             vocabulary.as_ref().map(|vocabulary| vocabulary.start(&form).expect("a grammar"));
         let (cancel, mut made) = (Cancel::new(), 0);
-        generate(&mut decoder, Some(&mut embedder), &prompt, &options, grammar.as_mut(), &cancel, &mut |_| {
+        generate(&mut decoder, &prompt, &options, grammar.as_mut(), &cancel, &mut |_| {
             made += 1;
             token();
             if made == tokens {

@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 import time
+from array import array
 
 import numpy as np
 import rclpy
@@ -66,12 +67,18 @@ def main():
 
     message = Image(height=height, width=width, encoding="bgr8", step=3 * width)
     message.header.frame_id = "camera_optical_frame"
-    message.data.frombytes(np.random.default_rng(0).integers(0, 256, 3 * width * height, np.uint8).tobytes())
+    # Fields of random colours: noise alone is what a covered lens shows.
+    fields = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    message.data.frombytes(fields.repeat(8, axis=0).repeat(8, axis=1).tobytes())
+    assert len(message.data) == 3 * width * height, "sides are multiples of 8"
+    top = 8 * 3 * width
     sent_ns = {}
     frames = int((WARM_UP_S + args.seconds) * args.hz)
     begin = time.perf_counter()
     for index in range(frames):
         time.sleep(max(0.0, begin + index / args.hz - time.perf_counter()))
+        # No two pictures in a row are the same, as from a sensor.
+        message.data[:top] = array("B", [index % 256]) * top
         message.header.stamp = node.get_clock().now().to_msg()
         key = (message.header.stamp.sec, message.header.stamp.nanosec)
         if index >= WARM_UP_S * args.hz:

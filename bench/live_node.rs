@@ -6,8 +6,7 @@
 use anyhow::Result;
 use vedette::config::{Config, Names, NodeName, RosArgs};
 use vedette::pipeline::Walk;
-use vedette::ros;
-use vedette::ros::Parts;
+use vedette::ros::{Edge, Parts};
 use vedette::types::{BBox, ClassId, Labels, Size};
 use vedette::vision::Candidate;
 use vedette::zoo::constant_detector;
@@ -30,6 +29,6 @@ fn main() -> Result<()> {
         .collect();
     let detector = constant_detector(TENSOR, &Labels::new(["person"], 0), &candidates)?;
     let walk = Walk::new(&config, detector, "constant")?;
-    ros::run(&config, &names, Parts { walk, prompter: None, reason: None })?;
+    Edge::start()?.run(&config, &names, Parts { walk, prompter: None, reason: None })?;
     Ok(())
 }

@@ -22,7 +22,8 @@
 //!     // ... decoded, joined by stamp, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
 //!     let topic_of = |output: pipeline::Output| names.resolve(output.name());
 //!     let definition_of = wire::schema::message_definition;
-//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
+//!     let replace = bag::McapSink::replace(false);
+//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), replace, &outputs, topic_of, definition_of)?;
 //!     let report = replay::replay(&mut bag, &topics, &mut intake, &mut walk, &mut recording, &mut ())?;
 //!     recording.finish()?;
 //!     println!("{} of {} images processed", report.processed, report.images);
@@ -40,7 +41,8 @@
 //! | [`zoo`] | a picture | a model family's boxes |
 //! | [`tracking`] | boxes | tracks |
 //! | [`spatial`] | a box and a camera | a place on the ground |
-//! | [`planning`] | tracks and a speed | a plan and a path |
+//! | [`world`] | tracks and the robot's motion | things with places and velocities |
+//! | [`planning`] | things | a plan and a path |
 //! | [`pipeline`] | messages | messages: the walk itself |
 //! | [`config`] | parameter files, ROS arguments | checked parameters |
 //! | [`bag`] | files | recorded messages, and results as a file |
@@ -63,4 +65,5 @@ pub mod tracking;
 pub mod types;
 pub mod vision;
 pub mod wire;
+pub mod world;
 pub mod zoo;

@@ -22,9 +22,10 @@ pub fn run(args: Args) -> Result<Outcome> {
     use vedette::config::assembly::{load_model, load_reason_model};
     use vedette::config::{Config, Names, NodeName, RosArgs};
     use vedette::pipeline::{Reason, Walk};
-    use vedette::ros;
-    use vedette::ros::Parts;
+    use vedette::ros::{Edge, Parts};
 
+    // Before anything that takes time: a signal while models load must find its way.
+    let edge = Edge::start()?;
     let wrong = |message: String| clap::Error::raw(ErrorKind::ValueValidation, message);
     let (others, ros_args) = RosArgs::split(args.ros_args).map_err(|error| wrong(error.to_string()))?;
     if let Some(other) = others.first() {
@@ -40,7 +41,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let model = load_model(&config)?;
     let walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
     let reason = load_reason_model(&config)?.map(|loaded| Reason::new(loaded.model, &loaded.name));
-    ros::run(&config, &names, Parts { walk, prompter: Some(model.prompter), reason })?;
+    edge.run(&config, &names, Parts { walk, prompter: Some(model.prompter), reason })?;
     Ok(Outcome::Done)
 }
 

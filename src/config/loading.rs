@@ -52,6 +52,7 @@ impl Config {
         for (key, setting) in &settings {
             warnings.extend(config.apply(key, setting)?);
         }
+        consistency::complete(&mut config, &settings);
         consistency::check(&config, &settings)?;
         Ok(Loaded { config, warnings })
     }

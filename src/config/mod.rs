@@ -20,7 +20,7 @@
 //! | `domain`, `field`, `value` | what a parameter may be; Rust's types; ROS's values |
 //! | `qos_overrides` | `qos_overrides.<topic>.subscription.*` |
 //! | `sources` | a file's text; files and overrides; which setting holds for which node |
-//! | `loading`, `consistency`, `error` | from sources to a configuration; pairs that do not go together; what is said |
+//! | `loading`, `consistency`, `error` | from sources to a configuration; pairs that do not go together, with each other or with the camera's rate; what is said |
 //! | `naming`, `args` | names and remapping; the command line |
 //! | [`assembly`] | from a configuration to models in their sessions and the parameters of each room |
 
@@ -42,6 +42,7 @@ mod tests;
 mod value;
 
 pub use args::{ArgsError, LogLevel, RosArgs};
+pub use consistency::PeriodWarning;
 pub use domain::Domain;
 pub use error::{ConfigError, ConfigWarning, Origin, Shown};
 pub use loading::Loaded;

@@ -26,7 +26,7 @@ choices! {
     pub enum Unmatched {
         /// It keeps the detector's own class: obstacles stay obstacles, whatever is asked for.
         Keep = "keep",
-        /// It is left out, and neither tracked nor planned with.
+        /// It is not published; it is tracked and planned with all the same.
         Drop = "drop",
     }
 }
@@ -91,6 +91,7 @@ const OFFSET_M: Domain = Domain::Numbers { min: -100.0, max: 100.0 };
 /// Half and quarter turns, with room for rounding: 3.1416 is more than pi.
 const HALF_TURN_RAD: Domain = Domain::Numbers { min: -3.15, max: 3.15 };
 const QUARTER_TURN_RAD: Domain = Domain::Numbers { min: -1.58, max: 1.58 };
+const LUMA: Domain = Domain::Integers { min: 0, max: 255 };
 const PERIOD_MS: Domain = Domain::Integers { min: 1, max: 600_000 };
 const PERIOD_OR_ZERO_MS: Domain = Domain::Integers { min: 0, max: 600_000 };
 
@@ -105,7 +106,7 @@ parameters! {
     "Prompts" {
         /// What to look for, in words, such as `[pedestrian, delivery van]`. Empty: the model's own classes. `[""]` is
         /// empty too. The service `~/set_prompts` changes them while the node runs. Under prompts, `classes` names the
-        /// model's own classes that are reported beside them, and prompts are obstacles as soon as `obstacle_classes`
+        /// model's own classes that are published beside them, and prompts are obstacles as soon as `obstacle_classes`
         /// names a class of the model.
         prompts: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
         /// What matches prompts with the boxes of a detector that takes no prompts itself: a sentence encoder, by the
@@ -118,8 +119,8 @@ parameters! {
         prompt_min_similarity: f64 = 0.6, SHARE;
         /// How far the best prompt must be ahead of the next one to take a box; with CLIP of the box's class too.
         prompt_min_lead: f64 = 0.02, SHARE;
-        /// What becomes of a box that answers no prompt. `keep`: it keeps the detector's own class. `drop`: it is left
-        /// out, and the planner does not see it either.
+        /// What becomes of a box that answers no prompt. `keep`: it keeps the detector's own class. `drop`: it is not
+        /// published; it is tracked and planned with all the same.
         prompt_unmatched: Unmatched = Unmatched::Keep, Domain::OneOf(Unmatched::NAMES);
     }
     "Reasoning" {
@@ -169,14 +170,16 @@ parameters! {
         tensorrt_workspace_mb: usize = 1024, Domain::Integers { min: 16, max: 1_048_576 };
     }
     "Detections" {
-        /// Boxes with a lower score are dropped.
+        /// Boxes with a lower score are not published. Tracking and planning have scores of their own.
         score_threshold: f64 = 0.25, SHARE;
         /// Of two boxes of one class whose intersection over union is above this, the one with the lower score is
         /// dropped. Models without need of non-maximum suppression ignore it.
         iou_threshold: f64 = 0.45, SHARE;
-        /// Most boxes kept of one image, those with the highest scores.
+        /// Most boxes published of one image, those with the highest scores. Tracking and planning look at 300 at least;
+        /// where even these are too few for what is sure, the plan says so and is as careful as for what has no place.
         max_detections: usize = 300, Domain::Integers { min: 1, max: 10_000 };
-        /// Names of the classes to keep; empty keeps all. `[""]` is empty too.
+        /// Names of the classes to publish; empty is all. `[""]` is empty too. What is an obstacle is for
+        /// `obstacle_classes` to say.
         classes: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
     }
     "Time" {
@@ -191,19 +194,38 @@ parameters! {
         /// Take the time from `/clock`, as in every ROS node.
         use_sim_time: bool = false, Domain::Flag;
     }
+    "Blindness" {
+        /// A picture whose shorter side has fewer pixels shows nothing; 1: off. What becomes of a picture that shows
+        /// nothing, and what these limits were measured against: docs/blind.md.
+        blind_min_side_px: usize = 48, Domain::Integers { min: 1, max: 4096 };
+        /// A picture is dark when 99 of 100 of its points have a luma below this; 0: off.
+        blind_dark_luma: usize = 6, LUMA;
+        /// A picture is overexposed when 99 of 100 of its points have a luma above this; 255: off.
+        blind_bright_luma: usize = 249, LUMA;
+        /// A picture is flat when its contrast, in steps of luma and without noise, is below this; 0: off.
+        blind_min_contrast: f64 = 0.4, Domain::Numbers { min: 0.0, max: 255.0 };
+        /// A picture is blurred when its fine contrast is below this share of its coarse contrast; 0: off.
+        blind_min_sharpness: f64 = 0.13, SHARE;
+        /// A camera is frozen when it has given the same bytes, under new stamps, for longer than this; 0: off, for
+        /// simulators without noise, in which a robot that stands sees the same bytes again and again.
+        blind_frozen_ms: i64 = 500, PERIOD_OR_ZERO_MS;
+    }
     "Tracking" {
         /// Boxes with at least this score are matched with tracks first; above `track_low_score`.
         track_high_score: f64 = 0.4, SHARE;
         /// Boxes with at least this score, and below the high one, may continue a track that is left over and never
         /// begin one. They are published only from `score_threshold` up.
         track_low_score: f64 = 0.1, SHARE;
-        /// A box that no track claims begins one when its score is at least this; not below `track_high_score`.
+        /// A box that no track claims begins one when its score is at least this; not below `track_high_score`, and at
+        /// most `obstacle_score`.
         track_new_score: f64 = 0.4, SHARE;
         /// Least intersection over union of a box and the place where its track is expected.
         track_min_iou: f64 = 0.2, SHARE;
-        /// A track that was not seen for longer is given up.
-        track_max_unseen_ms: i64 = 1000, PERIOD_OR_ZERO_MS;
-        /// Frames in which a new track must be seen before it is published and planned with.
+        /// A track that was not seen for longer is given up. Must be longer than the time from image to image, or nothing
+        /// is ever a track.
+        track_max_unseen_ms: i64 = 1000, PERIOD_MS;
+        /// Frames in which a new track must be seen before it has an id. A box of at least `obstacle_score` is planned
+        /// with from its first frame.
         track_confirm_frames: usize = 2, Domain::Integers { min: 1, max: 100 };
     }
     "Camera mounting" {
@@ -231,26 +253,36 @@ parameters! {
         stop_margin_m: f64 = 0.5, DISTANCE_M;
         /// How hard the robot brakes, in m/s².
         deceleration_mps2: f64 = 1.0, Domain::Numbers { min: 0.01, max: 50.0 };
+        /// How far the robot reaches behind the origin of `base_frame`, in meters. What is further behind is not in the
+        /// way.
+        rear_extent_m: f64 = 0.5, DISTANCE_M;
         /// Time from the moment of the image to the moment at which the brakes act.
         latency_budget_ms: i64 = 300, Domain::Integers { min: 0, max: 60_000 };
         /// The robot's highest speed, in m/s.
         max_speed_mps: f64 = 1.5, Domain::Numbers { min: 0.01, max: 100.0 };
-        /// The speed limit while a track has no place on the ground: without camera_info, or with its foot hidden.
+        /// The speed limit while an obstacle has no place on the ground (without camera_info, or with its foot hidden),
+        /// and while the robot drives backwards or sideways, where no camera looks. Whatever it is, such a plan is not
+        /// `proceed`.
         unplaced_speed_mps: f64 = 0.3, DISTANCE_M;
         /// The speed that is planned with when odometry is absent or too old; at most `max_speed_mps`.
         assumed_speed_mps: f64 = 1.0, DISTANCE_M;
         /// Age of the odometry, against the image's stamp, beyond which `assumed_speed_mps` serves.
         odom_max_age_ms: i64 = 500, PERIOD_MS;
-        /// How long the corridor must have been free before a stop or a slow is taken back. Keep it above the time of
-        /// `track_confirm_frames` images: after a start or a change of prompts nothing is tracked before that.
+        /// How long nothing must have asked for a stop, or for a slow, before it is taken back.
         clear_after_ms: i64 = 1000, PERIOD_OR_ZERO_MS;
         /// How much farther than its limit an obstacle must be before a stop or a slow is taken back, in meters.
         distance_hysteresis_m: f64 = 0.3, DISTANCE_M;
         /// Distance in meters between two poses of the path.
         path_spacing_m: f64 = 0.25, Domain::Numbers { min: 0.01, max: 100.0 };
-        /// How long a plan holds, from its stamp.
+        /// How long a plan holds, from its stamp; at most `max_age_ms`, so that no plan outlives the watchdog's stop. Where
+        /// it is not set, `max_age_ms` if that is less.
         plan_valid_for_ms: i64 = 500, PERIOD_MS;
-        /// Names of the classes that are obstacles; empty is all. `[""]` is empty too.
+        /// A box of at least this score is an obstacle from its first frame on, whatever tracking makes of it; below, once
+        /// it has a track.
+        obstacle_score: f64 = 0.5, Domain::Numbers { min: 0.01, max: 0.8 };
+        /// Names of the classes that are obstacles, wherever they are and whether they are published or not. Empty: all,
+        /// but for what is known not to move by itself and is off the ground (a screen on a wall, a cup on a table; see
+        /// docs/planning.md). `[""]` is empty too.
         obstacle_classes: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
     }
 }

@@ -1,17 +1,19 @@
-//! One step of a decoder graph: tokens in behind those of its cache, logits of the next one out.
+//! One step of a decoder: tokens in behind those of its cache, logits of the next one out.
 //!
-//! Inputs that it fills, where the graph has them: `input_ids` or `inputs_embeds`, `attention_mask`, `position_ids`,
-//! `use_cache_branch`, `num_logits_to_keep` and the [cache](super::CacheLayout). What an encoder gives is filled by the
-//! caller through [`Decoder::backend`], before [`Decoder::clear`] or after.
+//! Exports split it in two: `embed_tokens` makes rows of token ids, `decoder_model_merged` takes rows, so that features of a
+//! picture may stand among them. Inputs of the second that are filled here: `inputs_embeds` and, where the graph has them,
+//! `attention_mask`, `position_ids`, `use_cache_branch`, `num_logits_to_keep` and the [cache](super::CacheLayout). What an
+//! encoder gives is filled by the caller through [`Decoder::backend`], before [`Decoder::clear`] or after.
 
+use super::LanguageError;
 use super::kv_cache::{CacheLayout, KvCache};
-use super::{LanguageError, TokenEmbedder};
-use crate::infer::{Backend, Signature};
+use crate::infer::{Backend, Proof, Signature};
 use crate::types::{Element, TensorData, TensorMut, TensorRef};
 
-/// A decoder graph with its cache. One thread owns it.
+/// A decoder graph with its cache, and the graph that embeds its tokens. One thread owns it.
 pub struct Decoder {
     backend: Box<dyn Backend>,
+    embedder: EmbeddingGraph,
     cache: KvCache,
     places: Places,
     logits: Vec<f32>,
@@ -24,29 +26,13 @@ pub struct Decoder {
 pub struct Prompt<'a> {
     /// The tokens. Rules against repetition count them.
     pub ids: &'a [u32],
-    /// What stands for them where the decoder takes embeddings and some are no words': `[1, ids, width]`.
+    /// What stands for them where some are no words': `[1, ids, width]`.
     pub embeddings: Option<TensorRef<'a>>,
-    /// Where they stand.
-    pub positions: Positions<'a>,
-}
-
-/// Values of `position_ids`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Positions<'a> {
-    /// 0, 1, 2, ...
-    Counting,
-    /// Several numbers for each token (Qwen2.5-VL: time, row, column).
-    Given {
-        /// `[axes, 1, tokens]`, row-major.
-        prompt: &'a [i64],
-        /// All numbers of the first token behind the prompt; each one after it counts up.
-        next: i64,
-    },
 }
 
 #[derive(Debug)]
 struct Places {
-    tokens: Tokens,
+    rows: usize,
     logits: usize,
     mask: Option<usize>,
     positions: Option<usize>,
@@ -54,19 +40,18 @@ struct Places {
     kept_logits: Option<usize>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Tokens {
-    Ids(usize),
-    Embeddings(usize),
-}
-
 impl Decoder {
-    /// Takes a graph. `given` are the inputs that the caller fills, such as `encoder_hidden_states`.
+    /// Takes both graphs. `given` are the inputs that the caller fills, such as `encoder_hidden_states`.
     ///
     /// # Errors
-    /// [`LanguageError::Decoder`] when it has no token input, no `logits`, no cache, or an input that nobody fills; with
+    /// [`LanguageError::Decoder`] when it has no `inputs_embeds`, no `logits`, no cache, or an input that nobody fills; with
     /// what was found and what was wanted.
-    pub fn new(mut backend: Box<dyn Backend>, layout: CacheLayout, given: &[&str]) -> Result<Self, LanguageError> {
+    pub fn new(
+        mut backend: Box<dyn Backend>,
+        embedder: EmbeddingGraph,
+        layout: CacheLayout,
+        given: &[&str],
+    ) -> Result<Self, LanguageError> {
         let signature = backend.signature();
         let cache = KvCache::find(signature, layout)?;
         let places = Places::find(signature)?;
@@ -77,7 +62,7 @@ impl Decoder {
             }
         }
         cache.place(backend.as_mut())?;
-        Ok(Self { backend, cache, places, logits: Vec::new(), past: 0 })
+        Ok(Self { backend, embedder, cache, places, logits: Vec::new(), past: 0 })
     }
 
     /// The graph, for the inputs that the caller fills.
@@ -86,13 +71,21 @@ impl Decoder {
     }
 
     /// Which provider runs the graph.
-    pub fn proof(&self) -> &crate::infer::Proof {
+    pub fn proof(&self) -> &Proof {
         self.backend.proof()
     }
 
-    /// Whether it takes `inputs_embeds` and not ids.
-    pub fn takes_embeddings(&self) -> bool {
-        matches!(self.places.tokens, Tokens::Embeddings(_))
+    /// The graph that embeds its tokens.
+    pub fn embedder(&self) -> &EmbeddingGraph {
+        &self.embedder
+    }
+
+    /// The rows of tokens: `[1, ids, width]`.
+    ///
+    /// # Errors
+    /// [`LanguageError::Infer`], such as for an id that the model does not have.
+    pub fn embed(&mut self, ids: &[u32]) -> Result<TensorRef<'_>, LanguageError> {
+        self.embedder.embed(ids)
     }
 
     /// Tokens that it has seen since it was cleared.
@@ -117,31 +110,21 @@ impl Decoder {
     /// Runs a prompt behind what it has seen.
     ///
     /// # Errors
-    /// [`LanguageError::Prompt`] when its parts do not agree or an embedder is missing; [`LanguageError::Infer`].
-    pub fn prefill(
-        &mut self,
-        prompt: &Prompt<'_>,
-        embedder: Option<&mut dyn TokenEmbedder>,
-    ) -> Result<(), LanguageError> {
-        match (self.places.tokens, prompt.embeddings) {
-            (Tokens::Embeddings(input), Some(rows)) => self.fill_rows(input, rows, prompt.ids.len())?,
-            _ => self.fill_tokens(prompt.ids, embedder)?,
-        }
-        self.run(prompt.ids.len(), prompt.positions, true)
+    /// [`LanguageError::Prompt`] when its parts do not agree; [`LanguageError::Infer`].
+    pub fn prefill(&mut self, prompt: &Prompt<'_>) -> Result<(), LanguageError> {
+        let Some(rows) = prompt.embeddings else { return self.step(prompt.ids) };
+        fill_rows(&mut *self.backend, self.places.rows, rows, prompt.ids.len())?;
+        self.run(prompt.ids.len())
     }
 
     /// Runs tokens that follow.
     ///
     /// # Errors
     /// As [`prefill`](Self::prefill).
-    pub fn step(
-        &mut self,
-        ids: &[u32],
-        positions: Positions<'_>,
-        embedder: Option<&mut dyn TokenEmbedder>,
-    ) -> Result<(), LanguageError> {
-        self.fill_tokens(ids, embedder)?;
-        self.run(ids.len(), positions, false)
+    pub fn step(&mut self, ids: &[u32]) -> Result<(), LanguageError> {
+        let rows = self.embedder.embed(ids)?;
+        fill_rows(&mut *self.backend, self.places.rows, rows, ids.len())?;
+        self.run(ids.len())
     }
 
     /// Logits of the next token after the last run, one for each of the model's tokens. They are the caller's to change.
@@ -166,45 +149,14 @@ impl Decoder {
         Ok(&mut self.logits)
     }
 
-    fn fill_tokens(&mut self, ids: &[u32], embedder: Option<&mut dyn TokenEmbedder>) -> Result<(), LanguageError> {
-        match (self.places.tokens, embedder) {
-            (Tokens::Ids(input), _) => {
-                self.backend.reshape(input, &[1, ids.len()])?;
-                if let TensorMut::I64(values) = self.backend.input(input) {
-                    values.iter_mut().zip(ids).for_each(|(value, id)| *value = i64::from(*id));
-                }
-                Ok(())
-            }
-            (Tokens::Embeddings(input), Some(embedder)) => self.fill_rows(input, embedder.embed(ids)?, ids.len()),
-            (Tokens::Embeddings(_), None) => Err(LanguageError::Prompt {
-                found: "ids".to_owned(),
-                expected: "an embedder, as the decoder takes inputs_embeds".to_owned(),
-            }),
-        }
-    }
-
-    fn fill_rows(&mut self, input: usize, rows: TensorRef<'_>, tokens: usize) -> Result<(), LanguageError> {
-        let [1, given, width] = *rows.shape else {
-            return Err(refused_rows(&format!("embeddings of shape {:?}", rows.shape), tokens));
-        };
-        if given != tokens {
-            return Err(refused_rows(&format!("embeddings of {given} tokens"), tokens));
-        }
-        self.backend.reshape(input, &[1, tokens, width])?;
-        if !self.backend.input(input).copy_floats_from(rows.data) {
-            return Err(refused_rows("embeddings that are no floats", tokens));
-        }
-        Ok(())
-    }
-
-    fn run(&mut self, tokens: usize, positions: Positions<'_>, is_prompt: bool) -> Result<(), LanguageError> {
+    fn run(&mut self, tokens: usize) -> Result<(), LanguageError> {
         let backend = self.backend.as_mut();
         if let Some(mask) = self.places.mask {
             backend.reshape(mask, &[1, self.past + tokens])?;
             backend.input(mask).fill_with_one();
         }
         if let Some(place) = self.places.positions {
-            fill_positions(backend, place, self.past, tokens, positions, is_prompt)?;
+            fill_positions(backend, place, self.past, tokens)?;
         }
         if let Some(branch) = self.places.branch {
             backend.reshape(branch, &[1])?;
@@ -232,23 +184,17 @@ impl Places {
             let expected = elements.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
             Err(LanguageError::Decoder { found: format!("input {}", signature.inputs[place]), expected })
         };
-        let tokens =
-            match (input("inputs_embeds", &[Element::F32, Element::F16])?, input("input_ids", &[Element::I64])?) {
-                (Some(rows), None) => Tokens::Embeddings(rows),
-                (None, Some(ids)) => Tokens::Ids(ids),
-                (both, _) => {
-                    let inputs: Vec<&str> = signature.inputs.iter().map(|input| input.name.as_str()).collect();
-                    let which = if both.is_some() { "only one of" } else { "one of" };
-                    let expected = format!("{which} inputs_embeds and input_ids");
-                    return Err(LanguageError::Decoder { found: format!("inputs [{}]", inputs.join(", ")), expected });
-                }
-            };
+        let rows = input("inputs_embeds", &[Element::F32, Element::F16])?.ok_or_else(|| {
+            let inputs: Vec<&str> = signature.inputs.iter().map(|input| input.name.as_str()).collect();
+            let found = format!("inputs [{}]", inputs.join(", "));
+            LanguageError::Decoder { found, expected: "inputs_embeds".to_owned() }
+        })?;
         let logits = signature.output("logits").ok_or_else(|| {
             let outputs: Vec<&str> = signature.outputs.iter().map(|output| output.name.as_str()).collect();
             LanguageError::Decoder { found: format!("outputs [{}]", outputs.join(", ")), expected: "logits".to_owned() }
         })?;
         Ok(Self {
-            tokens,
+            rows,
             logits,
             mask: input("attention_mask", &[Element::I64, Element::Bool, Element::F32])?,
             positions: input("position_ids", &[Element::I64])?,
@@ -258,8 +204,7 @@ impl Places {
     }
 
     fn fills(&self, place: usize) -> bool {
-        let (Tokens::Ids(tokens) | Tokens::Embeddings(tokens)) = self.tokens;
-        tokens == place || [self.mask, self.positions, self.branch, self.kept_logits].contains(&Some(place))
+        self.rows == place || [self.mask, self.positions, self.branch, self.kept_logits].contains(&Some(place))
     }
 }
 
@@ -270,43 +215,69 @@ fn refused_rows(found: &str, tokens: usize) -> LanguageError {
     }
 }
 
-/// `[1, tokens]`, or `[axes, 1, tokens]`.
-fn fill_positions(
-    backend: &mut dyn Backend,
-    place: usize,
-    past: usize,
-    tokens: usize,
-    positions: Positions<'_>,
-    is_prompt: bool,
-) -> Result<(), LanguageError> {
-    let spec = &backend.signature().inputs[place];
-    let axes = match spec.shape[..] {
-        [axes, _, _] => axes.unwrap_or(MROPE_AXES),
-        _ => 1,
+fn fill_rows(backend: &mut dyn Backend, input: usize, rows: TensorRef<'_>, tokens: usize) -> Result<(), LanguageError> {
+    let [1, given, width] = *rows.shape else {
+        return Err(refused_rows(&format!("embeddings of shape {:?}", rows.shape), tokens));
     };
-    if spec.shape.len() == 3 {
-        backend.reshape(place, &[axes, 1, tokens])?;
-    } else {
-        backend.reshape(place, &[1, tokens])?;
+    if given != tokens {
+        return Err(refused_rows(&format!("embeddings of {given} tokens"), tokens));
     }
-    let TensorMut::I64(values) = backend.input(place) else { return Ok(()) };
-    let first = match positions {
-        Positions::Counting => i64::try_from(past).unwrap_or(i64::MAX),
-        Positions::Given { prompt, .. } if is_prompt => {
-            if prompt.len() != values.len() {
-                let found = format!("{} positions", prompt.len());
-                return Err(LanguageError::Prompt { found, expected: format!("{axes} for each of {tokens} tokens") });
-            }
-            values.copy_from_slice(prompt);
-            return Ok(());
-        }
-        Positions::Given { next, .. } => next,
-    };
-    for row in values.chunks_mut(tokens.max(1)) {
-        row.iter_mut().zip(first..).for_each(|(value, position)| *value = position);
+    backend.reshape(input, &[1, tokens, width])?;
+    if !backend.input(input).copy_floats_from(rows.data) {
+        return Err(refused_rows("embeddings that are no floats", tokens));
     }
     Ok(())
 }
 
-/// Time, row and column.
-const MROPE_AXES: usize = 3;
+/// 0, 1, 2, ... from the prompt's first token on: `[1, tokens]`.
+fn fill_positions(backend: &mut dyn Backend, place: usize, past: usize, tokens: usize) -> Result<(), LanguageError> {
+    backend.reshape(place, &[1, tokens])?;
+    if let TensorMut::I64(values) = backend.input(place) {
+        let first = i64::try_from(past).unwrap_or(i64::MAX);
+        values.iter_mut().zip(first..).for_each(|(value, position)| *value = position);
+    }
+    Ok(())
+}
+
+/// A checkpoint's `embed_tokens.onnx`: `input_ids` int64 `[1, n]` to float `[1, n, width]`.
+pub struct EmbeddingGraph {
+    backend: Box<dyn Backend>,
+}
+
+impl EmbeddingGraph {
+    /// Takes a graph with one input and one output.
+    ///
+    /// # Errors
+    /// [`LanguageError::Decoder`] with the inputs and outputs that it has instead.
+    pub fn new(backend: Box<dyn Backend>) -> Result<Self, LanguageError> {
+        let signature = backend.signature();
+        match (&signature.inputs[..], &signature.outputs[..]) {
+            ([ids], [rows]) if ids.element == Element::I64 && matches!(rows.element, Element::F32 | Element::F16) => {
+                Ok(Self { backend })
+            }
+            (inputs, outputs) => {
+                let tensors: Vec<String> = inputs.iter().chain(outputs).map(ToString::to_string).collect();
+                let expected = "an embedding's: int64 input_ids in, float rows out".to_owned();
+                Err(LanguageError::Decoder { found: format!("tensors [{}]", tensors.join("; ")), expected })
+            }
+        }
+    }
+
+    /// Which provider runs the graph.
+    pub fn proof(&self) -> &Proof {
+        self.backend.proof()
+    }
+
+    /// The rows of the ids: `[1, ids, width]`.
+    ///
+    /// # Errors
+    /// [`LanguageError::Infer`], such as for an id that the model does not have.
+    pub fn embed(&mut self, ids: &[u32]) -> Result<TensorRef<'_>, LanguageError> {
+        self.backend.reshape(0, &[1, ids.len()])?;
+        if let TensorMut::I64(input) = self.backend.input(0) {
+            input.iter_mut().zip(ids).for_each(|(input, id)| *input = i64::from(*id));
+        }
+        self.backend.run()?;
+        Ok(self.backend.output(0))
+    }
+}

@@ -1,7 +1,7 @@
 //! The generation loop: a prompt into the cache, then token by token until the model, a limit or somebody ends it.
 
 use super::repetition::Repetition;
-use super::{Decoder, GenerationConfig, GrammarState, LanguageError, Positions, Prompt, Sampler, TokenEmbedder};
+use super::{Decoder, GenerationConfig, GrammarState, LanguageError, Prompt, Sampler};
 use crate::types::{Cancel, FinishReason, Sampling};
 
 /// How an answer is made.
@@ -42,7 +42,6 @@ pub struct Generated {
 /// gives. The decoder stays usable.
 pub fn generate(
     decoder: &mut Decoder,
-    mut embedder: Option<&mut dyn TokenEmbedder>,
     prompt: &Prompt<'_>,
     options: &GenerationOptions<'_>,
     mut grammar: Option<&mut GrammarState>,
@@ -65,7 +64,7 @@ pub fn generate(
         return ended(tokens, FinishReason::Cancelled(reason));
     }
     decoder.clear()?;
-    decoder.prefill(prompt, reborrow(&mut embedder))?;
+    decoder.prefill(prompt)?;
     loop {
         let logits = decoder.logits()?;
         step.clear();
@@ -107,8 +106,7 @@ pub fn generate(
         if let Some(reason) = cancel.reason() {
             return ended(tokens, FinishReason::Cancelled(reason));
         }
-        let positions = behind(prompt, decoder.past());
-        decoder.step(&step, positions, reborrow(&mut embedder))?;
+        decoder.step(&step)?;
     }
 }
 
@@ -129,22 +127,4 @@ fn room(decoder: &Decoder, prompt: &Prompt<'_>, options: &GenerationOptions<'_>)
         return Err(LanguageError::PromptTooLong { tokens, context });
     }
     Ok(options.max_tokens.min(context - tokens))
-}
-
-/// The positions of a step, `past` tokens after the prompt's first.
-fn behind<'a>(prompt: &Prompt<'a>, past: usize) -> Positions<'a> {
-    match prompt.positions {
-        Positions::Counting => Positions::Counting,
-        Positions::Given { prompt: given, next } => {
-            let after = i64::try_from(past - prompt.ids.len()).unwrap_or(i64::MAX);
-            Positions::Given { prompt: given, next: next.saturating_add(after) }
-        }
-    }
-}
-
-fn reborrow<'a>(embedder: &'a mut Option<&mut dyn TokenEmbedder>) -> Option<&'a mut dyn TokenEmbedder> {
-    match embedder {
-        Some(embedder) => Some(&mut **embedder),
-        None => None,
-    }
 }

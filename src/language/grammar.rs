@@ -5,7 +5,7 @@
 
 use super::LanguageError;
 use super::error::one_line;
-use super::proposal::{ProposalForm, TEXT_CHARACTERS};
+use super::proposal_form::{ProposalForm, TEXT_CHARACTERS};
 use super::text_stream::byte_of;
 use super::tokenizer::{Alphabet, Tokenizer};
 use llguidance::api::TopLevelGrammar;

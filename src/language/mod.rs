@@ -6,27 +6,25 @@
 
 mod chat_template;
 mod decoder;
-mod embedding;
 mod error;
 mod generate;
 mod generation_config;
 mod grammar;
 mod kv_cache;
-mod proposal;
+mod proposal_form;
 mod repetition;
 mod sampling;
 mod text_stream;
 mod tokenizer;
 
 pub use chat_template::{ChatTemplate, Content, Message, Part};
-pub use decoder::{Decoder, Positions, Prompt};
-pub use embedding::{EmbeddingGraph, TokenEmbedder};
+pub use decoder::{Decoder, EmbeddingGraph, Prompt};
 pub use error::LanguageError;
 pub use generate::{Generated, GenerationOptions, generate};
 pub use generation_config::GenerationConfig;
 pub use grammar::{GrammarState, GrammarVocabulary};
 pub use kv_cache::CacheLayout;
-pub use proposal::{ProposalForm, ProposalOrigin};
+pub use proposal_form::{ProposalForm, ProposalOrigin};
 pub use sampling::Sampler;
 pub use text_stream::TextStream;
 pub use tokenizer::{Encoding, Tokenizer};

@@ -1,6 +1,6 @@
 //! The intake of one camera: messages in, complete moments out.
 //!
-//! An image is joined by stamp with all that belongs to it: its camera model and the robot's speed. What has come for it
+//! An image is joined by stamp with all that belongs to it: its camera model and the robot's motion. What has come for it
 //! by the time it is complete is what it gets, whatever the order of arrival; live and in a replay the same code
 //! decides. An image that is not complete yet waits here, and the intake says for what. How long it may wait only the
 //! edge can know, since nothing here has a clock: its one word is [`go_without`](Intake::go_without).
@@ -8,13 +8,12 @@
 //! In: CDR of sensor_msgs/Image, sensor_msgs/CameraInfo, nav_msgs/Odometry. Out: [`Moment`], with the pixels borrowed
 //! from the message. Whether a moment is fresh, in order or worth looking at is left to the edge and to the walk.
 
-use super::join::{CameraInfoJoin, SpeedJoin};
+use super::join::{CameraInfoJoin, MotionJoin};
 use super::loss::FrameError;
 use super::topics::Input;
 use crate::config::Config;
 use crate::config::assembly::settings;
-use crate::planning::Speed;
-use crate::types::{Frame, FrameId, Stamp, Stamped};
+use crate::types::{Frame, FrameId, Motion, Stamp, Stamped};
 use crate::wire::{self, WireError};
 use nalgebra::Isometry3;
 use std::borrow::Cow;
@@ -24,8 +23,8 @@ use std::borrow::Cow;
 pub struct Moment<'a> {
     /// The picture, its camera and the camera's place on the robot, under the image's stamp and frame.
     pub frame: Stamped<Frame<'a>>,
-    /// The robot's speed at that stamp.
-    pub speed: Speed,
+    /// How the robot moves at that stamp.
+    pub motion: Motion,
 }
 
 impl Moment<'_> {
@@ -65,7 +64,7 @@ pub struct Intake {
 #[derive(Debug)]
 struct Joins {
     camera_infos: CameraInfoJoin,
-    speeds: SpeedJoin,
+    motions: MotionJoin,
     base_from_camera: Isometry3<f64>,
     /// The name that the last image had, so that the same name is not allocated again.
     frame_id: FrameId,
@@ -76,10 +75,11 @@ impl Intake {
     pub fn new(config: &Config) -> Self {
         let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
         let odom_max_age_ns = settings::ns_from_ms(config.odom_max_age_ms);
+        let max_age_ns = settings::ns_from_ms(config.max_age_ms);
         Self {
             joins: Joins {
                 camera_infos: CameraInfoJoin::new(reset_ns),
-                speeds: SpeedJoin::new(reset_ns, odom_max_age_ns, config.assumed_speed_mps),
+                motions: MotionJoin::new(reset_ns, odom_max_age_ns, max_age_ns, config.assumed_speed_mps),
                 base_from_camera: settings::mounting(config).base_from_camera(),
                 frame_id: FrameId::new(""),
             },
@@ -140,10 +140,10 @@ impl Intake {
     /// A nav_msgs/Odometry. No image waits for it.
     ///
     /// # Errors
-    /// When it is refused; moments then have the speed before it, or the assumed one.
+    /// When it is refused; moments then have the motion before it, or the assumed one.
     pub fn odom(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
         let odometry = wire::nav_msgs::decode_odometry(cdr)?;
-        self.joins.speeds.push(odometry.header.stamp, odometry.speed_mps);
+        self.joins.motions.push(odometry.header.stamp, odometry.twist);
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl Joins {
         // A camera_info for another image size (a binned or cropped stream) would place everything wrongly.
         let camera = self.camera_infos.take(header.stamp).filter(|camera| camera.size() == image.size());
         let frame = Frame { image, camera, base_from_camera: self.base_from_camera };
-        let speed = self.speeds.at(header.stamp);
-        Ok(Moment { frame: Stamped::new(header.stamp, self.frame_id.clone(), frame), speed })
+        let motion = self.motions.at(header.stamp);
+        Ok(Moment { frame: Stamped::new(header.stamp, self.frame_id.clone(), frame), motion })
     }
 }

@@ -1,11 +1,16 @@
-//! What belongs to an image, found by stamp and never by arrival: its camera model and the robot's speed.
+//! What belongs to an image, found by stamp and never by arrival: its camera model and the robot's motion.
 
-use crate::planning::Speed;
-use crate::types::{CameraModel, Stamp};
+use crate::types::{CameraModel, Motion, Stamp, Twist};
 use std::collections::VecDeque;
 
-/// Entries kept per stream: seconds of camera_info, half a second of fast odometry.
-const CAPACITY: usize = 64;
+/// Entries of camera_info that are kept: seconds of it, and a latched one for ever.
+const CAMERA_INFOS: usize = 64;
+/// Entries of odometry that are kept at most: eight seconds at 1 kHz.
+const ODOMETRIES: usize = 8192;
+/// Room for the odometry of four seconds at 250 Hz; more makes it grow.
+const EXPECTED_ODOMETRIES: usize = 1024;
+/// Odometry is kept for longer than any image may need it, by this much.
+const SLACK_NS: i64 = 1_000_000_000;
 
 /// The last values of a stamped stream, ordered by stamp.
 #[derive(Debug)]
@@ -14,11 +19,15 @@ struct History<T> {
     /// The newest stamp seen, also of a message whose content was refused.
     reached: Option<Stamp>,
     reset_ns: i64,
+    /// An entry that is older than the newest one by more is forgotten.
+    span_ns: i64,
+    most: usize,
 }
 
 impl<T: Copy> History<T> {
-    fn new(reset_ns: i64) -> Self {
-        Self { entries: VecDeque::with_capacity(CAPACITY), reached: None, reset_ns }
+    /// Keeps `most` entries, with room for `expected` of them.
+    fn new(reset_ns: i64, span_ns: i64, most: usize, expected: usize) -> Self {
+        Self { entries: VecDeque::with_capacity(expected), reached: None, reset_ns, span_ns, most }
     }
 
     /// Notes that the stream has come to `stamp`. A jump back beyond `reset_ns` is a stream that began again.
@@ -39,7 +48,7 @@ impl<T: Copy> History<T> {
             entry.1 = value;
             return;
         }
-        if self.entries.len() == CAPACITY {
+        if self.entries.len() == self.most {
             if place == 0 {
                 return;
             }
@@ -47,6 +56,10 @@ impl<T: Copy> History<T> {
             self.entries.insert(place - 1, (stamp, value));
         } else {
             self.entries.insert(place, (stamp, value));
+        }
+        let newest = self.entries.back().map_or(stamp, |(newest, _)| *newest);
+        while self.entries.front().is_some_and(|(oldest, _)| newest.ns_since(*oldest) > self.span_ns) {
+            self.entries.pop_front();
         }
     }
 
@@ -72,7 +85,8 @@ pub struct CameraInfoJoin {
 impl CameraInfoJoin {
     /// `reset_ns`: a jump back of the stamps beyond this is a stream that began again.
     pub fn new(reset_ns: i64) -> Self {
-        Self { history: History::new(reset_ns), expected: false, in_step: true }
+        let history = History::new(reset_ns, i64::MAX, CAMERA_INFOS, CAMERA_INFOS);
+        Self { history, expected: false, in_step: true }
     }
 
     /// Whether camera_info is published at all; images wait only then.
@@ -114,32 +128,34 @@ impl CameraInfoJoin {
     }
 }
 
-/// The robot's speed from odometry.
+/// The robot's motion from odometry.
 #[derive(Debug)]
-pub struct SpeedJoin {
-    history: History<f64>,
+pub struct MotionJoin {
+    history: History<Twist>,
     max_age_ns: i64,
     assumed_mps: f64,
 }
 
-impl SpeedJoin {
-    /// `assumed_mps` serves where odometry is absent or older than `max_age_ns` at the image's stamp.
-    pub fn new(reset_ns: i64, max_age_ns: i64, assumed_mps: f64) -> Self {
-        Self { history: History::new(reset_ns), max_age_ns, assumed_mps }
+impl MotionJoin {
+    /// `assumed_mps` ahead serves where odometry is absent or older than `max_age_ns` at the image's stamp. Odometry is
+    /// kept for images that come up to `max_delay_ns` behind it, whatever its rate.
+    pub fn new(reset_ns: i64, max_age_ns: i64, max_delay_ns: i64, assumed_mps: f64) -> Self {
+        let span_ns = max_age_ns.saturating_add(max_delay_ns).saturating_add(SLACK_NS);
+        Self { history: History::new(reset_ns, span_ns, ODOMETRIES, EXPECTED_ODOMETRIES), max_age_ns, assumed_mps }
     }
 
-    /// A measured speed over ground.
-    pub fn push(&mut self, stamp: Stamp, speed_mps: f64) {
-        self.history.push(stamp, speed_mps);
+    /// A measured motion.
+    pub fn push(&mut self, stamp: Stamp, twist: Twist) {
+        self.history.push(stamp, twist);
     }
 
-    /// The speed at an image's stamp, from the newest odometry that is not after it.
-    pub fn at(&self, stamp: Stamp) -> Speed {
+    /// The motion at an image's stamp, from the newest odometry that is not after it.
+    pub fn at(&self, stamp: Stamp) -> Motion {
         match self.history.at_or_before(stamp) {
-            Some((known, mps)) if stamp.ns_since(known) <= self.max_age_ns => {
-                Speed::Measured { mps, age_ns: stamp.ns_since(known) }
+            Some((known, twist)) if stamp.ns_since(known) <= self.max_age_ns => {
+                Motion::Measured { twist, age_ns: stamp.ns_since(known) }
             }
-            _ => Speed::Assumed { mps: self.assumed_mps },
+            _ => Motion::Assumed { forward_mps: self.assumed_mps },
         }
     }
 }
@@ -181,7 +197,7 @@ mod tests {
 
         #[test]
         fn the_newest_entry_not_after_a_stamp_is_found(stamps in prop::collection::vec(0..500i64, 1..60), at in 0..600i64) {
-            let mut history = History::new(i64::MAX);
+            let mut history = History::new(i64::MAX, i64::MAX, 64, 64);
             for ms in &stamps {
                 history.push(stamp(*ms), *ms);
             }
@@ -252,22 +268,47 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_keeps_the_newest() {
-        let mut history = History::new(i64::MAX);
+        let mut history = History::new(i64::MAX, i64::MAX, 64, 64);
         for ms in 0..1000 {
             history.push(stamp(ms), ms);
         }
         history.push(stamp(1), 1);
-        assert_eq!(history.entries.len(), CAPACITY);
+        assert_eq!(history.entries.len(), 64);
         assert_eq!(history.at_or_before(stamp(5000)), Some((stamp(999), 999)));
     }
 
     #[test]
     fn odometry_counts_until_it_is_too_old() {
-        let mut join = SpeedJoin::new(RESET_NS, 500_000_000, 1.5);
-        assert_eq!(join.at(stamp(0)), Speed::Assumed { mps: 1.5 });
-        join.push(stamp(100), 0.4);
-        assert_eq!(join.at(stamp(50)), Speed::Assumed { mps: 1.5 }, "odometry of the future says nothing");
-        assert_eq!(join.at(stamp(600)), Speed::Measured { mps: 0.4, age_ns: 500_000_000 });
-        assert_eq!(join.at(stamp(601)), Speed::Assumed { mps: 1.5 });
+        let mut join = MotionJoin::new(RESET_NS, 500_000_000, 0, 1.5);
+        let assumed = Motion::Assumed { forward_mps: 1.5 };
+        assert_eq!(join.at(stamp(0)), assumed);
+        let twist = Twist { forward_mps: -0.4, yaw_rate_radps: 0.1, ..Twist::default() };
+        join.push(stamp(100), twist);
+        assert_eq!(join.at(stamp(50)), assumed, "odometry of the future says nothing");
+        assert_eq!(join.at(stamp(600)), Motion::Measured { twist, age_ns: 500_000_000 });
+        assert_eq!(join.at(stamp(601)), assumed);
+    }
+
+    #[test]
+    fn fast_odometry_is_kept_for_images_that_come_late() {
+        for rate_hz in [50, 250, 1000] {
+            // Five seconds, of which the last image that may still come is 800 ms old.
+            let mut join = MotionJoin::new(RESET_NS, 500_000_000, 800_000_000, 1.5);
+            for number in 0..5 * rate_hz {
+                let twist = Twist { forward_mps: number as f64, ..Twist::default() };
+                join.push(Stamp::from_ns(number * 1_000_000_000 / rate_hz), twist);
+            }
+            let Motion::Measured { twist, age_ns } = join.at(stamp(4200)) else { panic!("{rate_hz} Hz") };
+            assert_eq!((twist.forward_mps, age_ns), ((4200 * rate_hz / 1000) as f64, 0), "{rate_hz} Hz");
+            let kept = join.history.entries.len() as i64;
+            assert!(kept <= 24 * rate_hz / 10, "{kept} at {rate_hz} Hz");
+        }
+    }
+
+    #[test]
+    fn odometry_without_end_takes_bounded_memory() {
+        let mut join = MotionJoin::new(RESET_NS, i64::MAX, i64::MAX, 1.5);
+        (0..20_000).for_each(|ns| join.push(Stamp::from_ns(ns), Twist::default()));
+        assert_eq!(join.history.entries.len(), ODOMETRIES);
     }
 }

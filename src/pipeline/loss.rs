@@ -1,6 +1,7 @@
 //! What costs one message.
 
 use crate::types::Stamp;
+pub use crate::vision::Blind;
 use crate::wire::WireError;
 use crate::zoo::ZooError;
 
@@ -24,6 +25,9 @@ pub enum FrameError {
         /// The last processed image's stamp.
         previous: Stamp,
     },
+    /// The picture shows nothing: no model is asked about it.
+    #[error("blind: {0}")]
+    Blind(#[from] Blind),
     /// The model could not run, or gave numbers that are none.
     #[error(transparent)]
     Detect(#[from] ZooError),
@@ -35,6 +39,7 @@ impl FrameError {
         match self {
             Self::Wire(_) | Self::BeforeEpoch { .. } => "bad_message",
             Self::OutOfOrder { .. } => "out_of_order",
+            Self::Blind(_) => "blind",
             Self::Detect(_) => "inference_failed",
         }
     }

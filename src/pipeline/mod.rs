@@ -19,7 +19,7 @@ mod topics;
 mod walk;
 
 pub use intake::{Intake, Moment, Taken};
-pub use loss::FrameError;
+pub use loss::{Blind, FrameError};
 pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason, ReasonJob, Snapshot, Trigger};
 pub use said::{FrameReport, Said, Wanted};
 pub use topics::{Input, Output, OutputError, Outputs};

@@ -1,32 +1,53 @@
 //! The lane that runs on every frame: picture to boxes, boxes to tracks, tracks to places.
 
-use crate::spatial::place_on_ground;
+use crate::spatial::place_of;
 use crate::tracking::Tracker;
-use crate::types::{Frame, Scene, Stamped};
+use crate::types::{Detection, Frame, Glimpse, Place, Scene, Stamped};
 use crate::zoo::{ClassMask, Detector, EncodedPrompts, Thresholds, ZooError};
+
+/// The fewest boxes of a picture that are looked at, whatever is published: as many as detectors with queries give.
+const MOST_LOOKED_AT: usize = 300;
+/// A scene is full when so much of the most is reached: the rest may have been suppressed once more under prompts, or lie
+/// outside the picture.
+const FULL_PART: f64 = 0.75;
+
+/// Which boxes are looked at, and which of them are published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bounds {
+    /// What is published: the lowest score, the most boxes, the classes; and the overlap for all boxes.
+    pub published: Thresholds,
+    /// The classes that are tracked, published ones among them; `None` is all.
+    pub tracked: Option<ClassMask>,
+    /// The lowest score that may continue a track.
+    pub track_low_score: f32,
+    /// From this score on a box is planned with at once, whatever the tracker makes of it.
+    pub obstacle_score: f32,
+}
 
 /// Owns the detector and the tracker; reuses one [`Scene`] for all frames.
 pub struct Perceive {
     detector: Box<dyn Detector>,
-    /// The detector's score threshold is the lower of what is published and what a track may still take.
+    bounds: Bounds,
+    /// What the detector is asked for: everything, down to the lowest score and up to the greatest number that publishing,
+    /// tracking or planning needs. Classes are for later: what is left out here must be known to be left out.
     thresholds: Thresholds,
-    publish_score: f32,
     tracker: Tracker,
+    /// All boxes of the frame that are tracked, best score first.
+    seen: Vec<Detection>,
     scene: Scene,
 }
 
 impl Perceive {
-    /// `thresholds.score` is the lowest score to publish; tracks also hold on to boxes down to
-    /// `track_low_score`, which are then left out of the scene's detections.
-    pub fn new(
-        detector: Box<dyn Detector>,
-        mut thresholds: Thresholds,
-        track_low_score: f32,
-        tracker: Tracker,
-    ) -> Self {
-        let publish_score = thresholds.score;
-        thresholds.score = publish_score.min(track_low_score);
-        Self { detector, thresholds, publish_score, tracker, scene: Scene::default() }
+    /// Publishing has no say in what is tracked and planned with.
+    pub fn new(detector: Box<dyn Detector>, bounds: Bounds, tracker: Tracker) -> Self {
+        let Thresholds { score, iou, max_detections, .. } = bounds.published;
+        let thresholds = Thresholds {
+            score: score.min(bounds.track_low_score).min(bounds.obstacle_score),
+            iou,
+            max_detections: max_detections.max(MOST_LOOKED_AT),
+            classes: None,
+        };
+        Self { detector, bounds, thresholds, tracker, seen: Vec::new(), scene: Scene::default() }
     }
 
     /// The detector.
@@ -34,17 +55,26 @@ impl Perceive {
         &*self.detector
     }
 
-    /// Looks for other things from the next frame on, and reports only those `classes` of them, `None` all. Tracks begin
-    /// anew: their classes are of the old set.
+    /// Looks for other things from the next frame on, publishes only those `published` of them and tracks those `tracked`,
+    /// `None` all. Tracks begin anew: their classes are of the old set.
     ///
     /// # Errors
     /// When the detector does not take the prompts; everything then stays as it is.
-    pub fn set_prompts(&mut self, prompts: EncodedPrompts, classes: Option<ClassMask>) -> Result<(), ZooError> {
+    pub fn set_prompts(
+        &mut self,
+        prompts: EncodedPrompts,
+        published: Option<ClassMask>,
+        tracked: Option<ClassMask>,
+    ) -> Result<(), ZooError> {
         self.detector.set_prompts(prompts)?;
-        self.thresholds.classes = classes;
+        (self.bounds.published.classes, self.bounds.tracked) = (published, tracked);
         self.tracker.reset();
-        self.scene.detections.clear();
-        self.scene.tracks.clear();
+        let Scene { detections, only_tracked, tracks, glimpses, is_full } = &mut self.scene;
+        detections.clear();
+        only_tracked.clear();
+        tracks.clear();
+        glimpses.clear();
+        *is_full = false;
         Ok(())
     }
 
@@ -59,12 +89,29 @@ impl Perceive {
     /// When the detector could not run; tracks stay as they were.
     pub fn frame(&mut self, frame: &Stamped<Frame<'_>>) -> Result<(), ZooError> {
         let Frame { image, camera, base_from_camera } = frame.value();
-        let Scene { detections, tracks } = &mut self.scene;
+        let Scene { detections, only_tracked, tracks, glimpses, is_full } = &mut self.scene;
+        let Bounds { published, tracked, obstacle_score, .. } = &self.bounds;
         detections.clear();
-        self.detector.detect(image, &self.thresholds, detections)?;
-        self.tracker.update(frame.stamp(), detections, tracks);
-        detections.retain(|detection| detection.score >= self.publish_score);
-        place_on_ground(tracks, camera.as_ref(), base_from_camera);
+        only_tracked.clear();
+        glimpses.clear();
+        self.detector.detect(image, &self.thresholds, &mut self.seen)?;
+        let is_sure = |detection: &Detection| detection.score >= *obstacle_score;
+        let many = self.thresholds.max_detections as f64 * FULL_PART;
+        *is_full = self.seen.len() as f64 >= many && self.seen.last().is_some_and(is_sure);
+        self.seen.retain(|detection| tracked.as_ref().is_none_or(|tracked| tracked.contains(detection.class)));
+        self.tracker.update(frame.stamp(), &mut self.seen, tracks);
+        let place = |bbox| camera.as_ref().map_or(Place::Unknown, |camera| place_of(camera, base_from_camera, bbox));
+        for detection in &self.seen {
+            let is_wanted = detection.score >= published.score && published.reports(detection.class);
+            let is_published = is_wanted && detections.len() < published.max_detections;
+            if is_published { &mut *detections } else { &mut *only_tracked }.push(*detection);
+            if detection.track.is_none() && is_sure(detection) {
+                glimpses.push(Glimpse { class: detection.class, place: place(&detection.bbox) });
+            }
+        }
+        for track in tracks {
+            track.place = place(&track.bbox);
+        }
         Ok(())
     }
 

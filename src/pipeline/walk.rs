@@ -2,7 +2,7 @@
 
 use super::intake::Moment;
 use super::loss::FrameError;
-use super::perceive::Perceive;
+use super::perceive::{Bounds, Perceive};
 use super::reason::advice::Advice;
 use super::reason::{Asker, Inquiry, Proposed, ReasonJob};
 use super::said::{FrameReport, Messages, Said, Wanted};
@@ -14,14 +14,17 @@ use crate::infer::Proof;
 use crate::planning::{Planner, PlanningParams};
 use crate::tracking::Tracker;
 use crate::types::{Labels, Plan, Scene, Stamp};
-use crate::vision::Canvas;
+use crate::vision::{BlindCheck, Canvas};
 use crate::wire::{self, HeaderRef, WireError};
+use crate::world::World;
 use crate::zoo::{Detector, EncodedPrompts, Thresholds};
 use std::sync::Arc;
 
 /// The walk of one camera. Owned by one thread; asks no clock, no ROS, no TF.
 pub struct Walk {
+    blind_check: BlindCheck,
     perceive: Perceive,
+    world: World,
     planner: Planner,
     choice: ClassChoice,
     advice: Advice,
@@ -72,14 +75,20 @@ impl Walk {
     ) -> Self {
         let model: Arc<str> = Arc::from(model);
         let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
-        let thresholds = Thresholds { classes: chosen.reported, ..settings::thresholds(config) };
-        let planning = PlanningParams { obstacle_classes: chosen.obstacles, ..settings::planning(config) };
+        let planning = PlanningParams { obstacles: chosen.obstacles, ..settings::planning(config) };
         let tracking = settings::tracking(config);
-        let low_score = tracking.low_score;
+        let bounds = Bounds {
+            published: Thresholds { classes: chosen.published, ..settings::thresholds(config) },
+            tracked: chosen.tracked,
+            track_low_score: tracking.low_score,
+            obstacle_score: settings::obstacle_score(config),
+        };
         Self {
             choice,
-            score_threshold: thresholds.score,
-            perceive: Perceive::new(detector, thresholds, low_score, Tracker::new(tracking)),
+            score_threshold: bounds.published.score,
+            blind_check: BlindCheck::new(settings::blindness(config)),
+            perceive: Perceive::new(detector, bounds, Tracker::new(tracking)),
+            world: World::new(),
             planner: Planner::new(planning, Arc::clone(&model)),
             advice: Advice::new(config),
             reset_ns,
@@ -98,17 +107,18 @@ impl Walk {
     ///
     /// Tracks begin anew, because their classes are of the old set, and with them the plan, at `stop`: it goes on when
     /// the way was found clear for `clear_after_ms` again. A proposal that was held is about the old set and goes too.
-    /// What `classes` and `obstacle_classes` mean under prompts: prompts are reported whatever `classes` says, which
+    /// What `classes` and `obstacle_classes` mean under prompts: prompts are published whatever `classes` says, which
     /// names the model's own classes beside them; and all prompts are obstacles as soon as `obstacle_classes` names a
-    /// class of the model that is no prompt.
+    /// class of the model.
     ///
     /// # Errors
     /// [`PromptsRefused`] when one of these parameters names neither a prompt nor a class of the model, and when the
     /// detector does not take the prompts. The old ones stay.
     pub fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), PromptsRefused> {
-        let ChosenClasses { reported, obstacles } = self.choice.among(&prompts.labels, prompts.prompts)?;
-        self.perceive.set_prompts(prompts, reported)?;
-        self.planner.set_obstacle_classes(obstacles);
+        let ChosenClasses { published, tracked, obstacles } = self.choice.among(&prompts.labels, prompts.prompts)?;
+        self.perceive.set_prompts(prompts, published, tracked)?;
+        self.world.reset();
+        self.planner.set_obstacles(obstacles);
         self.advice.reset();
         Ok(())
     }
@@ -118,14 +128,17 @@ impl Walk {
     /// # Errors
     /// [`FrameError`] costs this frame: nothing is said of it, and the next one may do.
     pub fn frame(&mut self, moment: &Moment<'_>, wanted: Wanted) -> Result<Said<'_>, FrameError> {
-        let Moment { frame, speed } = moment;
+        let Moment { frame, motion } = moment;
         let stamp = frame.stamp();
         self.check_order(stamp)?;
+        self.blind_check.look(stamp, &frame.value().image)?;
         self.perceive.frame(frame)?;
         self.previous = Some(stamp);
         let scene = self.perceive.scene();
         let labels = self.perceive.detector().labels();
-        let advised = self.advice.frame(frame, scene, labels, *speed, &mut self.planner);
+        self.world.update(&frame.as_ref().map(|_| scene), *motion);
+        let things = self.world.things();
+        let advised = self.advice.frame(frame, scene, things, labels, *motion, &mut self.planner);
         let plan = advised.plan;
 
         let header = HeaderRef::from(frame);
@@ -236,7 +249,9 @@ impl Walk {
         }
         match self.previous {
             Some(previous) if previous.ns_since(stamp) > self.reset_ns => {
+                self.blind_check.reset();
                 self.perceive.reset();
+                self.world.reset();
                 self.planner.reset();
                 self.advice.reset();
                 Ok(())

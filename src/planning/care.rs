@@ -78,13 +78,10 @@ impl Rules {
         self.about_nothing().and(Care { word, limit_mps })
     }
 
-    /// Something in view whose place is not known.
-    pub(super) fn about_unplaced(&self, unplaced_mps: f64) -> Care {
-        if unplaced_mps >= self.cruise_mps {
-            return self.about_nothing();
-        }
-        if unplaced_mps >= MIN_MOVING_MPS {
-            self.about_nothing().and(Care { word: Word::Slow, limit_mps: unplaced_mps })
+    /// What nobody can place or see: at most `creep_mps`, and never `proceed`, however fast that is.
+    pub(super) fn about_unknown(&self, creep_mps: f64) -> Care {
+        if creep_mps >= MIN_MOVING_MPS {
+            self.about_nothing().and(Care { word: Word::Slow, limit_mps: creep_mps })
         } else {
             Care::STOP
         }
@@ -129,11 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_place_is_slow_stop_or_nothing_as_the_parameter_says() {
-        assert_eq!(rules(1.0).about_unplaced(0.3), Care { word: Word::Slow, limit_mps: 0.3 });
-        assert_eq!(rules(1.0).about_unplaced(0.0), Care::STOP);
-        assert_eq!(rules(1.0).about_unplaced(f64::NAN), Care::STOP);
-        assert_eq!(rules(1.0).about_unplaced(1.5), rules(1.0).about_nothing());
+    fn what_is_unknown_is_slow_or_stop_and_never_proceed() {
+        assert_eq!(rules(1.0).about_unknown(0.3), Care { word: Word::Slow, limit_mps: 0.3 });
+        assert_eq!(rules(1.0).about_unknown(0.0), Care::STOP);
+        assert_eq!(rules(1.0).about_unknown(f64::NAN), Care::STOP);
+        for fast in [1.5, 9.0, f64::INFINITY] {
+            assert_eq!(rules(1.0).about_unknown(fast), Care { word: Word::Slow, limit_mps: 1.5 });
+        }
     }
 
     #[test]

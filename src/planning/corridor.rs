@@ -1,18 +1,24 @@
 //! What is in the way: the strip ahead of the robot, and what reaches into it.
 
-use super::ground_motion::{GroundVelocity, deviations_m};
 use crate::types::GroundPosition;
+use crate::world::GroundVelocity;
 
 /// Two standard deviations: the edge of where a thing may be.
 const SIGMAS: f64 = 2.0;
 /// What a thing without a box may have moved by per second, on top of its prediction.
 pub(super) const COASTING_DRIFT_MPS: f64 = 1.0;
 
-/// The strip `0 <= x <= length`, `|y| <= width / 2` of the base frame.
+/// How far behind its position, in the direction of the robot's x, a thing's body may still reach: half a person's
+/// stride.
+const HALF_BODY_M: f64 = 0.5;
+
+/// The strip `-rear <= x <= length`, `|y| <= width / 2` of the base frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Corridor {
     pub(super) half_width_m: f64,
     pub(super) length_m: f64,
+    /// How far the robot itself reaches behind the origin.
+    pub(super) rear_m: f64,
     /// How far ahead in time a thing's motion is looked at: what a stop takes.
     pub(super) horizon_s: f64,
 }
@@ -31,17 +37,20 @@ pub(super) struct InTheWay {
 impl Corridor {
     /// Whether, and how, a thing is in the way, with `room_m` added on every side. Its box of two standard deviations
     /// stands for its ellipse, which lies inside.
+    ///
+    /// Doubt along the way makes a thing nearer, and never brings one to the front whose body is behind the robot: there,
+    /// the position itself counts.
     pub(super) fn in_the_way(
         &self,
         ground: &GroundPosition,
         velocity: GroundVelocity,
         room_m: f64,
     ) -> Option<InTheWay> {
-        let (x_std, y_std) = deviations_m(ground);
+        let (x_std, y_std) = (ground.covariance_m2.m11.sqrt(), ground.covariance_m2.m22.sqrt());
         let (along_m, across_m) = (SIGMAS * x_std + room_m, SIGMAS * y_std + room_m);
         let approach_mps = (-velocity.forward_mps).max(0.0);
         let nearest_m = ground.position_m.x - along_m;
-        let is_behind = ground.position_m.x + along_m < 0.0;
+        let is_behind = ground.position_m.x + HALF_BODY_M < -self.rear_m;
         let is_beyond = nearest_m - approach_mps * self.horizon_s > self.length_m;
         if is_behind || is_beyond {
             return None;
@@ -59,10 +68,10 @@ impl Corridor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenarios::ground;
     use super::*;
+    use crate::planning::tests::scenarios::ground;
 
-    const CORRIDOR: Corridor = Corridor { half_width_m: 0.6, length_m: 20.0, horizon_s: 1.8 };
+    const CORRIDOR: Corridor = Corridor { half_width_m: 0.6, length_m: 20.0, rear_m: 0.5, horizon_s: 1.8 };
     const STANDING: GroundVelocity = GroundVelocity { forward_mps: 0.0, left_mps: 0.0 };
 
     #[test]
@@ -81,9 +90,20 @@ mod tests {
 
     #[test]
     fn a_thing_behind_or_beyond_is_not_in_the_way_and_one_around_the_robot_is() {
-        assert_eq!(CORRIDOR.in_the_way(&ground(-1.0, 0.0, 0.1), STANDING, 0.0), None);
+        assert_eq!(CORRIDOR.in_the_way(&ground(-1.1, 0.0, 0.1), STANDING, 0.0), None);
         assert_eq!(CORRIDOR.in_the_way(&ground(21.0, 0.0, 0.1), STANDING, 0.0), None);
         assert_eq!(CORRIDOR.in_the_way(&ground(-0.1, 0.0, 0.1), STANDING, 0.0).unwrap().gap_m, 0.0);
+    }
+
+    #[test]
+    fn doubt_does_not_bring_a_thing_behind_the_robot_to_its_front() {
+        for std_m in [0.1, 1.1, 3.0] {
+            assert_eq!(CORRIDOR.in_the_way(&ground(-2.1, 0.0, std_m), STANDING, 0.3), None, "{std_m}");
+        }
+        // Beside the robot's body it counts, however well its place is known.
+        assert_eq!(CORRIDOR.in_the_way(&ground(-0.9, 0.0, 0.0), STANDING, 0.0).unwrap().gap_m, 0.0);
+        let long = Corridor { rear_m: 2.0, ..CORRIDOR };
+        assert_eq!(long.in_the_way(&ground(-2.1, 0.0, 0.1), STANDING, 0.0).unwrap().gap_m, 0.0);
     }
 
     #[test]

@@ -130,8 +130,8 @@ pub(super) fn bound(decision: Decision, limit_mps: Option<f32>, proposal: &Propo
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenarios::{CAR, PERSON, at, track};
     use super::*;
+    use crate::planning::tests::scenarios::{CAR, PERSON, at, track};
     use std::sync::Arc;
 
     fn proposal(decision: Decision, speed_limit_mps: Option<f32>) -> Proposal {

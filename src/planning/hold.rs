@@ -18,12 +18,12 @@ pub(super) enum Held {
     No,
     /// The word is the frame's; its limit is the lowest of a while ago.
     Limit,
-    /// The way has been clear for so many nanoseconds, not long enough.
+    /// Nothing has asked for the word for so many nanoseconds, not long enough.
     Clearing {
-        /// 0 in the first clear frame.
+        /// 0 in the first such frame.
         clear_ns: i64,
     },
-    /// The way is clear, but without room to spare.
+    /// Nothing asks for the word, but something would with room to spare.
     Close,
 }
 
@@ -131,8 +131,8 @@ impl Hold {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenarios::at;
     use super::*;
+    use crate::planning::tests::scenarios::at;
 
     const FREE: Care = Care { word: Word::Proceed, limit_mps: 1.5 };
     const SLOW: Care = Care { word: Word::Slow, limit_mps: 0.8 };

@@ -1,7 +1,7 @@
 //! What can be tuned about planning.
 
-use crate::types::{ClassId, FrameId};
-use std::collections::BTreeSet;
+use super::obstacles::Obstacles;
+use crate::types::FrameId;
 
 /// Parameters of the [`Planner`](super::Planner). Ranges are checked where parameters are read (`config`); values
 /// outside them make plans that are too careful or of no use, and never panic.
@@ -19,18 +19,22 @@ pub struct PlanningParams {
     /// What the brakes do for certain, in metres per second squared; `slow` plans with half of it.
     /// `0.05..=20`, default 1.0.
     pub deceleration_mps2: f64,
-    /// From the exposure of an image until the brakes act, in milliseconds: transport, inference, the frames that a track
-    /// needs to be confirmed, the controller. `0..=10_000`, default 300.
+    /// How far the robot reaches behind the base frame's origin, in metres: what is further behind is not in the way.
+    /// `0..=100`, default 0.5.
+    pub rear_extent_m: f64,
+    /// From the exposure of an image until the brakes act, in milliseconds: transport, inference, the controller.
+    /// `0..=10_000`, default 300.
     pub latency_budget_ms: u32,
     /// The fastest that a plan allows, in metres per second. `0..=50`, default 1.5.
     pub max_speed_mps: f64,
-    /// The fastest past a track that has no place on the ground (no camera model, a hidden foot, something that hangs),
-    /// in metres per second: 0 stops for it, `max_speed_mps` ignores it. `0..=50`, default 0.3.
+    /// The fastest while something that counts has no place on the ground (no camera model, a hidden foot), while more
+    /// is in view than is looked at, and while the robot drives where no camera looks, in metres per second: 0 stops. Such
+    /// a plan never says `proceed`, however fast this is. `0..=100`, default 0.3.
     pub unplaced_speed_mps: f64,
-    /// How long the way must have been clear before a plan becomes less careful, in milliseconds of stamp time.
+    /// How long nothing must have asked for a word before it is taken back, in milliseconds of stamp time.
     /// `0..=60_000`, default 1000.
     pub clear_after_ms: u32,
-    /// The room to spare, in metres on every side, with which the way must be clear for that. `0..=10`, default 0.3.
+    /// The room to spare, in metres on every side, with which that must hold. `0..=10`, default 0.3.
     pub distance_hysteresis_m: f64,
     /// From pose to pose of the path, in metres. `0.01..=10`, default 0.25.
     pub path_spacing_m: f64,
@@ -42,8 +46,8 @@ pub struct PlanningParams {
     pub proposal_max_age_ms: u32,
     /// The frame of ground positions, plans and paths (REP-105), default `base_link`.
     pub base_frame: FrameId,
-    /// The classes that count as obstacles; `None`, the default, counts all.
-    pub obstacle_classes: Option<BTreeSet<ClassId>>,
+    /// What counts as an obstacle; by default everything, wherever it is.
+    pub obstacles: Obstacles,
 }
 
 impl Default for PlanningParams {
@@ -52,6 +56,7 @@ impl Default for PlanningParams {
             corridor_width_m: 1.2,
             corridor_length_m: 20.0,
             stop_margin_m: 0.5,
+            rear_extent_m: 0.5,
             deceleration_mps2: 1.0,
             latency_budget_ms: 300,
             max_speed_mps: 1.5,
@@ -62,7 +67,7 @@ impl Default for PlanningParams {
             valid_for_ms: 500,
             proposal_max_age_ms: 3000,
             base_frame: FrameId::new("base_link"),
-            obstacle_classes: None,
+            obstacles: Obstacles::default(),
         }
     }
 }

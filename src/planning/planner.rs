@@ -1,33 +1,34 @@
-//! The planner: looks at every track, decides, and writes the plan.
+//! The planner: looks at every thing, decides, and writes the plan.
 
+use super::blind::Blind;
 use super::braking::Braking;
-use super::care::{Care, Rules, Word};
+use super::care::{Care, MIN_MOVING_MPS, Rules, Word};
 use super::corridor::{COASTING_DRIFT_MPS, Corridor, InTheWay};
-use super::ground_motion::{GroundMotions, usable};
 use super::guard::Present;
 use super::hold::{Held, Hold};
+use super::obstacles::Obstacles;
 use super::params::PlanningParams;
 use super::proposals::{self, Offers, Planned, Ruling};
-use super::speed::Speed;
 use super::words::{self, Grounds};
 use crate::types::{
-    ClassId, Decision, Labels, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp, Stamped, Track, TrackId,
+    ClassId, Decision, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp, Stamped,
+    TrackId,
 };
-use std::collections::BTreeSet;
+use crate::world::Thing;
 use std::sync::Arc;
 
-/// A plan names no more things than this, the nearest ones.
+/// A plan of the rules has no more steps than this.
 const MAX_STEPS: usize = 16;
 /// A path has no more poses than this.
 const MAX_POSES: u32 = 10_000;
-/// Room for as many tracks as a street has; more make it grow.
-const EXPECTED_TRACKS: usize = 64;
+/// Room for as many things as a street has; more make it grow.
+const EXPECTED_THINGS: usize = 64;
 /// Room for a reason, so that strings stop growing early.
 const REASON_CAPACITY: usize = 192;
 /// The robot's own place.
 const HERE: Pose2 = Pose2 { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
 
-/// Makes one plan per frame. Same scenes, labels, speeds and stamps in, same plans out; after the first frames nothing
+/// Makes one plan per frame. Same scenes, things, labels, motions and stamps in, same plans out; after the first frames nothing
 /// is allocated.
 #[derive(Debug)]
 pub struct Planner {
@@ -35,10 +36,9 @@ pub struct Planner {
     /// The name of the model whose boxes the rules see.
     model: Arc<str>,
     braking: Braking,
-    motions: GroundMotions,
     hold: Hold,
     /// What the last frame that decided by itself was careful about.
-    cause: Option<(TrackId, ClassId)>,
+    cause: Option<(Option<TrackId>, ClassId)>,
     found: Vec<Found>,
     /// Reasons of earlier plans, to be written over.
     spare: Vec<String>,
@@ -48,12 +48,12 @@ pub struct Planner {
     held_ruling: String,
 }
 
-/// A track that makes the plan careful, or might.
+/// A thing that makes the plan careful, or might.
 #[derive(Debug, Clone, Copy)]
 struct Found {
-    /// In the scene.
-    track: usize,
-    /// `None` where the track has no place.
+    /// Among the things.
+    thing: usize,
+    /// `None` where it has no place.
     in_the_way: Option<InTheWay>,
     care: Care,
 }
@@ -66,6 +66,7 @@ struct Outlook {
     with_room: Care,
     considered: usize,
     unplaced: usize,
+    passed_over: usize,
 }
 
 impl Planner {
@@ -78,12 +79,10 @@ impl Planner {
                 deceleration_mps2: params.deceleration_mps2,
                 margin_m: params.stop_margin_m,
             },
-            motions: GroundMotions::new(EXPECTED_TRACKS),
             hold: Hold::new(i64::from(params.clear_after_ms) * 1_000_000, valid_for_ns),
             cause: None,
-            found: Vec::with_capacity(EXPECTED_TRACKS),
-            // A step for every thing, and one that says what the plan waits for.
-            spare: (0..=MAX_STEPS).map(|_| String::with_capacity(REASON_CAPACITY)).collect(),
+            found: Vec::with_capacity(EXPECTED_THINGS),
+            spare: (0..MAX_STEPS).map(|_| String::with_capacity(REASON_CAPACITY)).collect(),
             plan: Plan {
                 sequence: 0,
                 decision: Decision::Stop,
@@ -108,15 +107,14 @@ impl Planner {
 
     /// Forgets what it has seen and begins again at `stop`: the stamps began again. The sequence goes on.
     pub fn reset(&mut self) {
-        self.motions = GroundMotions::new(EXPECTED_TRACKS);
         self.hold = Hold::new(i64::from(self.params.clear_after_ms) * 1_000_000, self.plan.valid_for_ns);
         self.cause = None;
     }
 
-    /// Other classes are obstacles from the next frame on, `None` all. Begins again at `stop`, as [`reset`](Self::reset):
-    /// the tracks of before are gone, and what they were about is not known to be.
-    pub fn set_obstacle_classes(&mut self, classes: Option<BTreeSet<ClassId>>) {
-        self.params.obstacle_classes = classes;
+    /// Other things are obstacles from the next frame on. Begins again at `stop`, as [`reset`](Self::reset): the tracks of
+    /// before are gone, and what they were about is not known to be.
+    pub fn set_obstacles(&mut self, obstacles: Obstacles) {
+        self.params.obstacles = obstacles;
         self.reset();
     }
 
@@ -125,16 +123,24 @@ impl Planner {
         &self.plan
     }
 
-    /// The plan for one frame, in the base frame and under the frame's stamp.
+    /// The plan for one frame, in the base frame and under the frame's stamp. `things` are those of the frame's scene.
     ///
-    /// Tracks of classes that do not count are not looked at. A track that is not seen counts where it is predicted,
-    /// with an edge that grows by a metre per second. A track without a usable ground position (no camera model, a
-    /// hidden foot, something that hangs) limits the speed to `unplaced_speed_mps`, wherever it is in the picture.
+    /// Things of classes that do not count are not looked at. A thing that is not seen counts where it is predicted, with
+    /// an edge that grows by a metre per second. One without a place on the ground (no camera model, a hidden foot) limits
+    /// the speed to `unplaced_speed_mps`, wherever it is in the picture, unless it is raised and known not to move by
+    /// itself. So do a scene that is full, and a robot that drives backwards or sideways.
     ///
     /// The speed limit always allows the robot to halt before the nearest thing in the corridor; `stop` comes with a
-    /// limit of 0 and without a path. A speed that is not finite is taken as `max_speed_mps`.
-    pub fn plan(&mut self, scene: &Stamped<&Scene>, labels: &Labels, speed: Speed) -> Stamped<&Plan> {
-        self.plan_with(scene, labels, speed, Offers::default()).plan
+    /// limit of 0 and without a path. The nearest thing in the way is always a step. A motion that is not finite is taken
+    /// as `max_speed_mps` ahead.
+    pub fn plan(
+        &mut self,
+        scene: &Stamped<&Scene>,
+        things: &[Thing],
+        labels: &Labels,
+        motion: Motion,
+    ) -> Stamped<&Plan> {
+        self.plan_with(scene, things, labels, motion, Offers::default()).plan
     }
 
     /// As [`plan`](Self::plan), and then within that what a language model proposed. The plan is never less careful
@@ -143,11 +149,12 @@ impl Planner {
     pub fn plan_with(
         &mut self,
         scene: &Stamped<&Scene>,
+        things: &[Thing],
         labels: &Labels,
-        speed: Speed,
+        motion: Motion,
         offers: Offers<'_>,
     ) -> Planned<'_> {
-        self.plan_by_rules(scene, labels, speed);
+        self.plan_by_rules(scene, things, labels, motion);
         let present = Present {
             stamp: scene.stamp(),
             tracks: &scene.value().tracks,
@@ -167,18 +174,17 @@ impl Planner {
         }
     }
 
-    fn plan_by_rules(&mut self, scene: &Stamped<&Scene>, labels: &Labels, speed: Speed) {
+    fn plan_by_rules(&mut self, scene: &Stamped<&Scene>, things: &[Thing], labels: &Labels, motion: Motion) {
         let stamp = scene.stamp();
-        let tracks = &scene.value().tracks[..];
-        let speed_mps = speed.credible_mps().unwrap_or(self.params.max_speed_mps);
+        let speed_mps = motion.credible().map_or(self.params.max_speed_mps, |twist| twist.speed_mps());
         let rules = self.rules(speed_mps);
-        self.motions.update(stamp, tracks, speed_mps);
-        let outlook = self.look(tracks, &rules);
+        let blind = [Blind::way(motion), scene.value().is_full.then_some(Blind::Full)];
+        let outlook = self.look(things, &rules, blind);
         let (care, held) = self.hold.decide(stamp, outlook.now, outlook.with_room);
-        self.remember_cause(tracks, care, held);
+        self.remember_cause(things, care, held);
 
         let grounds = Grounds {
-            speed,
+            motion,
             speed_mps,
             stop_m: self.braking.distance_m(speed_mps, 0.0),
             considered: outlook.considered,
@@ -186,11 +192,14 @@ impl Planner {
             nearest_m: self.nearest_m(),
             unplaced: outlook.unplaced,
             unplaced_mps: self.params.unplaced_speed_mps,
+            passed_over: outlook.passed_over,
+            blind,
             held,
+            word: care.word,
             clear_after_ns: i64::from(self.params.clear_after_ms) * 1_000_000,
             room_m: self.params.distance_hysteresis_m,
         };
-        self.write_steps(tracks, labels, care, &grounds);
+        self.write_steps(things, labels, care, &grounds);
         self.write_path(care);
         self.plan.sequence += 1;
         self.plan.decision = care.word.decision();
@@ -213,63 +222,66 @@ impl Planner {
     }
 
     /// Finds what is in the way, nearest first, and what follows from all of it.
-    fn look(&mut self, tracks: &[Track], rules: &Rules) -> Outlook {
+    fn look(&mut self, things: &[Thing], rules: &Rules, blind: [Option<Blind>; 2]) -> Outlook {
         let corridor = Corridor {
             half_width_m: self.params.corridor_width_m / 2.0,
             length_m: self.params.corridor_length_m,
+            rear_m: self.params.rear_extent_m,
             horizon_s: self.braking.time_s(rules.speed_mps.max(rules.cruise_mps)),
         };
         let free = rules.about_nothing();
-        let mut outlook = Outlook { now: free, with_room: free, considered: 0, unplaced: 0 };
+        let unknown = rules.about_unknown(self.params.unplaced_speed_mps);
+        let seen = if blind == [None; 2] { free } else { unknown };
+        let (mut now, mut with_room) = (seen, seen);
+        let (mut considered, mut unplaced, mut passed_over) = (0, 0, 0);
         self.found.clear();
-        for (index, track) in tracks.iter().enumerate() {
-            if self.params.obstacle_classes.as_ref().is_some_and(|classes| !classes.contains(&track.class)) {
+        for (index, thing) in things.iter().enumerate() {
+            if !self.params.obstacles.include(thing.class) {
                 continue;
             }
-            outlook.considered += 1;
-            let Some(ground) = usable(track.ground.as_ref()) else {
-                outlook.unplaced += 1;
-                let care = rules.about_unplaced(self.params.unplaced_speed_mps);
-                outlook.now = outlook.now.and(care);
-                outlook.with_room = outlook.with_room.and(care);
-                if care.word > Word::Proceed {
-                    self.found.push(Found { track: index, in_the_way: None, care });
+            considered += 1;
+            let Some(ground) = thing.place.ground() else {
+                if self.params.obstacles.pass_over(thing.class, &thing.place) {
+                    passed_over += 1;
+                    continue;
                 }
+                unplaced += 1;
+                (now, with_room) = (now.and(unknown), with_room.and(unknown));
+                self.found.push(Found { thing: index, in_the_way: None, care: unknown });
                 continue;
             };
-            let velocity = self.motions.velocity(track.id);
-            let drift_m = Stamp::from_ns(track.unseen_ns.max(0)).seconds_since(Stamp::from_ns(0)) * COASTING_DRIFT_MPS;
-            let look = |room_m: f64| corridor.in_the_way(ground, velocity, drift_m + room_m);
+            let drift_m = Stamp::from_ns(thing.unseen_ns).seconds_since(Stamp::from_ns(0)) * COASTING_DRIFT_MPS;
+            let look = |room_m: f64| corridor.in_the_way(ground, thing.velocity, drift_m + room_m);
             let about = |found: InTheWay| rules.about_gap(found.gap_m, found.approach_mps);
             if let Some(found) = look(0.0) {
                 let care = about(found);
-                outlook.now = outlook.now.and(care);
-                self.found.push(Found { track: index, in_the_way: Some(found), care });
+                now = now.and(care);
+                self.found.push(Found { thing: index, in_the_way: Some(found), care });
             }
             if let Some(found) = look(self.params.distance_hysteresis_m) {
-                outlook.with_room = outlook.with_room.and(about(found));
+                with_room = with_room.and(about(found));
             }
         }
         // What has no place comes behind all that has one.
         let distance_m = |found: &Found| found.in_the_way.map_or(f64::INFINITY, |found| found.gap_m);
-        self.found.sort_unstable_by(|a, b| {
-            distance_m(a).total_cmp(&distance_m(b)).then_with(|| tracks[a.track].id.cmp(&tracks[b.track].id))
-        });
-        outlook
+        self.found.sort_unstable_by(|a, b| distance_m(a).total_cmp(&distance_m(b)).then_with(|| a.thing.cmp(&b.thing)));
+        Outlook { now, with_room, considered, unplaced, passed_over }
     }
 
     fn nearest_m(&self) -> Option<f64> {
         self.found.iter().find_map(|found| found.in_the_way).map(|found| found.gap_m)
     }
 
-    fn remember_cause(&mut self, tracks: &[Track], care: Care, held: Held) {
+    fn remember_cause(&mut self, things: &[Thing], care: Care, held: Held) {
         if !held.is_word() {
             let decisive = self.found.iter().find(|found| found.care.word == care.word && care.word > Word::Proceed);
-            self.cause = decisive.map(|found| (tracks[found.track].id, tracks[found.track].class));
+            self.cause = decisive.map(|found| (things[found.thing].track, things[found.thing].class));
         }
     }
 
-    fn write_steps(&mut self, tracks: &[Track], labels: &Labels, care: Care, grounds: &Grounds) {
+    /// What is waited for, what nobody sees, what makes the plan careful, nearest first; and behind all that the nearest
+    /// thing in the way where it asks for nothing.
+    fn write_steps(&mut self, things: &[Thing], labels: &Labels, care: Care, grounds: &Grounds) {
         self.spare.extend(self.plan.steps.drain(..).map(|step| step.reason));
         let spare = &mut self.spare;
         let mut reason = || {
@@ -277,30 +289,39 @@ impl Planner {
             reason.clear();
             reason
         };
+        let steps = &mut self.plan.steps;
         if grounds.held.is_word() {
             let mut reason = reason();
             let written = words::write_held(&mut reason, grounds);
             debug_assert!(written.is_ok(), "a String takes all text");
             let (track, class) = self.cause.unzip();
-            self.plan.steps.push(PlanStep { action: care.word.decision(), track, class, pose: HERE, reason });
+            let action = care.word.decision();
+            steps.push(PlanStep { action, track: track.flatten(), class, pose: HERE, reason });
         }
-        for found in self.found.iter().filter(|found| found.care.word > Word::Proceed) {
-            if self.plan.steps.len() == MAX_STEPS {
-                break;
-            }
-            let track = &tracks[found.track];
+        let creep = if grounds.unplaced_mps >= MIN_MOVING_MPS { Decision::Slow } else { Decision::Stop };
+        for blind in grounds.blind.iter().flatten() {
             let mut reason = reason();
-            let (pose, written) = match (found.in_the_way, track.ground) {
+            let written = words::write_blind(&mut reason, *blind);
+            debug_assert!(written.is_ok(), "a String takes all text");
+            steps.push(PlanStep { action: creep, track: None, class: None, pose: HERE, reason });
+        }
+        let nearest = self.found.first().filter(|found| found.in_the_way.is_some() && found.care.word == Word::Proceed);
+        let room = MAX_STEPS - steps.len() - usize::from(nearest.is_some());
+        let careful = self.found.iter().filter(|found| found.care.word > Word::Proceed).take(room);
+        for found in careful.chain(nearest) {
+            let thing = &things[found.thing];
+            let mut reason = reason();
+            let (pose, written) = match (found.in_the_way, thing.place.ground()) {
                 (Some(in_the_way), Some(ground)) => {
                     let pose = Pose2 { x_m: ground.position_m.x, y_m: ground.position_m.y, yaw_rad: 0.0 };
-                    let (limit_mps, stop_m) = (found.care.limit_mps, grounds.stop_m);
-                    (pose, words::write_in_the_way(&mut reason, labels, track, in_the_way, limit_mps, stop_m))
+                    let (care, stop_m) = (found.care, grounds.stop_m);
+                    (pose, words::write_in_the_way(&mut reason, labels, thing, in_the_way, care, stop_m))
                 }
-                _ => (HERE, words::write_unplaced(&mut reason, labels, track)),
+                _ => (HERE, words::write_unplaced(&mut reason, labels, thing)),
             };
             debug_assert!(written.is_ok(), "a String takes all text");
             let action = found.care.word.decision();
-            self.plan.steps.push(PlanStep { action, track: Some(track.id), class: Some(track.class), pose, reason });
+            steps.push(PlanStep { action, track: thing.track, class: Some(thing.class), pose, reason });
         }
     }
 

@@ -150,7 +150,7 @@ fn safe_action(step: &ProposedStep, of_rules: &[PlanStep]) -> Decision {
 }
 
 fn place(track: &Track) -> Pose2 {
-    let usable = super::ground_motion::usable(track.ground.as_ref());
+    let usable = track.place.ground().filter(|ground| ground.is_usable());
     usable.map_or(HERE, |ground| Pose2 { x_m: ground.position_m.x, y_m: ground.position_m.y, yaw_rad: 0.0 })
 }
 

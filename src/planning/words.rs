@@ -1,20 +1,22 @@
 //! Why, in words a person reads: the reasons of steps and the verdict of a plan.
 
+use super::blind::Blind;
+use super::care::{Care, Word};
 use super::corridor::InTheWay;
 use super::hold::Held;
-use super::speed::Speed;
-use crate::types::{Labels, Track};
+use crate::types::{Labels, Motion};
+use crate::world::Thing;
 use std::fmt::{self, Write};
 
 /// What a plan rests on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grounds {
-    pub(super) speed: Speed,
+    pub(super) motion: Motion,
     /// The number that was planned with.
     pub(super) speed_mps: f64,
     /// What a stop from it takes.
     pub(super) stop_m: f64,
-    /// Tracks of the classes that count.
+    /// Things of the classes that count.
     pub(super) considered: usize,
     /// Those in the way.
     pub(super) in_the_way: usize,
@@ -23,24 +25,33 @@ pub(super) struct Grounds {
     /// Those without a place on the ground.
     pub(super) unplaced: usize,
     pub(super) unplaced_mps: f64,
+    /// Those that are raised and will not come.
+    pub(super) passed_over: usize,
+    pub(super) blind: [Option<Blind>; 2],
     pub(super) held: Held,
+    /// The plan's.
+    pub(super) word: Word,
     pub(super) clear_after_ns: i64,
     pub(super) room_m: f64,
 }
 
-/// A track that is in the way: which, where, how it moves, what follows. Writing to a `String` cannot fail; the result
+/// A thing that is in the way: which, where, how it moves, what follows. Writing to a `String` cannot fail; the result
 /// is there for `?`.
 pub(super) fn write_in_the_way(
     out: &mut String,
     labels: &Labels,
-    track: &Track,
+    thing: &Thing,
     found: InTheWay,
-    limit_mps: f64,
+    care: Care,
     stop_m: f64,
 ) -> fmt::Result {
-    write_name(out, labels, track)?;
-    write!(out, ": nearest edge {:.2} m ahead", found.gap_m)?;
-    if let Some(ground) = track.ground {
+    write_name(out, labels, thing)?;
+    if found.gap_m > 0.0 {
+        write!(out, ": nearest edge {:.2} m ahead", found.gap_m)?;
+    } else {
+        write!(out, ": nearest edge at the robot")?;
+    }
+    if let Some(ground) = thing.place.ground() {
         let left_m = ground.position_m.y;
         write!(out, ", {:.2} m {}", left_m.abs(), if left_m < 0.0 { "right" } else { "left" })?;
     }
@@ -50,55 +61,76 @@ pub(super) fn write_in_the_way(
     if found.approach_mps > 0.0 {
         write!(out, ", coming nearer at {:.1} m/s", found.approach_mps)?;
     }
-    write_unseen(out, track)?;
-    if limit_mps > 0.0 {
-        write!(out, "; up to {limit_mps:.2} m/s can be stopped gently")
-    } else {
-        write!(out, "; a stop takes {stop_m:.2} m")
+    write_unseen(out, thing)?;
+    match care.word {
+        Word::Proceed => write!(out, "; far enough for full speed"),
+        Word::Slow => write!(out, "; up to {:.2} m/s can be stopped gently", care.limit_mps),
+        Word::Stop => write!(out, "; a stop takes {stop_m:.2} m"),
     }
 }
 
-/// A track that has no place on the ground.
-pub(super) fn write_unplaced(out: &mut String, labels: &Labels, track: &Track) -> fmt::Result {
-    write_name(out, labels, track)?;
+/// A thing that has no place on the ground.
+pub(super) fn write_unplaced(out: &mut String, labels: &Labels, thing: &Thing) -> fmt::Result {
+    write_name(out, labels, thing)?;
     write!(out, ": in view, without a place on the ground")?;
-    write_unseen(out, track)
+    write_unseen(out, thing)
+}
+
+/// What nobody has looked at.
+pub(super) fn write_blind(out: &mut String, blind: Blind) -> fmt::Result {
+    match blind {
+        Blind::Backwards { mps } => write!(out, "driving backwards at {mps:.2} m/s, where no camera looks"),
+        Blind::Sideways { mps } => write!(out, "driving sideways at {mps:.2} m/s, where no camera looks"),
+        Blind::Full => write!(out, "more is in view than is looked at"),
+    }
 }
 
 /// Why a plan is more careful than its frame.
 pub(super) fn write_held(out: &mut String, grounds: &Grounds) -> fmt::Result {
+    let (word, clear_after_ms) = (grounds.word.decision().as_str(), grounds.clear_after_ns / 1_000_000);
     match grounds.held {
         Held::No => Ok(()),
-        Held::Limit => write!(out, "the limit is the lowest of the last {} ms", grounds.clear_after_ns / 1_000_000),
+        Held::Limit => write!(out, "the limit is the lowest of the last {clear_after_ms} ms"),
         Held::Clearing { clear_ns } => write!(
             out,
-            "held until the way has been clear for {} ms, {} ms so far",
-            grounds.clear_after_ns / 1_000_000,
+            "{word} held until nothing has asked for it for {clear_after_ms} ms, {} ms so far",
             clear_ns / 1_000_000
         ),
-        Held::Close => write!(out, "held until the way is clear with {:.2} m to spare", grounds.room_m),
+        Held::Close => {
+            write!(out, "{word} held until nothing asks for it with {:.2} m to spare on every side", grounds.room_m)
+        }
     }
 }
 
 /// What the plan rests on.
 pub(super) fn write_verdict(out: &mut String, grounds: &Grounds) -> fmt::Result {
-    let Grounds { speed_mps, stop_m, considered, in_the_way, unplaced, unplaced_mps, .. } = *grounds;
-    match grounds.speed {
-        _ if grounds.speed.credible_mps().is_none() => write!(out, "speed unreadable, taken as {speed_mps:.2} m/s")?,
-        Speed::Assumed { .. } => write!(out, "speed {speed_mps:.2} m/s assumed, no fresh odometry")?,
-        Speed::Measured { age_ns, .. } => {
+    let Grounds { speed_mps, stop_m, considered, in_the_way, unplaced, unplaced_mps, passed_over, .. } = *grounds;
+    match grounds.motion {
+        _ if grounds.motion.credible().is_none() => write!(out, "speed unreadable, taken as {speed_mps:.2} m/s")?,
+        Motion::Assumed { .. } => write!(out, "speed {speed_mps:.2} m/s assumed, no fresh odometry")?,
+        Motion::Measured { age_ns, .. } => {
             let side = if age_ns < 0 { "after" } else { "before" };
             let age_ms = age_ns.unsigned_abs() / 1_000_000;
             write!(out, "speed {speed_mps:.2} m/s measured {age_ms} ms {side} the image")?;
         }
     }
-    write!(out, "; a stop takes {stop_m:.2} m; {in_the_way} of {considered} tracks in the way")?;
-    if let Some(nearest_m) = grounds.nearest_m {
-        write!(out, ", the nearest {nearest_m:.2} m ahead")?;
+    write!(out, "; a stop takes {stop_m:.2} m; {in_the_way} of {considered} things in the way")?;
+    match grounds.nearest_m {
+        Some(nearest_m) if nearest_m > 0.0 => write!(out, ", the nearest {nearest_m:.2} m ahead")?,
+        Some(_) => out.push_str(", the nearest at the robot"),
+        None => {}
+    }
+    if passed_over > 0 {
+        write!(out, "; {passed_over} off the ground and passed over")?;
     }
     if unplaced > 0 {
-        let which = if unplaced == considered { "boxes only: no track" } else { "not every track" };
+        let which = if unplaced == considered { "boxes only: nothing" } else { "not everything" };
         write!(out, "; {which} has a place on the ground, so at most {unplaced_mps:.2} m/s")?;
+    }
+    for blind in grounds.blind.into_iter().flatten() {
+        out.push_str("; ");
+        write_blind(out, blind)?;
+        write!(out, ", so at most {unplaced_mps:.2} m/s")?;
     }
     if grounds.held != Held::No {
         out.push_str("; ");
@@ -107,10 +139,15 @@ pub(super) fn write_verdict(out: &mut String, grounds: &Grounds) -> fmt::Result 
     Ok(())
 }
 
-fn write_name(out: &mut String, labels: &Labels, track: &Track) -> fmt::Result {
-    write!(out, "{} {}", labels.name(track.class), track.id)
+/// `person 7`; `untracked person` where there is no track.
+fn write_name(out: &mut String, labels: &Labels, thing: &Thing) -> fmt::Result {
+    let name = labels.name(thing.class);
+    match thing.track {
+        Some(id) => write!(out, "{name} {id}"),
+        None => write!(out, "untracked {name}"),
+    }
 }
 
-fn write_unseen(out: &mut String, track: &Track) -> fmt::Result {
-    if track.seen { Ok(()) } else { write!(out, ", not seen for {} ms", track.unseen_ns / 1_000_000) }
+fn write_unseen(out: &mut String, thing: &Thing) -> fmt::Result {
+    if thing.seen { Ok(()) } else { write!(out, ", not seen for {} ms", thing.unseen_ns / 1_000_000) }
 }

@@ -13,6 +13,8 @@ pub struct ReplayReport {
     pub processed: u64,
     /// Messages that cost something, by cause: `image: out_of_order`.
     pub lost: BTreeMap<String, u64>,
+    /// Images that showed nothing, which are among the lost ones, by [`Blind::cause`](crate::vision::Blind::cause).
+    pub blind: BTreeMap<&'static str, u64>,
     /// Stamps of the first and last processed image.
     pub span: Option<(Stamp, Stamp)>,
     /// Processed frames by the plan's decision.
@@ -41,6 +43,9 @@ impl ReplayReport {
     /// A message was lost.
     pub(super) fn lost(&mut self, input: Input, error: &FrameError) {
         *self.lost.entry(format!("{}: {}", input.name(), error.cause())).or_default() += 1;
+        if let FrameError::Blind(blind) = error {
+            *self.blind.entry(blind.cause()).or_default() += 1;
+        }
     }
 
     /// Whether anything that was recorded is missing in the results.

@@ -16,7 +16,17 @@ pub fn wall_now() -> Stamp {
     Stamp::from_ns(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, saturating_ns))
 }
 
-/// ROS time of one node, and the time that the watchdog counts in. Cheap to clone, for any thread.
+/// The two times that decide what may leave.
+pub trait EdgeClock: Send {
+    /// ROS time. `None` while simulated time has not begun.
+    fn now(&self) -> Option<Stamp>;
+
+    /// What the watchdog counts in, in nanoseconds: simulated time where it drives the node, so that a paused
+    /// simulation is no alarm; else the steady clock, which nobody can set. `None` while simulated time has not begun.
+    fn watch_ns(&self) -> Option<i64>;
+}
+
+/// The clock of one node. Cheap to clone, for any thread.
 #[derive(Clone)]
 pub struct NodeClock {
     ros: Arc<Mutex<r2r::Clock>>,
@@ -39,16 +49,20 @@ impl NodeClock {
         Ok(Self { ros: node.get_ros_clock(), is_simulated: use_sim_time, started: steady_now() })
     }
 
-    /// ROS time. `None` while simulated time has not begun.
-    pub fn now(&self) -> Option<Stamp> {
+    /// Whether `/clock` drives it.
+    pub fn is_simulated(&self) -> bool {
+        self.is_simulated
+    }
+}
+
+impl EdgeClock for NodeClock {
+    fn now(&self) -> Option<Stamp> {
         let now = self.ros.lock().unwrap_or_else(PoisonError::into_inner).get_now().ok()?;
         let began = !(self.is_simulated && now.is_zero());
         began.then(|| Stamp::from_ns(saturating_ns(now)))
     }
 
-    /// What the watchdog counts in, in nanoseconds: simulated time where it drives the node, so that a paused
-    /// simulation is no alarm; else the steady clock, which nobody can set. `None` while simulated time has not begun.
-    pub fn watch_ns(&self) -> Option<i64> {
+    fn watch_ns(&self) -> Option<i64> {
         if self.is_simulated {
             self.now().map(Stamp::as_ns)
         } else {

@@ -1,32 +1,45 @@
 //! The live edge: a ROS 2 node around one [`Walk`](crate::pipeline::Walk).
 //!
-//! In come DDS messages, questions, prompts and the clock, out go the walk's messages, answers, the watchdog's stop and
-//! diagnostics. The threads:
+//! In come DDS messages, questions, prompts and the clock, out go the walk's messages, answers, the edge's own stop and
+//! diagnostics. [`Edge`] takes over signals before anything else and runs the node. The threads:
 //!
-//! - the **spin thread** (the one that calls [`run`]) takes CDR from DDS the moment it comes and puts it into the
-//!   [`Inbox`], where a new picture replaces one that waits; it answers parameter services, watches the graph and
-//!   the clock, and publishes diagnostics and the watchdog's stop. It takes goals of `~/ask` and requests of `~/set_prompts`, and
-//!   says what the threads below make of them. It never decodes and never waits for a model.
-//! - the **lane** owns the walk: it takes the newest picture, checks its age against ROS time, joins its
-//!   camera_info, runs the walk and publishes. Between two pictures it does what the others order.
+//! - the **spin thread** takes CDR from DDS the moment it comes and puts it into the [`Inbox`](intake::inbox::Inbox),
+//!   where a new picture replaces one that waits; it looks who publishes our inputs. It never decodes and never waits for
+//!   anything but DDS.
+//! - the **lane** owns the walk: it takes the newest picture, checks its age against ROS time, joins what belongs to it,
+//!   runs the walk and publishes. Between two pictures it does what the others order.
+//! - the **watch thread** says `stop` when the newest plan that has left is too old. It shares nothing with the others but
+//!   the [`Gate`](watch::gate::Gate) through which every plan leaves.
 //! - the **prompts thread** owns the text encoder: from words to a set that the lane puts in force.
-//! - the **reason thread**, where there is a language model, owns it: it takes jobs from the [`Desk`](desk::Desk) and
-//!   gives what came of them back to the lane.
+//! - the **reason thread**, where there is a language model, owns it: it takes jobs from the
+//!   [`Desk`](reason::desk::Desk) and gives what came of them back to the lane.
+//! - the **edge thread** is tokio's: signals, parameters, `~/set_prompts`, `~/ask` and diagnostics are tasks there, which
+//!   wait for whatever comes next. No picture passes through it: from DDS to the lane there is one hand-over, of one
+//!   thread to another, and a runtime between them could only add to it. Nor does the watchdog, which must not wait for
+//!   a task that does not give way.
+//!
+//! A thread that ends in a panic ends the node, after its last stop, where the node cannot do without it; without the
+//! prompts thread and the reason thread perception goes on.
 //!
 //! What happens between picture and plan is none of this module's business (`pipeline`), and nothing measured here
 //! enters it. `r2r` is named nowhere else.
 
 mod clock;
+mod error;
 mod intake;
 mod lane;
 mod node;
 mod order;
+mod pace;
 mod publishers;
 mod reason;
 mod report;
 mod services;
+mod shared;
 mod spin;
+mod threads;
 mod watch;
 
-pub use node::{NodeError, Parts, run};
+pub use error::NodeError;
+pub use node::{Edge, Parts};
 pub use report::log::RosLog;

@@ -1,78 +1,47 @@
-//! The node from start to end: what is made, in which order, and how it ends.
+//! The node from start to end: what is made, in which order, what happens when a part of it ends, and the end itself.
 
 use super::clock::NodeClock;
-use super::intake::graph::Topic;
+use super::error::NodeError;
+use super::intake::freshness::Freshness;
+use super::intake::graph::{Topic, Topics};
 use super::intake::inbox::Inbox;
 use super::intake::qos;
-use super::lane::{Freshness, Lane};
+use super::lane::{Lane, Passage};
+use super::order::Order;
+use super::pace::Pace;
 use super::publishers::Publishers;
-use super::reason::ask;
-use super::reason::ask::{Questions, ReasonLane};
+use super::reason::ask::{self, Questions, ReasonLane};
 use super::reason::desk::Desk;
-use super::reason::reasoner::Reasoner;
+use super::reason::reasoner::{Reasoner, Told};
 use super::report::diagnostics::Diagnostics;
 use super::report::health::Health;
-use super::report::log;
+use super::report::log::{self, Limiter};
+use super::report::reporter::Reporter;
 use super::services::parameter_services::ParameterServices;
-use super::services::set_prompts;
-use super::services::set_prompts::PromptService;
-use super::spin::{Services, Spin};
+use super::services::set_prompts::{self, PromptService};
+use super::shared::{Ending, Shared};
+use super::spin::Spin;
+use super::threads::{Duty, Ended, Threads, words_of};
+use super::watch::gate::Gate;
+use super::watch::keep_watch;
 use super::watch::signals::Signals;
+use super::watch::stop::StopPlan;
 use crate::config::assembly::Prompter;
 use crate::config::{Config, Names};
 use crate::pipeline::{Input, Intake, Reason, Walk};
-use std::any::Any;
-use std::io;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
 
-/// What ends the node, or keeps it from starting.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// rcl refuses the command line or the environment.
-    #[error("ROS 2 does not start: {reason}")]
-    Start {
-        /// rcl's own words.
-        reason: String,
-    },
-    /// rcl refuses the node.
-    #[error("cannot create the node {name}")]
-    Create {
-        /// Its full name.
-        name: String,
-        /// Why.
-        source: r2r::Error,
-    },
-    /// A topic or service of the node cannot be made.
-    #[error("cannot {action} {name}")]
-    Endpoint {
-        /// `publish`, `subscribe to` or `serve`.
-        action: &'static str,
-        /// The topic or service as the node calls it.
-        name: String,
-        /// Why.
-        source: r2r::Error,
-    },
-    /// The system gives no thread, or no handler for signals.
-    #[error("cannot {action}")]
-    System {
-        /// What was tried.
-        action: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// A fault of ours: a thread ended in a panic.
-    #[error("the thread {thread} ended in a panic: {reason}")]
-    Panicked {
-        /// Its name.
-        thread: String,
-        /// The panic's words.
-        reason: String,
-    },
-}
+/// How long DDS has to bring the last stop to all who listen before its endpoints go.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// What the node is made of.
 pub struct Parts {
@@ -84,128 +53,256 @@ pub struct Parts {
     pub reason: Option<Reason>,
 }
 
-/// What the spin thread and the lane have in common.
-#[derive(Clone)]
-pub struct Shared {
-    /// The hand-over of messages.
-    pub inbox: Arc<Inbox>,
-    /// What both count.
-    pub health: Arc<Health>,
-    /// Whether camera_info has a publisher, so that pictures wait for theirs.
-    pub camera_info_expected: Arc<AtomicBool>,
-    /// ROS time.
-    pub clock: NodeClock,
-    /// Where results go.
-    pub publishers: Publishers,
+/// What the process has of the edge before there is a node: signals that are taken, and the tasks' runtime.
+pub struct Edge {
+    runtime: Runtime,
+    signals: Signals,
 }
 
-/// Runs the node until SIGINT or SIGTERM, then ends it in order: no new frames, the frame in work is finished and
-/// published, an answer in work ends between two tokens, threads are joined.
-///
-/// `names` are the node's names as remapped by the command line of this process, which rcl reads again for itself.
-///
-/// # Errors
-/// [`NodeError`] when it cannot start, or when the lane dies. What costs a message or a frame is counted, logged at
-/// a limited rate and published in diagnostics instead.
-pub fn run(config: &Config, names: &Names, parts: Parts) -> Result<(), NodeError> {
-    let Parts { walk, prompter, mut reason } = parts;
-    let signals = Signals::listen().map_err(|source| NodeError::System { action: "listen to signals", source })?;
-    let mut node = create(names)?;
-    log::log_as(&mut node).map_err(|source| NodeError::Endpoint {
-        action: "publish",
-        name: "/rosout".into(),
-        source,
-    })?;
+impl Edge {
+    /// Takes over SIGINT and SIGTERM. Until [`run`](Self::run) either ends the process with 130: call it first, before
+    /// models are loaded.
+    ///
+    /// # Errors
+    /// [`NodeError::System`] when there is no thread or no handler to be had.
+    pub fn start() -> Result<Self, NodeError> {
+        let system = |action| move |source| NodeError::System { action, source };
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("edge").enable_all().build();
+        let runtime = runtime.map_err(system("start a thread"))?;
+        let signals = Signals::take_over(&runtime).map_err(system("listen to signals"))?;
+        Ok(Self { runtime, signals })
+    }
 
-    let clock = NodeClock::new(&mut node, config.use_sim_time).map_err(|source| NodeError::Endpoint {
-        action: "subscribe to",
-        name: "/clock".into(),
-        source,
-    })?;
-    let publishers = Publishers::new(&mut node).map_err(|(output, source)| NodeError::Endpoint {
-        action: "publish",
-        name: output.name().into(),
-        source,
-    })?;
-    let topics = Input::ALL.map(|input| {
+    /// Runs the node until SIGINT or SIGTERM, or until a thread that it cannot do without has ended in a panic. Then it
+    /// says its last stop and ends in order: what is made of the frame in work is withheld, an answer in work ends
+    /// between two tokens, whoever waits is told, threads are joined.
+    ///
+    /// `names` are the node's names as remapped by the command line of this process, which rcl reads again for itself.
+    ///
+    /// # Errors
+    /// [`NodeError`] when it cannot start, or when one of its threads died. What costs a message or a frame is counted,
+    /// logged at a limited rate and published in diagnostics instead.
+    pub fn run(self, config: &Config, names: &Names, parts: Parts) -> Result<(), NodeError> {
+        let Self { runtime, signals } = self;
+        signals.started();
+        let node = RunningNode::start(config, names, parts, &runtime)?;
+        let faults = runtime.block_on(node.until_the_end(signals));
+        match faults.into_iter().next() {
+            Some(fault) => Err(fault),
+            None => {
+                tracing::info!("ended in order");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// All that runs.
+struct RunningNode {
+    shared: Shared,
+    threads: Threads,
+    /// Services, and the report.
+    tasks: JoinSet<()>,
+    /// Those of them that wait for nobody and never end by themselves.
+    endless: Vec<AbortHandle>,
+    /// Tells the services that wait for somebody that the node ends.
+    ending: watch::Sender<bool>,
+    /// Tells the spin thread.
+    is_spun: Arc<AtomicBool>,
+    /// Gets the node back from it.
+    spun: mpsc::Receiver<Spin>,
+    desk: Option<Arc<Desk>>,
+    tell: UnboundedSender<Told>,
+}
+
+impl RunningNode {
+    fn start(config: &Config, names: &Names, parts: Parts, runtime: &Runtime) -> Result<Self, NodeError> {
+        let Parts { walk, prompter, mut reason } = parts;
+        let mut node = create(names)?;
+        log::log_as(&mut node).map_err(NodeError::endpoint("publish", "/rosout"))?;
+        let clock =
+            NodeClock::new(&mut node, config.use_sim_time).map_err(NodeError::endpoint("subscribe to", "/clock"))?;
+        let publishers = Publishers::new(&mut node)
+            .map_err(|(output, source)| NodeError::endpoint("publish", output.name())(source))?;
+        let freshness = Freshness::new(config);
+        let stop = StopPlan::new(config, walk.labels());
+        let shared = Shared {
+            inbox: Arc::new(Inbox::default()),
+            gate: Arc::new(Gate::new(publishers.clone(), clock.clone(), freshness, stop)),
+            health: Arc::new(Health::default()),
+            topics: Arc::new(Topics::new(topics(config, names))),
+            clock,
+        };
+        let image = shared.topics.lock()[0].0.name.clone();
+        tracing::info!("{} listens to {image}; {}", names.node(), walk.proof());
+
+        let parameters =
+            ParameterServices::new(&mut node, config).map_err(NodeError::endpoint("serve", "parameters"))?;
+        let version = walk.labels().version();
+        let (prompts, prompt_thread) = prompter
+            .map(|prompter| PromptService::new(&mut node, prompter, Arc::clone(&shared.inbox), version))
+            .transpose()
+            .map_err(NodeError::endpoint("serve", set_prompts::NAME))?
+            .unzip();
+        let mut diagnostics = Diagnostics::new(&names.node().to_string(), &config.model, walk.proof().clone());
+        if let Some(reason) = &mut reason {
+            let proof = reason.model().proof().clone();
+            tracing::info!("{} answers questions; {proof}", reason.name());
+            diagnostics = diagnostics.with_reason(reason.name(), proof);
+        }
+        let max_age = Duration::from_millis(config.max_age_ms.unsigned_abs());
+        let reporter = Reporter::new(&mut node, diagnostics, shared.clone(), max_age)?;
+        let desk = reason.is_some().then(|| Arc::new(Desk::default()));
+        let (tell, told) = unbounded_channel();
+        let reason_lane =
+            desk.as_ref().map(|desk| ReasonLane { desk: Arc::clone(desk), inbox: Arc::clone(&shared.inbox), told });
+        let questions = Questions::new(&mut node, config, names.node(), reason_lane)
+            .map_err(NodeError::endpoint("serve", ask::NAME))?;
+        let mut spin = Spin::new(node, shared.clone())?;
+
+        let reasoner = reason.zip(desk.clone()).map(|(reason, desk)| Reasoner {
+            reason,
+            desk,
+            inbox: Arc::clone(&shared.inbox),
+            health: Arc::clone(&shared.health),
+            told: tell.clone(),
+        });
+        let lane = Lane {
+            intake: Intake::new(config),
+            camera_info_wait: Duration::from_millis(config.camera_info_wait_ms.unsigned_abs()),
+            passage: Passage {
+                walk,
+                shared: shared.clone(),
+                publishers,
+                freshness,
+                pace: Pace::new(config),
+                limiter: Limiter::default(),
+            },
+            desk: desk.clone(),
+        };
+
+        let (ending, is_ending) = Ending::new();
+        let is_spun = Arc::new(AtomicBool::new(false));
+        let (give_back, spun) = mpsc::channel();
+        let threads = Threads::new(Arc::clone(&shared.gate));
+        let (tasks, endless) = (JoinSet::new(), Vec::new());
+        let mut node = Self { shared, threads, tasks, endless, ending, is_spun, spun, desk, tell };
+        let (gate, is_simulated) = (Arc::clone(&node.shared.gate), node.shared.clock.is_simulated());
+        node.threads.start(Duty::Watch, move || keep_watch(&gate, is_simulated))?;
+        node.threads.start(Duty::Perceive, || lane.run())?;
+        if let Some(reasoner) = reasoner {
+            node.threads.start(Duty::Reason, || reasoner.run())?;
+        }
+        if let Some(thread) = prompt_thread {
+            node.threads.start(Duty::Prompts, || thread.run())?;
+        }
+        let is_spun = Arc::clone(&node.is_spun);
+        node.threads.start(Duty::Spin, move || {
+            let end = catch_unwind(AssertUnwindSafe(|| spin.until(&is_spun)));
+            // The endpoints outlive a panic: the last stop leaves through them.
+            let _ = give_back.send(spin);
+            end.unwrap_or_else(|panic| resume_unwind(panic));
+        })?;
+
+        let (tasks, handle) = (&mut node.tasks, runtime.handle());
+        node.endless.push(tasks.spawn_on(parameters.serve(), handle));
+        node.endless.push(tasks.spawn_on(reporter.run(), handle));
+        if let Some(prompts) = prompts {
+            tasks.spawn_on(prompts.serve(is_ending.clone()), handle);
+        }
+        tasks.spawn_on(questions.serve(node.shared.clock.clone(), is_ending), handle);
+        Ok(node)
+    }
+
+    /// Waits for a reason to end, and ends. Returns the faults, the first one first.
+    async fn until_the_end(mut self, mut signals: Signals) -> Vec<NodeError> {
+        let mut faults = loop {
+            tokio::select! {
+                () = signals.asked() => break Vec::new(),
+                ended = self.threads.next_end() => {
+                    if ended.is_the_end() {
+                        break ended.fault().into_iter().collect();
+                    }
+                    self.go_on_without(ended);
+                }
+                Some(end) = self.tasks.join_next() => {
+                    if let Err(error) = end {
+                        break vec![of_task(error)];
+                    }
+                }
+            }
+        };
+        signals.end_begun();
+        let why = faults.first().map_or_else(|| "the node ends".to_owned(), ToString::to_string);
+        if !faults.is_empty() {
+            tracing::error!("{why}: saying stop and ending");
+        }
+        self.close(&why);
+        let said = Instant::now();
+
+        faults.extend(self.threads.all_ended(&[Duty::Perceive, Duty::Reason]).await);
+        self.ending.send_replace(true);
+        self.endless.drain(..).for_each(|task| task.abort());
+        while let Some(end) = self.tasks.join_next().await {
+            faults.extend(end.err().filter(JoinError::is_panic).map(of_task));
+        }
+        sleep_until(said + LINGER).await;
+        self.is_spun.store(true, Ordering::Relaxed);
+        faults.extend(self.threads.all_ended(&[Duty::Spin, Duty::Watch, Duty::Prompts]).await);
+        // With it DDS goes; nobody uses it any more.
+        drop(self.spun.try_recv());
+        faults
+    }
+
+    /// Says the last stop, and lets the threads end that make something of pictures and questions.
+    fn close(&self, why: &str) {
+        if let Err(error) = self.shared.gate.close(why) {
+            tracing::error!("the last stop has not left: {error}");
+        }
+        self.shared.inbox.close();
+        if let Some(desk) = &self.desk {
+            desk.close();
+        }
+    }
+
+    /// A thread has ended that the node can do without.
+    fn go_on_without(&self, ended: Ended) {
+        let duty = ended.duty;
+        let Some(fault) = ended.fault() else { return };
+        let words = fault.to_string();
+        tracing::error!("{words}; perception goes on without it");
+        match duty {
+            Duty::Reason => {
+                self.shared.health.lock().reason.ended = Some(words.clone());
+                self.shared.inbox.put_order(Order::StopAsking);
+                // Without the task the node ends.
+                let _ = self.tell.send(Told::Gone(words));
+            }
+            Duty::Prompts => self.shared.health.lock().prompts_ended = Some(words),
+            Duty::Perceive | Duty::Spin | Duty::Watch => {}
+        }
+    }
+}
+
+impl Drop for RunningNode {
+    /// Whatever way the node is left, the last stop has been said.
+    fn drop(&mut self) {
+        self.close("the node ends");
+    }
+}
+
+fn of_task(error: JoinError) -> NodeError {
+    let reason = error.try_into_panic().map_or_else(|error| error.to_string(), |panic| words_of(&*panic));
+    NodeError::Panicked { what: "a service".to_owned(), reason }
+}
+
+/// The inputs by their names, with what is asked of those who publish them.
+fn topics(config: &Config, names: &Names) -> [Topic; 3] {
+    Input::ALL.map(|input| {
         let name = names.resolve_input(input.name());
         let qos = qos::subscription(config.qos_overrides.get(&name));
         Topic { input, called: names.input(input.name()), name, qos }
-    });
-    let parameters = ParameterServices::new(&mut node, config).map_err(|source| NodeError::Endpoint {
-        action: "serve",
-        name: "parameters".into(),
-        source,
-    })?;
-
-    tracing::info!("{} listens to {}; {}", names.node(), topics[0].name, walk.proof());
-
-    let shared = Shared {
-        inbox: Arc::new(Inbox::default()),
-        health: Arc::new(Health::default()),
-        camera_info_expected: Arc::new(AtomicBool::new(false)),
-        clock,
-        publishers,
-    };
-    let serve = |name: &str| {
-        let name = name.to_owned();
-        move |source| NodeError::Endpoint { action: "serve", name, source }
-    };
-    let (prompts, prompt_thread) = prompter
-        .map(|prompter| {
-            PromptService::new(&mut node, prompter, Arc::clone(&shared.inbox), walk.labels().version())
-                .map_err(serve(set_prompts::NAME))
-        })
-        .transpose()?
-        .unzip();
-    let mut diagnostics = Diagnostics::new(&names.node().to_string(), &config.model, walk.proof().clone());
-    if let Some(reason) = &mut reason {
-        let proof = reason.model().proof().clone();
-        tracing::info!("{} answers questions; {proof}", reason.name());
-        diagnostics = diagnostics.with_reason(reason.name(), proof);
-    }
-    let desk = reason.is_some().then(|| Arc::new(Desk::default()));
-    let (tell, told) = mpsc::channel();
-    let reason_lane =
-        desk.as_ref().map(|desk| ReasonLane { desk: Arc::clone(desk), inbox: Arc::clone(&shared.inbox), told });
-    let questions = Questions::new(&mut node, config, names.node(), reason_lane).map_err(serve(ask::NAME))?;
-    let services = Services { parameters, prompts, questions };
-    let mut spin = Spin::new(node, config, topics, &walk, services, diagnostics, shared.clone())?;
-
-    let inbox = Arc::clone(&shared.inbox);
-    let reasoner = reason.zip(desk.clone()).map(|(reason, desk)| Reasoner {
-        reason,
-        desk,
-        inbox: Arc::clone(&inbox),
-        health: Arc::clone(&shared.health),
-        told: tell,
-    });
-    let (intake, freshness) = (Intake::new(config), Freshness::new(config));
-    let lane = Lane { intake, walk, shared, freshness, desk: desk.clone() };
-    let mut threads = vec![start("perceive", || lane.run())?];
-    threads.extend(reasoner.map(|reasoner| start("reason", || reasoner.run())).transpose()?);
-    let prompt_thread = prompt_thread.map(|thread| start("prompts", || thread.run())).transpose()?;
-
-    spin.until(|| signals.stop_asked() || threads.iter().any(JoinHandle::is_finished));
-    inbox.close();
-    if let Some(desk) = &desk {
-        desk.close();
-    }
-    let ends: Vec<_> = threads.into_iter().map(join).collect();
-    spin.end();
-    ends.into_iter().chain(prompt_thread.map(join)).collect::<Result<(), _>>()?;
-    tracing::info!("ended in order");
-    Ok(())
-}
-
-fn start(name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, NodeError> {
-    let thread = thread::Builder::new().name(name.into()).spawn(work);
-    thread.map_err(|source| NodeError::System { action: "start a thread", source })
-}
-
-fn join(thread: JoinHandle<()>) -> Result<(), NodeError> {
-    let name = thread.thread().name().unwrap_or_default().to_owned();
-    thread.join().map_err(|panic| NodeError::Panicked { thread: name, reason: words_of(&*panic) })
+    })
 }
 
 fn create(names: &Names) -> Result<r2r::Node, NodeError> {
@@ -217,9 +314,4 @@ fn create(names: &Names) -> Result<r2r::Node, NodeError> {
     // rcl remaps these by the same rules, to the same names.
     r2r::Node::create(context, node.name(), node.namespace())
         .map_err(|source| NodeError::Create { name: node.to_string(), source })
-}
-
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
-    words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".to_owned())
 }

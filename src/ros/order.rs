@@ -27,4 +27,6 @@ pub enum Order {
     Proposed(Box<Proposed>),
     /// A job whose answer were words.
     TakenBack(Box<ReasonJob>),
+    /// Nobody answers any more: make no more jobs.
+    StopAsking,
 }

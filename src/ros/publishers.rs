@@ -1,10 +1,29 @@
 //! The walk's messages as publishers: prepared once, fed with CDR from any thread.
 
 use super::intake::qos;
-use crate::pipeline::{Output, OutputError, Outputs};
-use crate::types::Stamp;
+use crate::pipeline::Output;
 
-/// The node's publishers. Cheap to clone; r2r's publishers are handles that may be used from any thread.
+/// Why a message did not leave.
+#[derive(Debug, thiserror::Error)]
+#[error("DDS does not take a message for {}: {source}", output.name())]
+pub struct NotPublished {
+    /// Which output.
+    pub output: Output,
+    /// Why.
+    pub source: r2r::Error,
+}
+
+/// Where the walk's messages leave.
+pub trait Publish: Send {
+    /// Hands on one message; `cdr` is valid until the call returns.
+    ///
+    /// # Errors
+    /// When DDS does not take it.
+    fn publish(&self, output: Output, cdr: &[u8]) -> Result<(), NotPublished>;
+}
+
+/// The node's publishers. Cheap to clone, one clone for each thread; r2r's publishers are handles that may be used from
+/// any of them.
 #[derive(Clone)]
 pub struct Publishers {
     /// In the order of [`Output::ALL`].
@@ -28,20 +47,20 @@ impl Publishers {
         Ok(Self { by_output })
     }
 
+    /// Whether anyone gets this output. Pictures are drawn only while someone subscribes; all else is always published.
+    pub fn wants(&self, output: Output) -> bool {
+        output != Output::ImageAnnotated
+            || self.get(output).and_then(|publisher| publisher.get_inter_process_subscription_count().ok()) > Some(0)
+    }
+
     fn get(&self, output: Output) -> Option<&r2r::PublisherUntyped> {
         self.by_output.iter().find(|(known, _)| *known == output).map(|(_, publisher)| publisher)
     }
 }
 
-impl Outputs for Publishers {
-    fn put(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
+impl Publish for Publishers {
+    fn publish(&self, output: Output, cdr: &[u8]) -> Result<(), NotPublished> {
         let Some(publisher) = self.get(output) else { return Ok(()) };
-        publisher.publish_raw(cdr).map_err(|error| OutputError { output, stamp, source: Box::new(error) })
-    }
-
-    /// Pictures are drawn only while someone subscribes; all else is always published.
-    fn wants(&self, output: Output) -> bool {
-        output != Output::ImageAnnotated
-            || self.get(output).and_then(|publisher| publisher.get_inter_process_subscription_count().ok()) > Some(0)
+        publisher.publish_raw(cdr).map_err(|source| NotPublished { output, source })
     }
 }

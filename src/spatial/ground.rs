@@ -6,7 +6,7 @@
 //! lower. (A straight propagation would reach behind the robot for everything far away.)
 
 use super::projection::ray_from_pixel;
-use crate::types::{BBox, CameraModel, GroundPosition, ImagePx, Track};
+use crate::types::{BBox, CameraModel, GroundPosition, ImagePx, Place};
 use nalgebra::{Isometry3, Matrix2, Point2, Vector2};
 use std::f64::consts::FRAC_PI_2;
 
@@ -23,10 +23,13 @@ const FOOT_STD_OF_HEIGHT: f64 = 0.03;
 const FOOT_STD_MIN_PX: f64 = 1.5;
 /// A box that ends this close to the bottom of the image is cut by it: the foot is below.
 const CUT_PX: f64 = 2.0;
+/// A box that comes this near to the left, right or bottom edge, as a part of the picture's side, may go on beyond it.
+/// Wider than `CUT_PX`: the filtered box of a track lags behind what is cut.
+const EDGE_PART: f64 = 0.02;
 /// A box that would be taller than this where its foot stands does not stand there: its foot is hidden, or hangs.
 const MAX_HEIGHT_M: f64 = 6.0;
 
-/// The ground position of a box, in the base frame.
+/// Where a box stands, in the base frame.
 ///
 /// `bbox` is in pixels of an image of the camera's size, and may reach over its edge. The position is that of the middle
 /// of its bottom edge; the covariance covers the foot's and the mounting's uncertainty and, across the view, the width
@@ -35,25 +38,56 @@ const MAX_HEIGHT_M: f64 = 6.0;
 /// A box that the image's bottom edge cuts has its foot below the picture, nearer than anything visible: it is placed
 /// at the bottom edge, with an uncertainty that reaches back to the camera.
 ///
-/// `None` when the camera is not above the ground, the foot lies clearly above the horizon, the box would be impossibly
-/// tall where its foot stands (its foot is hidden, or it hangs in the air), or a number is not finite. Hidden feet that
-/// escape this check are placed too far away by at most that factor: from boxes alone they cannot be told.
-pub fn ground_position(
+/// [`Place::Raised`] when the foot lies clearly above the horizon, or the box would be impossibly tall where its foot
+/// stands: it hangs in the air, or its foot is hidden. What comes near the left, right or lower edge of the picture is
+/// [`Place::Unknown`] then, because its foot may be outside; and so is everything when the camera is not above the
+/// ground, the lens has no ray for the foot, or a number is not finite. Hidden feet that escape this check are placed
+/// too far away by at most that factor: from boxes alone they cannot be told.
+pub fn place_of(camera: &CameraModel, base_from_camera: &Isometry3<f64>, bbox: &BBox<ImagePx>) -> Place {
+    match ground_position(camera, base_from_camera, bbox) {
+        Ok(ground) => Place::Ground(ground),
+        Err(NoGround::Above) if !reaches_an_edge(camera, bbox) => Place::Raised,
+        Err(NoGround::Above | NoGround::Untold) => Place::Unknown,
+    }
+}
+
+/// Why a box has no position on the ground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NoGround {
+    /// Nothing that stands on the ground ends there.
+    Above,
+    /// The numbers do not tell.
+    Untold,
+}
+
+/// Whether the box may go on below the picture or beside it.
+fn reaches_an_edge(camera: &CameraModel, bbox: &BBox<ImagePx>) -> bool {
+    let (width_px, height_px) = (f64::from(camera.size().width_px), f64::from(camera.size().height_px));
+    let margin_px = |side_px: f64| (EDGE_PART * side_px).max(CUT_PX);
+    f64::from(bbox.x_min()) <= margin_px(width_px)
+        || f64::from(bbox.x_max()) >= width_px - margin_px(width_px)
+        || f64::from(bbox.y_max()) >= height_px - margin_px(height_px)
+}
+
+fn ground_position(
     camera: &CameraModel,
     base_from_camera: &Isometry3<f64>,
     bbox: &BBox<ImagePx>,
-) -> Option<GroundPosition> {
+) -> Result<GroundPosition, NoGround> {
     let bottom_px = f64::from(camera.size().height_px);
     let (foot_x_px, foot_y_px) = (f64::from(bbox.center().0), f64::from(bbox.y_max()));
     let is_cut = foot_y_px >= bottom_px - CUT_PX;
-    let ray = ray_from_pixel(camera, foot_x_px, foot_y_px.min(bottom_px))?;
+    let ray = ray_from_pixel(camera, foot_x_px, foot_y_px.min(bottom_px)).ok_or(NoGround::Untold)?;
     let direction = base_from_camera.rotation * ray;
     let camera_position = base_from_camera.translation.vector;
     let height_m = camera_position.z;
     let level = direction.xy().norm();
     let depression_rad = (-direction.z).atan2(level);
-    if !(height_m > 0.0 && depression_rad >= -HORIZON_SLACK_RAD) {
-        return None;
+    if !(height_m > 0.0 && depression_rad.is_finite()) {
+        return Err(NoGround::Untold);
+    }
+    if depression_rad < -HORIZON_SLACK_RAD {
+        return Err(NoGround::Above);
     }
     // On the ground from here on: how far from below the camera, and in which direction.
     let depression_rad = depression_rad.max((height_m / MAX_DISTANCE_M).atan());
@@ -67,7 +101,7 @@ pub fn ground_position(
     let (fx_px, fy_px) = camera.focal_px();
     let (width_px, height_px) = (f64::from(bbox.width()), f64::from(bbox.height()));
     if height_px / fy_px * slant_m > MAX_HEIGHT_M {
-        return None;
+        return Err(NoGround::Above);
     }
     let foot_std_px = (FOOT_STD_OF_HEIGHT * height_px).max(FOOT_STD_MIN_PX);
     let depression_std_rad = MOUNTING_STD_RAD.hypot(foot_std_px / fy_px);
@@ -82,14 +116,7 @@ pub fn ground_position(
     let variance = Matrix2::from_diagonal(&Vector2::new(along_m.powi(2), across_m.powi(2)));
     let covariance_m2 = base_from_view * variance * base_from_view.transpose();
     let is_finite = position_m.iter().chain(covariance_m2.iter()).all(|value| value.is_finite());
-    is_finite.then_some(GroundPosition { position_m, covariance_m2 })
-}
-
-/// Writes the ground position of every track; `None` throughout without a camera model.
-pub fn place_on_ground(tracks: &mut [Track], camera: Option<&CameraModel>, base_from_camera: &Isometry3<f64>) {
-    for track in tracks {
-        track.ground = camera.and_then(|camera| ground_position(camera, base_from_camera, &track.bbox));
-    }
+    if is_finite { Ok(GroundPosition { position_m, covariance_m2 }) } else { Err(NoGround::Untold) }
 }
 
 #[cfg(test)]
@@ -115,7 +142,11 @@ mod tests {
     }
 
     fn ahead_of(foot_y: f32, z_m: f64) -> Option<GroundPosition> {
-        ground_position(&camera(&[]), &mounted(z_m, 0.0), &standing(320.0, foot_y))
+        ground(&camera(&[]), &mounted(z_m, 0.0), &standing(320.0, foot_y))
+    }
+
+    fn ground(camera: &CameraModel, base_from_camera: &Isometry3<f64>, bbox: &BBox<ImagePx>) -> Option<GroundPosition> {
+        place_of(camera, base_from_camera, bbox).ground().copied()
     }
 
     #[test]
@@ -139,25 +170,43 @@ mod tests {
     #[test]
     fn far_things_are_uncertain_and_never_reach_behind_the_camera() {
         let small = BBox::from_corners(315.0, 221.0, 325.0, 241.0).unwrap();
-        let ground = ground_position(&camera(&[]), &mounted(0.5, 0.0), &small).unwrap();
+        let ground = ground(&camera(&[]), &mounted(0.5, 0.0), &small).unwrap();
         assert!((ground.position_m.x - 100.3).abs() < 1e-9, "the limit");
         let near_m = ground.position_m.x - 2.0 * ground.covariance_m2.m11.sqrt();
         assert!(near_m > 10.0 && near_m < 40.0, "{near_m}");
     }
 
     #[test]
-    fn a_foot_just_above_the_horizon_is_far_and_one_clearly_above_has_no_place() {
+    fn a_foot_just_above_the_horizon_is_far_and_one_clearly_above_is_raised() {
         let small = BBox::from_corners(310.0, 215.0, 320.0, 235.0).unwrap();
-        let ground = ground_position(&camera(&[]), &mounted(0.5, 0.0), &small).unwrap();
+        let ground = ground(&camera(&[]), &mounted(0.5, 0.0), &small).unwrap();
         assert!((ground.position_m.coords - Vector2::new(0.3, 0.0)).norm() - MAX_DISTANCE_M < 1e-9);
         let high = BBox::from_corners(310.0, 180.0, 320.0, 200.0).unwrap();
-        assert_eq!(ground_position(&camera(&[]), &mounted(0.5, 0.0), &high), None);
+        assert_eq!(place_of(&camera(&[]), &mounted(0.5, 0.0), &high), Place::Raised);
     }
 
     #[test]
-    fn a_big_box_that_ends_at_the_horizon_hides_its_foot_and_has_no_place() {
+    fn a_big_box_that_ends_at_the_horizon_hides_its_foot_and_is_raised() {
         let bbox = BBox::from_corners(250.0, 100.0, 350.0, 250.0).unwrap();
-        assert_eq!(ground_position(&camera(&[]), &mounted(0.5, 0.0), &bbox), None);
+        assert_eq!(place_of(&camera(&[]), &mounted(0.5, 0.0), &bbox), Place::Raised);
+    }
+
+    #[test]
+    fn what_the_pictures_edge_may_cut_is_never_raised() {
+        let place = |corners: [f32; 4]| {
+            let [x_min, y_min, x_max, y_max] = corners;
+            let bbox = BBox::from_corners(x_min, y_min, x_max, y_max).unwrap();
+            place_of(&camera(&[]), &mounted(0.5, 0.0), &bbox)
+        };
+        assert_eq!(place([20.0, 100.0, 120.0, 200.0]), Place::Raised);
+        assert_eq!(place([5.0, 100.0, 120.0, 200.0]), Place::Unknown, "at the left");
+        assert_eq!(place([-50.0, 100.0, 120.0, 200.0]), Place::Unknown, "predicted beyond it");
+        assert_eq!(place([500.0, 100.0, 632.0, 200.0]), Place::Unknown, "at the right");
+        assert_eq!(place([20.0, 0.0, 120.0, 200.0]), Place::Raised, "the upper edge hides no foot");
+        // Looking up, the whole picture is above the horizon: what ends at its lower edge goes on below.
+        let up = mounted(1.0, -0.8);
+        let at = |y_max| place_of(&camera(&[]), &up, &BBox::from_corners(300.0, 100.0, 340.0, y_max).unwrap());
+        assert_eq!((at(400.0), at(475.0), at(480.0)), (Place::Raised, Place::Unknown, Place::Unknown));
     }
 
     #[test]
@@ -172,30 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_on_the_ground_or_looking_up_places_nothing() {
-        assert_eq!(ahead_of(340.0, 0.0), None);
-        assert_eq!(ahead_of(340.0, -1.0), None);
-        assert_eq!(ahead_of(340.0, f64::NAN), None);
-        assert_eq!(ground_position(&camera(&[]), &mounted(1.0, -0.8), &standing(320.0, 400.0)), None);
-    }
-
-    #[test]
-    fn without_a_camera_model_no_track_keeps_a_place() {
-        use crate::types::{ClassId, TrackId};
-        let mut tracks = [Track {
-            id: TrackId(1),
-            bbox: standing(320.0, 340.0),
-            velocity_px_s: (0.0, 0.0),
-            class: ClassId(0),
-            score: 0.5,
-            seen: true,
-            unseen_ns: 0,
-            ground: None,
-        }];
-        place_on_ground(&mut tracks, Some(&camera(&[])), &mounted(1.0, 0.0));
-        assert!(tracks[0].ground.is_some());
-        place_on_ground(&mut tracks, None, &mounted(1.0, 0.0));
-        assert_eq!(tracks[0].ground, None);
+    fn a_camera_on_the_ground_places_nothing() {
+        for z_m in [0.0, -1.0, f64::NAN] {
+            let base_from_camera = mounted(z_m, 0.0);
+            assert_eq!(place_of(&camera(&[]), &base_from_camera, &standing(320.0, 340.0)), Place::Unknown);
+            assert_eq!(place_of(&camera(&[]), &base_from_camera, &standing(320.0, 100.0)), Place::Unknown);
+        }
     }
 
     proptest! {
@@ -214,7 +245,7 @@ mod tests {
             prop_assume!((0.0..640.0).contains(&x_px) && (0.0..475.0).contains(&y_px));
             #[expect(clippy::cast_possible_truncation, reason = "boxes have f32 pixels")]
             let bbox = BBox::from_center(x_px as f32, y_px as f32 - 5.0, 10.0, 10.0).unwrap();
-            let ground = ground_position(&camera, &base_from_camera, &bbox).unwrap();
+            let ground = ground(&camera, &base_from_camera, &bbox).unwrap();
             // The box has f32 pixels: 1e-4 px at 30 m from a height of 0.4 m.
             prop_assert!((ground.position_m - Point2::new(x, y)).norm() < 0.01);
         }
@@ -228,7 +259,7 @@ mod tests {
             // Away from the horizon and from impossible heights, where the answer is none.
             let place = |foot_y: f32| {
                 let bbox = BBox::from_corners(315.0, foot_y - 10.0, 325.0, foot_y).unwrap();
-                ground_position(&camera, &base_from_camera, &bbox)
+                ground(&camera, &base_from_camera, &bbox)
             };
             if let (Some(high), Some(low)) = (place(upper), place(upper + down)) {
                 prop_assert!(low.position_m.x <= high.position_m.x + 1e-9);
@@ -249,7 +280,7 @@ mod tests {
             let Some(bbox) = BBox::from_corners(x.min(w), y.min(h), x.max(w), y.max(h)) else { return Ok(()) };
             let [x_m, y_m, z_m, roll_rad, pitch_rad, yaw_rad] = mount;
             let base_from_camera = Mounting { x_m, y_m, z_m, roll_rad, pitch_rad, yaw_rad }.base_from_camera();
-            if let Some(ground) = ground_position(&camera(&[]), &base_from_camera, &bbox) {
+            if let Some(ground) = ground(&camera(&[]), &base_from_camera, &bbox) {
                 prop_assert!(ground.position_m.iter().all(|c| c.is_finite()));
                 prop_assert!(ground.covariance_m2.iter().all(|c| c.is_finite()));
                 prop_assert!(ground.covariance_m2.m11 >= 0.0 && ground.covariance_m2.m22 >= 0.0);

@@ -11,6 +11,6 @@ mod ground;
 mod mounting;
 mod projection;
 
-pub use ground::{MAX_DISTANCE_M, ground_position, place_on_ground};
+pub use ground::{MAX_DISTANCE_M, place_of};
 pub use mounting::Mounting;
 pub use projection::{pixel_from_ray, ray_from_pixel};

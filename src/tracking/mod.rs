@@ -19,6 +19,5 @@ mod params;
 mod scenarios;
 mod tracker;
 
-pub use motion::ConstantVelocity;
 pub use params::TrackingParams;
 pub use tracker::Tracker;

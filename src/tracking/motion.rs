@@ -9,17 +9,15 @@ use crate::types::{BBox, ImagePx};
 use nalgebra::{Matrix2, Vector2};
 
 /// One coordinate that moves with a nearly constant velocity: a Kalman filter over `(position, velocity)`.
-///
-/// Units are the caller's: pixels here, metres on the ground.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ConstantVelocity {
+struct ConstantVelocity {
     state: Vector2<f64>,
     covariance: Matrix2<f64>,
 }
 
 impl ConstantVelocity {
     /// At rest, known to one standard deviation.
-    pub fn new(position: f64, position_std: f64, velocity_std: f64) -> Self {
+    fn new(position: f64, position_std: f64, velocity_std: f64) -> Self {
         Self {
             state: Vector2::new(position, 0.0),
             covariance: Matrix2::from_diagonal(&Vector2::new(position_std.powi(2), velocity_std.powi(2))),
@@ -28,7 +26,7 @@ impl ConstantVelocity {
 
     /// `dt_s` seconds later. `agility` is the standard deviation that the velocity gains in one second of white
     /// acceleration.
-    pub fn predict(&mut self, dt_s: f64, agility: f64) {
+    fn predict(&mut self, dt_s: f64, agility: f64) {
         let step = Matrix2::new(1.0, dt_s, 0.0, 1.0);
         let (dt2, dt3) = (dt_s * dt_s, dt_s * dt_s * dt_s);
         let noise = Matrix2::new(dt3 / 3.0, dt2 / 2.0, dt2 / 2.0, dt_s) * agility.powi(2);
@@ -36,13 +34,8 @@ impl ConstantVelocity {
         self.covariance = step * self.covariance * step.transpose() + noise;
     }
 
-    /// Moves the position by what is known from elsewhere: the observer's own motion.
-    pub fn shift(&mut self, by: f64) {
-        self.state.x += by;
-    }
-
     /// Takes a measured position. One that is not finite, or no better than nothing, changes nothing.
-    pub fn correct(&mut self, measured: f64, measured_std: f64) {
+    fn correct(&mut self, measured: f64, measured_std: f64) {
         let variance = measured_std.powi(2);
         let total = self.covariance.m11 + variance;
         if !(measured.is_finite() && total.is_finite() && total > 0.0) {
@@ -56,30 +49,25 @@ impl ConstantVelocity {
     }
 
     /// Stops the motion and keeps its uncertainty.
-    pub fn halt(&mut self) {
+    fn halt(&mut self) {
         self.state.y = 0.0;
         self.covariance.m12 = 0.0;
         self.covariance.m21 = 0.0;
     }
 
     /// Where it is.
-    pub fn position(&self) -> f64 {
+    fn position(&self) -> f64 {
         self.state.x
     }
 
     /// How fast, per second.
-    pub fn velocity(&self) -> f64 {
+    fn velocity(&self) -> f64 {
         self.state.y
     }
 
     /// Standard deviation of the position.
-    pub fn position_std(&self) -> f64 {
+    fn position_std(&self) -> f64 {
         self.covariance.m11.max(0.0).sqrt()
-    }
-
-    /// Standard deviation of the velocity.
-    pub fn velocity_std(&self) -> f64 {
-        self.covariance.m22.max(0.0).sqrt()
     }
 }
 
@@ -255,7 +243,7 @@ mod tests {
                     filter.correct(measured, std);
                 }
                 prop_assert!(filter.position().is_finite() && filter.velocity().is_finite());
-                prop_assert!(filter.position_std().is_finite() && filter.velocity_std().is_finite());
+                prop_assert!(filter.position_std().is_finite());
             }
         }
     }

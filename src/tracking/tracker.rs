@@ -4,7 +4,7 @@ use super::assignment::Assignment;
 use super::class_vote::ClassVote;
 use super::motion::BoxMotion;
 use super::params::TrackingParams;
-use crate::types::{BBox, ClassId, Detection, ImagePx, Stamp, Track, TrackId};
+use crate::types::{BBox, ClassId, Detection, ImagePx, Place, Stamp, Track, TrackId};
 
 /// The overlap that a doubtful pair must reach: a poor box, or one of another class.
 const DOUBTFUL_MIN_IOU: f32 = 0.5;
@@ -77,7 +77,7 @@ impl Tracker {
 
     /// Takes one frame: writes the track that took it on every detection (`None` where none did, or where its track is
     /// not confirmed yet) and fills `tracks` with the confirmed tracks alive after the frame, by ascending id, without
-    /// ground positions.
+    /// places.
     ///
     /// Boxes that are empty or far outside any picture, and scores that are not finite, are left alone. A stamp that is
     /// earlier than the last one counts as the same moment; one that is earlier by more than `max_unseen_ms` is a clock
@@ -204,7 +204,7 @@ impl Tracker {
                 score: followed.score,
                 seen: followed.is_seen,
                 unseen_ns: now.ns_since(followed.last_seen),
-                ground: None,
+                place: Place::Unknown,
             })
         }));
         tracks.sort_unstable_by_key(|track| track.id);

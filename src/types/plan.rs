@@ -6,11 +6,11 @@ use std::sync::Arc;
 /// The word of a plan. Ordered from free to careful within the ground robot's part: proceed, slow, stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// Nothing is in the way.
+    /// Nothing asks for less than full speed: what is in the way, if anything is, is far enough for a gentle stop.
     Proceed,
-    /// Something is near: go on no faster than the limit.
+    /// Something is near, or may be: go on no faster than the limit.
     Slow,
-    /// Something is inside the stopping distance.
+    /// Something is inside the stopping distance, or the way has not been clear for long enough.
     Stop,
     /// Go around.
     Avoid,
@@ -51,7 +51,7 @@ pub enum PlanSource {
     Rules,
     /// A language model's proposal, past the guard.
     Model,
-    /// The edge, because no fresh frame came.
+    /// The edge, because no plan that is still true has left.
     Watchdog,
 }
 
@@ -82,11 +82,11 @@ pub struct Pose2 {
 pub struct PlanStep {
     /// What to do.
     pub action: Decision,
-    /// The track that it is about.
+    /// The track that it is about; `None` for a thing that has none yet.
     pub track: Option<TrackId>,
-    /// That track's class.
+    /// The thing's class; `None` where it is about no thing.
     pub class: Option<ClassId>,
-    /// Where, in the planning frame: the track's ground position, or where to halt.
+    /// Where, in the planning frame: the thing's ground position, the origin where that is not known.
     pub pose: Pose2,
     /// Why, in words a person reads.
     pub reason: String,
@@ -101,7 +101,7 @@ pub struct Plan {
     pub decision: Decision,
     /// No faster than this, in metres per second; `None` is no limit.
     pub speed_limit_mps: Option<f32>,
-    /// What to do about what, nearest first; empty when nothing is in the way.
+    /// What to do about what; empty when nothing is in the way.
     pub steps: Vec<PlanStep>,
     /// Where to go, from the robot forward; empty when it should not move.
     pub path: Vec<Pose2>,

@@ -23,6 +23,37 @@ pub struct GroundPosition {
     pub covariance_m2: Matrix2<f64>,
 }
 
+impl GroundPosition {
+    /// Whether it is a place: finite, with variances that are finite and not negative.
+    pub fn is_usable(&self) -> bool {
+        let variances = [self.covariance_m2.m11, self.covariance_m2.m22];
+        self.position_m.iter().all(|c| c.is_finite()) && variances.iter().all(|v| v.is_finite() && *v >= 0.0)
+    }
+}
+
+/// Where a box stands, as far as its picture tells.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Place {
+    /// On the ground, there.
+    Ground(GroundPosition),
+    /// Nobody can tell: there is no camera model, or the edge of the picture cuts the box. It may be low and near.
+    #[default]
+    Unknown,
+    /// The box is whole, and nothing stands on the ground where it ends: the thing hangs or lies on something, or its
+    /// foot is hidden.
+    Raised,
+}
+
+impl Place {
+    /// The position on the ground.
+    pub fn ground(&self) -> Option<&GroundPosition> {
+        match self {
+            Self::Ground(ground) => Some(ground),
+            Self::Unknown | Self::Raised => None,
+        }
+    }
+}
+
 /// One tracked object after one frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Track {
@@ -40,6 +71,6 @@ pub struct Track {
     pub seen: bool,
     /// Nanoseconds since it last took a box: 0 when `seen`.
     pub unseen_ns: i64,
-    /// Where it stands; `None` without a camera model or where its foot's ray does not meet the ground.
-    pub ground: Option<GroundPosition>,
+    /// Where it stands.
+    pub place: Place,
 }

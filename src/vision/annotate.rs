@@ -71,13 +71,20 @@ impl Canvas {
         ImageView::new(&self.pixels, self.size, self.size.width_px * 3, PixelFormat::Rgb8)
     }
 
-    /// Draws each detection with its class, score and track, as `person 0.87 #12`, in its class's color; each track
-    /// that this frame did not see, as `person? #12` in thin lines where it should be.
+    /// Draws each detection with its class, score and track, as `person 0.87 #12`, in its class's color. In thin lines:
+    /// tracks that this frame did not see, as `person? #12` where they should be, and boxes that are tracked and not
+    /// published, as `person #12`.
     pub fn draw_scene(&mut self, scene: &Scene, labels: &Labels) {
         let thick = self.step();
         for track in scene.tracks.iter().filter(|track| !track.seen) {
             let name = labels.name(track.class);
             self.draw_box(track.bbox, 1, class_color(track.class), format_args!("{name}? #{}", track.id));
+        }
+        for detection in scene.only_tracked.iter().rev() {
+            let (name, color) = (labels.name(detection.class), class_color(detection.class));
+            if let Some(id) = detection.track {
+                self.draw_box(detection.bbox, 1, color, format_args!("{name} #{id}"));
+            }
         }
         // The best last, on top.
         for detection in scene.detections.iter().rev() {
@@ -213,7 +220,7 @@ fn ink_on([red, green, blue]: Rgb) -> Rgb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{Detection, Track, TrackId};
+    use crate::types::{Detection, Place, Track, TrackId};
     use proptest::prelude::*;
 
     const SIZE: Size = Size { width_px: 200, height_px: 120 };
@@ -241,7 +248,7 @@ mod tests {
             score: 0.5,
             seen,
             unseen_ns: 0,
-            ground: None,
+            place: Place::Unknown,
         }
     }
 
@@ -271,7 +278,7 @@ mod tests {
     fn a_box_is_outlined_in_its_classs_color_and_its_inside_left_alone() {
         let mut canvas = gray_canvas(SIZE);
         let detections = vec![detection(40.0, 50.0, 60.0, 40.0, None)];
-        canvas.draw_scene(&Scene { detections, tracks: vec![] }, &labels());
+        canvas.draw_scene(&Scene { detections, ..Scene::default() }, &labels());
         let color = class_color(ClassId(0));
         for (x, y) in [(40, 50), (99, 89), (41, 70), (98, 70), (70, 51), (70, 88)] {
             assert_eq!(pixel(&canvas, x, y), color, "{x},{y}");
@@ -284,9 +291,9 @@ mod tests {
     fn a_track_that_was_seen_is_drawn_by_its_detection_alone() {
         let labels = labels();
         let mut canvas = gray_canvas(SIZE);
-        canvas.draw_scene(&Scene { detections: vec![], tracks: vec![track(40.0, 50.0, 60.0, 40.0, true)] }, &labels);
+        canvas.draw_scene(&Scene { tracks: vec![track(40.0, 50.0, 60.0, 40.0, true)], ..Scene::default() }, &labels);
         assert_eq!(canvas.pixels(), gray_canvas(SIZE).pixels());
-        canvas.draw_scene(&Scene { detections: vec![], tracks: vec![track(40.0, 50.0, 60.0, 40.0, false)] }, &labels);
+        canvas.draw_scene(&Scene { tracks: vec![track(40.0, 50.0, 60.0, 40.0, false)], ..Scene::default() }, &labels);
         assert_eq!(pixel(&canvas, 40, 70), class_color(ClassId(1)));
     }
 
@@ -329,6 +336,7 @@ mod tests {
             let scene = Scene {
                 detections: vec![detection(x, y, w, h, Some(TrackId(u64::MAX)))],
                 tracks: vec![track(y, x, h, w, false)],
+                ..Scene::default()
             };
             canvas.draw_scene(&scene, &Labels::new(["Fußgänger 歩行者"], 0));
             canvas.draw_banner(Decision::Slow, "é");

@@ -3,10 +3,12 @@
 //! Enters: an [`ImageView`](crate::types::ImageView) of any size and
 //! [`PixelFormat`](crate::types::PixelFormat). Leaves: a model's input tensor and the [`Letterbox`] that places its
 //! pixels in the image ([`Preprocessor`]), or what a checkpoint's own configuration says ([`ImageProcessor`],
-//! [`TileProcessor`]) with its [`NormalizedGeometry`]; non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]).
+//! [`TileProcessor`]) with its [`NormalizedGeometry`]; non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]);
+//! and before all of them, whether the picture shows anything at all ([`BlindCheck`]).
 //! Which names a model's tensors have and how its output is decoded is left to `zoo`.
 
 mod annotate;
+mod blindness;
 mod kernels;
 mod letterbox;
 mod nms;
@@ -14,6 +16,7 @@ mod preprocess;
 mod processor;
 
 pub use annotate::Canvas;
+pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
 pub use kernels::Resample;
 pub use letterbox::Letterbox;
 pub use nms::{Candidate, suppress};

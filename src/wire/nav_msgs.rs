@@ -6,30 +6,28 @@ use super::geometry_msgs::{
     POSE_STAMPED_LEAST_BYTES, read_pose_stamped, skip_pose_with_covariance, write_pose_stamped,
 };
 use super::std_msgs::{HeaderRef, read_header, write_header};
-use crate::types::{FrameId, Pose2, Stamped};
+use crate::types::{FrameId, Pose2, Stamped, Twist};
 
 /// The type name of [`decode_odometry`].
 pub const ODOMETRY: &str = "nav_msgs/msg/Odometry";
 /// The type name of [`decode_path`] and [`encode_path`].
 pub const PATH: &str = "nav_msgs/msg/Path";
 
-/// An Odometry, reduced to how fast the robot moves.
+/// An Odometry, reduced to how the robot moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OdometryRef<'a> {
     /// When it was measured, and the frame of the pose (`odom`).
     pub header: HeaderRef<'a>,
     /// The frame of the twist: the robot's own (`base_link`).
     pub child_frame_id: &'a str,
-    /// `twist.linear.x`: forward, negative when it backs up.
-    pub forward_mps: f64,
-    /// The length of the twist over ground, `linear.x` and `linear.y`.
-    pub speed_mps: f64,
+    /// The linear velocity, and the angular one about z; roll and pitch rates are left behind.
+    pub twist: Twist,
 }
 
 /// An Odometry.
 ///
 /// # Errors
-/// [`WireError::Value`] when a speed over ground is not finite, any other for bytes that are no Odometry.
+/// [`WireError::Value`] when one of these velocities is not finite, any other for bytes that are no Odometry.
 pub fn decode_odometry(cdr: &[u8]) -> Result<OdometryRef<'_>, WireError> {
     let mut reader = Reader::new(cdr, ODOMETRY)?;
     let header = read_header(&mut reader)?;
@@ -37,10 +35,11 @@ pub fn decode_odometry(cdr: &[u8]) -> Result<OdometryRef<'_>, WireError> {
     skip_pose_with_covariance(&mut reader).map_err(|error| error.inside("pose"))?;
     let forward_mps = read_finite(&mut reader, "twist.twist.linear.x")?;
     let left_mps = read_finite(&mut reader, "twist.twist.linear.y")?;
-    reader.f64("twist.twist.linear.z")?;
-    reader.f64s::<3>("twist.twist.angular")?;
+    let up_mps = read_finite(&mut reader, "twist.twist.linear.z")?;
+    reader.f64s::<2>("twist.twist.angular")?;
+    let yaw_rate_radps = read_finite(&mut reader, "twist.twist.angular.z")?;
     reader.f64s::<36>("twist.covariance")?;
-    Ok(OdometryRef { header, child_frame_id, forward_mps, speed_mps: forward_mps.hypot(left_mps) })
+    Ok(OdometryRef { header, child_frame_id, twist: Twist { forward_mps, left_mps, up_mps, yaw_rate_radps } })
 }
 
 fn read_finite(reader: &mut Reader<'_>, field: &str) -> Result<f64, WireError> {
@@ -104,24 +103,29 @@ mod tests {
     }
 
     #[test]
-    fn an_odometry_of_rosbags_decodes_to_its_speeds_in_both_endians() {
+    fn an_odometry_of_rosbags_decodes_to_its_twist_in_both_endians() {
         for cdr in [ODOMETRY_LE, ODOMETRY_BE] {
             let odometry = decode_odometry(cdr).unwrap();
             assert_eq!(odometry.header, HeaderRef { stamp: stamped(()).stamp(), frame_id: "odom" });
             assert_eq!(odometry.child_frame_id, "base_link");
-            assert_eq!((odometry.forward_mps, odometry.speed_mps), (-1.5, 2.5));
+            let twist = Twist { forward_mps: -1.5, left_mps: 2.0, up_mps: 9.0, yaw_rate_radps: 0.25 };
+            assert_eq!(odometry.twist, twist);
         }
     }
 
     #[test]
-    fn a_speed_that_is_not_finite_is_refused_by_field() {
-        let mut cdr = ODOMETRY_LE.to_vec();
-        let at = cdr.windows(8).position(|window| window == (-1.5f64).to_le_bytes()).unwrap();
-        cdr[at..at + 8].copy_from_slice(&f64::NAN.to_le_bytes());
-        let error = decode_odometry(&cdr).unwrap_err();
-        let expected =
-            format!("nav_msgs/msg/Odometry twist.twist.linear.x at byte {at}: NaN, expected a finite number");
-        assert_eq!(error.to_string(), expected);
+    fn a_velocity_that_is_not_finite_is_refused_by_field() {
+        let twist = [-1.5f64, 2.0, 9.0, 0.0, 0.0, 0.25].map(f64::to_le_bytes).concat();
+        let twist_at = ODOMETRY_LE.windows(twist.len()).position(|window| window == twist).unwrap();
+        for (index, field) in [(0, "linear.x"), (1, "linear.y"), (2, "linear.z"), (5, "angular.z")] {
+            let mut cdr = ODOMETRY_LE.to_vec();
+            let at = twist_at + 8 * index;
+            cdr[at..at + 8].copy_from_slice(&f64::NAN.to_le_bytes());
+            let error = decode_odometry(&cdr).unwrap_err();
+            let expected =
+                format!("nav_msgs/msg/Odometry twist.twist.{field} at byte {at}: NaN, expected a finite number");
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]

@@ -236,7 +236,7 @@ mod tests {
             track: Some(TrackId(1207)),
         };
         let car = Detection { bbox: bbox(0.0, 0.1, 768.0, 576.0), class: ClassId(2), score: 0.3, track: None };
-        Scene { detections: vec![person, car], tracks: vec![] }
+        Scene { detections: vec![person, car], ..Scene::default() }
     }
 
     /// What a scene should decode to.
@@ -352,7 +352,7 @@ mod tests {
             names in prop::collection::vec(".{0,9}", 0..5),
         ) {
             let labels = Labels::new(names, 0);
-            let scene = Scene { detections, tracks: vec![] };
+            let scene = Scene { detections, ..Scene::default() };
             let mut out = Vec::new();
             encode_detections(&mut out, &stamped(&scene), &labels);
             for cdr in [swapped(DETECTION_2D_ARRAY, &out), out] {

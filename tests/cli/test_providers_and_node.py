@@ -106,7 +106,7 @@ def test_the_node_falls_back_and_says_so_in_its_log(binary, model, gpu_build, ro
         )
     try:
         deadline = time.monotonic() + START_S
-        while not ("cpu runs the model" in log.read_text() and "no fresh image" in log.read_text()):
+        while not ("cpu runs the model" in log.read_text() and "saying stop" in log.read_text()):
             assert process.poll() is None, f"the node ended with {process.returncode}:\n{log.read_text()}"
             assert time.monotonic() < deadline, f"nothing about the provider after {START_S} s:\n{log.read_text()}"
             time.sleep(0.02)

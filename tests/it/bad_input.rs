@@ -2,8 +2,8 @@
 //! what it would have said without it.
 
 use crate::messages::{
-    Driven, FOCAL_PX, Heard, camera_info, camera_info_of, camera_info_with_nan, image, nth, odometry, patched,
-    size_bytes, stamp, stamped, walk,
+    Driven, FOCAL_PX, Heard, camera_info, camera_info_of, camera_info_with_nan, image, image_with, nth, odometry,
+    patched, size_bytes, stamp, stamped, walk,
 };
 use proptest::prelude::*;
 use vedette::pipeline::{FrameError, FrameReport, Output};
@@ -69,7 +69,7 @@ fn an_image_without_size_costs_only_itself() {
 }
 
 #[test]
-fn an_image_of_a_huge_size_costs_only_itself() {
+fn an_image_with_a_huge_size_costs_only_itself() {
     for (height_px, width_px) in [(u32::MAX, u32::MAX), (32_769, 64), (48, 32_769)] {
         let bad = patched(image(after_the_fifth()), &size_bytes(48, 64), &size_bytes(height_px, width_px));
         assert!(cost_of(&bad, "bad_message").starts_with(&format!("image size {width_px}x{height_px} px")));
@@ -77,7 +77,7 @@ fn an_image_of_a_huge_size_costs_only_itself() {
 }
 
 #[test]
-fn an_image_of_an_unknown_encoding_costs_only_itself() {
+fn an_image_with_an_unknown_encoding_costs_only_itself() {
     let bad = patched(image(after_the_fifth()), b"rgb8", b"yuv2");
     assert!(cost_of(&bad, "bad_message").starts_with("image encoding \"yuv2\" is not supported"));
 }
@@ -95,6 +95,21 @@ fn an_image_that_is_not_newer_costs_only_itself() {
         let said = cost_of(&image(nth(number)), "out_of_order");
         assert_eq!(said, format!("image stamped {} is not after the one before it, {}", nth(number), nth(4)));
     }
+}
+
+#[test]
+fn an_image_that_shows_nothing_costs_only_itself_and_says_why() {
+    let said = |luma: u8, width_px, height_px| {
+        let pixels = vec![luma; (3 * width_px * height_px) as usize];
+        cost_of(&image_with(after_the_fifth(), &pixels, Size { width_px, height_px }), "blind")
+    };
+    let expected = "blind: the picture is too small: 1x1 px, expected sides of at least 48 px";
+    assert_eq!(said(90, 1, 1), expected);
+    let expected = "blind: the picture is dark: 99 of 100 points have a luma of at most 0 of 255, expected 6 or more";
+    assert_eq!(said(0, 64, 48), expected);
+    assert!(said(255, 64, 48).starts_with("blind: the picture is overexposed"));
+    let expected = "blind: the picture is flat: its contrast without noise is 0.00, expected at least 0.40";
+    assert_eq!(said(128, 64, 48), expected);
 }
 
 #[test]
@@ -176,7 +191,7 @@ fn a_camera_info_for_another_size_places_nothing() {
 fn has_boxes_without_places(heard: &Heard, reports: &[FrameReport]) {
     assert!(reports.iter().all(|report| !report.located && report.detections == 3));
     let verdict = &heard.plans()[4].verdict;
-    assert!(verdict.contains("boxes only: no track has a place on the ground"), "{verdict}");
+    assert!(verdict.contains("boxes only: nothing has a place on the ground"), "{verdict}");
     let placed = drive_after(good).0;
     assert!(heard.of(Output::Detections).eq(placed.of(Output::Detections)), "boxes need no camera_info");
     assert!(!heard.of(Output::Plan).eq(placed.of(Output::Plan)), "plans do");

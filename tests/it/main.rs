@@ -4,7 +4,9 @@
 mod allocations;
 mod architecture;
 mod bad_input;
+mod blind;
 mod conse;
+mod damaged_bags;
 mod infer;
 mod infer_caches;
 mod infer_shapes;
@@ -15,5 +17,6 @@ mod parity;
 mod prompts;
 mod reason;
 mod replay;
+mod standing_person;
 mod walk;
 mod zoo;

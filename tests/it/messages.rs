@@ -52,12 +52,39 @@ pub fn size_bytes(height_px: u32, width_px: u32) -> Vec<u8> {
     [height_px.to_le_bytes(), width_px.to_le_bytes()].concat()
 }
 
-/// A gray picture.
+/// A board of gray fields, one of which is as bright as the stamp says: a camera never gives the same picture twice.
+pub fn pixels(stamp: Stamp) -> Vec<u8> {
+    let fields =
+        (0..SIZE.height_px / 8).flat_map(|y| (0..8).flat_map(move |_| (0..SIZE.width_px / 8).map(move |x| x + y)));
+    let mut pixels: Vec<u8> = fields.flat_map(|number| [if number % 2 == 0 { 90 } else { 160 }; 3 * 8]).collect();
+    show_stamp(&mut pixels, stamp);
+    pixels
+}
+
+/// The last eight pixels say which tenth of a second it is.
+fn show_stamp(pixels: &mut [u8], stamp: Stamp) {
+    let tenth = u8::try_from(stamp.as_ns().div_euclid(100_000_000).rem_euclid(256)).unwrap();
+    let begin = pixels.len() - 3 * 8;
+    pixels[begin..].fill(tenth);
+}
+
+/// The picture of [`pixels`].
 pub fn image(stamp: Stamp) -> Vec<u8> {
-    let data = vec![128; (3 * SIZE.width_px * SIZE.height_px) as usize];
-    let view = ImageView::new(&data, SIZE, 3 * SIZE.width_px, PixelFormat::Rgb8).unwrap();
+    image_with(stamp, &pixels(stamp), SIZE)
+}
+
+/// RGB, without padding.
+pub fn image_with(stamp: Stamp, pixels: &[u8], size: Size) -> Vec<u8> {
+    let view = ImageView::new(pixels, size, 3 * size.width_px, PixelFormat::Rgb8).unwrap();
     let mut cdr = Vec::new();
     encode_image(&mut cdr, HeaderRef { stamp, frame_id: FRAME_ID }, &view);
+    cdr
+}
+
+/// The message of [`image`] for another stamp, in the same memory.
+pub fn next_image(cdr: Vec<u8>, stamp: Stamp) -> Vec<u8> {
+    let mut cdr = stamped(cdr, stamp);
+    show_stamp(&mut cdr, stamp);
     cdr
 }
 
@@ -83,8 +110,9 @@ pub fn camera_info_with_nan(stamp: Stamp) -> Vec<u8> {
 
 /// Straight ahead at this speed.
 pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
-    let twist = |x: f64, y: f64| [x.to_le_bytes(), y.to_le_bytes()].concat();
-    patched(stamped(ODOMETRY.to_vec(), stamp), &twist(-1.5, 2.0), &twist(forward_mps, 0.0))
+    let twist = |values: [f64; 6]| values.map(f64::to_le_bytes).concat();
+    let (of_fixture, ahead) = ([-1.5, 2.0, 9.0, 0.0, 0.0, 0.25], [forward_mps, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    patched(stamped(ODOMETRY.to_vec(), stamp), &twist(of_fixture), &twist(ahead))
 }
 
 /// An intake with its walk, driven the way an edge drives them that waits for nothing.

@@ -2,7 +2,8 @@
 
 use crate::allocations::allocations_in;
 use crate::messages::{
-    Discarded, Driven, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, nth, stamped, walk_with,
+    Discarded, Driven, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, next_image, nth, pixels, stamped,
+    walk_with,
 };
 use std::collections::{BTreeMap, VecDeque};
 use vedette::bag::{Loss, Source, SourceError, TopicInfo};
@@ -75,10 +76,6 @@ impl VisionLanguageModel for Scripted {
         }
     }
 
-    fn context_tokens(&self) -> usize {
-        8192
-    }
-
     fn proof(&self) -> &Proof {
         &self.proof
     }
@@ -123,7 +120,7 @@ fn a_job_has_all_that_an_answer_needs() {
     }
     let job = walk.take_job().unwrap();
     assert_eq!((job.stamp, job.frame_id.as_str(), job.labels.version()), (nth(3), FRAME_ID, 0));
-    let pixels = vec![128; (3 * SIZE.width_px * SIZE.height_px) as usize];
+    let pixels = pixels(nth(3));
     let picture = ImageView::new(&pixels, SIZE, 3 * SIZE.width_px, PixelFormat::Rgb8).unwrap();
     assert_eq!(job.snapshot.view().unwrap(), picture);
     let AnswerForm::Proposal(in_view) = &job.question.form else { panic!("{:?}", job.question) };
@@ -310,7 +307,7 @@ fn a_frame_under_a_proposal_allocates_nothing() {
     let mut discarded = Discarded::default();
     let mut frames = |numbers: std::ops::Range<i64>| {
         for number in numbers {
-            picture = stamped(std::mem::take(&mut picture), nth(number));
+            picture = next_image(std::mem::take(&mut picture), nth(number));
             info = stamped(std::mem::take(&mut info), nth(number));
             walk.camera_info(&info).unwrap();
             walk.image(&picture, &mut discarded).unwrap();

@@ -1,13 +1,13 @@
 //! Replay from recorded messages to recorded results: joins, losses, ends, the same bytes twice.
 
 use crate::messages::{
-    Driven, FOCAL_PX, Heard, SIZE, camera_info, camera_info_of, camera_info_with_nan, image, nth, odometry, walk,
+    Driven, FOCAL_PX, Heard, SIZE, camera_info, camera_info_of, camera_info_with_nan, image, image_with, nth, odometry,
+    pixels, walk,
 };
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::Path;
-use vedette::bag::{BagSource, McapSink};
-use vedette::bag::{Loss, Source, SourceError, TopicInfo};
+use vedette::bag::{BagSource, Loss, McapSink, Source, SourceError, TopicInfo};
 use vedette::config::{Names, NodeName};
 use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Said};
 use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
@@ -270,6 +270,26 @@ fn losses_are_counted_by_cause_and_the_rest_goes_on() {
 }
 
 #[test]
+fn images_that_show_nothing_are_lost_and_told_by_what_they_are() {
+    let black = |number| Recorded::Message(Input::Image, image_with(nth(number), &[0; 3 * 64 * 48], SIZE));
+    let still = |number| Recorded::Message(Input::Image, image_with(nth(number), &pixels(nth(3)), SIZE));
+    let recorded = (0..12).map(|number| match number {
+        0 | 1 => black(number),
+        2 => image_of(number),
+        _ => still(number),
+    });
+    let replayed = Recording::new(&[Input::Image], recorded.collect()).replayed();
+    assert_eq!(replayed.report.lost, BTreeMap::from([("image: blind".to_owned(), 5)]));
+    // The picture of 3 is old from 9 on: 500 ms and more have gone.
+    assert_eq!(replayed.report.blind, BTreeMap::from([("dark", 2), ("frozen", 3)]));
+    let stamps: Vec<Stamp> = replayed.heard.plans().iter().map(|plan| plan.header.stamp).collect();
+    assert_eq!(stamps, (2..9).map(nth).collect::<Vec<_>>());
+    let last = &replayed.watched.lost.last().unwrap().1;
+    let words = "blind: the picture is frozen: nothing new for 800 ms, expected a new picture within 500 ms";
+    assert_eq!(last, words);
+}
+
+#[test]
 fn a_limited_source_ends_after_so_many_images() {
     let topics = ReplayTopics::choose(&drive(10).topics, &Names::default()).unwrap();
     let limited = |recording: &mut Recording, limit| {
@@ -343,7 +363,8 @@ fn a_source_that_gives_nothing_but_damage_ends_with_an_error() {
 
 fn create(path: &Path) -> McapSink {
     let (node, outputs) = (NodeName::default(), Output::ALL);
-    McapSink::create(path, &outputs, |output| node.expand(output.name()), message_definition).unwrap()
+    let topic_of = |output: Output| node.expand(output.name());
+    McapSink::create(path, McapSink::replace(false), &outputs, topic_of, message_definition).unwrap()
 }
 
 fn replay_into(mut sink: McapSink) {

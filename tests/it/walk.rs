@@ -2,7 +2,8 @@
 
 use crate::allocations::allocations_in;
 use crate::messages::{
-    Discarded, Driven, FRAME_ID, Heard, MODEL, PERIOD_MS, camera_info, image, nth, odometry, stamp, stamped, walk,
+    Discarded, Driven, FRAME_ID, Heard, MODEL, PERIOD_MS, camera_info, image, next_image, nth, odometry, stamp,
+    stamped, walk,
 };
 use std::env;
 use std::fs;
@@ -137,7 +138,8 @@ impl Drive {
     fn frames(&mut self, count: usize) {
         for _ in 0..count {
             let stamp = nth(self.number);
-            for cdr in [&mut self.image, &mut self.camera_info, &mut self.odometry] {
+            self.image = next_image(std::mem::take(&mut self.image), stamp);
+            for cdr in [&mut self.camera_info, &mut self.odometry] {
                 *cdr = stamped(std::mem::take(cdr), stamp);
             }
             self.walk.camera_info(&self.camera_info).unwrap();
@@ -158,7 +160,7 @@ fn a_frame_in_steady_state_allocates_nothing() {
     assert_eq!(allocations_in(|| drive.frames(500)), 0);
     assert_eq!(drive.discarded.messages - before, 500 * 4, "boxes, plan, path and picture of each");
     assert_eq!(drive.walk.scene().tracks.len(), 3);
-    assert!(drive.walk.scene().tracks.iter().all(|track| track.ground.is_some()));
+    assert!(drive.walk.scene().tracks.iter().all(|track| track.place.ground().is_some()));
     assert!(!drive.walk.plan().steps.is_empty());
 }
 

@@ -1,8 +1,16 @@
-"""The other side of the node, in rclpy: a camera driver, and a listener that collects what comes."""
+"""The other side of the node, in rclpy: a camera driver, and a listener that collects what comes.
 
+Run as a program it is a camera of its own, which can be killed: `camera.py HZ`.
+"""
+
+import contextlib
+import itertools
+import sys
 import threading
 import time
 
+import numpy as np
+import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import (
     QoSDurabilityPolicy,
@@ -20,6 +28,12 @@ LATCHED = QoSProfile(
     depth=1, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
 )
 NS_PER_S = 1_000_000_000
+
+
+def noisy_red(seed):
+    """A red picture in BGR with the noise of a sensor, without which a camera counts as blind."""
+    noise = np.random.default_rng(seed).integers(0, 20, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    return (noise + np.array((0, 0, 235), dtype=np.uint8)).tobytes()
 
 
 def wait_until(is_true, what, patience_s=10.0):
@@ -42,8 +56,8 @@ class Camera:
         self.node = ros.create_node(name)
         self.images = self.node.create_publisher(Image, "/image", qos_profile_sensor_data)
         self.infos = None
-        # All red, in BGR.
-        self.pixels = bytes((0, 0, 255)) * (WIDTH * HEIGHT)
+        # No two in a row are the same.
+        self.pictures = itertools.cycle([noisy_red(seed) for seed in range(32)])
 
     def connect(self, with_info=False):
         """Waits until the node takes the pictures; with_info also publishes camera_info."""
@@ -65,7 +79,9 @@ class Camera:
     def image(self, stamp_ns=None, **changes):
         """A good picture, with fields changed."""
         stamp_ns = self.now_ns() if stamp_ns is None else stamp_ns
-        fields = {"width": WIDTH, "height": HEIGHT, "step": 3 * WIDTH, "encoding": "bgr8", "data": self.pixels}
+        fields = {"width": WIDTH, "height": HEIGHT, "step": 3 * WIDTH, "encoding": "bgr8"}
+        if "data" not in changes:
+            fields["data"] = next(self.pictures)
         return Image(header=self.header(stamp_ns), **(fields | changes))
 
     def info(self, stamp_ns, **changes):
@@ -82,19 +98,36 @@ class Camera:
         self.images.publish(self.image(stamp_ns, **changes))
         return stamp_ns
 
-    def send_until(self, is_true, what, hz=30, patience_s=10.0):
-        """Publishes good pictures at a rate until something happens; returns their stamps."""
+    def send_until(self, is_true, what, hz=30, patience_s=10.0, **changes):
+        """Publishes good pictures, with fields changed, at a rate until something happens; returns their stamps."""
         stamps = []
 
         def sent_and_true():
             if is_true():
                 return True
-            stamps.append(self.send())
+            stamps.append(self.send(**changes))
             time.sleep(1 / hz)
             return False
 
         wait_until(sent_and_true, what, patience_s)
         return stamps
+
+    @contextlib.contextmanager
+    def streaming(self, hz=30, send=None):
+        """Publishes in the background, good pictures unless told otherwise."""
+        ended = threading.Event()
+
+        def work():
+            while not ended.wait(1 / hz):
+                (send or self.send)()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def close(self):
         self.node.destroy_node()
@@ -106,12 +139,36 @@ class Listener:
     def __init__(self, ros, name, topics, qos=RELIABLE, raw=False):
         self.node = ros.create_node(name)
         self.came = {topic: [] for topic in topics}
+        # When each was published, by DDS's own account.
+        self.published_ns = {topic: [] for topic in topics}
         for topic, message_class in topics.items():
-            self.node.create_subscription(message_class, topic, self.came[topic].append, qos, raw=raw)
+            self.node.create_subscription(message_class, topic, self.taker(topic), qos, raw=raw)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.thread = threading.Thread(target=self.executor.spin, daemon=True)
         self.thread.start()
+
+    def taker(self, topic):
+        """What rclpy calls with a message."""
+
+        def take(message, info):
+            self.published_ns[topic].append(info["source_timestamp"])
+            self.came[topic].append(message)
+
+        return take
+
+    def ages_ns(self, topic):
+        """For each message, its age when it was published."""
+        return [at - stamp for at, stamp in zip(self.published_ns[topic], self.stamps(topic))]
+
+    def status(self, name):
+        """The last diagnostics of that name: level and message, and the values by key."""
+        for array in reversed(self.came["/diagnostics"]):
+            for status in array.status:
+                if status.name == f"vedette: {name}":
+                    values = {entry.key: entry.value for entry in status.values}
+                    return status.level[0], status.message, values
+        return 0, "", {}
 
     def __getitem__(self, topic):
         return self.came[topic]
@@ -139,3 +196,13 @@ class Listener:
         self.executor.shutdown()
         self.thread.join()
         self.node.destroy_node()
+
+
+if __name__ == "__main__":
+    rclpy.init()
+    camera = Camera(rclpy, "camera_process")
+    camera.connect(with_info=True)
+    print("streams", flush=True)
+    while True:
+        camera.send()
+        time.sleep(1 / float(sys.argv[1]))

@@ -26,13 +26,14 @@ START_S = 30.0
 
 
 class NodeProcess:
-    """`vedette node` with ROS arguments."""
+    """`vedette node` with ROS arguments. `ends_with` is the exit code that is expected of it."""
 
-    def __init__(self, binary, ros_args, log):
-        self.log_path = log
+    def __init__(self, binary, ros_args, log, fault="", ends_with=0):
+        self.log_path, self.ends_with = log, ends_with
         with log.open("w") as file:
             command = [binary, "node", "--ros-args", *map(str, ros_args)]
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=file)
+            environment = {**os.environ, "VEDETTE_FAULT": fault}
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=file)
 
     @property
     def log(self):
@@ -60,6 +61,15 @@ class NodeProcess:
 def root():
     """The project's folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def faulty_binary():
+    """The node whose model has a fault: see faulty_node.rs."""
+    path = Path(os.environ.get("VEDETTE_FAULTY_BIN", ROOT / "target/release/examples/faulty_node")).absolute()
+    if not path.exists():
+        pytest.skip(f"{path} is not built: cargo build --release --features ros --example faulty_node")
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -94,13 +104,13 @@ sha256 = "{hashlib.sha256(weights).hexdigest()}"
 
 
 @pytest.fixture
-def start(binary, model, ros, tmp_path):
-    """Starts nodes: `start("-p", "max_age_ms:=200")` returns when the node publishes; all are ended with the test."""
+def run(ros, tmp_path):
+    """Runs a binary until it publishes; ends with the test what still runs."""
     running = []
     watcher = ros.create_node("watcher")
 
-    def start_node(*ros_args, detections="/vedette/detections"):
-        node = NodeProcess(binary, ["-p", f"model:={model}", "-p", "intra_op_threads:=1", *ros_args], tmp_path / f"node{len(running)}.log")
+    def start_node(binary, *ros_args, detections="/vedette/detections", **options):
+        node = NodeProcess(binary, ros_args, tmp_path / f"node{len(running)}.log", **options)
         running.append(node)
         deadline = time.monotonic() + START_S
         while watcher.count_publishers(detections) == 0:
@@ -111,8 +121,24 @@ def start(binary, model, ros, tmp_path):
 
     yield start_node
     watcher.destroy_node()
-    codes = [(node.end()[0], node.log) for node in running]
-    assert all(code == 0 for code, _ in codes), codes
+    codes = [(node.end()[0], node.ends_with, node.log) for node in running]
+    assert all(code == expected for code, expected, _ in codes), codes
+
+
+@pytest.fixture
+def start(run, binary, model):
+    """Starts nodes: `start("-p", "max_age_ms:=200")` returns when the node publishes; all are ended with the test."""
+    return lambda *ros_args, **options: run(
+        binary, "-p", f"model:={model}", "-p", "intra_op_threads:=1", *ros_args, **options
+    )
+
+
+@pytest.fixture
+def start_faulty(run, faulty_binary):
+    """Starts nodes with a fault: `start_faulty("fail:30")`. Their plan is `proceed` as soon as it may be."""
+    return lambda fault, *ros_args, **options: run(
+        faulty_binary, "-p", "clear_after_ms:=200", *ros_args, fault=fault, **options
+    )
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
 """Bad input is normal input: it costs a frame, is counted, and the node goes on."""
 
 import math
+import random
 
 import pytest
-from camera import FRAME_ID, HEIGHT, WIDTH, wait_until
+from camera import FRAME_ID, HEIGHT, WIDTH, noisy_red, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import String
+from vedette_msgs.msg import Plan
 from vision_msgs.msg import Detection2DArray
 
-DETECTIONS, DIAGNOSTICS = "/vedette/detections", "/diagnostics"
+DETECTIONS, DIAGNOSTICS, PLAN = "/vedette/detections", "/diagnostics", "/vedette/plan"
 
 
 def counters(listener):
@@ -89,6 +91,33 @@ def test_stamps_that_go_back_a_little_are_counted_drops(connected, camera):
     assert_goes_on(node, camera, listener)
 
 
+@pytest.mark.parametrize(
+    "cause, changes",
+    [
+        ("dark", {"data": bytes(3 * WIDTH * HEIGHT)}),
+        ("bright", {"data": b"\xff" * (3 * WIDTH * HEIGHT)}),
+        ("flat", {"data": b"\x55" * (3 * WIDTH * HEIGHT)}),
+        ("frozen", {"data": noisy_red(1)}),
+        ("too_small", {"width": 1, "height": 1, "step": 3, "data": b"\x55" * 3}),
+    ],
+)
+def test_a_camera_that_shows_nothing_leads_to_stop_and_is_told(start, camera, listen, cause, changes):
+    start("-p", "max_age_ms:=300")
+    listener = listen({DETECTIONS: Detection2DArray, DIAGNOSTICS: DiagnosticArray, PLAN: Plan})
+    listener.connect()
+    camera.connect()
+    camera.send_until(lambda: listener[DETECTIONS], "detections")
+    begin = len(listener[PLAN])
+    blind = lambda: counters(listener).get(f"blind {cause}")
+    stamps = camera.send_until(lambda: listener[PLAN][-1].source == "watchdog" and blind(), "the stop", **changes)
+    assert {plan.decision for plan in listener[PLAN][begin:] if plan.source == "watchdog"} == {"stop"}
+    if cause != "frozen":
+        assert not set(stamps) & set(listener.stamps(DETECTIONS))
+    messages = [s.message for array in listener[DIAGNOSTICS] for s in array.status if s.name == "vedette: frames"]
+    assert any("the camera shows nothing: the picture is" in message for message in messages)
+    camera.send_until(lambda: listener[PLAN][-1].source == "rules", "plans of pictures that show something")
+
+
 def test_another_type_on_the_topic_is_named_and_harmless(start, ros, camera, listen):
     node = start()
     listener = listen({DETECTIONS: Detection2DArray, DIAGNOSTICS: DiagnosticArray})
@@ -118,6 +147,6 @@ def test_another_type_on_the_topic_is_named_and_harmless(start, ros, camera, lis
 def test_a_mono_picture_with_row_padding_is_good(connected, camera):
     node, listener = connected
     step = WIDTH + 16
-    stamp = camera.send(encoding="mono8", step=step, data=b"\x55" * (step * HEIGHT))
+    stamp = camera.send(encoding="mono8", step=step, data=random.Random(1).randbytes(step * HEIGHT))
     wait_until(lambda: stamp in listener.stamps(DETECTIONS), "the detections")
     assert listener[DETECTIONS][-1].header.frame_id == FRAME_ID and node.is_running()

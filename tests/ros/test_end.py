@@ -45,8 +45,8 @@ def test_an_idle_node_ends_at_once(start):
 def test_the_log_reaches_rosout_and_stderr(start, listen):
     rosout = listen({"/rosout": Log}, qos=RELIABLE)
     node = start("-p", "max_age_ms:=300")
-    wait_until(lambda: "no fresh image" in node.log, "the watchdog's warning on stderr")
-    wait_until(lambda: any("no fresh image" in log.msg for log in rosout["/rosout"]), "the warning on /rosout")
+    wait_until(lambda: "saying stop" in node.log, "the watchdog's warning on stderr")
+    wait_until(lambda: any("saying stop" in log.msg for log in rosout["/rosout"]), "the warning on /rosout")
 
 
 def test_diagnostics_come_once_a_second_with_proof_rates_ages_and_plan(start, camera, listen):

@@ -3,10 +3,11 @@
 use crate::config;
 use crate::config::Config;
 use crate::infer::{Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
-use crate::planning::PlanningParams;
+use crate::planning::{Obstacles, PlanningParams};
 use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
 use crate::types::{FrameId, Sampling};
+use crate::vision::BlindParams;
 use crate::zoo::Thresholds;
 use crate::zoo::prompt::Matching;
 use std::path::PathBuf;
@@ -27,16 +28,30 @@ fn ms(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
+/// Counts and lumas are checked to fit.
+pub(crate) fn blindness(config: &Config) -> BlindParams {
+    let luma = |value: usize| u8::try_from(value).unwrap_or(u8::MAX);
+    BlindParams {
+        min_side_px: u32::try_from(config.blind_min_side_px).unwrap_or(u32::MAX),
+        dark_luma: luma(config.blind_dark_luma),
+        bright_luma: luma(config.blind_bright_luma),
+        min_contrast: share(config.blind_min_contrast),
+        min_sharpness: share(config.blind_min_sharpness),
+        frozen_ms: ms(config.blind_frozen_ms),
+    }
+}
+
 /// When a prompt takes a box of a detector with fixed classes.
 pub(crate) fn matching(config: &Config) -> Matching {
     Matching {
         min_similarity: share(config.prompt_min_similarity),
         min_lead: share(config.prompt_min_lead),
-        keeps_unmatched: config.prompt_unmatched == config::Unmatched::Keep,
+        // What is dropped is dropped from what is published: planning sees it all the same.
+        keeps_unmatched: true,
     }
 }
 
-/// For all classes; which of them are reported is for [`ClassChoice`](super::class_choice::ClassChoice) to say.
+/// What is published, of all classes; which of them are is for [`ClassChoice`](super::class_choice::ClassChoice) to say.
 pub(crate) fn thresholds(config: &Config) -> Thresholds {
     Thresholds {
         score: share(config.score_threshold),
@@ -55,6 +70,11 @@ pub(crate) fn tracking(config: &Config) -> TrackingParams {
         max_unseen_ms: ms(config.track_max_unseen_ms),
         confirm_frames: u32::try_from(config.track_confirm_frames).unwrap_or(u32::MAX),
     }
+}
+
+/// From this score on a box is planned with at once.
+pub(crate) fn obstacle_score(config: &Config) -> f32 {
+    share(config.obstacle_score)
 }
 
 pub(crate) fn mounting(config: &Config) -> Mounting {
@@ -136,6 +156,7 @@ pub(crate) fn planning(config: &Config) -> PlanningParams {
         corridor_width_m: config.corridor_width_m,
         corridor_length_m: config.corridor_length_m,
         stop_margin_m: config.stop_margin_m,
+        rear_extent_m: config.rear_extent_m,
         deceleration_mps2: config.deceleration_mps2,
         latency_budget_ms: ms(config.latency_budget_ms),
         max_speed_mps: config.max_speed_mps,
@@ -146,7 +167,7 @@ pub(crate) fn planning(config: &Config) -> PlanningParams {
         valid_for_ms: ms(config.plan_valid_for_ms),
         proposal_max_age_ms: ms(config.proposal_max_age_ms),
         base_frame: FrameId::new(&config.base_frame),
-        obstacle_classes: None,
+        obstacles: Obstacles::default(),
     }
 }
 
@@ -157,6 +178,7 @@ mod tests {
     #[test]
     fn the_rooms_defaults_are_the_documented_ones() {
         let config = Config::default();
+        assert_eq!(blindness(&config), BlindParams::default());
         assert_eq!(tracking(&config), TrackingParams::default());
         assert_eq!(planning(&config), PlanningParams::default());
         assert_eq!(matching(&config), Matching::default());

@@ -7,11 +7,12 @@ use super::triggers::Triggers;
 use super::view::View;
 use crate::config::Config;
 use crate::config::assembly::settings;
-use crate::planning::{Offers, Planner, Speed};
+use crate::planning::{Offers, Planner};
 use crate::types::{
-    AnswerForm, Frame, Labels, Plan, Proposal, ProposalStatus, Question, Sampling, Scene, Stamped, Track,
+    AnswerForm, Frame, Labels, Motion, Plan, Proposal, ProposalStatus, Question, Sampling, Scene, Stamped, Track,
 };
 use crate::wire::vedette_msgs::ProposalRecord;
+use crate::world::Thing;
 use std::collections::VecDeque;
 
 /// Jobs on their way out, proposals on their way in.
@@ -136,8 +137,9 @@ impl Advice {
         &'a mut self,
         frame: &Stamped<Frame<'_>>,
         scene: &Scene,
+        things: &[Thing],
         labels: &Labels,
-        speed: Speed,
+        motion: Motion,
         planner: &'a mut Planner,
     ) -> Advised<'a> {
         if let Some(asking) = &mut self.asking {
@@ -146,7 +148,7 @@ impl Advice {
         self.ruled_on = self.arrived.pop_front();
         let arrived = self.ruled_on.as_ref().and_then(|proposed| proposed.outcome.as_ref().ok());
         let offers = Offers { arrived, held: self.standing.as_ref() };
-        let planned = planner.plan_with(&frame.as_ref().map(|_| scene), labels, speed, offers);
+        let planned = planner.plan_with(&frame.as_ref().map(|_| scene), things, labels, motion, offers);
         if planned.held == Some(ProposalStatus::Refused) {
             self.standing = None;
         }

@@ -68,7 +68,7 @@ impl Triggers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{BBox, TrackId};
+    use crate::types::{BBox, Place, TrackId};
 
     const PERSON: ClassId = ClassId(0);
     const CAR: ClassId = ClassId(1);
@@ -86,7 +86,7 @@ mod tests {
             score: 0.9,
             seen: true,
             unseen_ns: 0,
-            ground: None,
+            place: Place::Unknown,
         };
         (1..).zip(classes).map(track).collect()
     }

@@ -16,7 +16,7 @@ impl<'a> View<'a> {
     /// Of confirmed tracks. Those with a place come first, by their distance from the robot; then the largest boxes.
     pub(in crate::pipeline) fn new(tracks: &'a [Track], labels: &'a Labels) -> Self {
         let mut nearest: Vec<&Track> = tracks.iter().collect();
-        let rank = |track: &Track| match track.ground {
+        let rank = |track: &Track| match track.place.ground() {
             Some(ground) => (0, ground.position_m.coords.norm()),
             None => (1, -f64::from(track.bbox.height())),
         };
@@ -48,7 +48,7 @@ impl<'a> View<'a> {
             let name = self.labels.name(track.class);
             // A String takes all text.
             let _ = write!(text, "{separator} {name} {}, ", track.id);
-            let _ = match track.ground {
+            let _ = match track.place.ground() {
                 Some(ground) => {
                     let (x_m, y_m) = (ground.position_m.x, ground.position_m.y);
                     let (along, across) =
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{BBox, ClassId, GroundPosition, TrackId};
+    use crate::types::{BBox, ClassId, GroundPosition, Place, TrackId};
     use nalgebra::{Matrix2, Point2};
 
     fn track(id: u64, class: u16, place: Option<(f64, f64)>, height: f32) -> Track {
@@ -78,8 +78,9 @@ mod tests {
             score: 0.9,
             seen: true,
             unseen_ns: 0,
-            ground: place
-                .map(|(x, y)| GroundPosition { position_m: Point2::new(x, y), covariance_m2: Matrix2::identity() }),
+            place: place.map_or(Place::Unknown, |(x, y)| {
+                Place::Ground(GroundPosition { position_m: Point2::new(x, y), covariance_m2: Matrix2::identity() })
+            }),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::qos;
 use crate::pipeline::Input;
 use r2r::QosProfile;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One subscribed topic, as asked of the graph.
 #[derive(Debug, Clone)]
@@ -44,5 +45,26 @@ impl Topic {
             }
         }
         found
+    }
+}
+
+/// The subscribed topics and what the graph said of them last. The spin thread looks, others read.
+#[derive(Debug)]
+pub struct Topics(Mutex<[(Topic, Publishing); 3]>);
+
+impl Topics {
+    /// Nobody publishes them yet, in the order of [`Input::ALL`].
+    pub fn new(topics: [Topic; 3]) -> Self {
+        Self(Mutex::new(topics.map(|topic| (topic, Publishing::default()))))
+    }
+
+    /// Locks them, for no longer than a copy takes.
+    pub fn lock(&self) -> MutexGuard<'_, [(Topic, Publishing); 3]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody publishes this input.
+    pub fn has_publisher(&self, input: Input) -> bool {
+        self.lock().iter().any(|(topic, publishing)| topic.input == input && publishing.publishers > 0)
     }
 }

@@ -1,12 +1,11 @@
 //! The protocol of an action server, for `~/ask`: three services and two topics, as rcl_action has them.
 //!
 //! Made from plain services: r2r 0.9's own action server never lets goals expire and leaves cancelled ones at canceling.
-//! States and messages are those of the design page "Actions" (design.ros2.org) and of `action_msgs`. Used from the spin
-//! thread only.
+//! States and messages are those of the design page "Actions" (design.ros2.org) and of `action_msgs`. One task owns it.
 
 use crate::ros::clock::steady_now;
 use crate::types::Stamp;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use r2r::QosProfile;
 use r2r::action_msgs::msg::{GoalInfo, GoalStatus, GoalStatusArray};
 use r2r::action_msgs::srv::CancelGoal;
@@ -18,7 +17,7 @@ use std::time::{Duration, Instant};
 /// How long the result of a goal that has ended can be asked for.
 const KEPT: Duration = Duration::from_secs(15);
 
-type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin>;
+type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin + Send>;
 
 /// The number that a client gave its goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +48,14 @@ pub struct GoalRequest {
     /// What is wanted.
     pub goal: Ask::Goal,
     request: r2r::ServiceRequest<Ask::SendGoal::Service>,
+}
+
+/// What a client wants.
+pub enum Call {
+    /// A goal; it must be accepted or rejected.
+    Goal(Box<GoalRequest>),
+    /// These goals are to end from now on.
+    Cancel(Vec<GoalId>),
 }
 
 struct Goal {
@@ -89,17 +96,42 @@ impl ActionServer {
         })
     }
 
-    /// The next goal that somebody wants; it must be accepted or rejected.
-    pub fn next_goal(&mut self) -> Option<GoalRequest> {
+    /// Waits for what a client wants next. Results are asked for and given here, and what ended long ago is forgotten.
+    /// Nothing is lost where the future is dropped.
+    pub async fn next(&mut self) -> Call {
         loop {
-            let request = self.send_goal.next().now_or_never()??;
-            let id = GoalId::from(&request.message.goal_id);
-            let goal = request.message.goal.clone();
-            let request = GoalRequest { id, goal, request };
-            if self.position(id).is_none() {
-                return Some(request);
+            tokio::select! {
+                Some(request) = self.send_goal.next() => {
+                    let id = GoalId::from(&request.message.goal_id);
+                    let goal = request.message.goal.clone();
+                    let request = GoalRequest { id, goal, request };
+                    if self.position(id).is_none() {
+                        return Call::Goal(Box::new(request));
+                    }
+                    Self::reject(request);
+                }
+                Some(request) = self.cancel_goal.next() => {
+                    let (goals, response) = self.cancelled_by(&request.message.goal_info);
+                    respond(request, response);
+                    if !goals.is_empty() {
+                        self.publish_status();
+                        return Call::Cancel(goals);
+                    }
+                }
+                Some(request) = self.get_result.next() => {
+                    match self.position(GoalId::from(&request.message.goal_id)) {
+                        None => respond(request, Ask::GetResult::Response::default()),
+                        Some(at) => {
+                            self.goals[at].results.push(request);
+                            self.goals[at].tell_result();
+                        }
+                    }
+                }
+                // The streams end with the node, and this task before it.
+                else => std::future::pending().await,
             }
-            Self::reject(request);
+            let now = steady_now();
+            self.goals.retain(|goal| goal.end.as_ref().is_none_or(|(_, ended)| now.duration_since(*ended) < KEPT));
         }
     }
 
@@ -114,32 +146,6 @@ impl ActionServer {
     /// Does not take a goal.
     pub fn reject(request: GoalRequest) {
         respond(request.request, Ask::SendGoal::Response { accepted: false, stamp: Time::default() });
-    }
-
-    /// Answers those who want a goal cancelled, or its result, and forgets what ended long ago. Returns the goals that
-    /// are to end from now on.
-    pub fn answer(&mut self) -> Vec<GoalId> {
-        let mut to_cancel = Vec::new();
-        while let Some(Some(request)) = self.cancel_goal.next().now_or_never() {
-            let (goals, response) = self.cancelled_by(&request.message.goal_info);
-            respond(request, response);
-            to_cancel.extend(goals);
-        }
-        if !to_cancel.is_empty() {
-            self.publish_status();
-        }
-        while let Some(Some(request)) = self.get_result.next().now_or_never() {
-            match self.position(GoalId::from(&request.message.goal_id)) {
-                None => respond(request, Ask::GetResult::Response::default()),
-                Some(at) => {
-                    self.goals[at].results.push(request);
-                    self.goals[at].tell_result();
-                }
-            }
-        }
-        let now = steady_now();
-        self.goals.retain(|goal| goal.end.as_ref().is_none_or(|(_, ended)| now.duration_since(*ended) < KEPT));
-        to_cancel
     }
 
     /// Marks the goals that a request means as cancelling: all, those accepted until a time, a certain one, or both.

@@ -1,24 +1,27 @@
 //! The action `~/ask`: somebody's questions, one after the other, from the goal to the result.
 //!
 //! A goal whose turn has come becomes an order to the lane, which makes a job of the next picture; the reason thread
-//! tells what the model says. Used from the spin thread only, which never waits for any of it.
+//! tells what the model says. One task owns all of it, and waits for whatever comes next. Should the reason thread end in a
+//! panic, those who wait are told, and goals are rejected from then on.
 
-use super::action::{ActionServer, GoalId, GoalRequest, State, time};
+use super::action::{ActionServer, Call, GoalId, GoalRequest, State, time};
 use super::ask_result::{result_of, unanswered, words};
 use super::desk::Desk;
-use super::reasoner::Told;
+use super::reasoner::{Progress, Told};
 use crate::config::{Config, NodeName};
 use crate::pipeline::{Asker, Inquiry};
-use crate::ros::clock::steady_now;
+use crate::ros::clock::{EdgeClock, NodeClock, steady_now};
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
+use crate::ros::shared::Ending;
 use crate::types::{Cancel, CancelReason, Stamp};
 use r2r::std_msgs::msg::Header;
 use r2r::vedette_msgs::action::Ask;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// The action's private name.
 pub const NAME: &str = "~/ask";
@@ -30,13 +33,18 @@ const MAX_WAITING: usize = 16;
 /// meanwhile goes with the next one.
 const FEEDBACK_PERIOD: Duration = Duration::from_millis(20);
 
+/// How long clients have to fetch what they are told at the end.
+const FAREWELL: Duration = Duration::from_millis(200);
+
 /// Questions, from goal to result.
 pub struct Questions {
     server: ActionServer,
     /// What a goal may call this camera.
     names: [String; 2],
-    /// `None`: there is no language model, and every goal is rejected.
+    /// `None`: there is no language model, or not any more, and every goal is rejected.
     reason: Option<ReasonLane>,
+    /// Why there is none.
+    nobody: String,
     waiting: VecDeque<(GoalId, Inquiry)>,
     active: Option<Active>,
     last_id: u64,
@@ -50,7 +58,7 @@ pub struct ReasonLane {
     /// Where orders go.
     pub inbox: Arc<Inbox>,
     /// What the reason thread tells.
-    pub told: Receiver<Told>,
+    pub told: UnboundedReceiver<Told>,
 }
 
 struct Active {
@@ -83,6 +91,7 @@ impl Questions {
             server: ActionServer::new(node, NAME)?,
             names: [name.name().to_owned(), name.to_string()],
             reason,
+            nobody: "there is nobody to ask, parameter reason_model is empty".to_owned(),
             waiting: VecDeque::new(),
             active: None,
             last_id: 0,
@@ -90,44 +99,60 @@ impl Questions {
         })
     }
 
-    /// Whether somebody waits for words.
-    pub fn is_busy(&self) -> bool {
-        self.active.is_some() || !self.waiting.is_empty()
+    /// Serves until the node ends and its other threads have ended; what is left is then told so.
+    pub async fn serve(mut self, clock: NodeClock, mut ending: Ending) {
+        // Feedback, and deadlines.
+        let mut ticks = interval(FEEDBACK_PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let has_lane = self.reason.is_some();
+            tokio::select! {
+                call = self.server.next() => match call {
+                    Call::Goal(request) => self.take(*request, clock.now().unwrap_or_default()),
+                    Call::Cancel(goals) => goals.into_iter().for_each(|goal| self.cancel(goal)),
+                },
+                Some(told) = next_told(&mut self.reason) => self.hear(told),
+                _ = ticks.tick(), if has_lane => self.watch(),
+                () = ending.comes() => return self.end().await,
+            }
+            self.begin_next();
+        }
     }
 
-    /// Does all that can be done now; `now` is ROS time.
-    pub fn work(&mut self, now: Stamp) {
-        while let Some(request) = self.server.next_goal() {
-            self.take(request, now);
+    /// What is left is told that the node ends, and whoever waits gets a moment to fetch it.
+    async fn end(mut self) {
+        let is_awaited = self.active.is_some() || !self.waiting.is_empty();
+        while let Some(told) = self.reason.as_mut().and_then(|reason| reason.told.try_recv().ok()) {
+            self.hear(told);
         }
-        for goal in self.server.answer() {
-            self.cancel(goal);
+        self.give_up(CancelReason::Shutdown.as_str(), "the node ends");
+        let farewell = async {
+            loop {
+                if let Call::Goal(request) = self.server.next().await {
+                    ActionServer::reject(*request);
+                }
+            }
+        };
+        if is_awaited {
+            let _: Result<(), _> = timeout(FAREWELL, farewell).await;
         }
-        self.listen();
-        self.begin_next();
-        self.watch();
     }
 
-    /// The node ends, and its other threads have: what is left is told so.
-    pub fn end(&mut self) {
-        self.listen();
-        let (word, message) = (CancelReason::Shutdown.as_str(), "the node ends");
+    /// Ends all goals without an answer.
+    fn give_up(&mut self, finish_reason: &str, message: &str) {
         if let Some(Active { goal, header, said, .. }) = self.active.take() {
-            self.server.end(goal, State::Aborted, unanswered(word, message, header.as_ref(), &said));
+            let result = unanswered(finish_reason, message, header.as_ref(), &said);
+            self.server.end(goal, State::Aborted, result);
         }
         for (goal, _) in self.waiting.drain(..) {
-            self.server.end(goal, State::Aborted, unanswered(word, message, None, ""));
+            self.server.end(goal, State::Aborted, unanswered(finish_reason, message, None, ""));
         }
-        while let Some(request) = self.server.next_goal() {
-            ActionServer::reject(request);
-        }
-        self.server.answer();
     }
 
     fn take(&mut self, request: GoalRequest, now: Stamp) {
         let camera = &request.goal.camera;
         let refusal = if self.reason.is_none() {
-            Some("there is nobody to ask, parameter reason_model is empty".to_owned())
+            Some(self.nobody.clone())
         } else if !camera.is_empty() && !self.names.contains(camera) {
             Some(format!("no camera {camera:?} here, expected {:?} or none", self.names[0]))
         } else if self.waiting.len() == MAX_WAITING {
@@ -167,34 +192,39 @@ impl Questions {
         }
     }
 
-    /// What the reason thread has told.
-    fn listen(&mut self) {
-        while let Some(told) = self.reason.as_ref().and_then(|reason| reason.told.try_recv().ok()) {
-            let (Told::Began(id, ..) | Told::Piece(id, ..) | Told::Ended(id, _)) = &told;
-            // Of a question that was given up nobody wants to hear.
-            let Some(active) = self.active.as_mut().filter(|active| active.asker.id == *id) else { continue };
-            match told {
-                Told::Began(_, stamp, frame_id) => {
-                    active.header = Some(Header { stamp: time(stamp), frame_id: words(frame_id.as_str()) });
-                }
-                Told::Piece(_, text, pieces) => {
-                    active.said.push_str(&text);
-                    active.pieces = pieces;
-                }
-                Told::Ended(_, ended) => {
-                    active.feed_back(&self.server);
-                    let is_canceling = self.server.is_canceling(active.goal);
-                    let (state, result) = result_of(*ended, active.header.as_ref(), &active.said, is_canceling);
-                    let goal = active.goal;
-                    self.active = None;
-                    self.server.end(goal, state, result);
-                }
+    /// What the reason thread tells.
+    fn hear(&mut self, told: Told) {
+        match told {
+            Told::About(id, progress) => self.progress(id, progress),
+            Told::Gone(words) => {
+                self.nobody = format!("there is nobody to ask any more: {words}");
+                self.reason = None;
+                let message = self.nobody.clone();
+                self.give_up("failed", &message);
             }
         }
-        if let Some(active) = &mut self.active
-            && active.told.is_none_or(|(_, last)| steady_now().duration_since(last) >= FEEDBACK_PERIOD)
-        {
-            active.feed_back(&self.server);
+    }
+
+    fn progress(&mut self, id: u64, progress: Progress) {
+        // Of a question that was given up nobody wants to hear.
+        let Some(active) = self.active.as_mut().filter(|active| active.asker.id == id) else { return };
+        match progress {
+            Progress::Began(stamp, frame_id) => {
+                active.header = Some(Header { stamp: time(stamp), frame_id: words(frame_id.as_str()) });
+            }
+            Progress::Piece(text, pieces) => {
+                active.said.push_str(&text);
+                active.pieces = pieces;
+                active.feed_back(&self.server);
+            }
+            Progress::Ended(ended) => {
+                active.tell_rest(&self.server);
+                let is_canceling = self.server.is_canceling(active.goal);
+                let (state, result) = result_of(*ended, active.header.as_ref(), &active.said, is_canceling);
+                let goal = active.goal;
+                self.active = None;
+                self.server.end(goal, state, result);
+            }
         }
     }
 
@@ -209,8 +239,11 @@ impl Questions {
             Some(Active { goal, asker, since: steady_now(), header: None, said: String::new(), told: None, pieces: 0 });
     }
 
-    /// Deadlines: that of what runs, and that of an image which does not come.
+    /// Feedback that was held back, and deadlines: that of what runs, and that of an image which does not come.
     fn watch(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.feed_back(&self.server);
+        }
         let Some(reason) = &self.reason else { return };
         reason.desk.enforce(self.deadline);
         let Some(active) = self.active.as_mut().filter(|active| active.header.is_none()) else { return };
@@ -237,12 +270,26 @@ impl Questions {
 }
 
 impl Active {
-    /// Tells the client what was said since the last time, if anything was.
+    /// Tells the client what was said since the last time, if anything was and that is long enough ago.
     fn feed_back(&mut self, server: &ActionServer) {
+        if self.told.is_none_or(|(_, last)| steady_now().duration_since(last) >= FEEDBACK_PERIOD) {
+            self.tell_rest(server);
+        }
+    }
+
+    fn tell_rest(&mut self, server: &ActionServer) {
         let (from, _) = self.told.unwrap_or((0, self.since));
         if let Some(text) = self.said.get(from..).filter(|text| !text.is_empty()) {
             server.feedback(self.goal, Ask::Feedback { text: words(text), tokens: self.pieces });
             self.told = Some((self.said.len(), steady_now()));
         }
+    }
+}
+
+/// What the reason thread tells next. Never comes where there is none.
+async fn next_told(reason: &mut Option<ReasonLane>) -> Option<Told> {
+    match reason {
+        Some(reason) => reason.told.recv().await,
+        None => std::future::pending().await,
     }
 }

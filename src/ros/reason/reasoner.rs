@@ -9,17 +9,25 @@ use crate::ros::report::health::Health;
 use crate::ros::report::log::Limiter;
 use crate::types::{Answer, AnswerForm, FrameId, Labels, Proposal, Stamp};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
 
-/// What is told of somebody's question while it is answered, with the question's number.
+/// What the one who serves `~/ask` is told.
 pub enum Told {
+    /// Of the question with this number.
+    About(u64, Progress),
+    /// The thread has ended, and nobody answers any more: why.
+    Gone(String),
+}
+
+/// What is told of somebody's question while it is answered.
+pub enum Progress {
     /// The model begins to look at this picture.
-    Began(u64, Stamp, FrameId),
+    Began(Stamp, FrameId),
     /// The next piece of the answer, and how many pieces there are by now.
-    Piece(u64, String, u32),
+    Piece(String, u32),
     /// The answer is complete, or will never be.
-    Ended(u64, Box<Ended>),
+    Ended(Box<Ended>),
 }
 
 /// The end of an answer.
@@ -45,7 +53,7 @@ pub struct Reasoner {
     /// What is counted.
     pub health: Arc<Health>,
     /// Who publishes what is told.
-    pub told: Sender<Told>,
+    pub told: UnboundedSender<Told>,
 }
 
 impl Reasoner {
@@ -55,7 +63,7 @@ impl Reasoner {
         let desk = Arc::clone(&self.desk);
         while let Some((job, cancel)) = desk.next() {
             let asker = job.asker().cloned();
-            self.tell(&asker, |id| Told::Began(id, job.stamp, job.frame_id.clone()));
+            self.tell(&asker, || Progress::Began(job.stamp, job.frame_id.clone()));
             let began = steady_now();
             let (mut first_after, mut pieces) = (None, 0);
             let told = &self.told;
@@ -64,7 +72,7 @@ impl Reasoner {
                 pieces += 1;
                 if let Some(Asker { id, .. }) = &asker {
                     // Nobody listens once the node ends.
-                    let _ = told.send(Told::Piece(*id, text.to_owned(), pieces));
+                    let _ = told.send(Told::About(*id, Progress::Piece(text.to_owned(), pieces)));
                 }
             });
             let duration = steady_now().duration_since(began);
@@ -83,14 +91,14 @@ impl Reasoner {
                 self.inbox.put_order(Order::Proposed(Box::new(proposed)));
                 Some(proposal)
             };
-            self.tell(&asker, |id| Told::Ended(id, Box::new(Ended { answer, proposal, first_after, duration })));
+            self.tell(&asker, || Progress::Ended(Box::new(Ended { answer, proposal, first_after, duration })));
         }
     }
 
-    fn tell(&self, asker: &Option<Asker>, what: impl FnOnce(u64) -> Told) {
+    fn tell(&self, asker: &Option<Asker>, what: impl FnOnce() -> Progress) {
         if let Some(Asker { id, .. }) = asker {
             // Nobody listens once the node ends.
-            let _ = self.told.send(what(*id));
+            let _ = self.told.send(Told::About(*id, what()));
         }
     }
 }

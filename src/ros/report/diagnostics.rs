@@ -1,14 +1,15 @@
 //! `/diagnostics`, once a second: which provider runs the model and why, what came, what was lost and why, how old
 //! the answers are, and what the plan is.
 
-use super::health::{Counts, ReasonCounts, Window};
+use super::health::{Counts, Inference, ReasonCounts, Window};
 use crate::infer::{Proof, Refusal};
 use crate::ros::intake::graph::{Publishing, Topic};
+use crate::ros::watch::Silent;
 use crate::types::{ProposalStatus, Stamp};
 use crate::wire::diagnostic_msgs::{Level, Status, encode_diagnostics};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The type of the message.
 pub const TYPE_NAME: &str = "diagnostic_msgs/msg/DiagnosticArray";
@@ -56,16 +57,22 @@ pub struct Diagnostics {
     cdr: Vec<u8>,
 }
 
-/// What the spin thread knows at the moment.
-pub struct Moment<'a> {
+/// What is known at the moment.
+pub struct Now<'a> {
     /// The counters.
     pub counts: &'a Counts,
     /// The inputs and their publishers.
     pub topics: &'a [(Topic, Publishing)],
     /// Since the last report.
     pub elapsed: Duration,
-    /// How long no fresh picture has come, while the watchdog says stop.
-    pub silent: Option<Duration>,
+    /// The silence in which the watchdog says stop, if there is one.
+    pub silent: Option<Silent>,
+    /// Whether ROS time has begun.
+    pub has_time: bool,
+    /// The steady clock.
+    pub steady: Instant,
+    /// The parameter `max_age_ms`.
+    pub max_age: Duration,
 }
 
 impl Diagnostics {
@@ -82,17 +89,13 @@ impl Diagnostics {
     }
 
     /// A diagnostic_msgs/DiagnosticArray of this moment.
-    pub fn report(&mut self, stamp: Stamp, moment: &Moment<'_>) -> &[u8] {
-        let mut sections = vec![
-            inference("inference", &self.model, &self.proof),
-            frames(&self.before, moment),
-            plan(moment),
-            topics(moment.topics),
-        ];
+    pub fn report(&mut self, stamp: Stamp, now: &Now<'_>) -> &[u8] {
+        let mut sections =
+            vec![inference(&self.model, &self.proof, now), frames(&self.before, now), plan(now), topics(now.topics)];
         if let Some((model, proof)) = &self.reason {
-            sections.push(reasoning(model, proof, &self.before.reason, &moment.counts.reason));
+            sections.push(reasoning(model, proof, &self.before.reason, &now.counts.reason));
         }
-        self.before = moment.counts.clone();
+        self.before = now.counts.clone();
         let names: Vec<_> = sections.iter().map(|section| format!("{}: {}", self.node, section.topic)).collect();
         let values: Vec<Vec<_>> = sections
             .iter()
@@ -114,7 +117,25 @@ impl Diagnostics {
     }
 }
 
-fn inference(topic: &'static str, model: &str, proof: &Proof) -> Section {
+/// The detector: how it runs, whether it does, and whether it still takes prompts.
+fn inference(model: &str, proof: &Proof, now: &Now<'_>) -> Section {
+    let mut section = running("inference", model, proof);
+    let Inference { running_since, failed_in_a_row, failure } = &now.counts.inference;
+    if *failed_in_a_row > 0 {
+        section.raise(Level::Error, format!("it failed on the last {failed_in_a_row} images: {failure}"));
+    }
+    let at_it = running_since.map(|since| now.steady.duration_since(since)).filter(|at_it| *at_it > now.max_age);
+    if let Some(at_it) = at_it {
+        section.raise(Level::Error, format!("it has been at one image for {:.1} s", at_it.as_secs_f64()));
+    }
+    if let Some(words) = &now.counts.prompts_ended {
+        section.raise(Level::Warn, format!("it takes no more prompts: {words}"));
+    }
+    section.value("failed_in_a_row", failed_in_a_row);
+    section
+}
+
+fn running(topic: &'static str, model: &str, proof: &Proof) -> Section {
     let mut section = Section::new(topic);
     let requested: Vec<&str> = proof.requested.iter().map(|provider| provider.name()).collect();
     section.message = format!("{} runs {model}", proof.running);
@@ -137,7 +158,10 @@ fn inference(topic: &'static str, model: &str, proof: &Proof) -> Section {
 /// The language model: how it runs, how long it takes, and what becomes of its answers. What came to nothing since the
 /// last report warns; answers that somebody ended are no fault.
 fn reasoning(model: &str, proof: &Proof, before: &ReasonCounts, now: &ReasonCounts) -> Section {
-    let mut section = inference("reasoning", model, proof);
+    let mut section = running("reasoning", model, proof);
+    if let Some(words) = &now.ended {
+        section.raise(Level::Error, format!("nobody answers any more: {words}"));
+    }
     section.value("jobs", now.jobs);
     section.value("questions", now.questions);
     if let Some((duration, tokens)) = now.last {
@@ -171,9 +195,9 @@ fn reasoning(model: &str, proof: &Proof, before: &ReasonCounts, now: &ReasonCoun
     section
 }
 
-fn frames(before: &Counts, moment: &Moment<'_>) -> Section {
-    let counts = moment.counts;
-    let seconds = moment.elapsed.as_secs_f64().max(1e-3);
+fn frames(before: &Counts, now: &Now<'_>) -> Section {
+    let counts = now.counts;
+    let seconds = now.elapsed.as_secs_f64().max(1e-3);
     let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
     let (rate_in, rate_out) = (rate(counts.received, before.received), rate(counts.processed, before.processed));
 
@@ -184,6 +208,11 @@ fn frames(before: &Counts, moment: &Moment<'_>) -> Section {
     if !lost.is_empty() {
         section.raise(Level::Warn, format!("lost since the last report: {}", lost.join(", ")));
     }
+    if let Some(blind) = counts.last_blind
+        && counts.blind != before.blind
+    {
+        section.raise(Level::Warn, format!("the camera shows nothing: {blind}"));
+    }
     if counts.missing > before.missing {
         section.raise(Level::Warn, GAPS_HINT);
     }
@@ -193,6 +222,9 @@ fn frames(before: &Counts, moment: &Moment<'_>) -> Section {
     section.value("rate_out_hz", format!("{rate_out:.2}"));
     for ((input, cause), count) in &counts.dropped {
         section.value(format!("dropped {input} {cause}"), count);
+    }
+    for (cause, count) in &counts.blind {
+        section.value(format!("blind {cause}"), count);
     }
     section.value("processed without camera_info", counts.without_camera_info);
     section.value("missing between stamps", counts.missing);
@@ -209,13 +241,21 @@ fn percentiles(section: &mut Section, name: &str, window: &Window) {
     }
 }
 
-fn plan(moment: &Moment<'_>) -> Section {
+/// What a robot is told: the last plan that has left, or the watchdog's stop and why.
+fn plan(now: &Now<'_>) -> Section {
     let mut section = Section::new("plan");
-    match (&moment.silent, &moment.counts.last) {
+    let last_loss = now.counts.last_loss.map(|cause| format!(", images are lost: {cause}")).unwrap_or_default();
+    match (now.silent, &now.counts.last) {
         (Some(silent), _) => {
-            section.raise(Level::Error, format!("stop: no fresh image for {:.1} s", silent.as_secs_f64()));
+            let (seconds, since) = (silent.ns as f64 / 1e9, if silent.after_plan { "" } else { " since the start" });
+            let why = format!("no plan from a fresh image for {seconds:.1} s{since}{last_loss}");
+            section.raise(Level::Error, format!("stop: {why}"));
             section.value("decision", "stop");
             section.value("source", "watchdog");
+            section.value("reason", why);
+        }
+        (None, _) if !now.has_time => {
+            section.raise(Level::Error, "no time: use_sim_time is set and no /clock has come");
         }
         (None, Some(last)) => {
             section.message = format!("{}: {}", last.decision, last.reason);
@@ -225,7 +265,7 @@ fn plan(moment: &Moment<'_>) -> Section {
             section.value("detections", last.detections);
             section.value("tracks", last.tracks);
         }
-        (None, None) => section.message = "no image yet".to_owned(),
+        (None, None) => section.message = format!("no plan yet{last_loss}"),
     }
     section
 }
@@ -255,11 +295,24 @@ mod tests {
     use super::*;
     use crate::infer::Provider;
     use crate::pipeline::Input;
-    use crate::ros::report::health::SUPERSEDED;
+    use crate::ros::clock::steady_now;
+    use crate::ros::report::health::{LastFrame, SUPERSEDED};
     use r2r::QosProfile;
 
-    fn moment(counts: &Counts) -> Moment<'_> {
-        Moment { counts, topics: &[], elapsed: Duration::from_secs(2), silent: None }
+    fn now(counts: &Counts) -> Now<'_> {
+        Now {
+            counts,
+            topics: &[],
+            elapsed: Duration::from_secs(2),
+            silent: None,
+            has_time: true,
+            steady: steady_now(),
+            max_age: Duration::from_millis(500),
+        }
+    }
+
+    fn on_cpu() -> Proof {
+        Proof { requested: vec![Provider::Cpu], running: Provider::Cpu, nodes: Vec::new(), refused: Vec::new() }
     }
 
     fn value<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
@@ -278,7 +331,7 @@ mod tests {
                 cure: "install it".to_owned(),
             }],
         };
-        let section = inference("inference", "yolov12n", &proof);
+        let section = running("inference", "yolov12n", &proof);
         assert_eq!(section.level, Level::Warn);
         assert_eq!(section.message, "cpu runs yolov12n; a fallback, tensorrt was asked for first");
         assert_eq!(value(&section, "nodes on CPUExecutionProvider"), Some("372"));
@@ -286,7 +339,7 @@ mod tests {
         assert_eq!(value(&section, "tensorrt cure"), Some("install it"));
 
         proof.requested.remove(0);
-        assert_eq!(inference("inference", "yolov12n", &proof).level, Level::Ok);
+        assert_eq!(running("inference", "yolov12n", &proof).level, Level::Ok);
     }
 
     #[test]
@@ -294,26 +347,25 @@ mod tests {
         let mut counts = Counts { received: 60, processed: 58, ..Counts::default() };
         counts.drop_message(Input::Image, SUPERSEDED);
         counts.drop_message(Input::Image, "too_old");
-        let section = frames(&Counts::default(), &moment(&counts));
+        let section = frames(&Counts::default(), &now(&counts));
         assert_eq!(section.level, Level::Warn);
         assert_eq!(section.message, "30.0 Hz in, 29.0 Hz out; lost since the last report: image too_old 1");
         assert_eq!(value(&section, "dropped image superseded"), Some("1"));
 
-        let later = frames(&counts, &moment(&counts));
+        let later = frames(&counts, &now(&counts));
         assert_eq!((later.level, value(&later, "dropped image too_old")), (Level::Ok, Some("1")));
     }
 
     #[test]
     fn gaps_between_stamps_name_the_dds_profile() {
         let counts = Counts { missing: 3, ..Counts::default() };
-        let section = frames(&Counts::default(), &moment(&counts));
+        let section = frames(&Counts::default(), &now(&counts));
         assert!(section.level == Level::Warn && section.message.contains("config/fastdds.xml"));
     }
 
     #[test]
     fn what_came_of_questions_warns_once_where_it_is_a_fault() {
-        let proof =
-            Proof { requested: vec![Provider::Cpu], running: Provider::Cpu, nodes: Vec::new(), refused: Vec::new() };
+        let proof = on_cpu();
         let mut now = ReasonCounts { jobs: 3, last: Some((Duration::from_millis(500), 20)), ..ReasonCounts::default() };
         now.finished.insert("cancelled", 1);
         let section = reasoning("smol", &proof, &ReasonCounts::default(), &now);
@@ -325,14 +377,43 @@ mod tests {
         assert_eq!(section.level, Level::Warn);
         assert!(section.message.ends_with("reason_deadline_ms; proposals truncated since the last report: 2"));
         assert_eq!(reasoning("smol", &proof, &now, &now).level, Level::Ok);
+        let ended = ReasonCounts { ended: Some("the thread reason ended in a panic".to_owned()), ..now.clone() };
+        let section = reasoning("smol", &proof, &now, &ended);
+        assert_eq!(section.level, Level::Error);
+        assert!(section.message.ends_with("nobody answers any more: the thread reason ended in a panic"));
     }
 
     #[test]
-    fn silence_is_an_error_and_the_plan_a_stop() {
-        let counts = Counts::default();
-        let section = plan(&Moment { silent: Some(Duration::from_millis(1250)), ..moment(&counts) });
-        assert_eq!((section.level, section.message.as_str()), (Level::Error, "stop: no fresh image for 1.2 s"));
-        assert_eq!(value(&section, "source"), Some("watchdog"));
+    fn silence_is_an_error_and_the_plan_a_stop_whatever_the_last_one_said() {
+        let last = LastFrame { decision: "proceed", ..LastFrame::default() };
+        let counts = Counts { last: Some(last), last_loss: Some("bad_message"), ..Counts::default() };
+        let silent = Silent { ns: 1_250_000_000, after_plan: true, first: false };
+        let section = plan(&Now { silent: Some(silent), ..now(&counts) });
+        let expected = "stop: no plan from a fresh image for 1.2 s, images are lost: bad_message";
+        assert_eq!((section.level, section.message.as_str()), (Level::Error, expected));
+        assert_eq!((value(&section, "source"), value(&section, "decision")), (Some("watchdog"), Some("stop")));
+        let section = plan(&Now { has_time: false, ..now(&counts) });
+        assert!(section.level == Level::Error && section.message.contains("/clock"));
+        assert_eq!(value(&plan(&now(&counts)), "decision"), Some("proceed"));
+    }
+
+    #[test]
+    fn a_model_that_fails_or_hangs_is_an_error_until_it_runs_again() {
+        let mut counts = Counts::default();
+        let look = |counts: &Counts, later: u64| {
+            let steady = steady_now() + Duration::from_millis(later);
+            let section = inference("yolo", &on_cpu(), &Now { steady, ..now(counts) });
+            (section.level, section.message)
+        };
+        counts.inference.failed(&"the device is gone");
+        let message = "cpu runs yolo; it failed on the last 1 images: the device is gone".to_owned();
+        assert_eq!(look(&counts, 0), (Level::Error, message));
+        counts.inference.succeeded();
+        assert_eq!(look(&counts, 0).0, Level::Ok);
+        counts.inference.begins(steady_now());
+        assert_eq!(look(&counts, 400).0, Level::Ok);
+        let (level, message) = look(&counts, 2000);
+        assert!(level == Level::Error && message.contains("at one image for 2.0 s"), "{message}");
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! What the node counts and measures about itself, for diagnostics. Written by both threads, read once a second.
+//! What the node counts and measures about itself, for diagnostics. Written by its threads, read once a second.
 
-use crate::pipeline::{Failure, FrameReport, Input};
+use crate::pipeline::{Blind, Failure, FrameReport, Input};
 use crate::types::{Answer, Plan};
 use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The counters of one node, behind a lock that nobody holds for longer than a few additions.
 #[derive(Debug, Default)]
@@ -26,22 +27,68 @@ pub struct Counts {
     pub received: u64,
     /// Pictures that never came, by the gaps between stamps.
     pub missing: u64,
-    /// Pictures that gave results.
+    /// Pictures whose results have left.
     pub processed: u64,
     /// Processed pictures without a camera model: boxes only, no places.
     pub without_camera_info: u64,
     /// Messages that were lost, by the input's name and the cause.
     pub dropped: BTreeMap<(&'static str, &'static str), u64>,
+    /// Pictures that showed nothing, which are among the dropped ones, by cause.
+    pub blind: BTreeMap<&'static str, u64>,
+    /// The last of them.
+    pub last_blind: Option<Blind>,
     /// Age of the source image when its results were out, in ROS time.
     pub age_ms: Window,
     /// From DDS to results out, on the steady clock.
     pub latency_ms: Window,
-    /// When the last fresh picture came, in the watchdog's time.
-    pub fresh_ns: Option<i64>,
-    /// How the last frame ended.
+    /// Why a picture was lost, the last one since the newest plan.
+    pub last_loss: Option<&'static str>,
+    /// How the model does.
+    pub inference: Inference,
+    /// The last frame whose results have left.
     pub last: Option<LastFrame>,
     /// What the language model did.
     pub reason: ReasonCounts,
+    /// Why there are no more prompts, once their thread has ended.
+    pub prompts_ended: Option<String>,
+}
+
+/// How the model does on the newest pictures.
+#[derive(Debug, Clone, Default)]
+pub struct Inference {
+    /// Since when it has been at one picture, while it is.
+    pub running_since: Option<Instant>,
+    /// So many pictures in a row it failed on, up to the newest.
+    pub failed_in_a_row: u64,
+    /// Why, the last time.
+    pub failure: String,
+}
+
+impl Inference {
+    /// A picture is given to it.
+    pub fn begins(&mut self, now: Instant) {
+        self.running_since = Some(now);
+    }
+
+    /// It has done its work on the picture.
+    pub fn succeeded(&mut self) {
+        self.running_since = None;
+        self.failed_in_a_row = 0;
+    }
+
+    /// It has not.
+    pub fn failed(&mut self, reason: &impl Display) {
+        self.running_since = None;
+        self.failed_in_a_row += 1;
+        self.failure.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(self.failure, "{reason}");
+    }
+
+    /// The picture was refused before its turn.
+    pub fn skipped(&mut self) {
+        self.running_since = None;
+    }
 }
 
 /// What the reason lane did, since the start.
@@ -61,6 +108,8 @@ pub struct ReasonCounts {
     pub proposals: BTreeMap<&'static str, u64>,
     /// How long the last answer took, and how many tokens it has.
     pub last: Option<(Duration, usize)>,
+    /// Why nobody answers any more, once the thread has ended.
+    pub ended: Option<String>,
 }
 
 impl ReasonCounts {
@@ -100,15 +149,31 @@ impl Counts {
     /// A message was lost.
     pub fn drop_message(&mut self, input: Input, cause: &'static str) {
         *self.dropped.entry((input.name(), cause)).or_default() += 1;
+        if input == Input::Image && cause != SUPERSEDED {
+            self.last_loss = Some(cause);
+        }
+    }
+
+    /// A frame's results are ready and have not left.
+    pub fn withheld(&mut self, report: &FrameReport) {
+        // What was ruled on a proposal leaves at any age.
+        if let Some(status) = report.proposal {
+            *self.reason.proposals.entry(status.as_str()).or_default() += 1;
+        }
+    }
+
+    /// A picture, dropped as `blind`, showed nothing.
+    pub fn saw_nothing(&mut self, blind: Blind) {
+        *self.blind.entry(blind.cause()).or_default() += 1;
+        self.last_blind = Some(blind);
     }
 
     /// A frame's results are out.
     pub fn processed(&mut self, report: &FrameReport, plan: &Plan, age_ms: f32, latency_ms: f32) {
+        self.withheld(report);
         self.processed += 1;
+        self.last_loss = None;
         self.without_camera_info += u64::from(!report.located);
-        if let Some(status) = report.proposal {
-            *self.reason.proposals.entry(status.as_str()).or_default() += 1;
-        }
         self.age_ms.push(age_ms);
         self.latency_ms.push(latency_ms);
         let last = self.last.get_or_insert_default();
@@ -184,6 +249,18 @@ mod tests {
             window.push(f32::from(value));
         }
         assert_eq!(window.percentiles(), Some([849.0, 984.0, 996.0]));
+    }
+
+    #[test]
+    fn failures_are_counted_from_the_last_success_on() {
+        let mut inference = Inference::default();
+        inference.begins(crate::ros::clock::steady_now());
+        inference.failed(&"no such device");
+        inference.skipped();
+        inference.failed(&"still none");
+        assert_eq!((inference.failed_in_a_row, inference.failure.as_str()), (2, "still none"));
+        inference.succeeded();
+        assert_eq!((inference.failed_in_a_row, inference.running_since), (0, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::config::{Config, Domain, Parameter, ParameterValue};
 use crate::ros::reason::ask_result::words;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use r2r::QosProfile;
 use r2r::rcl_interfaces::msg;
 use r2r::rcl_interfaces::srv::{
@@ -19,7 +19,7 @@ struct Declared {
     descriptor: msg::ParameterDescriptor,
 }
 
-type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin>;
+type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin + Send>;
 
 /// Answers the six parameter services.
 pub struct ParameterServices {
@@ -55,27 +55,30 @@ impl ParameterServices {
         })
     }
 
-    /// Answers all requests that have come. Never waits.
-    pub fn answer(&mut self) {
+    /// Answers whoever asks, until the task is ended.
+    pub async fn serve(self) {
         let Self { declared, list, get, get_types, describe, set, set_atomically } = self;
+        let declared = &declared;
         let value = |name: &String| declared.get(name).map(|found| found.value.clone()).unwrap_or_default();
-        answer_all(list, |request| ListParameters::Response { result: listed(declared, &request) });
-        answer_all(get, |request| GetParameters::Response { values: request.names.iter().map(value).collect() });
-        answer_all(get_types, |request| GetParameterTypes::Response {
-            types: request.names.iter().map(|name| value(name).type_).collect(),
-        });
-        answer_all(describe, |request| DescribeParameters::Response {
-            descriptors: request.names.into_iter().map(|name| described(declared, name)).collect(),
-        });
-        answer_all(set, |request| SetParameters::Response {
-            results: request.parameters.iter().map(|parameter| refused(declared, &parameter.name)).collect(),
-        });
-        answer_all(set_atomically, |request| SetParametersAtomically::Response {
-            result: match request.parameters.first() {
-                Some(parameter) => refused(declared, &parameter.name),
-                None => msg::SetParametersResult { successful: true, reason: String::new() },
-            },
-        });
+        tokio::join!(
+            answer(list, |request| ListParameters::Response { result: listed(declared, &request) }),
+            answer(get, |request| GetParameters::Response { values: request.names.iter().map(value).collect() }),
+            answer(get_types, |request| GetParameterTypes::Response {
+                types: request.names.iter().map(|name| value(name).type_).collect(),
+            }),
+            answer(describe, |request| DescribeParameters::Response {
+                descriptors: request.names.into_iter().map(|name| described(declared, name)).collect(),
+            }),
+            answer(set, |request| SetParameters::Response {
+                results: request.parameters.iter().map(|parameter| refused(declared, &parameter.name)).collect(),
+            }),
+            answer(set_atomically, |request| SetParametersAtomically::Response {
+                result: match request.parameters.first() {
+                    Some(parameter) => refused(declared, &parameter.name),
+                    None => msg::SetParametersResult { successful: true, reason: String::new() },
+                },
+            }),
+        );
     }
 }
 
@@ -83,13 +86,13 @@ fn requests<S: r2r::WrappedServiceTypeSupport + 'static>(node: &mut r2r::Node, n
     Ok(Box::new(node.create_service::<S>(name, QosProfile::services_default())?))
 }
 
-fn answer_all<S: r2r::WrappedServiceTypeSupport + 'static>(
-    requests: &mut Requests<S>,
+async fn answer<S: r2r::WrappedServiceTypeSupport + 'static>(
+    mut requests: Requests<S>,
     answer: impl Fn(S::Request) -> S::Response,
 ) where
     S::Request: Clone,
 {
-    while let Some(Some(request)) = requests.next().now_or_never() {
+    while let Some(request) = requests.next().await {
         let response = answer(request.message.clone());
         // A caller that went away before its answer is its own affair.
         if let Err(error) = request.respond(response) {

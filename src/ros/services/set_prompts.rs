@@ -1,34 +1,42 @@
 //! The service `~/set_prompts`: from words to a set that governs the next picture.
 //!
-//! The spin thread takes requests and answers them; a thread of its own encodes the words, which may load a text encoder
-//! first, and waits until the lane has put the set in force. Perceive waits for none of it.
+//! A task takes requests and answers them; a thread of its own encodes the words, which may load a text encoder first, and
+//! waits until the lane has put the set in force. Perceive waits for none of it. Should that thread end in a panic, the set
+//! in force stays, and who asks for another is told.
 
 use crate::config::assembly::Prompter;
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
 use crate::ros::reason::ask_result::words;
-use futures::{FutureExt, Stream, StreamExt};
+use crate::ros::shared::Ending;
+use futures::{Stream, StreamExt};
 use r2r::QosProfile;
 use r2r::vedette_msgs::srv::SetPrompts;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The service's private name.
 pub const NAME: &str = "~/set_prompts";
+
+/// Why a set is refused once the other half has ended.
+const NO_THREAD: &str = "the thread that encodes prompts has ended; the set in force stays";
 
 /// More requests than these do not wait.
 const MAX_WAITING: usize = 32;
 
 type Request = r2r::ServiceRequest<SetPrompts::Service>;
 
-/// The spin thread's half.
+/// The task's half.
 pub struct PromptService {
-    requests: Box<dyn Stream<Item = Request> + Unpin>,
+    requests: Box<dyn Stream<Item = Request> + Unpin + Send>,
     /// In the order in which they came, which is that of the answers.
     waiting: VecDeque<Request>,
     to_encode: Sender<Vec<String>>,
-    answers: Receiver<SetPrompts::Response>,
+    answers: UnboundedReceiver<SetPrompts::Response>,
+    /// Until the other half has ended.
+    has_thread: bool,
 }
 
 /// The other half: encodes, on a thread of its own, until the service is dropped.
@@ -37,7 +45,7 @@ pub struct PromptThread {
     inbox: Arc<Inbox>,
     version: u32,
     to_encode: Receiver<Vec<String>>,
-    answers: Sender<SetPrompts::Response>,
+    answers: UnboundedSender<SetPrompts::Response>,
 }
 
 impl PromptService {
@@ -53,46 +61,46 @@ impl PromptService {
     ) -> r2r::Result<(Self, PromptThread)> {
         let requests = Box::new(node.create_service::<SetPrompts::Service>(NAME, QosProfile::services_default())?);
         let (words, to_encode) = channel();
-        let (said, answers) = channel();
-        let service = Self { requests, waiting: VecDeque::new(), to_encode: words, answers };
+        let (said, answers) = unbounded_channel();
+        let service = Self { requests, waiting: VecDeque::new(), to_encode: words, answers, has_thread: true };
         Ok((service, PromptThread { prompter, inbox, version, to_encode, answers: said }))
     }
 
-    /// Takes what was asked and answers what is done. Never waits.
-    pub fn answer(&mut self) {
-        while let Some(Some(request)) = self.requests.next().now_or_never() {
-            if self.waiting.len() == MAX_WAITING {
-                let message = format!("{MAX_WAITING} sets of prompts wait already");
-                respond(request, SetPrompts::Response { success: false, message, version: 0 });
-            } else {
-                // Without that thread there is no answer below, and the request is refused there.
-                let _ = self.to_encode.send(request.message.prompts.clone());
-                self.waiting.push_back(request);
-            }
-        }
+    /// Serves until the node ends, and tells those who still wait.
+    pub async fn serve(mut self, mut ending: Ending) {
         loop {
-            match self.answers.try_recv() {
-                Ok(answer) => {
-                    if let Some(request) = self.waiting.pop_front() {
-                        respond(request, answer);
+            tokio::select! {
+                Some(request) = self.requests.next() => self.take(request),
+                answer = self.answers.recv(), if self.has_thread => match answer {
+                    Some(answer) => {
+                        if let Some(request) = self.waiting.pop_front() {
+                            respond(request, answer);
+                        }
                     }
-                }
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => return self.refuse_all("the thread that encodes prompts has ended"),
+                    None => {
+                        self.has_thread = false;
+                        self.refuse_all(NO_THREAD);
+                    }
+                },
+                () = ending.comes() => return self.refuse_all("the node ends"),
             }
         }
     }
 
-    /// Tells all who wait why they get no other answer.
-    pub fn refuse_all(&mut self, reason: &str) {
-        for request in self.waiting.drain(..) {
-            respond(request, SetPrompts::Response { success: false, message: reason.to_owned(), version: 0 });
+    fn take(&mut self, request: Request) {
+        if !self.has_thread {
+            refuse(request, NO_THREAD);
+        } else if self.waiting.len() == MAX_WAITING {
+            refuse(request, &format!("{MAX_WAITING} sets of prompts wait already"));
+        } else {
+            // Where that thread has just ended, its end comes next, and all who wait are told.
+            let _ = self.to_encode.send(request.message.prompts.clone());
+            self.waiting.push_back(request);
         }
     }
 
-    /// Whether somebody waits for an answer.
-    pub fn is_busy(&self) -> bool {
-        !self.waiting.is_empty()
+    fn refuse_all(&mut self, reason: &str) {
+        self.waiting.drain(..).for_each(|request| refuse(request, reason));
     }
 }
 
@@ -126,6 +134,10 @@ impl PromptThread {
         self.version = version;
         Ok(())
     }
+}
+
+fn refuse(request: Request, reason: &str) {
+    respond(request, SetPrompts::Response { success: false, message: reason.to_owned(), version: 0 });
 }
 
 fn respond(request: Request, response: SetPrompts::Response) {

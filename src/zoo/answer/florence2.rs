@@ -5,19 +5,19 @@
 //! words; `attention_mask`; to `last_hidden_state`) and `decoder_model_merged` with `use_cache_branch`
 //! (`encoder_hidden_states`, `encoder_attention_mask`, `inputs_embeds`, `past_key_values.*.decoder.*` and `.encoder.*`).
 //!
-//! It answers [`Task`]s and no free questions, and cannot propose plans. Its words hold places in the picture,
-//! `<loc_0>` to `<loc_999>`: an answer's text keeps them as the model writes them, and [`Task::regions`] reads them. One
+//! It answers [`TaskPrompt`]s and no free questions, and cannot propose plans. Its words hold places in the picture,
+//! `<loc_0>` to `<loc_999>`: an answer's text keeps them as the model writes them, and [`TaskPrompt::regions`] reads them. One
 //! answer is made, without the beams of the published configuration. Source: the documentation of transformers'
 //! `Florence2Processor`, and the model card of microsoft/Florence-2-base-ft.
 
 mod places;
-mod task;
+mod task_prompt;
 
-pub use task::Task;
+pub use task_prompt::TaskPrompt;
 
 use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, Tensors, VisionEncoder, checked, refused};
 use crate::infer::{Backend, Proof, Runtime, SessionOptions};
-use crate::language::{CacheLayout, Decoder, EmbeddingGraph, LanguageError, Positions, Prompt};
+use crate::language::{CacheLayout, Decoder, EmbeddingGraph, LanguageError, Prompt};
 use crate::types::{Answer, AnswerForm, Cancel, Element, ImageView, PixelFormat, Question, Size, TensorRef};
 use crate::vision::ImageProcessor;
 use crate::zoo::manifest::required_image_processor;
@@ -63,15 +63,15 @@ impl Florence2 {
             tokenizer.required_token_id(token)?;
         }
         let graph = checkpoint.any_graph("decoder_model_merged")?;
-        let decoder = Decoder::new(graph, CacheLayout::Growing, &[STATES, STATES_MASK])?;
         let embedder = EmbeddingGraph::new(checkpoint.any_graph("embed_tokens")?)?;
+        let decoder = Decoder::new(graph, embedder, CacheLayout::Growing, &[STATES, STATES_MASK])?;
         let mut model = Self {
             pixels: required_image_processor(manifest)?,
             vision: VisionEncoder::load(&checkpoint)?,
             encoder: Encoder { graph: checkpoint.graph("encoder_model", &ENCODER)? },
             start,
             rows: PromptRows::default(),
-            speaker: Speaker::new(tokenizer, config, decoder, embedder, context, false)?,
+            speaker: Speaker::new(tokenizer, config, decoder, context, false)?,
         };
         model.try_out()?;
         Ok(model)
@@ -85,9 +85,9 @@ impl Florence2 {
         self.asked(text).map(|(_, ids)| ids)
     }
 
-    fn asked(&self, text: &str) -> Result<(Task, Vec<u32>), ZooError> {
+    fn asked(&self, text: &str) -> Result<(TaskPrompt, Vec<u32>), ZooError> {
         let text = checked(text)?;
-        let (task, words) = Task::read(text)?;
+        let (task, words) = TaskPrompt::read(text)?;
         let tokenizer = &self.speaker.tokenizer;
         let ids = tokenizer.encode(words, false)?.ids;
         let own = ids.into_iter().filter(|id| tokenizer.is_special(*id)).filter_map(|id| tokenizer.token(id));
@@ -102,7 +102,7 @@ impl Florence2 {
         let gray = [127; 3];
         let size = Size { width_px: 1, height_px: 1 };
         let Ok(picture) = ImageView::new(&gray, size, 3, PixelFormat::Rgb8) else { return Ok(()) };
-        let words = self.word_ids(Task::ALL[0].token())?;
+        let words = self.word_ids(TaskPrompt::ALL[0].token())?;
         self.encode(&picture, &words, None)?;
         self.speaker.warm_up(&prompt(&[self.start]))
     }
@@ -151,11 +151,6 @@ impl VisionLanguageModel for Florence2 {
         Ok(Answer { text, regions, prompt_tokens, tokens: tokens.len(), finish })
     }
 
-    /// Of picture and words; an answer may have as many again.
-    fn context_tokens(&self) -> usize {
-        self.speaker.context_tokens()
-    }
-
     fn proof(&self) -> &Proof {
         self.speaker.proof()
     }
@@ -167,7 +162,7 @@ impl VisionLanguageModel for Florence2 {
 }
 
 fn prompt(start: &[u32]) -> Prompt<'_> {
-    Prompt { ids: start, embeddings: None, positions: Positions::Counting }
+    Prompt { ids: start, embeddings: None }
 }
 
 /// A checkpoint's `encoder_model.onnx`.

@@ -12,7 +12,7 @@
 
 use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, VisionEncoder, checked, refused};
 use crate::infer::{Proof, Runtime, SessionOptions};
-use crate::language::{CacheLayout, ChatTemplate, Decoder, EmbeddingGraph, Message, Positions, Prompt};
+use crate::language::{CacheLayout, ChatTemplate, Decoder, EmbeddingGraph, Message, Prompt};
 use crate::types::{Answer, Cancel, ImageView, Question, Size, TensorMut};
 use crate::vision::{TileLayout, TileProcessor};
 use crate::zoo::manifest::processor_config;
@@ -62,8 +62,8 @@ impl SmolVlm {
         let layout = room
             .shared_cache_tokens
             .map_or(CacheLayout::Growing, |capacity| CacheLayout::Shared { capacity: capacity.get() });
-        let decoder = Decoder::new(checkpoint.any_graph("decoder_model_merged")?, layout, &[])?;
         let embedder = EmbeddingGraph::new(checkpoint.any_graph("embed_tokens")?)?;
+        let decoder = Decoder::new(checkpoint.any_graph("decoder_model_merged")?, embedder, layout, &[])?;
         let bos = config.bos.and_then(|id| tokenizer.token(id));
         let mut model = Self {
             tiles,
@@ -73,7 +73,7 @@ impl SmolVlm {
             frame_tokens: frame_tokens(&checkpoint)?.unwrap_or(0),
             bos,
             rows: PromptRows::default(),
-            speaker: Speaker::new(tokenizer, config, decoder, embedder, room.context_tokens.get(), true)?,
+            speaker: Speaker::new(tokenizer, config, decoder, room.context_tokens.get(), true)?,
             takes_several: layout == CacheLayout::Growing,
         };
         model.try_out()?;
@@ -120,7 +120,7 @@ impl SmolVlm {
         let ids = vec![self.image_token; self.frame_tokens];
         self.rows.set(self.speaker.embed(&ids)?)?;
         self.rows.replace(&ids, self.image_token, features)?;
-        let prompt = Prompt { ids: &ids, embeddings: Some(self.rows.as_tensor()), positions: Positions::Counting };
+        let prompt = Prompt { ids: &ids, embeddings: Some(self.rows.as_tensor()) };
         self.speaker.warm_up(&prompt)
     }
 }
@@ -141,14 +141,10 @@ impl VisionLanguageModel for SmolVlm {
         let features = self.vision.run()?;
         self.rows.set(self.speaker.embed(&ids)?)?;
         self.rows.replace(&ids, self.image_token, features)?;
-        let prompt = Prompt { ids: &ids, embeddings: Some(self.rows.as_tensor()), positions: Positions::Counting };
+        let prompt = Prompt { ids: &ids, embeddings: Some(self.rows.as_tensor()) };
         let Spoken { text, tokens, finish } =
             self.speaker.speak(&prompt, question, room, self.takes_several, cancel, on_text)?;
         Ok(Answer { text, regions: Vec::new(), prompt_tokens: ids.len(), tokens: tokens.len(), finish })
-    }
-
-    fn context_tokens(&self) -> usize {
-        self.speaker.context_tokens()
     }
 
     fn proof(&self) -> &Proof {

@@ -10,9 +10,8 @@
 //! | prompt to answer | `Speaker`: room, tokens, cache, sampling, grammar, streaming, end | what of the answer is a place in the picture |
 //!
 //! So a new family writes one file: a `load` that names its graphs, a `new` that tries them on a small picture, and
-//! [`VisionLanguageModel::answer`] as a list of calls of the above. Qwen2.5-VL adds its own patches and the positions
-//! `[3, 1, tokens]` of [`Positions::Given`](crate::language::Positions); Moondream its crops and its prompt without a
-//! chat template. Loop, cache and grammar are `language`'s.
+//! [`VisionLanguageModel::answer`] as a list of calls of the above. Moondream would add its crops and its prompt
+//! without a chat template. Loop, cache and grammar are `language`'s.
 
 mod parts;
 mod prompt_rows;
@@ -45,9 +44,6 @@ pub trait VisionLanguageModel: Send {
         cancel: &Cancel,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Answer, ZooError>;
-
-    /// The longest question and answer together, in tokens, the picture's included.
-    fn context_tokens(&self) -> usize;
 
     /// Which provider runs its slowest part, and what became of the others.
     fn proof(&self) -> &Proof;

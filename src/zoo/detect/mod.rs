@@ -2,9 +2,13 @@
 //!
 //! A [`Detector`] takes any picture and gives boxes in its pixels. What a family's tensors are called, how pixels get in
 //! and how boxes get out is in the file of the family.
+//!
+//! **Not a number is not 'nothing there'.** An engine that overflows, as one of half precision may, gives NaN or
+//! infinities: everywhere, or in the few places that were largest. Nobody knows what the other numbers are worth then, so
+//! one of them in any output that is read costs the picture ([`ZooError::NotANumber`]), also where its box would not have
+//! been reported. A good box under a class that has no name does so too ([`ZooError::NoSuchClass`]). What is a number is
+//! taken: a score above 1 counts as 1, one below 0 as 0, and a box without area in the picture is left out alone.
 
-mod class_names;
-mod constant;
 mod detector;
 pub mod detr;
 pub mod grounding_dino;
@@ -16,8 +20,8 @@ pub(super) mod queries;
 pub(super) mod thresholds;
 pub mod yolo;
 
-pub use constant::constant_detector;
 pub use detector::Detector;
+pub use yolo::constant::constant_detector;
 
 use crate::infer::{Backend, InferError, OrtBackend, Runtime, SessionOptions};
 use crate::zoo::{Family, Manifest, Task, ZooError};

@@ -1,9 +1,4 @@
-//! Whether all that a model gives are numbers.
-//!
-//! An engine that overflows, as one of half precision may, gives NaN or infinities: everywhere, or in the few places that
-//! were largest. Where there is one, nobody knows what the other numbers are worth, and leaving it out would turn 'not
-//! seen' into 'not there'. So one such number in any output that a family reads costs the picture
-//! ([`ZooError::NotANumber`]), also where its box would not have been reported.
+//! Whether all that a model gives are numbers: why that is asked is said in [`detect`](super).
 
 use crate::zoo::ZooError;
 use half::f16;

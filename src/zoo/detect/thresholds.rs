@@ -24,7 +24,7 @@ impl Default for Thresholds {
 
 impl Thresholds {
     /// Whether boxes of `class` are reported.
-    pub(in crate::zoo) fn reports(&self, class: ClassId) -> bool {
+    pub fn reports(&self, class: ClassId) -> bool {
         self.classes.as_ref().is_none_or(|mask| mask.contains(class))
     }
 }
@@ -73,6 +73,15 @@ impl ClassMask {
         Ok(Self::of(labels, found.collect::<Result<Vec<_>, _>>()?))
     }
 
+    /// The classes that are in this set or in another one.
+    pub fn or(mut self, other: &Self) -> Self {
+        self.members.resize(self.members.len().max(other.members.len()), false);
+        for (member, of_other) in self.members.iter_mut().zip(&other.members) {
+            *member |= of_other;
+        }
+        self
+    }
+
     /// Whether a class is in the set.
     pub fn contains(&self, class: ClassId) -> bool {
         self.members.get(usize::from(class.0)).copied().unwrap_or(false)
@@ -89,6 +98,8 @@ mod tests {
         let mask = ClassMask::new(&labels, ["car", "person"]).unwrap();
         let members: Vec<_> = (0..4).map(|class| mask.contains(ClassId(class))).collect();
         assert_eq!(members, [true, false, true, false]);
+        let both = mask.or(&ClassMask::of(&labels, [ClassId(1), ClassId(2)]));
+        assert!((0..3).all(|class| both.contains(ClassId(class))));
     }
 
     #[test]

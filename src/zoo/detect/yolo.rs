@@ -4,13 +4,14 @@
 //! two [`Layout`]s. The class names are in the metadata under `names`. Source: Ultralytics' documentation of its ONNX
 //! export.
 
+mod class_names;
+pub(super) mod constant;
 mod decode;
 mod layout;
 
 pub use decode::Decoder;
 pub use layout::Layout;
 
-use super::class_names;
 use crate::infer::{Backend, Proof, Signature};
 use crate::types::{ClassScores, Detection, Element, ImageView, Labels, Size};
 use crate::vision::{Candidate, Normalize, Preprocessor, suppress};

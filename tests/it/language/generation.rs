@@ -5,7 +5,7 @@ use super::toy::{Layout, TOKENS, Toy, ToyEmbedding, next_token};
 use crate::allocations::allocations_in;
 use vedette::language::{
     CacheLayout, Decoder, EmbeddingGraph, Generated, GenerationConfig, GenerationOptions, GrammarVocabulary,
-    LanguageError, Positions, Prompt, ProposalForm, Sampler, TokenEmbedder, Tokenizer, generate,
+    LanguageError, Prompt, ProposalForm, Sampler, Tokenizer, generate,
 };
 use vedette::types::{Cancel, CancelReason, FinishReason, InView, Sampling, TensorData, TensorMut, TensorRef, TrackId};
 
@@ -14,7 +14,11 @@ const PROMPT: [u32; 5] = [11, 42, 7, 7, 90];
 fn decoder(layout: Layout) -> Decoder {
     let cache = if layout.shared { CacheLayout::Shared { capacity: 64 } } else { CacheLayout::Growing };
     let given: &[&str] = if layout.encoder { &["encoder_hidden_states"] } else { &[] };
-    Decoder::new(Box::new(Toy::new(layout)), cache, given).unwrap()
+    Decoder::new(Box::new(Toy::new(layout)), embedding(TOKENS), cache, given).unwrap()
+}
+
+fn embedding(vocabulary: usize) -> EmbeddingGraph {
+    EmbeddingGraph::new(Box::new(ToyEmbedding::new(vocabulary))).unwrap()
 }
 
 fn options(config: &GenerationConfig) -> GenerationOptions<'_> {
@@ -28,7 +32,7 @@ fn options(config: &GenerationConfig) -> GenerationOptions<'_> {
 }
 
 fn words(ids: &[u32]) -> Prompt<'_> {
-    Prompt { ids, embeddings: None, positions: Positions::Counting }
+    Prompt { ids, embeddings: None }
 }
 
 fn say(
@@ -36,10 +40,8 @@ fn say(
     prompt: &Prompt<'_>,
     options: &GenerationOptions<'_>,
 ) -> Result<Generated, LanguageError> {
-    let mut embedding = EmbeddingGraph::new(Box::new(ToyEmbedding::new())).unwrap();
-    let embedder: Option<&mut dyn TokenEmbedder> = decoder.takes_embeddings().then_some(&mut embedding as _);
     let mut heard = Vec::new();
-    let generated = generate(decoder, embedder, prompt, options, None, &Cancel::new(), &mut |token| {
+    let generated = generate(decoder, prompt, options, None, &Cancel::new(), &mut |token| {
         heard.push(token);
         Ok(())
     })?;
@@ -68,10 +70,9 @@ fn the_cache_gives_what_a_run_from_scratch_gives() {
     let expected = from_scratch(&counted(&PROMPT), 5.0, 1.0, 0.0, 24);
     for layout in [
         Layout::default(),
-        Layout { embeddings: true, ..Layout::default() },
-        Layout { axes: 1, ..Layout::default() },
+        Layout { positions: true, ..Layout::default() },
         Layout { shared: true, ..Layout::default() },
-        Layout { shared: true, axes: 1, embeddings: true, ..Layout::default() },
+        Layout { shared: true, positions: true, ..Layout::default() },
     ] {
         let config = GenerationConfig::default();
         let mut decoder = decoder(layout);
@@ -86,7 +87,7 @@ fn the_cache_gives_what_a_run_from_scratch_gives() {
 
 #[test]
 fn an_encoders_cache_is_the_first_steps() {
-    let layout = Layout { encoder: true, embeddings: true, ..Layout::default() };
+    let layout = Layout { encoder: true, ..Layout::default() };
     let mut decoder = decoder(layout);
     let config = GenerationConfig::default();
     for states in [[1.0, 2.0, 4.0], [5.0, 0.0, 1.0]] {
@@ -100,24 +101,21 @@ fn an_encoders_cache_is_the_first_steps() {
 }
 
 #[test]
-fn embeddings_and_positions_of_a_prompt_are_the_callers() {
-    let layout = Layout { embeddings: true, axes: 3, ..Layout::default() };
+fn embeddings_of_a_prompt_are_the_callers() {
+    let layout = Layout { positions: true, ..Layout::default() };
     let mut decoder = decoder(layout);
     let rows = [11.0, 0.0, 60.5, 0.0, 61.5, 0.0];
     let embeddings = TensorRef { shape: &[1, 3, 2], data: TensorData::F32(&rows) };
-    let positions = Positions::Given { prompt: &[0, 1, 1, 0, 1, 2, 0, 3, 4], next: 5 };
-    let prompt = Prompt { ids: &[11, 50, 50], embeddings: Some(embeddings), positions };
+    let prompt = Prompt { ids: &[11, 50, 50], embeddings: Some(embeddings) };
     let config = GenerationConfig::default();
     let generated = say(&mut decoder, &prompt, &options(&config)).unwrap();
-    assert_eq!(generated.tokens, from_scratch(&[(11.0, 0.0), (60.5, 5.0), (61.5, 7.0)], 15.0, 3.0, 0.0, 24));
+    assert_eq!(generated.tokens, from_scratch(&[(11.0, 0.0), (60.5, 1.0), (61.5, 2.0)], 3.0, 1.0, 0.0, 24));
 
     let refusal = |prompt: &Prompt<'_>, decoder: &mut Decoder| {
         say(decoder, prompt, &options(&GenerationConfig::default())).unwrap_err().to_string()
     };
     let fewer = Prompt { ids: &[11, 50], ..prompt };
     assert!(refusal(&fewer, &mut decoder).contains("embeddings of 3 tokens, expected float [1, 2, width]"));
-    let short = Prompt { positions: Positions::Given { prompt: &[0, 1], next: 2 }, ..prompt };
-    assert!(refusal(&short, &mut decoder).contains("2 positions, expected 3 for each of 3 tokens"));
     let wide = TensorRef { shape: &[1, 3, 3], data: TensorData::F32(&[0.0; 9]) };
     let message = refusal(&Prompt { embeddings: Some(wide), ..prompt }, &mut decoder);
     assert!(message.contains("inputs_embeds") && message.contains("[1, 3, 3]"), "{message}");
@@ -157,12 +155,8 @@ fn prompts_that_do_not_fit_and_limits_of_nothing_are_refused() {
     let none = GenerationOptions { max_tokens: 0, ..options(&config) };
     let refusal = say(&mut decoder, &words(&PROMPT), &none).unwrap_err().to_string();
     assert_eq!(refusal, "max_tokens is 0, expected at least 1");
-    let mut embeds = self::decoder(Layout { embeddings: true, ..Layout::default() });
-    let refusal = say(&mut embeds, &words(&[1, 400]), &options(&config)).unwrap_err().to_string();
+    let refusal = say(&mut decoder, &words(&[1, 400]), &options(&config)).unwrap_err().to_string();
     assert_eq!(refusal, "inference failed: index 400 is out of bounds");
-    let without =
-        generate(&mut embeds, None, &words(&PROMPT), &options(&config), None, &Cancel::new(), &mut |_| Ok(()));
-    assert!(without.unwrap_err().to_string().contains("expected an embedder"));
 }
 
 #[test]
@@ -171,7 +165,7 @@ fn cancelling_ends_between_tokens_and_the_model_stays_usable() {
     let config = GenerationConfig::default();
     let cancel = Cancel::new();
     let mut heard = 0;
-    let generated = generate(&mut decoder, None, &words(&PROMPT), &options(&config), None, &cancel, &mut |_| {
+    let generated = generate(&mut decoder, &words(&PROMPT), &options(&config), None, &cancel, &mut |_| {
         heard += 1;
         if heard == 3 {
             cancel.cancel(CancelReason::Superseded);
@@ -180,7 +174,7 @@ fn cancelling_ends_between_tokens_and_the_model_stays_usable() {
     })
     .unwrap();
     assert_eq!((generated.tokens.len(), generated.finish), (3, FinishReason::Cancelled(CancelReason::Superseded)));
-    let at_once = generate(&mut decoder, None, &words(&PROMPT), &options(&config), None, &cancel, &mut |_| Ok(()));
+    let at_once = generate(&mut decoder, &words(&PROMPT), &options(&config), None, &cancel, &mut |_| Ok(()));
     assert!(at_once.unwrap().tokens.is_empty());
     let again = say(&mut decoder, &words(&PROMPT), &options(&config)).unwrap();
     assert_eq!(again.tokens, from_scratch(&counted(&PROMPT), 5.0, 1.0, 0.0, 24));
@@ -193,7 +187,7 @@ fn nan_logits_are_an_error_and_so_is_a_listeners() {
     let refusal = say(&mut decoder, &words(&PROMPT), &options(&config)).unwrap_err();
     assert_eq!(refusal, LanguageError::NanLogits { token: 0, tokens: TOKENS });
     let mut decoder = self::decoder(Layout::default());
-    let stopped = generate(&mut decoder, None, &words(&PROMPT), &options(&config), None, &Cancel::new(), &mut |_| {
+    let stopped = generate(&mut decoder, &words(&PROMPT), &options(&config), None, &Cancel::new(), &mut |_| {
         Err(LanguageError::EmptyPrompt)
     });
     assert_eq!(stopped, Err(LanguageError::EmptyPrompt));
@@ -227,7 +221,7 @@ fn under_a_grammar_the_answer_is_a_proposal_or_refused_beforehand() {
         let options = GenerationOptions { sampling: random, max_tokens: needed, forced_together, ..options(&config) };
         let mut run = |options: &GenerationOptions<'_>| {
             let mut state = vocabulary.start(&form).unwrap();
-            generate(&mut decoder, None, &words(&PROMPT), options, Some(&mut state), &Cancel::new(), &mut |_| Ok(()))
+            generate(&mut decoder, &words(&PROMPT), options, Some(&mut state), &Cancel::new(), &mut |_| Ok(()))
         };
         let generated = run(&options).unwrap();
         assert_eq!(generated.finish, FinishReason::Stop);
@@ -247,7 +241,7 @@ fn wide_decoder() -> Decoder {
     let cache = || OwnedTensor::F32(Vec::new());
     let fake = FakeBackend::new(
         vec![
-            ("input_ids", vec![1, 0], OwnedTensor::I64(Vec::new())),
+            ("inputs_embeds", vec![1, 0, 2], cache()),
             ("past_key_values.0.key", vec![1, 1, 0, 4], cache()),
             ("past_key_values.0.value", vec![1, 1, 0, 4], cache()),
         ],
@@ -258,7 +252,7 @@ fn wide_decoder() -> Decoder {
         ],
         BTreeMap::new(),
     );
-    Decoder::new(Box::new(fake), CacheLayout::Growing, &[]).unwrap()
+    Decoder::new(Box::new(fake), embedding(500), CacheLayout::Growing, &[]).unwrap()
 }
 
 #[test]
@@ -266,7 +260,7 @@ fn a_graph_that_is_no_decoder_is_refused_with_what_was_found() {
     let refusal = |change: &dyn Fn(&mut Toy)| {
         let mut toy = Toy::new(Layout { encoder: true, ..Layout::default() });
         change(&mut toy);
-        let made = Decoder::new(Box::new(toy), CacheLayout::Growing, &["encoder_hidden_states"]);
+        let made = Decoder::new(Box::new(toy), embedding(TOKENS), CacheLayout::Growing, &["encoder_hidden_states"]);
         made.err().unwrap().to_string()
     };
     let rename = |toy: &mut Toy, from: &str, to: &str| {
@@ -277,7 +271,7 @@ fn a_graph_that_is_no_decoder_is_refused_with_what_was_found() {
     type Case<'a> = (&'a dyn Fn(&mut Toy), &'a str);
     let cases: [Case<'_>; 6] = [
         (&|toy| rename(toy, "logits", "scores"), "decoder has outputs [scores, present.0.decoder.key"),
-        (&|toy| rename(toy, "input_ids", "tokens"), "expected one of inputs_embeds and input_ids"),
+        (&|toy| rename(toy, "inputs_embeds", "tokens"), "expected inputs_embeds"),
         (&|toy| rename(toy, "present.0.encoder.value", "x"), "expected present.0.encoder.value"),
         (
             &|toy| rename(toy, "attention_mask", "mask"),

@@ -10,12 +10,10 @@ pub const TOKENS: usize = 97;
 /// What a toy decoder has.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Layout {
-    /// `inputs_embeds` and not `input_ids`.
-    pub embeddings: bool,
     /// An encoder, and a switch between first and later runs.
     pub encoder: bool,
-    /// Numbers for each position; 0 is no `position_ids`.
-    pub axes: usize,
+    /// Whether it takes `position_ids`.
+    pub positions: bool,
     /// Cache in place.
     pub shared: bool,
     /// From this run on, counted from 1, logits are NaN.
@@ -54,11 +52,10 @@ impl Toy {
             shape: shape.to_vec(),
         };
         let cache = [Some(1), Some(1), None, Some(1)];
-        let mut inputs = vec![match layout.embeddings {
-            true => spec("inputs_embeds", Element::F32, &[Some(1), None, Some(2)]),
-            false => spec("input_ids", Element::I64, &[Some(1), None]),
-        }];
-        inputs.push(spec("attention_mask", Element::I64, &[Some(1), None]));
+        let mut inputs = vec![
+            spec("inputs_embeds", Element::F32, &[Some(1), None, Some(2)]),
+            spec("attention_mask", Element::I64, &[Some(1), None]),
+        ];
         let mut outputs = vec![spec("logits", Element::F32, &[Some(1), None, Some(TOKENS)])];
         let parts: &[&str] = if layout.encoder { &[".decoder", ".encoder"] } else { &[""] };
         for part in parts {
@@ -71,10 +68,8 @@ impl Toy {
             inputs.push(spec("encoder_hidden_states", Element::F32, &[Some(1), None, Some(1)]));
             inputs.push(spec("use_cache_branch", Element::Bool, &[Some(1)]));
         }
-        match layout.axes {
-            0 => {}
-            1 => inputs.push(spec("position_ids", Element::I64, &[Some(1), None])),
-            axes => inputs.push(spec("position_ids", Element::I64, &[Some(axes), Some(1), None])),
+        if layout.positions {
+            inputs.push(spec("position_ids", Element::I64, &[Some(1), None]));
         }
         let empty = |spec: &TensorSpec| Tensor { shape: Vec::new(), data: OwnedTensor::zeros(spec.element, 0) };
         Self {
@@ -112,10 +107,7 @@ impl Toy {
     }
 
     fn tokens(&self) -> Vec<f32> {
-        match self.layout.embeddings {
-            true => self.floats(0).chunks(2).map(|row| row[0]).collect(),
-            false => self.integers("input_ids").iter().map(|id| *id as f32).collect(),
-        }
+        self.floats(0).chunks(2).map(|row| row[0]).collect()
     }
 
     fn set(&mut self, output: &str, shape: Vec<usize>, values: Vec<f32>) {
@@ -169,14 +161,11 @@ impl Backend for Toy {
         let seen = self.integers("attention_mask");
         assert!(seen.iter().all(|mask| *mask == 1) && seen.len() >= new.len());
         let past = seen.len() - new.len();
-        let positions: Vec<f32> = match self.layout.axes {
-            0 => (past..seen.len()).map(|position| position as f32).collect(),
-            axes => {
-                let rows: Vec<&[i64]> = self.integers("position_ids").chunks(new.len()).collect();
-                assert_eq!(rows.len(), axes);
-                (0..new.len()).map(|at| rows.iter().map(|row| row[at] as f32).sum()).collect()
-            }
+        let positions: Vec<f32> = match self.layout.positions {
+            false => (past..seen.len()).map(|position| position as f32).collect(),
+            true => self.integers("position_ids").iter().map(|position| *position as f32).collect(),
         };
+        assert_eq!(positions.len(), new.len());
         let (mut all_keys, mut all_values) = (self.floats(keys).to_vec(), self.floats(values).to_vec());
         if self.layout.shared {
             assert_eq!(self.shared.len(), 2);
@@ -239,6 +228,7 @@ impl Backend for Toy {
 
 /// Embeds a token as itself and 1; ids over the vocabulary are refused, as a graph's lookup does.
 pub struct ToyEmbedding {
+    vocabulary: usize,
     signature: Signature,
     ids: Vec<i64>,
     rows: Vec<f32>,
@@ -247,11 +237,12 @@ pub struct ToyEmbedding {
 }
 
 impl ToyEmbedding {
-    pub fn new() -> Self {
+    pub fn new(vocabulary: usize) -> Self {
         let input = TensorSpec { name: "input_ids".to_owned(), element: Element::I64, shape: vec![None, None] };
         let rows =
             TensorSpec { name: "inputs_embeds".to_owned(), element: Element::F32, shape: vec![None, None, Some(2)] };
         Self {
+            vocabulary,
             signature: Signature { inputs: vec![input], outputs: vec![rows], metadata: BTreeMap::new() },
             ids: Vec::new(),
             rows: Vec::new(),
@@ -291,7 +282,7 @@ impl Backend for ToyEmbedding {
     fn keep_on_device(&mut self, _: usize) {}
 
     fn run(&mut self) -> Result<(), InferError> {
-        if let Some(id) = self.ids.iter().find(|id| **id >= TOKENS as i64) {
+        if let Some(id) = self.ids.iter().find(|id| **id >= self.vocabulary as i64) {
             return Err(InferError::Run { reason: format!("index {id} is out of bounds") });
         }
         self.rows = self.ids.iter().flat_map(|id| [*id as f32, 1.0]).collect();

@@ -12,6 +12,7 @@ mod fixture;
 mod generate;
 mod grounding_dino;
 mod in_use;
+mod not_a_number;
 mod owl;
 mod watched;
 

@@ -2,8 +2,8 @@
 
 use crate::infer::{Backend, Proof};
 use crate::language::{
-    Decoder, EmbeddingGraph, GenerationConfig, GenerationOptions, GrammarVocabulary, LanguageError, Prompt,
-    ProposalForm, TextStream, TokenEmbedder, Tokenizer, generate,
+    Decoder, GenerationConfig, GenerationOptions, GrammarVocabulary, LanguageError, Prompt, ProposalForm, TextStream,
+    Tokenizer, generate,
 };
 use crate::types::{AnswerForm, Cancel, FinishReason, Question, TensorRef};
 use crate::zoo::ZooError;
@@ -13,7 +13,6 @@ pub(in crate::zoo) struct Speaker {
     pub tokenizer: Tokenizer,
     pub config: GenerationConfig,
     decoder: Decoder,
-    embedder: EmbeddingGraph,
     /// Prepared at the first question that wants a proposal: large vocabularies take a second.
     vocabulary: Option<GrammarVocabulary>,
     context_tokens: usize,
@@ -37,21 +36,20 @@ impl Speaker {
     pub fn new(
         tokenizer: Tokenizer,
         config: GenerationConfig,
-        decoder: Decoder,
-        mut embedder: EmbeddingGraph,
+        mut decoder: Decoder,
         context_tokens: usize,
         skip_special: bool,
     ) -> Result<Self, ZooError> {
         let id = u32::try_from(tokenizer.vocab_size().saturating_sub(1)).unwrap_or(u32::MAX);
-        if let Err(error) = embedder.embed(&[id]) {
+        if let Err(error) = decoder.embed(&[id]) {
             let path = tokenizer.path().to_owned();
             return Err(ZooError::UnknownToken { path, id, reason: error.to_string() });
         }
-        Ok(Self { tokenizer, config, decoder, embedder, vocabulary: None, context_tokens, skip_special })
+        Ok(Self { tokenizer, config, decoder, vocabulary: None, context_tokens, skip_special })
     }
 
     /// The longest prompt and answer together.
-    pub fn context_tokens(&self) -> usize {
+    fn context_tokens(&self) -> usize {
         self.decoder.capacity().map_or(self.context_tokens, |capacity| capacity.min(self.context_tokens))
     }
 
@@ -67,7 +65,7 @@ impl Speaker {
 
     /// Every session of its own, by the role of its graph.
     pub fn proofs(&self) -> [(&'static str, &Proof); 2] {
-        [("embed_tokens", self.embedder.proof()), ("decoder_model_merged", self.decoder.proof())]
+        [("embed_tokens", self.decoder.embedder().proof()), ("decoder_model_merged", self.decoder.proof())]
     }
 
     /// The rows of tokens: `[1, ids, width]`.
@@ -75,7 +73,7 @@ impl Speaker {
     /// # Errors
     /// [`ZooError::Language`].
     pub fn embed(&mut self, ids: &[u32]) -> Result<TensorRef<'_>, ZooError> {
-        Ok(self.embedder.embed(ids)?)
+        Ok(self.decoder.embed(ids)?)
     }
 
     /// How many tokens an answer may have behind a prompt of so many tokens: before the picture is looked at, so that
@@ -102,10 +100,10 @@ impl Speaker {
     /// [`ZooError::Language`] when a part does not run.
     pub fn warm_up(&mut self, prompt: &Prompt<'_>) -> Result<(), ZooError> {
         self.decoder.clear()?;
-        self.decoder.prefill(prompt, Some(&mut self.embedder))?;
+        self.decoder.prefill(prompt)?;
         self.decoder.logits()?;
         let last = &prompt.ids[prompt.ids.len().saturating_sub(1)..];
-        Ok(self.decoder.step(last, prompt.positions, Some(&mut self.embedder))?)
+        Ok(self.decoder.step(last)?)
     }
 
     /// Answers a prompt. `forced_together` as in [`GenerationOptions`].
@@ -149,20 +147,12 @@ impl Speaker {
         };
         let config = &self.config;
         let is_frame = |id: u32| config.eos.contains(&id) || [config.bos, config.pad].contains(&Some(id));
-        let generated = generate(
-            &mut self.decoder,
-            Some(&mut self.embedder),
-            prompt,
-            &options,
-            grammar.as_mut(),
-            cancel,
-            &mut |token| {
-                if !is_frame(token) {
-                    say(stream.push(token)?);
-                }
-                Ok(())
-            },
-        )?;
+        let generated = generate(&mut self.decoder, prompt, &options, grammar.as_mut(), cancel, &mut |token| {
+            if !is_frame(token) {
+                say(stream.push(token)?);
+            }
+            Ok(())
+        })?;
         say(stream.finish()?);
         Ok(Spoken { text, tokens: generated.tokens, finish: generated.finish })
     }

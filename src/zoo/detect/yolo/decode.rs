@@ -1,8 +1,7 @@
 //! From the output tensor of a YOLO model to candidate boxes.
 //!
-//! All numbers of the output are looked at, also those of boxes that nobody will hear of: one that is none costs the
-//! picture, see [`numbers`](crate::zoo::detect). What is finite is taken as follows: a score above 1 counts as 1, one
-//! below 0 as 0; a box of negative size, which no model means, is left out alone.
+//! All numbers of the output are looked at, also those of boxes that nobody will hear of: see [`detect`](crate::zoo::detect)
+//! for what becomes of those that are none.
 
 use super::layout::Layout;
 use crate::types::{BBox, ClassId, TensorData, TensorPx};

@@ -6,11 +6,11 @@ use crate::parity::{Case, Fixture, PIXELS, assert_close, assert_pixels};
 use serde_json::Value;
 use std::fs;
 use vedette::infer::{Backend, Runtime};
-use vedette::language::{EmbeddingGraph, GenerationConfig, TokenEmbedder, Tokenizer};
+use vedette::language::{GenerationConfig, Tokenizer};
 use vedette::types::{BBox, Cancel, FinishReason, ImagePx, Region, Size, TensorMut};
 use vedette::vision::{ImageProcessor, ProcessorConfig};
 use vedette::zoo::VisionLanguageModel;
-use vedette::zoo::answer::florence2::{Florence2, Task};
+use vedette::zoo::answer::florence2::{Florence2, TaskPrompt};
 
 const TEST: &str = "florence2 parity";
 
@@ -49,9 +49,9 @@ fn prompts_have_the_same_tokens() {
     let model = model(runtime, &fixture);
     for case in fixture.cases() {
         assert_eq!(model.word_ids(&question(&case)).unwrap(), case.ids("text_ids"), "{}", case.name);
-        let (task, words) = Task::read(case.text("task")).unwrap_or_else(|_| {
+        let (task, words) = TaskPrompt::read(case.text("task")).unwrap_or_else(|_| {
             let asked = question(&case);
-            let (task, words) = Task::read(&asked).unwrap();
+            let (task, words) = TaskPrompt::read(&asked).unwrap();
             assert_eq!(task.prompt(words), case.text("text"));
             (task, "")
         });
@@ -67,7 +67,6 @@ fn features_states_logits_and_tokens_are_the_references() {
     let checkpoint = fixture.checkpoint();
     let mut vision = graph(runtime, &checkpoint, "vision_encoder");
     let mut encoder = graph(runtime, &checkpoint, "encoder_model");
-    let mut embedder = EmbeddingGraph::new(Box::new(graph(runtime, &checkpoint, "embed_tokens"))).unwrap();
     let mut decoder = decoder(runtime, &checkpoint, &["encoder_hidden_states", "encoder_attention_mask"]);
     let config = GenerationConfig::open(&checkpoint).unwrap();
     let tokenizer = Tokenizer::open(&checkpoint.join("tokenizer.json")).unwrap();
@@ -78,7 +77,7 @@ fn features_states_logits_and_tokens_are_the_references() {
         let (_, features) = fixture.shaped(case.tensor("image_features"));
         assert_close(&case.name, &output_of(&vision, "image_features"), &features, 1e-3);
 
-        let words = rows_of(embedder.embed(&case.ids("text_ids")).unwrap());
+        let words = rows_of(decoder.embed(&case.ids("text_ids")).unwrap());
         let (shape, states) = fixture.shaped(case.tensor("last_hidden_state"));
         give(&mut encoder, "inputs_embeds", &shape, &[features, words].concat());
         unmask(&mut encoder, "attention_mask", &shape[..2]);
@@ -88,7 +87,7 @@ fn features_states_logits_and_tokens_are_the_references() {
         give(decoder.backend(), "encoder_hidden_states", &shape, &states);
         unmask(decoder.backend(), "encoder_attention_mask", &shape[..2]);
         let start = [config.decoder_start.unwrap()];
-        let (logits, tokens) = first_logits_and_tokens(&mut decoder, &mut embedder, &counting(&start, None), &config);
+        let (logits, tokens) = first_logits_and_tokens(&mut decoder, &counting(&start, None), &config);
         assert_close(&case.name, &logits, &fixture.shaped(case.tensor("prefill_logits")).1, 1e-3);
         assert_eq!(tokens[..TOKENS], case.ids("tokens")[..TOKENS], "{}", case.name);
         let answer = tokenizer.decode(&case.ids("tokens"), false).unwrap();
@@ -145,7 +144,7 @@ fn written_answers_have_the_references_places() {
     let mut places = 0;
     for case in fixture.value("text_cases").as_array().unwrap() {
         let (task, text) = (case["task"].as_str().unwrap(), case["text"].as_str().unwrap());
-        let task = Task::ALL.into_iter().find(|known| known.token() == task).unwrap();
+        let task = TaskPrompt::ALL.into_iter().find(|known| known.token() == task).unwrap();
         let size = size_of(&case["image_size"]);
         let expected = expected_regions(&case["result_of_thousandfold"], size);
         assert_regions(text, &task.regions(text, size), &expected);

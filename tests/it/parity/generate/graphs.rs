@@ -3,10 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use vedette::infer::{Backend, OrtBackend, Runtime};
-use vedette::language::{
-    CacheLayout, Decoder, EmbeddingGraph, GenerationConfig, GenerationOptions, Positions, Prompt, TokenEmbedder,
-    generate,
-};
+use vedette::language::{CacheLayout, Decoder, EmbeddingGraph, GenerationConfig, GenerationOptions, Prompt, generate};
 use vedette::types::{AnswerForm, Cancel, FinishReason, Question, Sampling, TensorData, TensorMut, TensorRef};
 use vedette::zoo::Manifest;
 
@@ -94,18 +91,18 @@ pub fn rows_of(tensor: TensorRef<'_>) -> Vec<f32> {
 
 pub fn decoder(runtime: &Runtime, checkpoint: &Path, given: &[&str]) -> Decoder {
     let graph = Box::new(graph(runtime, checkpoint, "decoder_model_merged"));
-    Decoder::new(graph, CacheLayout::Growing, given).unwrap()
+    let embedder = EmbeddingGraph::new(Box::new(self::graph(runtime, checkpoint, "embed_tokens"))).unwrap();
+    Decoder::new(graph, embedder, CacheLayout::Growing, given).unwrap()
 }
 
 /// Logits behind a prompt, and the tokens that follow: greedy, 64 of them.
 pub fn first_logits_and_tokens(
     decoder: &mut Decoder,
-    embedder: &mut EmbeddingGraph,
     prompt: &Prompt<'_>,
     config: &GenerationConfig,
 ) -> (Vec<f32>, Vec<u32>) {
     decoder.clear().unwrap();
-    decoder.prefill(prompt, Some(&mut *embedder as &mut dyn TokenEmbedder)).unwrap();
+    decoder.prefill(prompt).unwrap();
     let logits = decoder.logits().unwrap().to_vec();
     let options = GenerationOptions {
         sampling: Sampling::Greedy,
@@ -114,13 +111,13 @@ pub fn first_logits_and_tokens(
         config,
         forced_together: false,
     };
-    let generated = generate(decoder, Some(embedder), prompt, &options, None, &Cancel::new(), &mut |_| Ok(())).unwrap();
+    let generated = generate(decoder, prompt, &options, None, &Cancel::new(), &mut |_| Ok(())).unwrap();
     assert_eq!(generated.finish, FinishReason::Length);
     (logits, generated.tokens)
 }
 
 pub fn counting<'a>(ids: &'a [u32], embeddings: Option<TensorRef<'a>>) -> Prompt<'a> {
-    Prompt { ids, embeddings, positions: Positions::Counting }
+    Prompt { ids, embeddings }
 }
 
 pub fn in_words(text: &str, max_tokens: usize) -> Question {

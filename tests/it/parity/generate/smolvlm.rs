@@ -6,9 +6,7 @@ use crate::parity::{Case, Fixture, PIXELS, assert_close, assert_pixels};
 use serde_json::{Value, json};
 use std::fs;
 use vedette::infer::Backend;
-use vedette::language::{
-    ChatTemplate, Content, EmbeddingGraph, GenerationConfig, Message, Part, TokenEmbedder, Tokenizer,
-};
+use vedette::language::{ChatTemplate, Content, GenerationConfig, Message, Part, Tokenizer};
 use vedette::types::{Cancel, FinishReason, TensorData, TensorMut, TensorRef};
 use vedette::vision::{ProcessorConfig, TileProcessor};
 use vedette::zoo::VisionLanguageModel;
@@ -97,7 +95,6 @@ fn features_logits_and_tokens_are_the_references() {
     let fixture = Fixture::open("smolvlm");
     let checkpoint = fixture.checkpoint();
     let mut vision = graph(runtime, &checkpoint, "vision_encoder");
-    let mut embedder = EmbeddingGraph::new(Box::new(graph(runtime, &checkpoint, "embed_tokens"))).unwrap();
     let mut decoder = decoder(runtime, &checkpoint, &[]);
     let config = GenerationConfig::open(&checkpoint).unwrap();
     let tokenizer = Tokenizer::open(&checkpoint.join("tokenizer.json")).unwrap();
@@ -112,14 +109,13 @@ fn features_logits_and_tokens_are_the_references() {
         assert_close(&case.name, &features, &expected, 1e-3);
 
         let ids = fixture.ids(case.tensor("input_ids"));
-        let mut rows = rows_of(embedder.embed(&ids).unwrap());
+        let mut rows = rows_of(decoder.embed(&ids).unwrap());
         let width = shape[2];
         let places = rows.chunks_exact_mut(width).zip(&ids).filter(|(_, id)| **id == image).map(|(row, _)| row);
         places.zip(features.chunks_exact(width)).for_each(|(row, feature)| row.copy_from_slice(feature));
         let shape = [1, ids.len(), width];
         let rows = TensorRef { shape: &shape, data: TensorData::F32(&rows) };
-        let (logits, tokens) =
-            first_logits_and_tokens(&mut decoder, &mut embedder, &counting(&ids, Some(rows)), &config);
+        let (logits, tokens) = first_logits_and_tokens(&mut decoder, &counting(&ids, Some(rows)), &config);
         assert_close(&case.name, &logits, &fixture.shaped(case.tensor("prefill_logits")).1, 1e-3);
         assert_eq!(tokens, case.ids("tokens"), "{}", case.name);
         assert_eq!(tokenizer.decode(&tokens, true).unwrap(), case.text("answer"), "{}", case.name);

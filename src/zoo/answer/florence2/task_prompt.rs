@@ -8,7 +8,7 @@ use crate::zoo::answer::vision_language::refused;
 
 /// A task prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Task {
+pub enum TaskPrompt {
     /// A sentence.
     Caption,
     /// Some sentences.
@@ -44,7 +44,7 @@ pub enum Task {
 /// Where the words of a question go in the sentence that the model was trained with.
 const WORDS: &str = "{}";
 
-impl Task {
+impl TaskPrompt {
     /// All of them.
     pub const ALL: [Self; 15] = [
         Self::Caption,
@@ -189,20 +189,20 @@ mod tests {
 
     #[test]
     fn a_question_is_a_task_and_its_words() {
-        assert_eq!(Task::read(" <OD>\n").unwrap(), (Task::ObjectDetection, ""));
-        let (task, words) = Task::read("<OPEN_VOCABULARY_DETECTION> a red bus ").unwrap();
+        assert_eq!(TaskPrompt::read(" <OD>\n").unwrap(), (TaskPrompt::ObjectDetection, ""));
+        let (task, words) = TaskPrompt::read("<OPEN_VOCABULARY_DETECTION> a red bus ").unwrap();
         assert_eq!(task.prompt(words), "Locate a red bus in the image.");
-        assert_eq!(Task::read("<OCR_WITH_REGION>").unwrap().0, Task::OcrWithRegion);
+        assert_eq!(TaskPrompt::read("<OCR_WITH_REGION>").unwrap().0, TaskPrompt::OcrWithRegion);
     }
 
     #[test]
     fn what_is_no_task_is_refused_with_the_tasks() {
-        let message = Task::read("What is this?").unwrap_err().to_string();
+        let message = TaskPrompt::read("What is this?").unwrap_err().to_string();
         assert!(message.starts_with("question \"What is this?\" has no task, which Florence-2 needs"), "{message}");
-        assert!(Task::ALL.iter().all(|task| message.contains(task.token())), "{message}");
-        let message = Task::read("<OD> cats").unwrap_err().to_string();
+        assert!(TaskPrompt::ALL.iter().all(|task| message.contains(task.token())), "{message}");
+        let message = TaskPrompt::read("<OD> cats").unwrap_err().to_string();
         assert_eq!(message, "question \"<OD> cats\" has words behind its task, expected <OD>");
-        let message = Task::read("<CAPTION_TO_PHRASE_GROUNDING>").unwrap_err().to_string();
+        let message = TaskPrompt::read("<CAPTION_TO_PHRASE_GROUNDING>").unwrap_err().to_string();
         assert!(message.ends_with("has no words, expected <CAPTION_TO_PHRASE_GROUNDING> with words"), "{message}");
     }
 }

@@ -1,16 +1,17 @@
 //! What a proposal does to a plan, and what none can do, whatever it says.
 
-use super::guard::care;
-use super::scenarios::{CAR, PERSON, at, labels, planner, track};
-use super::{Offers, Planner, PlanningParams, Speed};
+use super::scenarios::{CAR, Head, PERSON, at, labels, measured, planner, track};
+use crate::planning::guard::care;
+use crate::planning::{Offers, PlanningParams};
 use crate::types::{
-    ClassId, Decision, FrameId, Plan, PlanSource, Proposal, ProposalStatus, ProposedStep, Scene, Stamped, Track,
-    TrackId,
+    ClassId, Decision, FrameId, Motion, Place, Plan, PlanSource, Proposal, ProposalStatus, ProposedStep, Scene,
+    Stamped, Track, TrackId, Twist,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
 
-const STANDING: Speed = Speed::Measured { mps: 0.0, age_ns: 0 };
+const STANDING: Motion =
+    Motion::Measured { twist: Twist { forward_mps: 0.0, left_mps: 0.0, up_mps: 0.0, yaw_rate_radps: 0.0 }, age_ns: 0 };
 
 fn step(action: Decision, track: Option<u64>, reason: &str) -> ProposedStep {
     ProposedStep { action, track: track.map(TrackId), class: track.map(|_| PERSON), reason: reason.to_owned() }
@@ -37,9 +38,11 @@ struct Told {
     held: Option<ProposalStatus>,
 }
 
-fn told(planner: &mut Planner, ms: i64, tracks: &[Track], speed: Speed, offers: Offers<'_>) -> Told {
-    let scene = Scene { detections: Vec::new(), tracks: tracks.to_vec() };
-    let planned = planner.plan_with(&Stamped::new(at(ms), FrameId::new("camera"), &scene), &labels(), speed, offers);
+fn told(head: &mut Head, ms: i64, tracks: &[Track], motion: Motion, offers: Offers<'_>) -> Told {
+    let scene = Scene { tracks: tracks.to_vec(), ..Scene::default() };
+    let scene = Stamped::new(at(ms), FrameId::new("camera"), &scene);
+    head.world.update(&scene, motion);
+    let planned = head.planner.plan_with(&scene, head.world.things(), &labels(), motion, offers);
     assert_eq!((planned.plan.stamp(), planned.plan.frame_id().as_str()), (at(ms), "base_link"));
     Told {
         plan: (*planned.plan.value()).clone(),
@@ -49,7 +52,7 @@ fn told(planner: &mut Planner, ms: i64, tracks: &[Track], speed: Speed, offers: 
 }
 
 /// Past the clear time: the rules say `proceed` to a free way.
-fn let_go() -> Planner {
+fn let_go() -> Head {
     let mut planner = planner(PlanningParams::default());
     for frame in -15..0 {
         told(&mut planner, frame * 100, &[], STANDING, Offers::default());
@@ -238,7 +241,7 @@ fn any_tracks() -> impl Strategy<Value = Vec<Track>> {
     prop::collection::vec(place, 0..4).prop_map(|places| {
         let at_place = |(id, place): (u64, Option<(f64, f64, f64)>)| match place {
             Some((x, y, std)) => track(id, x, y, std),
-            None => Track { ground: None, ..track(id, 0.0, 0.0, 0.0) },
+            None => Track { place: Place::Unknown, ..track(id, 0.0, 0.0, 0.0) },
         };
         (1..).zip(places).map(at_place).collect()
     })
@@ -258,7 +261,7 @@ proptest! {
         let params = PlanningParams { clear_after_ms, max_speed_mps, ..PlanningParams::default() };
         let (mut alone, mut advised) = (planner(params.clone()), planner(params));
         for ((number, (tracks, mps, new, old)), sequence) in (0i64..).zip(&frames).zip(1u64..) {
-            let speed = Speed::Measured { mps: *mps, age_ns: 0 };
+            let speed = measured(*mps);
             let rules = told(&mut alone, number * 100, tracks, speed, Offers::default()).plan;
             let offers = Offers { arrived: new.as_ref(), held: old.as_ref() };
             let Told { plan, arrived, held } = told(&mut advised, number * 100, tracks, speed, offers);

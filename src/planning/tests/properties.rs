@@ -1,8 +1,8 @@
 //! What holds for every plan, whatever comes in.
 
-use super::scenarios::{PERSON, planned, planner, track};
-use super::{PlanningParams, Speed};
-use crate::types::{BBox, ClassId, Decision, GroundPosition, Plan, Track, TrackId};
+use super::scenarios::{PERSON, measured, planned, planner, track};
+use crate::planning::PlanningParams;
+use crate::types::{BBox, ClassId, Decision, GroundPosition, Motion, Place, Plan, Track, TrackId, Twist};
 use nalgebra::{Matrix2, Point2};
 use proptest::prelude::*;
 
@@ -41,7 +41,7 @@ fn tracks_at(places: &[Option<(f64, f64, f64)>], first_id: u64) -> Vec<Track> {
         .zip(places)
         .map(|(id, place)| match *place {
             Some((x, y, std)) => track(id, x, y, std),
-            None => Track { ground: None, ..track(id, 0.0, 0.0, 0.0) },
+            None => Track { place: Place::Unknown, ..track(id, 0.0, 0.0, 0.0) },
         })
         .collect()
 }
@@ -76,7 +76,7 @@ proptest! {
         let mut planner = planner(params.clone());
         for ((frame, places), speed) in (0i64..).zip(&frames).zip(speeds) {
             let tracks = tracks_at(places, 1);
-            let plan = planned(&mut planner, frame * 100, &tracks, Speed::Measured { mps: speed, age_ns: 0 });
+            let plan = planned(&mut planner, frame * 100, &tracks, measured(speed));
             let limit = f64::from(plan.speed_limit_mps.unwrap());
             let needed = limit * f64::from(params.latency_budget_ms) / 1000.0
                 + limit.powi(2) / (2.0 * params.deceleration_mps2)
@@ -90,7 +90,7 @@ proptest! {
             prop_assert!(needed <= params.corridor_length_m + 1e-9);
             for (x, y, std) in places.iter().flatten() {
                 let nearest = x - 2.0 * std;
-                let is_ahead = x + 2.0 * std >= 0.0 && nearest <= params.corridor_length_m;
+                let is_ahead = *x >= 0.0 && nearest <= params.corridor_length_m;
                 if is_ahead && y.abs() - 2.0 * std <= params.corridor_width_m / 2.0 {
                     prop_assert!(needed <= nearest + 1e-9, "limit {} needs {} of {}", limit, needed, nearest);
                     prop_assert!(plan.path.iter().all(|pose| pose.x_m <= nearest - params.stop_margin_m));
@@ -109,7 +109,7 @@ proptest! {
         for (((frame, places), added), speed) in (0i64..).zip(&frames).zip(more).zip(speeds) {
             let few = tracks_at(places, 1);
             let many: Vec<_> = few.iter().copied().chain(tracks_at(added, 100)).collect();
-            let speed = Speed::Measured { mps: speed, age_ns: 0 };
+            let speed = measured(speed);
             let few = planned(&mut with_few, frame * 100, &few, speed);
             let many = planned(&mut with_many, frame * 100, &many, speed);
             prop_assert!(care(many.decision) >= care(few.decision), "{}", frame);
@@ -123,7 +123,7 @@ proptest! {
     ) {
         let params = PlanningParams { clear_after_ms: 0, ..params };
         let plan = |x: f64, speed: f64| {
-            planned(&mut planner(params.clone()), 0, &[track(1, x, 0.0, 0.1)], Speed::Measured { mps: speed, age_ns: 0 })
+            planned(&mut planner(params.clone()), 0, &[track(1, x, 0.0, 0.1)], measured(speed))
         };
         prop_assume!(x - 0.2 <= params.corridor_length_m);
         let before = plan(x, speed);
@@ -136,7 +136,7 @@ proptest! {
         let (mut first, mut second) = (planner(params.clone()), planner(params));
         for (frame, places) in (0i64..).zip(&frames) {
             let tracks = tracks_at(places, 1);
-            let speed = Speed::Assumed { mps: 1.0 };
+            let speed = Motion::Assumed { forward_mps: 1.0 };
             prop_assert_eq!(planned(&mut first, frame * 90, &tracks, speed), planned(&mut second, frame * 90, &tracks, speed));
         }
     }
@@ -147,14 +147,14 @@ proptest! {
             (
                 any::<i32>(),
                 prop::collection::vec(prop::array::uniform6(prop_oneof![-5.0f64..20.0, prop::num::f64::ANY]), 0..5),
-                prop_oneof![0.0f64..3.0, prop::num::f64::ANY],
+                prop::array::uniform4(prop_oneof![-3.0f64..3.0, prop::num::f64::ANY]),
                 any::<i64>(),
             ),
             1..10,
         ),
     ) {
         let mut planner = planner(PlanningParams { clear_after_ms: 0, ..PlanningParams::default() });
-        for (ms, places, mps, age_ns) in frames {
+        for (ms, places, [forward_mps, left_mps, up_mps, yaw_rate_radps], age_ns) in frames {
             let tracks: Vec<_> = (1..).zip(&places).map(|(id, &[x, y, xx, xy, yx, yy])| Track {
                 id: TrackId(id),
                 bbox: BBox::from_corners(0.0, 0.0, 1.0, 1.0).unwrap(),
@@ -163,9 +163,12 @@ proptest! {
                 score: f32::NAN,
                 seen: x > 1.0,
                 unseen_ns: age_ns,
-                ground: Some(GroundPosition { position_m: Point2::new(x, y), covariance_m2: Matrix2::new(xx, xy, yx, yy) }),
+                place: Place::Ground(GroundPosition {
+                    position_m: Point2::new(x, y), covariance_m2: Matrix2::new(xx, xy, yx, yy),
+                }),
             }).collect();
-            let plan = planned(&mut planner, i64::from(ms), &tracks, Speed::Measured { mps, age_ns });
+            let twist = Twist { forward_mps, left_mps, up_mps, yaw_rate_radps };
+            let plan = planned(&mut planner, i64::from(ms), &tracks, Motion::Measured { twist, age_ns });
             prop_assert!(is_finite(&plan), "{:?}", plan);
         }
     }
@@ -184,8 +187,8 @@ proptest! {
             ..PlanningParams::default()
         });
         for frame in 0..3 {
-            let tracks = [track(1, 3.0, 0.0, 0.1), Track { ground: None, ..track(2, 0.0, 0.0, 0.0) }];
-            let plan = planned(&mut planner, frame * 100, &tracks, Speed::Assumed { mps });
+            let tracks = [track(1, 3.0, 0.0, 0.1), Track { place: Place::Unknown, ..track(2, 0.0, 0.0, 0.0) }];
+            let plan = planned(&mut planner, frame * 100, &tracks, Motion::Assumed { forward_mps: mps });
             prop_assert!(plan.speed_limit_mps.is_some_and(|limit| limit.is_finite() && limit >= 0.0));
             prop_assert!(plan.path.iter().all(|pose| pose.x_m.is_finite()));
         }

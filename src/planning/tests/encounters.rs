@@ -1,13 +1,12 @@
 //! Encounters from pixels to plan: a robot with a camera, people of 1.7 m, boxes that waver, and the three rooms between
 //! a detection and a decision.
 
-use super::scenarios::labels;
-use super::{Planner, PlanningParams, Speed};
-use crate::spatial::{Mounting, pixel_from_ray, place_on_ground};
+use super::scenarios::{Head, labels, measured, planner};
+use crate::planning::PlanningParams;
+use crate::spatial::{Mounting, pixel_from_ray, place_of};
 use crate::tracking::{Tracker, TrackingParams};
 use crate::types::{BBox, CameraModel, ClassId, Decision, Detection, FrameId, Scene, Size, Stamp, Stamped};
 use nalgebra::Point3;
-use std::sync::Arc;
 
 const WIDTH: f32 = 768.0;
 const HEIGHT: f32 = 576.0;
@@ -17,7 +16,7 @@ struct Robot {
     camera: CameraModel,
     mounting: Mounting,
     tracker: Tracker,
-    planner: Planner,
+    head: Head,
     scene: Scene,
     frame: i64,
     speed_mps: f64,
@@ -34,7 +33,7 @@ impl Robot {
             camera: CameraModel::new(size, &k, "plumb_bob", lens.into_iter()).unwrap(),
             mounting: Mounting { x_m: 0.3, z_m: 0.6, pitch_rad: 0.1, ..Mounting::default() },
             tracker: Tracker::new(TrackingParams::default()),
-            planner: Planner::new(PlanningParams::default(), Arc::from("test")),
+            head: planner(PlanningParams::default()),
             scene: Scene::default(),
             frame: 0,
             speed_mps: 0.0,
@@ -66,11 +65,15 @@ impl Robot {
         let wavers = 1.5 * (self.frame as f64 * 7.3).sin();
         self.scene.detections = people.iter().filter_map(|&(x_m, y_m)| self.sees(x_m, y_m, wavers)).collect();
         let stamp = Stamp::from_ns(self.frame * 100_000_000);
-        let Scene { detections, tracks } = &mut self.scene;
+        let Scene { detections, tracks, .. } = &mut self.scene;
         self.tracker.update(stamp, detections, tracks);
-        place_on_ground(tracks, Some(&self.camera), &self.mounting.base_from_camera());
+        for track in tracks {
+            track.place = place_of(&self.camera, &self.mounting.base_from_camera(), &track.bbox);
+        }
         let scene = Stamped::new(stamp, FrameId::new("camera"), &self.scene);
-        let plan = self.planner.plan(&scene, &labels(), Speed::Measured { mps: self.speed_mps, age_ns: 0 });
+        let motion = measured(self.speed_mps);
+        self.head.world.update(&scene, motion);
+        let plan = self.head.planner.plan(&scene, self.head.world.things(), &labels(), motion);
         let limit_mps = f64::from(plan.value().speed_limit_mps.unwrap());
         let decision = plan.value().decision;
         self.speed_mps = limit_mps.clamp((self.speed_mps - 0.1).max(0.0), self.speed_mps + 0.05);

@@ -1,6 +1,6 @@
 //! A detector that sees the same boxes in every picture, for tests and for measuring everything around inference.
 
-use super::yolo::{Yolo, input_shape};
+use super::{Yolo, input_shape};
 use crate::infer::{FakeBackend, OwnedTensor};
 use crate::types::{Element, Labels, Size};
 use crate::vision::Candidate;

@@ -1,0 +1,385 @@
+//! The gate through which plans leave, the walk's and the edge's own: one at a time, none that is too old, and nothing
+//! after the last stop.
+//!
+//! Plan and path of a frame leave together, under a lock that nobody holds for longer than these two small messages
+//! take. So an age that was checked is the age with which they leave, a stop never comes between the two, and what
+//! counts for the watchdog is what has left. Any thread may close the gate; that is the last stop.
+
+use super::silence::{Silence, Silent, Watch};
+use super::stop::StopPlan;
+use crate::pipeline::Output;
+use crate::ros::clock::EdgeClock;
+use crate::ros::intake::freshness::{Freshness, NotFresh};
+use crate::ros::publishers::{NotPublished, Publish};
+use crate::types::Stamp;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+const NS_PER_MS: i64 = 1_000_000;
+
+/// The gate of one node.
+pub struct Gate {
+    state: Mutex<State>,
+    closed: Condvar,
+}
+
+struct State {
+    publishers: Box<dyn Publish>,
+    clock: Box<dyn EdgeClock>,
+    freshness: Freshness,
+    stop: StopPlan,
+    /// From the moment at which ROS time begins.
+    silence: Option<Silence>,
+    /// That of the newest plan that has left.
+    sequence: u64,
+    is_closed: bool,
+}
+
+/// The two messages of a frame that tell a robot what to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Orders<'a> {
+    /// The image's.
+    pub stamp: Stamp,
+    /// The plan's.
+    pub sequence: u64,
+    /// vedette_msgs/Plan.
+    pub plan: &'a [u8],
+    /// nav_msgs/Path.
+    pub path: &'a [u8],
+}
+
+/// They have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// The image's age when they left, in ROS time; below 0 for one of the near future.
+    pub age_ns: i64,
+    /// How old the plan before them was by then, if there was one.
+    pub replaced_ns: Option<i64>,
+}
+
+/// Why they have not.
+#[derive(Debug, thiserror::Error)]
+pub enum Withheld {
+    /// They were ready too late.
+    #[error("{0}")]
+    NotFresh(NotFresh),
+    /// The node has said its last stop.
+    #[error("the node has said its last stop")]
+    Closed,
+    /// DDS did not take them.
+    #[error(transparent)]
+    NotPublished(#[from] NotPublished),
+}
+
+impl Withheld {
+    /// The name of the cause, for counters.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::NotFresh(NotFresh::TooOld { .. }) => "late",
+            Self::NotFresh(not_fresh) => not_fresh.cause(),
+            Self::Closed => "closed",
+            Self::NotPublished(_) => "not_published",
+        }
+    }
+}
+
+/// What a look of the watchdog came to.
+#[derive(Debug)]
+pub struct Looked {
+    /// What it found. `None` while ROS time has not begun.
+    pub watch: Option<Watch>,
+    /// Where a stop was due and DDS did not take it.
+    pub not_published: Option<NotPublished>,
+    /// When to look again. Simulated time may come to it sooner.
+    pub wait: Duration,
+}
+
+impl Gate {
+    /// The longest wait between two looks.
+    const MAX_WAIT: Duration = Duration::from_secs(1);
+
+    /// Open, with a silence that begins now.
+    pub fn new(
+        publishers: impl Publish + 'static,
+        clock: impl EdgeClock + 'static,
+        freshness: Freshness,
+        stop: StopPlan,
+    ) -> Self {
+        let silence = clock.watch_ns().map(|now_ns| Silence::new(freshness.max_age_ns, now_ns));
+        let state = State {
+            publishers: Box::new(publishers),
+            clock: Box::new(clock),
+            freshness,
+            stop,
+            silence,
+            sequence: 0,
+            is_closed: false,
+        };
+        Self { state: Mutex::new(state), closed: Condvar::new() }
+    }
+
+    /// Lets a frame's orders leave, if they are young enough now and the gate is open.
+    ///
+    /// # Errors
+    /// Why not; the frame's other messages are then to stay back too.
+    pub fn pass(&self, orders: &Orders<'_>) -> Result<Left, Withheld> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(Withheld::Closed);
+        }
+        let age_ns = state.freshness.age_ns(orders.stamp, state.clock.now()).map_err(Withheld::NotFresh)?;
+        // One of them may be out when the other fails: for the watchdog, that is no plan.
+        state.publishers.publish(Output::Plan, orders.plan)?;
+        state.sequence = orders.sequence;
+        state.publishers.publish(Output::Path, orders.path)?;
+        let now_ns = state.clock.watch_ns().ok_or(Withheld::NotFresh(NotFresh::NoClock))?;
+        let replaced_ns = state.silence(now_ns).plan_left(now_ns, age_ns);
+        Ok(Left { age_ns, replaced_ns })
+    }
+
+    /// The watchdog's look: says stop when it is due.
+    pub fn look(&self) -> Looked {
+        let mut state = self.lock();
+        let nothing = Looked { watch: None, not_published: None, wait: Self::MAX_WAIT };
+        if state.is_closed {
+            return nothing;
+        }
+        let Some(now_ns) = state.clock.watch_ns() else { return nothing };
+        let silence = state.silence(now_ns);
+        let watch = silence.check(now_ns);
+        let wait = Duration::from_nanos(silence.wait_ns().unsigned_abs()).min(Self::MAX_WAIT);
+        let not_published = match watch {
+            Watch::Stop(silent) => {
+                let verdict = state.verdict(silent);
+                state.say_stop(verdict).err()
+            }
+            _ => None,
+        };
+        Looked { watch: Some(watch), not_published, wait }
+    }
+
+    /// How long there has been no plan that is still true, where that is too long.
+    pub fn silent(&self) -> Option<Silent> {
+        let mut state = self.lock();
+        let now_ns = state.clock.watch_ns()?;
+        state.silence(now_ns).silent(now_ns)
+    }
+
+    /// Says the last stop and why, and lets nothing leave from then on. Only the first call does anything. Where
+    /// simulated time has not begun nothing has ever left, and there is nothing to say.
+    ///
+    /// # Errors
+    /// When DDS did not take the stop; closed it is all the same.
+    pub fn close(&self, why: &str) -> Result<(), NotPublished> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Ok(());
+        }
+        state.is_closed = true;
+        self.closed.notify_all();
+        state.say_stop(why.to_owned())
+    }
+
+    /// Whether the last stop has been said.
+    pub fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    /// Waits until the gate closes, at most `wait`; returns whether it is closed.
+    pub fn wait_closed(&self, wait: Duration) -> bool {
+        let waited = self.closed.wait_timeout_while(self.lock(), wait, |state| !state.is_closed);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
+    }
+
+    /// A thread that ended in a panic here has left whole values behind: each is one assignment.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn silence(&mut self, now_ns: i64) -> &mut Silence {
+        let max_age_ns = self.freshness.max_age_ns;
+        self.silence.get_or_insert_with(|| Silence::new(max_age_ns, now_ns))
+    }
+
+    fn say_stop(&mut self, verdict: String) -> Result<(), NotPublished> {
+        let Some(now) = self.clock.now() else { return Ok(()) };
+        self.stop.say(&*self.publishers, now, self.sequence, verdict)
+    }
+
+    fn verdict(&self, silent: Silent) -> String {
+        let (ms, max_age_ms) = (silent.ns / NS_PER_MS, self.freshness.max_age_ns / NS_PER_MS);
+        if silent.after_plan {
+            format!("the newest plan is {ms} ms old, at most {max_age_ms} ms are allowed")
+        } else {
+            format!("no plan yet after {ms} ms, at most {max_age_ms} ms are allowed")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::types::{Decision, Labels, PlanSource};
+    use crate::wire::vedette_msgs::decode_plan;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+    const MS: i64 = 1_000_000;
+
+    /// Both times of the edge, set by hand.
+    #[derive(Clone, Default)]
+    struct Hand(Arc<AtomicI64>);
+
+    impl EdgeClock for Hand {
+        fn now(&self) -> Option<Stamp> {
+            self.watch_ns().map(Stamp::from_ns)
+        }
+
+        fn watch_ns(&self) -> Option<i64> {
+            Some(self.0.load(Ordering::Relaxed)).filter(|ns| *ns > 0)
+        }
+    }
+
+    /// Keeps what leaves.
+    #[derive(Clone, Default)]
+    struct Sent {
+        messages: Arc<Mutex<Vec<(Output, Vec<u8>)>>>,
+        is_broken: Arc<AtomicBool>,
+    }
+
+    impl Publish for Sent {
+        fn publish(&self, output: Output, cdr: &[u8]) -> Result<(), NotPublished> {
+            if self.is_broken.load(Ordering::Relaxed) {
+                return Err(NotPublished { output, source: r2r::Error::RCL_RET_ERROR });
+            }
+            self.messages.lock().unwrap().push((output, cdr.to_vec()));
+            Ok(())
+        }
+    }
+
+    struct Bench {
+        gate: Gate,
+        clock: Hand,
+        sent: Sent,
+    }
+
+    fn bench(start_ms: i64) -> Bench {
+        let (clock, sent) = (Hand::default(), Sent::default());
+        clock.0.store(start_ms * MS, Ordering::Relaxed);
+        let stop = StopPlan::new(&Config::default(), &Labels::new(["person"], 0));
+        let gate = Gate::new(sent.clone(), clock.clone(), Freshness { max_age_ns: 200 * MS }, stop);
+        Bench { gate, clock, sent }
+    }
+
+    impl Bench {
+        fn at(&self, ms: i64) -> &Self {
+            self.clock.0.store(ms * MS, Ordering::Relaxed);
+            self
+        }
+
+        fn pass(&self, stamp_ms: i64, sequence: u64) -> Result<Left, Withheld> {
+            let stamp = Stamp::from_ns(stamp_ms * MS);
+            self.gate.pass(&Orders { stamp, sequence, plan: b"plan", path: b"path" })
+        }
+
+        /// What has left since the last call, the edge's own plans by their sequence and verdict.
+        fn left(&self) -> Vec<String> {
+            let messages = std::mem::take(&mut *self.sent.messages.lock().unwrap());
+            let text = |(output, cdr): &(Output, Vec<u8>)| match output {
+                Output::Plan if cdr != b"plan" => {
+                    let plan = decode_plan(cdr).unwrap();
+                    assert_eq!((plan.decision, plan.source), (Decision::Stop, PlanSource::Watchdog));
+                    format!("stop {}: {}", plan.sequence, plan.verdict)
+                }
+                _ => output.name().to_owned(),
+            };
+            messages.iter().map(text).collect()
+        }
+    }
+
+    #[test]
+    fn plan_and_path_leave_together_while_they_are_young() {
+        let bench = bench(1000);
+        assert_eq!(bench.at(1100).pass(900, 1).unwrap(), Left { age_ns: 200 * MS, replaced_ns: None });
+        assert_eq!(bench.left(), ["~/plan", "~/path"]);
+        assert_eq!(bench.pass(1090, 2).unwrap(), Left { age_ns: 10 * MS, replaced_ns: Some(200 * MS) });
+    }
+
+    #[test]
+    fn what_is_too_old_when_it_is_ready_stays_and_ends_no_silence() {
+        let bench = bench(1000);
+        let withheld = bench.at(1250).pass(1049, 1).unwrap_err();
+        assert_eq!((withheld.cause(), withheld.to_string().as_str()), ("late", "201 ms old, max_age_ms is 200"));
+        assert!(bench.left().is_empty());
+        assert!(matches!(bench.gate.look().watch, Some(Watch::Stop(_))));
+        assert_eq!(bench.left(), ["stop 0: no plan yet after 250 ms, at most 200 ms are allowed", "~/path"]);
+    }
+
+    #[test]
+    fn the_stop_takes_back_the_newest_plan_once_it_is_too_old() {
+        let bench = bench(1000);
+        bench.at(1100).pass(1050, 7).unwrap();
+        let looked = bench.at(1110).gate.look();
+        assert_eq!((looked.watch, looked.wait), (Some(Watch::Fresh), Duration::from_nanos(140_000_001)));
+        assert!(bench.gate.silent().is_none());
+        bench.left();
+        bench.at(1251).gate.look();
+        assert_eq!(bench.left(), ["stop 7: the newest plan is 201 ms old, at most 200 ms are allowed", "~/path"]);
+        assert!(bench.gate.silent().is_some());
+        bench.at(1260).pass(1200, 8).unwrap();
+        assert!(bench.gate.silent().is_none());
+    }
+
+    #[test]
+    fn after_the_last_stop_nothing_leaves() {
+        let bench = bench(1000);
+        bench.at(1010).pass(1000, 3).unwrap();
+        bench.left();
+        bench.gate.close("the node ends").unwrap();
+        bench.gate.close("again").unwrap();
+        assert_eq!(bench.left(), ["stop 3: the node ends", "~/path"]);
+        assert_eq!(bench.at(1020).pass(1015, 4).unwrap_err().cause(), "closed");
+        assert!(bench.at(9000).gate.look().watch.is_none() && bench.left().is_empty());
+        assert!(bench.gate.wait_closed(Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn what_dds_does_not_take_is_no_plan() {
+        let bench = bench(1000);
+        bench.sent.is_broken.store(true, Ordering::Relaxed);
+        assert_eq!(bench.at(1010).pass(1000, 1).unwrap_err().cause(), "not_published");
+        let looked = bench.at(1201).gate.look();
+        assert!(matches!(looked.watch, Some(Watch::Stop(_))) && looked.not_published.is_some());
+        bench.sent.is_broken.store(false, Ordering::Relaxed);
+        bench.at(1401).gate.look();
+        assert_eq!(bench.left(), ["stop 0: no plan yet after 401 ms, at most 200 ms are allowed", "~/path"]);
+    }
+
+    #[test]
+    fn before_time_begins_nothing_leaves_and_nothing_is_watched() {
+        let bench = bench(0);
+        assert_eq!(bench.pass(0, 1).unwrap_err().cause(), "no_clock");
+        assert!(bench.gate.look().watch.is_none());
+        assert_eq!(bench.at(5000).gate.look().watch, Some(Watch::Fresh), "the count begins with the time");
+        assert!(matches!(bench.at(5201).gate.look().watch, Some(Watch::Stop(_))));
+    }
+
+    #[test]
+    fn a_panic_under_the_lock_leaves_the_gate_usable() {
+        struct Panics;
+        impl Publish for Panics {
+            fn publish(&self, _: Output, _: &[u8]) -> Result<(), NotPublished> {
+                panic!("by order of the test")
+            }
+        }
+        let bench = bench(1000);
+        bench.gate.lock().publishers = Box::new(Panics);
+        std::thread::scope(|scope| scope.spawn(|| bench.at(1010).pass(1000, 1)).join().unwrap_err());
+        bench.gate.lock().publishers = Box::new(bench.sent.clone());
+        bench.gate.close("the thread perceive ended in a panic").unwrap();
+        assert_eq!(bench.left(), ["stop 0: the thread perceive ended in a panic", "~/path"]);
+    }
+}
