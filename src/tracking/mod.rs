@@ -13,7 +13,7 @@
 
 mod assignment;
 mod class_vote;
-mod motion;
+mod kalman;
 mod params;
 #[cfg(test)]
 mod scenarios;

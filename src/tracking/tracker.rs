@@ -2,7 +2,7 @@
 
 use super::assignment::Assignment;
 use super::class_vote::ClassVote;
-use super::motion::BoxMotion;
+use super::kalman::BoxMotion;
 use super::params::TrackingParams;
 use crate::types::{BBox, ClassId, Detection, ImagePx, Place, Stamp, Track, TrackId};
 

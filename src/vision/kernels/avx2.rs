@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "AVX2 loads and calls; audited block by block, tested against the portable twin")]
 
 use super::bilinear::{Affine, Columns, Weights, blend_rows};
-use super::filter::{LOW_BITS, Taps, WEIGHT_BITS};
+use super::taps::{LOW_BITS, Taps, WEIGHT_BITS};
 use super::weighing::{BATCH, RingRows, STRIDE_BYTES, color_order};
 use crate::types::PixelFormat;
 use std::arch::x86_64::*;

@@ -4,7 +4,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::avx2::{self, Avx2};
 use super::bilinear::{self, Affine, Columns, Weights};
-use super::filter::Taps;
+use super::taps::Taps;
 use super::weighing::{self, RingRows};
 use crate::types::PixelFormat;
 

@@ -1,17 +1,17 @@
 //! The inner loops of both resizers and the tables that they read: all code for one kind of processor is here.
 //!
 //! [`bilinear`] gives OpenCV's bytes, for the letterbox; [`weighing`] Pillow's, for image processors, by the filters of
-//! [`filter`]. [`Kernel`] chooses between their portable form and that of `avx2`.
+//! [`taps`]. [`Kernel`] chooses between their portable form and that of `avx2`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod bilinear;
-mod filter;
 mod kernel;
+mod taps;
 mod weighing;
 
 pub(super) use bilinear::{Affine, Columns, RowPair, rebuild_row_pairs};
-pub use filter::Resample;
-pub(super) use filter::{Span, Taps};
 pub(super) use kernel::Kernel;
+pub use taps::Resample;
+pub(super) use taps::{Span, Taps};
 pub(super) use weighing::{BATCH, RingRows, STRIDE_BYTES};

@@ -1,9 +1,9 @@
-//! Weighing 8-bit pixels by the filters of [`filter`](super::filter) in fixed point, giving Pillow's bytes.
+//! Weighing 8-bit pixels by the filters of [`taps`](super::taps) in fixed point, giving Pillow's bytes.
 //!
 //! Two kernels: [`weigh_columns`] makes RGB bytes of the pixels of a row, [`weigh_rows`] one row of several; each
 //! rounds and clips to bytes. Here they are portable Rust, which is the reference.
 
-use super::filter::{Taps, WEIGHT_BITS};
+use super::taps::{Taps, WEIGHT_BITS};
 use crate::types::PixelFormat;
 
 /// Source rows that one call of the column kernel takes.

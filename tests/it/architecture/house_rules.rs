@@ -21,9 +21,6 @@ const SHARED_NAMES: [(&str, &str); 5] = [
     ("proposal.rs", "a message is named as what it carries"),
 ];
 
-/// Names that still stand for two things. To be empty.
-const KNOWN: [&str; 1] = ["watchdog.rs"];
-
 /// All Rust and Python files that people write here.
 fn written_files() -> Vec<PathBuf> {
     fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
@@ -87,7 +84,7 @@ fn two_files_of_one_name_have_a_reason() {
     let shared: Vec<String> = names
         .into_iter()
         .filter(|(name, files)| files.len() > 1 && *name != "mod.rs")
-        .filter(|(name, _)| !KNOWN.contains(name) && !SHARED_NAMES.iter().any(|(known, _)| known == name))
+        .filter(|(name, _)| !SHARED_NAMES.iter().any(|(known, _)| known == name))
         .map(|(name, files)| format!("{name}: {}", files.join(", ")))
         .collect();
     assert!(shared.is_empty(), "one name, several files:\n{}", shared.join("\n"));
