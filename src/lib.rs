@@ -22,7 +22,8 @@
 //!     // ... decoded, joined by stamp, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
 //!     let topic_of = |output: pipeline::Output| names.resolve(output.name());
 //!     let definition_of = wire::schema::message_definition;
-//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), &outputs, topic_of, definition_of)?;
+//!     let replace = bag::McapSink::replace(false);
+//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), replace, &outputs, topic_of, definition_of)?;
 //!     let report = replay::replay(&mut bag, &topics, &mut intake, &mut walk, &mut recording, &mut ())?;
 //!     recording.finish()?;
 //!     println!("{} of {} images processed", report.processed, report.images);

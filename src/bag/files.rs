@@ -4,9 +4,9 @@
 
 use super::mcap_file::McapFile;
 use super::metadata::{BagCompression, BagMetadata};
+use super::source::{Loss, SourceError};
 use super::sqlite_file::SqliteFile;
 use super::storage::Storage;
-use super::{Loss, SourceError};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,11 @@ pub(super) struct BagFiles {
 /// Finds the files of a bag: a rosbag2 folder, or one file.
 pub(super) fn find(path: &Path) -> Result<BagFiles, SourceError> {
     let failed = |source| SourceError::Io { path: path.to_owned(), source };
-    if !std::fs::metadata(path).map_err(failed)?.is_dir() {
+    let kind = std::fs::metadata(path).map_err(failed)?;
+    if !kind.is_dir() {
+        if !kind.is_file() {
+            return Err(SourceError::NotAFile { path: path.to_owned() });
+        }
         return Ok(BagFiles { files: vec![path.to_owned()], message_zstd: false, message_count: None });
     }
     let metadata_path = path.join("metadata.yaml");

@@ -3,7 +3,7 @@
 //! Versions 1 to 9 (up to Jazzy and Rolling) hold the fields that are read here under the same names; what else a
 //! version has is left alone. Source: rosbag2_storage's `BagMetadata`.
 
-use super::SourceError;
+use super::source::SourceError;
 use serde::Deserialize;
 use std::path::Path;
 

@@ -11,6 +11,7 @@ mod files;
 mod inflate;
 mod mcap_file;
 mod metadata;
+mod out_file;
 mod reader;
 mod sink;
 mod source;
@@ -20,6 +21,7 @@ mod storage;
 mod tests;
 
 pub use metadata::{BagCompression, BagMetadata, StorageId};
+pub use out_file::{OutFile, OutFileError, Replace};
 pub use reader::BagSource;
 pub use sink::{McapSink, SinkError};
 pub use source::{Loss, MAX_DAMAGES, Source, SourceError, TopicInfo};

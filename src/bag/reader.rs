@@ -1,10 +1,9 @@
 //! Bags as one [`Source`]: all files of all bags, merged by log time.
 
-use super::files;
-use super::files::{BagFiles, OpenFile};
-use super::inflate::{Codec, Inflater, MAX_INFLATED};
+use super::files::{self, BagFiles, OpenFile};
+use super::inflate::{Codec, Inflater, inflated_limit};
+use super::source::{Loss, Source, SourceError, TopicInfo};
 use super::storage::{Bound, Step};
-use super::{Loss, Source, SourceError, TopicInfo};
 use crate::types::{RawMessage, Stamp};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -167,7 +166,8 @@ impl Source for BagSource {
         if !member.message_zstd {
             return Ok(Some(RawMessage { topic, log_time, cdr: data }));
         }
-        match self.inflater.inflate(Codec::Zstd, data, MAX_INFLATED, &mut self.inflated) {
+        let limit = usize::try_from(inflated_limit(data.len() as u64)).unwrap_or(usize::MAX);
+        match self.inflater.inflate(Codec::Zstd, data, limit, &mut self.inflated) {
             Ok(()) => Ok(Some(RawMessage { topic, log_time, cdr: &self.inflated })),
             Err(error) => Err(SourceError::MessageCompression {
                 path: member.file.path.clone(),

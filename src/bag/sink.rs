@@ -3,32 +3,33 @@
 //! The bytes depend on the messages alone: times are stamps, compression runs in one thread, channels are numbered in
 //! the order in which they are given.
 
+use super::out_file::{OutFile, OutFileError, Replace};
 use crate::pipeline::{Output, OutputError, Outputs};
 use crate::types::Stamp;
 use ::mcap::records::MessageHeader;
 use ::mcap::write::NoSeek;
 use ::mcap::{Compression, WriteOptions, Writer};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 /// Uncompressed bytes after which a chunk is closed: seconds of detections and plans, or one annotated picture.
 const CHUNK_BYTES: u64 = 1 << 20;
 
+/// Footage after which a chunk is closed and handed to the system, so that a replay that is killed loses no more. By
+/// stamps, as the bytes depend on the messages alone.
+const CHUNK_SPAN_NS: u64 = 1_000_000_000;
+
+/// What the header names as the library, before the version.
+const LIBRARY: &str = "vedette/";
+
 /// Why an MCAP file cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// The file system says no.
-    #[error("cannot write {path}", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The library says no.
+    /// The name cannot be taken, or the file not made.
+    #[error(transparent)]
+    File(#[from] OutFileError),
+    /// The library, or the file system below it, says no.
     #[error("cannot write {path}", path = path.display())]
     Mcap {
         /// The file.
@@ -74,34 +75,46 @@ struct SinkChannel {
 /// publish time both the stamp that comes with a message.
 ///
 /// The file carries `.partial` behind its name until [`finish`](Self::finish): a file under its final name is whole.
-/// A sink that is dropped instead leaves the `.partial` file, which [`BagSource`](super::BagSource) reads.
+/// What is there already is treated as [`OutFile`] says. A sink that is dropped instead leaves the `.partial` file, as
+/// does one that is killed; [`BagSource`](super::BagSource) and every reader of MCAP read what it holds, in a killed
+/// one all but the last second of footage.
 pub struct McapSink {
-    writer: Writer<NoSeek<BufWriter<File>>>,
+    writer: Writer<NoSeek<BufWriter<OutFile>>>,
     channels: Vec<SinkChannel>,
-    path: PathBuf,
     partial: PathBuf,
+    /// The first stamp of the chunk that is open.
+    chunk_begin: Option<Stamp>,
 }
 
 impl McapSink {
+    /// What a file of results may take the place of: an earlier one, or `any` regular file.
+    pub fn replace(any: bool) -> Replace {
+        Replace { is_ours: is_result, any }
+    }
+
     /// Begins a file for `outputs`, with their channels in this order. `topic_of` gives the resolved topic of an output,
     /// `definition_of` the whole message definition of a type (`wire::schema::message_definition`).
     ///
     /// # Errors
-    /// When the file cannot be made or a definition is missing.
+    /// When the file cannot be made, would replace what it may not, or a definition is missing.
     pub fn create(
         path: &Path,
+        replace: Replace,
         outputs: &[Output],
         topic_of: impl Fn(Output) -> String,
         definition_of: impl Fn(&str) -> Option<&'static str>,
     ) -> Result<Self, SinkError> {
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let file = File::create(&partial).map_err(|source| SinkError::Io { path: partial.clone(), source })?;
+        let no_definition =
+            outputs.iter().map(|output| output.type_name()).find(|type_name| definition_of(type_name).is_none());
+        if let Some(type_name) = no_definition {
+            return Err(SinkError::NoDefinition { path: path.to_owned(), type_name });
+        }
+        let file = OutFile::create(path, replace)?;
+        let partial = file.partial().to_owned();
         let failed = |source| SinkError::Mcap { path: partial.clone(), source };
         let mut writer = WriteOptions::new()
             .profile("ros2")
-            .library(concat!("vedette/", env!("CARGO_PKG_VERSION")))
+            .library(format!("{LIBRARY}{}", env!("CARGO_PKG_VERSION")))
             .compression(Some(Compression::Zstd))
             .compression_level(1)
             .compression_threads(0)
@@ -109,31 +122,36 @@ impl McapSink {
             .disable_seeking(true)
             .create(NoSeek::new(BufWriter::new(file)))
             .map_err(failed)?;
+        // By its header the file is known as ours from now on.
+        writer.flush().map_err(failed)?;
         let mut channels = Vec::with_capacity(outputs.len());
         for &output in outputs {
             let type_name = output.type_name();
-            let Some(definition) = definition_of(type_name) else {
-                return Err(SinkError::NoDefinition { path: partial, type_name });
-            };
+            let definition = definition_of(type_name).unwrap_or_default();
             let schema = writer.add_schema(type_name, "ros2msg", definition.as_bytes()).map_err(failed)?;
             let metadata = BTreeMap::from([("offered_qos_profiles".to_owned(), offered_qos(output.latched()))]);
             let id = writer.add_channel(schema, &topic_of(output), "cdr", &metadata).map_err(failed)?;
             channels.push(SinkChannel { output, id, sequence: 0 });
         }
-        Ok(Self { writer, channels, path: path.to_owned(), partial })
+        Ok(Self { writer, channels, partial, chunk_begin: None })
     }
 
-    /// Closes the file and gives it its name; one that was there before is replaced.
+    /// Where the bytes are until the file is whole.
+    pub fn partial(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Closes the file and gives it its name; an earlier one is replaced.
     ///
     /// # Errors
     /// When that fails; the `.partial` file stays then.
     pub fn finish(self) -> Result<(), SinkError> {
-        let Self { mut writer, path, partial, .. } = self;
-        writer.finish().map_err(|source| SinkError::Mcap { path: partial.clone(), source })?;
+        let Self { mut writer, partial, .. } = self;
+        let failed = |source| SinkError::Mcap { path: partial.clone(), source };
+        writer.finish().map_err(failed)?;
         let stream = writer.into_inner().into_inner();
-        let file = stream.into_inner().map_err(std::io::IntoInnerError::into_error);
-        let named = file.and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(&partial, &path));
-        named.map_err(|source| SinkError::Io { path: partial, source })
+        let file = stream.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        Ok(file.finish()?)
     }
 
     fn write(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), SinkError> {
@@ -143,13 +161,26 @@ impl McapSink {
         let Ok(log_time) = u64::try_from(stamp.as_ns()) else {
             return Err(SinkError::Stamp { path: self.partial.clone(), stamp });
         };
+        let failed = |source| SinkError::Mcap { path: self.partial.clone(), source };
         let sequence = channel.sequence;
         channel.sequence = sequence.wrapping_add(1);
         let header = MessageHeader { channel_id: channel.id, sequence, log_time, publish_time: log_time };
-        self.writer
-            .write_to_known_channel(&header, cdr)
-            .map_err(|source| SinkError::Mcap { path: self.partial.clone(), source })
+        if self.chunk_begin.is_some_and(|begin| begin.as_ns().abs_diff(stamp.as_ns()) >= CHUNK_SPAN_NS) {
+            self.writer.flush().map_err(failed)?;
+            self.chunk_begin = None;
+        }
+        self.chunk_begin.get_or_insert(stamp);
+        self.writer.write_to_known_channel(&header, cdr).map_err(failed)
     }
+}
+
+/// Whether a file that begins so was written by a [`McapSink`]: its header record names profile and library.
+fn is_result(first: &[u8]) -> bool {
+    // The record's opcode and length, then two strings with their lengths before them.
+    let header = first.strip_prefix(::mcap::MAGIC).and_then(|rest| rest.get(9..));
+    let library = header.and_then(|header| header.strip_prefix(b"\x04\0\0\0ros2")).and_then(|rest| rest.get(4..));
+    first.get(8) == Some(&::mcap::records::op::HEADER)
+        && library.is_some_and(|library| library.starts_with(LIBRARY.as_bytes()))
 }
 
 impl Outputs for McapSink {
@@ -182,7 +213,8 @@ mod tests {
     fn create(path: &Path) -> Result<McapSink, SinkError> {
         let topic_of = |output: Output| output.name().replace('~', "/vedette");
         let definition_of = |type_name: &str| (type_name != "sensor_msgs/msg/Image").then_some("uint8 x");
-        McapSink::create(path, &[Output::LabelInfo, Output::Detections, Output::Plan], topic_of, definition_of)
+        let outputs = [Output::LabelInfo, Output::Detections, Output::Plan];
+        McapSink::create(path, McapSink::replace(false), &outputs, topic_of, definition_of)
     }
 
     fn fill(sink: &mut McapSink) {
@@ -262,6 +294,35 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_result_is_replaced_and_another_recording_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mcap");
+        create(&path).unwrap().finish().unwrap();
+        create(&path).unwrap().finish().unwrap();
+        let recording = Writer::new(std::fs::File::create(&path).unwrap()).unwrap().finish();
+        recording.unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(matches!(create(&path), Err(SinkError::File(OutFileError::Foreign { .. }))));
+        assert!(std::fs::read(&path).unwrap() == before);
+    }
+
+    #[test]
+    fn all_but_the_last_second_of_footage_is_on_its_way_to_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mcap");
+        let mut sink = create(&path).unwrap();
+        let killed = folder.path().join("killed.mcap");
+        // Stamps of a camera at 10 Hz that begin again once.
+        for frame in (0..35).chain(0..35) {
+            sink.put(Output::Plan, Stamp::from_ns(frame * 100_000_000), b"plan").unwrap();
+            std::fs::copy(sink.partial(), &killed).unwrap();
+        }
+        let mut source = BagSource::open(&[killed]).unwrap();
+        let count = std::iter::from_fn(|| source.next_message().unwrap().map(|_| ())).count();
+        assert_eq!(count, 65);
+    }
+
+    #[test]
     fn what_cannot_be_written_is_refused_with_the_path() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.mcap");
@@ -273,10 +334,12 @@ mod tests {
         assert!(!sink.wants(Output::Path));
         assert!(sink.put(Output::Path, Stamp::from_ns(1), b"").is_err());
 
-        let error = create(&folder.path().join("no/such/folder.mcap")).err().unwrap().to_string();
-        assert!(error.starts_with("cannot write ") && error.ends_with("no/such/folder.mcap.partial"), "{error}");
-        let image = [Output::ImageAnnotated];
-        let error = McapSink::create(&path, &image, |_| String::new(), |_| None).err().unwrap().to_string();
-        assert!(error.ends_with("no message definition for sensor_msgs/msg/Image"), "{error}");
+        let error = create(&path.join("out.mcap")).err().unwrap().to_string();
+        assert_eq!(error, format!("cannot write {}", path.join("out.mcap").display()));
+        let (path, image) = (folder.path().join("image.mcap"), [Output::ImageAnnotated]);
+        let replace = McapSink::replace(false);
+        let error = McapSink::create(&path, replace, &image, |_| String::new(), |_| None).err().unwrap().to_string();
+        assert_eq!(error, format!("{}: no message definition for sensor_msgs/msg/Image", path.display()));
+        assert!(!path.with_extension("mcap.partial").exists());
     }
 }

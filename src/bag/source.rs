@@ -94,6 +94,31 @@ pub enum Loss {
         /// What the library says about the first.
         reason: String,
     },
+    /// Records that contradict the format; what they held is missing.
+    #[error("{path}: {records} damaged records, the first at byte {at}: {reason}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        records: u64,
+        /// Where the first begins.
+        at: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An MCAP file gave fewer messages than its own statistics count.
+    #[error(
+        "{path}: its statistics count {expected} messages on the topics that were read, {found} could be read",
+        path = path.display()
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// Messages by the statistics.
+        expected: u64,
+        /// Messages that were given.
+        found: u64,
+    },
     /// A rosbag2 folder holds fewer messages than its metadata.yaml counts.
     #[error("{path}: metadata.yaml counts {expected} messages, the files hold {found}", path = path.display())]
     Fewer {
@@ -120,6 +145,12 @@ pub enum SourceError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// A pipe, a device or a socket: a bag is read here and there.
+    #[error("{path}: is no regular file, expected a rosbag2 folder, an .mcap or a .db3 file", path = path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
     },
     /// A folder with neither metadata.yaml nor bag files.
     #[error("{path}: no bag in this folder, expected metadata.yaml or .mcap or .db3 files", path = path.display())]

@@ -5,8 +5,8 @@
 //! are listed once at the start without their data (24 bytes of memory each), so that the order needs no index in the
 //! file; data is read row by row into one buffer.
 
+use super::source::{Loss, SourceError};
 use super::storage::{Bound, Channel, Step, Storage};
-use super::{Loss, SourceError};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -31,6 +31,8 @@ pub(super) struct SqliteFile {
     wanted: Vec<bool>,
     next: usize,
     data: Vec<u8>,
+    /// Bytes of the file: no message is longer.
+    len: u64,
     losses: Vec<Loss>,
     /// Messages that could not be read because the file is cut off, and what the library said about the first.
     unreadable: Option<(u64, String)>,
@@ -40,6 +42,8 @@ impl SqliteFile {
     /// Opens `file` and lists its messages; `path` is what errors name.
     pub(super) fn open(file: &Path, path: &Path) -> Result<Self, SourceError> {
         let failed = |error: rusqlite::Error| SourceError::Sqlite { path: path.to_owned(), reason: error.to_string() };
+        let io_failed = |source| SourceError::Io { path: path.to_owned(), source };
+        let len = std::fs::metadata(file).map_err(io_failed)?.len();
         let connection = connect(file).map_err(failed)?;
         let mut losses = Vec::new();
         if let Some((found, expected)) = missing_pages(file, path)? {
@@ -72,14 +76,13 @@ impl SqliteFile {
         }
         drop(found);
         drop(topics);
-        let (rows, stopped) = list(&connection, &ids).map_err(failed)?;
-        match stopped {
-            Some(error) if losses.is_empty() => return Err(failed(error)),
-            Some(error) => {
-                let reason = format!("the list of messages ends after {}: {error}", rows.len());
-                losses.push(Loss::Unreadable { path: path.to_owned(), messages: 1, reason });
-            }
-            None => {}
+        let Listed { rows, unknown, stopped } = list(&connection, &ids).map_err(failed)?;
+        if let Some((messages, reason)) = unknown {
+            losses.push(Loss::Unreadable { path: path.to_owned(), messages, reason });
+        }
+        if let Some(reason) = stopped {
+            let reason = format!("the list of messages ends after {}: {reason}", rows.len());
+            losses.push(Loss::Unreadable { path: path.to_owned(), messages: 1, reason });
         }
         for row in &rows {
             *channels[row.channel].messages.get_or_insert(0) += 1;
@@ -92,15 +95,20 @@ impl SqliteFile {
             rows,
             next: 0,
             data: Vec::new(),
+            len,
             losses,
             unreadable: None,
         })
     }
 
-    fn read(&mut self, id: i64) -> rusqlite::Result<()> {
-        let blob = self.connection.blob_open(MAIN_DB, "messages", "data", id, true)?;
+    fn read(&mut self, id: i64) -> Result<(), String> {
+        let failed = |error: rusqlite::Error| error.to_string();
+        let blob = self.connection.blob_open(MAIN_DB, "messages", "data", id, true).map_err(failed)?;
+        if blob.len() as u64 > self.len {
+            return Err(format!("claims {} bytes, the file holds {}", blob.len(), self.len));
+        }
         self.data.resize(blob.len(), 0);
-        blob.read_at_exact(&mut self.data, 0)
+        blob.read_at_exact(&mut self.data, 0).map_err(failed)
     }
 }
 
@@ -143,24 +151,56 @@ fn missing_pages(file: &Path, path: &Path) -> Result<Option<(u64, u64)>, SourceE
     Ok((valid && len / page < expected).then(|| (len / page, expected)))
 }
 
-/// All messages in log-time order, and what ended the list early.
-fn list(connection: &Connection, ids: &BTreeMap<i64, usize>) -> rusqlite::Result<(Vec<Row>, Option<rusqlite::Error>)> {
-    let mut rows = Vec::new();
+/// What the table of messages gave.
+struct Listed {
+    /// In log-time order.
+    rows: Vec<Row>,
+    /// Rows that are no messages of a topic, and what is wrong with the first.
+    unknown: Option<(u64, String)>,
+    /// What ended the list early.
+    stopped: Option<String>,
+}
+
+/// Lists all messages. Their ids rise in a table that is whole, so pages that are linked in a ring end the list.
+fn list(connection: &Connection, ids: &BTreeMap<i64, usize>) -> rusqlite::Result<Listed> {
+    let mut listed = Listed { rows: Vec::new(), unknown: None, stopped: None };
     let mut statement = connection.prepare("SELECT id, topic_id, timestamp FROM messages ORDER BY id")?;
     let mut found = statement.query([])?;
-    let stopped = loop {
+    let mut last = None;
+    loop {
         let row = match found.next() {
             Ok(Some(row)) => row,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
+            Ok(None) => break,
+            Err(error) => {
+                listed.stopped = Some(error.to_string());
+                break;
+            }
         };
-        let (id, topic, log_time): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        if let Some(&channel) = ids.get(&topic) {
-            rows.push(Row { log_time, id, channel });
-        }
-    };
-    rows.sort_by_key(|row| row.log_time);
-    Ok((rows, stopped))
+        let id: i64 = match row.get(0) {
+            Ok(id) if last.is_none_or(|last| id > last) => id,
+            Ok(id) => {
+                listed.stopped = Some(format!("message {id} comes behind {}", last.unwrap_or(id)));
+                break;
+            }
+            Err(error) => {
+                listed.stopped = Some(error.to_string());
+                break;
+            }
+        };
+        last = Some(id);
+        let channel = row.get(1).map(|topic: i64| ids.get(&topic).copied().ok_or(topic));
+        let reason = match (channel, row.get(2)) {
+            (Ok(Ok(channel)), Ok(log_time)) => {
+                listed.rows.push(Row { log_time, id, channel });
+                continue;
+            }
+            (Ok(Err(topic)), _) => format!("message {id} has topic {topic}, which is not in the table of topics"),
+            (Err(error), _) | (_, Err(error)) => format!("message {id}: {error}"),
+        };
+        listed.unknown.get_or_insert((0, reason)).0 += 1;
+    }
+    listed.rows.sort_by_key(|row| row.log_time);
+    Ok(listed)
 }
 
 impl Storage for SqliteFile {
@@ -191,12 +231,12 @@ impl Storage for SqliteFile {
         self.next += 1;
         match self.read(row.id) {
             Ok(()) => Ok(Some(Step { channel: row.channel, log_time: row.log_time })),
-            Err(error) if !self.losses.is_empty() => {
-                self.unreadable.get_or_insert((0, error.to_string())).0 += 1;
+            Err(reason) if !self.losses.is_empty() => {
+                self.unreadable.get_or_insert((0, reason)).0 += 1;
                 Ok(None)
             }
-            Err(error) => {
-                let reason = format!("message {}: {error}", row.id);
+            Err(reason) => {
+                let reason = format!("message {}: {reason}", row.id);
                 Err(SourceError::Sqlite { path: self.path.clone(), reason })
             }
         }

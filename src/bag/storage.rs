@@ -1,6 +1,6 @@
 //! What the merge asks of one bag file.
 
-use super::{Loss, SourceError};
+use super::source::{Loss, SourceError};
 
 /// A topic, or one of several channels on a topic, in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]

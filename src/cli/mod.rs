@@ -1,9 +1,10 @@
 //! The command line, one small file per subcommand. Results go to stdout, logs to stderr.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished with frames lost.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished with something lost, 130 ended by a signal.
 
 mod ask;
 mod check;
+mod ending;
 mod logging;
 mod models;
 mod node;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
         Ok(Outcome::WithLoss) => ExitCode::from(3),
+        Ok(Outcome::Interrupted) => ExitCode::from(ending::INTERRUPTED),
         Err(error) => {
             eprintln!("vedette: {}", in_words(&error));
             ExitCode::from(if error.is::<clap::Error>() { 2 } else { 1 })

@@ -9,6 +9,8 @@ pub enum Outcome {
     Refused,
     /// Done, but frames or messages were lost on the way.
     WithLoss,
+    /// Ended in order by a signal, before all was done.
+    Interrupted,
 }
 
 /// An error with its causes in one line. A cause that the words before it hold already is not said again.

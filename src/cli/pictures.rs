@@ -3,17 +3,23 @@
 use anyhow::{Context, Result};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use vedette::bag::{OutFile, Replace};
 use vedette::pipeline::{Moment, Said};
 use vedette::types::Size;
 use vedette::vision::Canvas;
+
+/// The comment by which an earlier picture is known.
+const COMMENT: &[u8] = concat!("vedette/", env!("CARGO_PKG_VERSION")).as_bytes();
 
 /// Draws every `every`th frame into a folder.
 pub struct Pictures {
     folder: PathBuf,
     every: u64,
+    replace: Replace,
+    jpeg: Vec<u8>,
     frames: u64,
     written: u64,
     canvas: Option<Canvas>,
@@ -22,10 +28,12 @@ pub struct Pictures {
 impl Pictures {
     const QUALITY: u8 = 90;
 
-    /// Makes the folder.
-    pub fn create(folder: &Path, every: u64) -> Result<Self> {
+    /// Makes the folder. Earlier pictures in it are replaced, other files only with `force`.
+    pub fn create(folder: &Path, every: u64, force: bool) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        Ok(Self { folder: folder.to_owned(), every, frames: 0, written: 0, canvas: None })
+        let replace = Replace { is_ours: is_picture, any: force };
+        let folder = folder.to_owned();
+        Ok(Self { folder, every, replace, jpeg: Vec::new(), frames: 0, written: 0, canvas: None })
     }
 
     /// Draws a frame, if it is its turn. The file is named by the stamp.
@@ -40,15 +48,23 @@ impl Pictures {
         canvas.draw(image, said.scene(), said.labels(), said.plan());
         let Size { width_px, height_px } = canvas.size();
         let path = self.folder.join(format!("{}.jpg", said.stamp()));
-        let write = || -> Result<()> {
-            let mut file = BufWriter::new(File::create(&path)?);
-            JpegEncoder::new_with_quality(&mut file, Self::QUALITY).write_image(
+        let mut write = || -> Result<()> {
+            self.jpeg.clear();
+            JpegEncoder::new_with_quality(&mut self.jpeg, Self::QUALITY).write_image(
                 canvas.pixels(),
                 width_px,
                 height_px,
                 ExtendedColorType::Rgb8,
             )?;
-            Ok(file.flush()?)
+            let mut file = OutFile::create(&path, self.replace)?;
+            match write_with_comment(&mut file, &self.jpeg) {
+                Ok(()) => Ok(file.finish()?),
+                Err(error) => {
+                    // The picture is lost already; a file that stays is of no use to anyone.
+                    file.discard()?;
+                    Err(error.into())
+                }
+            }
         };
         write().with_context(|| format!("cannot write the picture {}", path.display()))?;
         self.written += 1;
@@ -59,4 +75,21 @@ impl Pictures {
     pub fn written(&self) -> u64 {
         self.written
     }
+}
+
+/// A JPEG file with the comment behind its first segment, where JFIF allows one.
+fn write_with_comment(file: &mut impl Write, jpeg: &[u8]) -> io::Result<()> {
+    let first = jpeg.get(4..6).map_or(0, |length| 2 + usize::from(u16::from_be_bytes([length[0], length[1]])));
+    let (head, rest) = jpeg.split_at(jpeg.len().min(2 + first));
+    file.write_all(head)?;
+    let length = u16::try_from(2 + COMMENT.len()).unwrap_or(u16::MAX);
+    file.write_all(&[0xff, 0xfe])?;
+    file.write_all(&length.to_be_bytes())?;
+    file.write_all(COMMENT)?;
+    file.write_all(rest)
+}
+
+fn is_picture(first: &[u8]) -> bool {
+    let marks = first.windows(4 + 8).any(|bytes| bytes.starts_with(&[0xff, 0xfe]) && bytes.ends_with(b"vedette/"));
+    first.starts_with(&[0xff, 0xd8]) && marks
 }

@@ -1,6 +1,7 @@
 //! `vedette replay`: bags in, MCAP and report out, no ROS.
 
 use super::Outcome;
+use super::ending::{Ending, UntilAsked};
 use super::parameter_args::ParameterArgs;
 use super::pictures::Pictures;
 use anyhow::{Context, Result};
@@ -10,16 +11,17 @@ use std::io::IsTerminal;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vedette::bag::Source;
-use vedette::bag::{BagSource, McapSink};
+use vedette::bag::{BagSource, McapSink, OutFile, Source};
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
 use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Reason, Said, Walk};
-use vedette::replay::{Limited, ReplayObserver, ReplayReport, ReplayTopics, replay_reasoning};
+use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay_reasoning};
 use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
 
 /// Run the node's walk over recorded bags: no ROS, no clock, the same bytes every time.
+///
+/// Ctrl-C (SIGINT, SIGTERM) finishes the results and prints the report, exit code 130; a second one ends at once.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// rosbag2 folders, `.mcap` or `.db3` files (zstd too); several are merged by log time.
@@ -33,9 +35,13 @@ pub struct Args {
     /// What to look for, in words: `--prompts "pedestrian; delivery van"`. In place of the parameter `prompts`.
     #[arg(long, value_name = "WORDS", value_parser = parse_prompts)]
     prompts: Option<Prompts>,
-    /// Where to write the results; default: `<bag>_vedette.mcap` in the working folder.
+    /// Where to write the results; default: `<bag>_vedette.mcap` in the working folder. Earlier results are replaced,
+    /// other files are not.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace any file that has the name of the results or of a picture.
+    #[arg(long)]
+    force: bool,
     /// Write no results: only the report.
     #[arg(long, conflicts_with = "out")]
     discard: bool,
@@ -66,9 +72,10 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut bag = BagSource::open(&args.bags)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
     if !args.discard {
-        refuse_to_replace(&args.bags, &path)?;
+        refuse_to_replace(&args.bags, &OutFile::check(&path, McapSink::replace(args.force))?)?;
     }
-    let topics = ReplayTopics::choose(bag.topics(), &names)?
+    let topics = ReplayTopics::choose(bag.topics(), &names)
+        .map_err(|error| with_damage(error, &bag))?
         .with_proposals(bag.topics(), &names.resolve(Output::Proposal.name()));
     let images = bag.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
 
@@ -86,7 +93,9 @@ pub fn run(args: Args) -> Result<Outcome> {
     };
 
     // Before the results' file is begun: nothing of it is left when this fails.
-    let pictures = args.pictures.as_deref().map(|folder| Pictures::create(folder, args.every.get())).transpose()?;
+    let pictures =
+        args.pictures.as_deref().map(|folder| Pictures::create(folder, args.every.get(), args.force)).transpose()?;
+    let ending = Ending::listen()?;
     let mut recording = if args.discard { Recording::Discarded } else { Recording::create(&path, &args, &names)? };
     let mut watcher = Watcher {
         pictures,
@@ -94,21 +103,26 @@ pub fn run(args: Args) -> Result<Outcome> {
         failure: None,
     };
     let began = Instant::now();
-    let mut source = Limited::new(&mut bag, &topics.image, args.limit);
+    let mut source = UntilAsked { source: &mut bag, ending: &ending };
+    let mut source = Limited::new(&mut source, &topics.image, args.limit);
     let outputs = recording.as_outputs();
     let result = replay_reasoning(&mut source, &topics, &mut intake, &mut walk, reason.as_mut(), outputs, &mut watcher);
     let took = began.elapsed();
     watcher.progress.finish_and_clear();
-    if let Some(failure) = watcher.failure.take() {
-        return Err(failure);
-    }
-    let report = result?;
+    let result = watcher.failure.take().map_or_else(|| result.map_err(Into::into), Err);
+    let report = result.with_context(|| recording.left())?;
     let results = recording.finish()?;
 
+    let interrupted = ending.is_asked();
     let lost = report.has_loss();
-    let summary = Summary { report: &report, topics: &topics, proof: &proof, results: results.as_deref(), took };
+    let summary =
+        Summary { report: &report, topics: &topics, proof: &proof, results: results.as_deref(), took, interrupted };
     summary.print(args.json, watcher.pictures.as_ref())?;
-    Ok(if lost { Outcome::WithLoss } else { Outcome::Done })
+    Ok(match (interrupted, lost) {
+        (true, _) => Outcome::Interrupted,
+        (false, true) => Outcome::WithLoss,
+        (false, false) => Outcome::Done,
+    })
 }
 
 fn parse_prompts(text: &str) -> Result<Prompts, PromptError> {
@@ -119,6 +133,13 @@ fn parse_prompts(text: &str) -> Result<Prompts, PromptError> {
 fn default_out(bag: &Path) -> PathBuf {
     let stem = bag.file_stem().map_or_else(|| "bag".into(), |stem| stem.to_string_lossy());
     PathBuf::from(format!("{stem}_vedette.mcap"))
+}
+
+/// The error with what may have hidden a topic.
+fn with_damage(error: ReplayError, bag: &BagSource) -> anyhow::Error {
+    let losses: Vec<String> = bag.losses().iter().map(ToString::to_string).collect();
+    let error = anyhow::Error::from(error);
+    if losses.is_empty() { error } else { error.context(format!("the bag is damaged ({})", losses.join("; "))) }
 }
 
 /// The results must not take the place of a recording: neither a bag's file nor a file in a bag's folder.
@@ -149,12 +170,11 @@ enum Recording {
 
 impl Recording {
     fn create(path: &Path, args: &Args, names: &Names) -> Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
         let wanted = |output: &Output| *output != Output::ImageAnnotated || args.annotate;
         let outputs: Vec<Output> = Output::ALL.into_iter().filter(wanted).collect();
-        let sink = McapSink::create(path, &outputs, |output| names.resolve(output.name()), message_definition)?;
+        let replace = McapSink::replace(args.force);
+        let topic_of = |output: Output| names.resolve(output.name());
+        let sink = McapSink::create(path, replace, &outputs, topic_of, message_definition)?;
         Ok(Self::Written { sink: Box::new(sink), path: path.to_owned() })
     }
 
@@ -162,6 +182,16 @@ impl Recording {
         match self {
             Self::Written { sink, .. } => &mut **sink,
             Self::Discarded => self,
+        }
+    }
+
+    /// What a replay that failed leaves.
+    fn left(&self) -> String {
+        match self {
+            Self::Written { sink, .. } => {
+                format!("the replay ended early, {} holds its results", sink.partial().display())
+            }
+            Self::Discarded => "the replay ended early".to_owned(),
         }
     }
 
@@ -218,15 +248,17 @@ struct Summary<'a> {
     proof: &'a str,
     results: Option<&'a Path>,
     took: Duration,
+    interrupted: bool,
 }
 
 impl Summary<'_> {
     fn print(&self, as_json: bool, pictures: Option<&Pictures>) -> Result<()> {
-        let Self { report, topics, proof, results, took } = self;
+        let Self { report, topics, proof, results, took, interrupted } = self;
         let frames_per_s = report.processed as f64 / took.as_secs_f64().max(1e-9);
         let span_s = report.span.map_or(0.0, |(first, last)| last.seconds_since(first));
         if as_json {
             let summary = json!({
+                "interrupted": interrupted,
                 "images": report.images,
                 "processed": report.processed,
                 "lost": report.lost,
@@ -246,6 +278,9 @@ impl Summary<'_> {
             });
             println!("{}", serde_json::to_string(&summary)?);
             return Ok(());
+        }
+        if *interrupted {
+            println!("interrupted by a signal, what follows goes as far as the replay went");
         }
         println!("images      {} of {} processed, {span_s:.1} s of footage", report.processed, report.images);
         println!("speed       {frames_per_s:.1} frames/s, {:.1} s", took.as_secs_f64());

@@ -7,6 +7,9 @@ use crate::zoo::{ClassMask, Detector, EncodedPrompts, Thresholds, ZooError};
 
 /// The fewest boxes of a picture that are looked at, whatever is published: as many as detectors with queries give.
 const MOST_LOOKED_AT: usize = 300;
+/// A scene is full when so much of the most is reached: the rest may have been suppressed once more under prompts, or lie
+/// outside the picture.
+const FULL_PART: f64 = 0.75;
 
 /// Which boxes are looked at, and which of them are published.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,24 +28,24 @@ pub struct Bounds {
 pub struct Perceive {
     detector: Box<dyn Detector>,
     bounds: Bounds,
-    /// What the detector is asked for: everything that is published or planned with.
+    /// What the detector is asked for: everything, down to the lowest score and up to the greatest number that publishing,
+    /// tracking or planning needs. Classes are for later: what is left out here must be known to be left out.
     thresholds: Thresholds,
     tracker: Tracker,
-    /// All boxes of the frame, best score first.
+    /// All boxes of the frame that are tracked, best score first.
     seen: Vec<Detection>,
     scene: Scene,
 }
 
 impl Perceive {
-    /// Publishing has no say in what is tracked and planned with: those boxes are looked at down to the lowest score and
-    /// up to the greatest number that either of the two needs.
+    /// Publishing has no say in what is tracked and planned with.
     pub fn new(detector: Box<dyn Detector>, bounds: Bounds, tracker: Tracker) -> Self {
         let Thresholds { score, iou, max_detections, .. } = bounds.published;
         let thresholds = Thresholds {
             score: score.min(bounds.track_low_score).min(bounds.obstacle_score),
             iou,
             max_detections: max_detections.max(MOST_LOOKED_AT),
-            classes: bounds.tracked.clone(),
+            classes: None,
         };
         Self { detector, bounds, thresholds, tracker, seen: Vec::new(), scene: Scene::default() }
     }
@@ -64,7 +67,6 @@ impl Perceive {
         tracked: Option<ClassMask>,
     ) -> Result<(), ZooError> {
         self.detector.set_prompts(prompts)?;
-        self.thresholds.classes.clone_from(&tracked);
         (self.bounds.published.classes, self.bounds.tracked) = (published, tracked);
         self.tracker.reset();
         let Scene { detections, only_tracked, tracks, glimpses, is_full } = &mut self.scene;
@@ -88,13 +90,15 @@ impl Perceive {
     pub fn frame(&mut self, frame: &Stamped<Frame<'_>>) -> Result<(), ZooError> {
         let Frame { image, camera, base_from_camera } = frame.value();
         let Scene { detections, only_tracked, tracks, glimpses, is_full } = &mut self.scene;
-        let Bounds { published, obstacle_score, .. } = &self.bounds;
+        let Bounds { published, tracked, obstacle_score, .. } = &self.bounds;
         detections.clear();
         only_tracked.clear();
         glimpses.clear();
         self.detector.detect(image, &self.thresholds, &mut self.seen)?;
         let is_sure = |detection: &Detection| detection.score >= *obstacle_score;
-        *is_full = self.seen.len() >= self.thresholds.max_detections && self.seen.last().is_some_and(is_sure);
+        let many = self.thresholds.max_detections as f64 * FULL_PART;
+        *is_full = self.seen.len() as f64 >= many && self.seen.last().is_some_and(is_sure);
+        self.seen.retain(|detection| tracked.as_ref().is_none_or(|tracked| tracked.contains(detection.class)));
         self.tracker.update(frame.stamp(), &mut self.seen, tracks);
         let place = |bbox| camera.as_ref().map_or(Place::Unknown, |camera| place_of(camera, base_from_camera, bbox));
         for detection in &self.seen {

@@ -8,6 +8,7 @@ use super::clock::{EdgeClock, steady_now};
 use super::intake::freshness::Freshness;
 use super::intake::inbox::{Arrival, Side, Work};
 use super::order::Order;
+use super::pace::Pace;
 use super::publishers::{Publish, Publishers};
 use super::reason::desk::Desk;
 use super::report::log::Limiter;
@@ -43,28 +44,10 @@ pub struct Passage {
     pub publishers: Publishers,
     /// What may enter.
     pub freshness: Freshness,
-    /// Whether plans replace each other in time.
+    /// Whether images and plans come fast enough.
     pub pace: Pace,
     /// Warnings.
     pub limiter: Limiter,
-}
-
-/// Tells when the plans come so slowly that the watchdog must speak between them although nothing is wrong.
-#[derive(Debug, Default)]
-pub struct Pace {
-    in_a_row: u32,
-}
-
-impl Pace {
-    /// So many plans must have come too late for the one before them, so that a pause of the camera is none of it.
-    const ENOUGH: u32 = 10;
-
-    /// Whether this plan is the one that makes it certain.
-    fn is_too_slow(&mut self, replaced_ns: Option<i64>, max_age_ns: i64) -> bool {
-        let is_late = replaced_ns.is_some_and(|age_ns| age_ns > max_age_ns);
-        self.in_a_row = if is_late { self.in_a_row.saturating_add(1) } else { 0 };
-        self.in_a_row == Self::ENOUGH
-    }
 }
 
 impl Lane {
@@ -172,7 +155,7 @@ impl Passage {
                 let latency_ms = steady_now().duration_since(came).as_secs_f32() * 1e3;
                 let age_ms = left.age_ns as f32 / NS_PER_MS as f32;
                 shared.health.lock().processed(said.report(), said.plan(), age_ms, latency_ms);
-                self.check_pace(left);
+                self.check_pace(moment.stamp(), left);
             }
             None => shared.health.lock().withheld(said.report()),
         }
@@ -208,10 +191,13 @@ impl Passage {
         self.limiter.warn(cause, format_args!("{} dropped: {error}", input.name()));
     }
 
-    fn check_pace(&mut self, left: Left) {
-        let max_age_ns = self.freshness.max_age_ns;
-        if self.pace.is_too_slow(left.replaced_ns, max_age_ns) {
-            let (age_ms, max_age_ms) = (left.replaced_ns.unwrap_or(0) / NS_PER_MS, max_age_ns / NS_PER_MS);
+    fn check_pace(&mut self, stamp: Stamp, left: Left) {
+        for warning in self.pace.warnings(stamp) {
+            tracing::warn!("{warning}");
+        }
+        if self.pace.is_too_slow(left.replaced_ns) {
+            let max_age_ms = self.freshness.max_age_ns / NS_PER_MS;
+            let age_ms = left.replaced_ns.unwrap_or(0) / NS_PER_MS;
             tracing::warn!(
                 "plans come too slowly: each is about {age_ms} ms old before the next one leaves, max_age_ms is \
                  {max_age_ms}, so the watchdog says stop between them; raise max_age_ms above the time from image to \
@@ -262,18 +248,4 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
 /// What was seen in the image: it leaves with the plan or not at all.
 const fn is_seen(output: Output) -> bool {
     matches!(output, Output::Detections | Output::ImageAnnotated)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pace_is_too_slow_when_many_plans_in_a_row_replace_one_that_is_too_old() {
-        let mut pace = Pace::default();
-        let mut told = |replaced_ns| pace.is_too_slow(replaced_ns, 100);
-        assert!(!told(None) && (0..9).all(|_| !told(Some(101))));
-        assert!(!told(Some(100)), "one in time, and the count begins again");
-        assert_eq!((0..30).filter(|_| told(Some(150))).count(), 1, "it is told once");
-    }
 }

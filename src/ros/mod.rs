@@ -30,6 +30,7 @@ mod intake;
 mod lane;
 mod node;
 mod order;
+mod pace;
 mod publishers;
 mod reason;
 mod report;

@@ -6,8 +6,9 @@ use super::intake::freshness::Freshness;
 use super::intake::graph::{Topic, Topics};
 use super::intake::inbox::Inbox;
 use super::intake::qos;
-use super::lane::{Lane, Pace, Passage};
+use super::lane::{Lane, Passage};
 use super::order::Order;
+use super::pace::Pace;
 use super::publishers::Publishers;
 use super::reason::ask::{self, Questions, ReasonLane};
 use super::reason::desk::Desk;
@@ -174,7 +175,7 @@ impl RunningNode {
                 shared: shared.clone(),
                 publishers,
                 freshness,
-                pace: Pace::default(),
+                pace: Pace::new(config),
                 limiter: Limiter::default(),
             },
             desk: desk.clone(),

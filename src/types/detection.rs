@@ -93,6 +93,6 @@ pub struct Scene {
     pub tracks: Vec<Track>,
     /// What must not wait until it has a track.
     pub glimpses: Vec<Glimpse>,
-    /// Whether the detector gave as many boxes as are looked at, all of them sure: others may have been left out.
+    /// Whether the detector gave about as many boxes as are looked at, all of them sure: others may have been left out.
     pub is_full: bool,
 }

@@ -6,6 +6,7 @@ import pytest
 from mcap.reader import make_reader
 
 KEYS = {
+    "interrupted",
     "images",
     "processed",
     "lost",
@@ -44,6 +45,7 @@ def test_json_is_one_document_with_every_key(replay, ten_frames):
     assert found["last_stamp_ns"] - found["first_stamp_ns"] == 900_000_000
     topics = {"image": "/camera/image", "camera_info": "/camera/camera_info", "odom": None, "proposal": None}
     assert found["topics"] == topics and found["proposals"] == {}
+    assert found["interrupted"] is False
     assert found["proof"].startswith("cpu runs the model (CPUExecutionProvider ")
     assert found["seconds"] > 0 and found["frames_per_s"] > 0
 
@@ -97,17 +99,20 @@ def test_a_run_that_fails_leaves_nothing_under_the_final_name(replay, ten_frames
     out = tmp_path / "out.mcap"
     args = (ten_frames, "--out", out, "--pictures", tmp_path / "pictures", "--every", 1)
     told = replay(*args, code=1).stderr
-    assert f"cannot write the picture {tmp_path / 'pictures/1700000000.200000000.jpg'}: Is a directory" in told
-    assert not out.exists()
-    out.write_bytes(b"results of an earlier run")
+    assert f"cannot write the picture {tmp_path / 'pictures/1700000000.200000000.jpg'}: " in told
+    assert "200000000.jpg is a folder, expected a new name or an earlier result" in told
+    assert f"the replay ended early, {out}.partial holds its results" in told
+    assert not out.exists() and messages_of(out.with_name("out.mcap.partial"), "/vedette/plan") == 3
+    replay(ten_frames, "--out", out)
+    before = out.read_bytes()
     replay(*args, code=1)
-    assert out.read_bytes() == b"results of an earlier run"
+    assert out.read_bytes() == before
 
 
 def test_an_out_that_cannot_be_written_is_named(replay, ten_frames, tmp_path):
     (tmp_path / "file").write_text("in the way")
     told = replay(ten_frames, "--out", tmp_path / "file/out.mcap", code=1).stderr
-    assert f"cannot make {tmp_path / 'file'}: File exists" in told
+    assert f"cannot write {tmp_path / 'file/out.mcap'}: Not a directory" in told
 
 
 @pytest.mark.parametrize("given", ["folder", "file"])

@@ -61,7 +61,7 @@ const ONLY_IN: [(&str, &[&str]); 29] = [
     ("rusqlite", &["bag/"]),
     ("serde_saphyr", &["bag/", "config/"]),
     ("sha2", &["infer/", "cli/"]),
-    ("signal_hook", &["ros/"]),
+    ("signal_hook", &["ros/", "cli/"]),
     ("strsim", &["zoo/", "config/"]),
     ("tempfile", &["zoo/", "bag/"]),
     ("tokenizers", &["language/"]),

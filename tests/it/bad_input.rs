@@ -191,7 +191,7 @@ fn a_camera_info_for_another_size_places_nothing() {
 fn has_boxes_without_places(heard: &Heard, reports: &[FrameReport]) {
     assert!(reports.iter().all(|report| !report.located && report.detections == 3));
     let verdict = &heard.plans()[4].verdict;
-    assert!(verdict.contains("boxes only: no track has a place on the ground"), "{verdict}");
+    assert!(verdict.contains("boxes only: nothing has a place on the ground"), "{verdict}");
     let placed = drive_after(good).0;
     assert!(heard.of(Output::Detections).eq(placed.of(Output::Detections)), "boxes need no camera_info");
     assert!(!heard.of(Output::Plan).eq(placed.of(Output::Plan)), "plans do");

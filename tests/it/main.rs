@@ -6,6 +6,7 @@ mod architecture;
 mod bad_input;
 mod blind;
 mod conse;
+mod damaged_bags;
 mod infer;
 mod infer_caches;
 mod infer_shapes;

@@ -7,8 +7,7 @@ use crate::messages::{
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::Path;
-use vedette::bag::{BagSource, McapSink};
-use vedette::bag::{Loss, Source, SourceError, TopicInfo};
+use vedette::bag::{BagSource, Loss, McapSink, Source, SourceError, TopicInfo};
 use vedette::config::{Names, NodeName};
 use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Said};
 use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
@@ -364,7 +363,8 @@ fn a_source_that_gives_nothing_but_damage_ends_with_an_error() {
 
 fn create(path: &Path) -> McapSink {
     let (node, outputs) = (NodeName::default(), Output::ALL);
-    McapSink::create(path, &outputs, |output| node.expand(output.name()), message_definition).unwrap()
+    let topic_of = |output: Output| node.expand(output.name());
+    McapSink::create(path, McapSink::replace(false), &outputs, topic_of, message_definition).unwrap()
 }
 
 fn replay_into(mut sink: McapSink) {

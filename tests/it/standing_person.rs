@@ -4,14 +4,14 @@
 //! say how the robot moves: brakes of a racing car are enough for 2 m. `obstacle_classes` is empty or has the person in
 //! it: a list without is the user's own word that people do not count.
 
-use crate::messages::{Heard, MODEL, camera_info, image, odometry, stamp};
+use crate::messages::{Driven, Heard, MODEL, camera_info, image, odometry, stamp};
 use proptest::prelude::*;
 use vedette::config::{Config, NodeName, ParameterSource};
 use vedette::pipeline::Walk;
 use vedette::types::{BBox, ClassId, Decision, Labels, Size};
 use vedette::vision::Candidate;
 use vedette::wire::vedette_msgs::PlanMessage;
-use vedette::zoo::conse::Matching;
+use vedette::zoo::prompt::Matching;
 use vedette::zoo::{Conse, Detector, EncodedPrompts, PromptForm, constant_detector};
 
 const OWN: [&str; 4] = ["person", "car", "dog", "cup"];
@@ -64,7 +64,7 @@ impl Drive {
     fn plans(&self, config: &Config) -> Vec<PlanMessage> {
         let detector = Box::new(Conse::new(detector(self.others), Matching::default()));
         let prompts = self.prompted.map(prompt);
-        let mut walk = Walk::prompted(config, detector, MODEL, prompts).unwrap();
+        let mut walk = Driven::new(config, Walk::prompted(config, detector, MODEL, prompts).unwrap());
         let mut heard = Heard::default();
         for number in 0..8 {
             let at = stamp(1000 + number * self.period_ms);
@@ -149,7 +149,7 @@ fn drives() -> impl Strategy<Value = Drive> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn nobody_who_stands_ahead_is_hidden_by_a_parameter(settings in settings(), drive in drives()) {
@@ -180,7 +180,7 @@ fn classes_that_are_not_published_are_planned_with() {
 fn a_picture_with_more_sure_boxes_than_are_looked_at_is_no_free_way() {
     let config = accepted(&[("max_detections", "1".into()), ("clear_after_ms", "0".into())]).unwrap();
     let plans = |others| Drive { prompted: None, others, has_camera_info: true, period_ms: 100 }.plans(&config);
-    let few = &plans(250)[3];
+    let few = &plans(200)[3];
     assert!(few.steps.iter().any(|step| step.class_id == "person"), "what is published is another matter: {few:?}");
     let full = &plans(310)[3];
     assert_eq!((full.decision, full.steps[0].reason.as_str()), (Decision::Slow, "more is in view than is looked at"));

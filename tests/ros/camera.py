@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 import rclpy
-
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import (
     QoSDurabilityPolicy,

@@ -1,6 +1,6 @@
 //! Positioned reads from a file, small ones out of a window that is read ahead.
 
-use crate::bag::SourceError;
+use crate::bag::source::SourceError;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};

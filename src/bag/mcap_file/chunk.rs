@@ -2,8 +2,8 @@
 
 use super::blocks::Blocks;
 use super::records::{ChunkRecords, Frame, MESSAGE_HEADER, chunk_header, message_header};
-use crate::bag::SourceError;
 use crate::bag::inflate::{Codec, Inflater};
+use crate::bag::source::SourceError;
 use ::mcap::records::op;
 use std::ops::Range;
 

@@ -2,7 +2,13 @@
 //!
 //! Memory holds the chunks whose time ranges overlap the current time (one, in what recorders write) in buffers that
 //! are used again, and the list of chunks. What the file lacks at its end is a [`Loss`]; a chunk that contradicts its
-//! CRC, its sizes or its index is an error when its time comes.
+//! CRC, its sizes or its index is an error when its time comes. Where the file counts its messages, the count is held
+//! against what was given.
+//!
+//! The `mcap` crate writes here and does not read. Its readers (0.26) allocate up to 4 GiB for the length that a string
+//! claims before a byte of it is there; the indexed one checks no CRC, asks for the same chunk for ever once it does not
+//! decompress, knows no messages outside chunks, and gives messages of one log time out of file order where a later
+//! chunk begins earlier.
 
 mod blocks;
 mod chunk;
@@ -10,8 +16,8 @@ mod records;
 mod summary;
 mod survey;
 
-use super::storage::{Bound, Channel, Step, Storage};
-use super::{Loss, SourceError};
+use crate::bag::source::{Loss, SourceError};
+use crate::bag::storage::{Bound, Channel, Step, Storage};
 use blocks::Blocks;
 use chunk::{ChunkLoader, LoadedChunk};
 use std::collections::BTreeMap;
@@ -39,6 +45,10 @@ pub(super) struct McapFile {
     /// Channel id in the file to index into `channels`.
     index_of: BTreeMap<u16, usize>,
     wanted: Vec<bool>,
+    /// Messages given since the start.
+    given: u64,
+    /// Whether everything was given.
+    has_ended: bool,
     next_chunk: usize,
     next_loose: usize,
     loaded: Vec<LoadedChunk>,
@@ -59,8 +69,8 @@ impl McapFile {
             index_of.insert(*id, channels.len());
             channels.push(Channel {
                 topic: channel.topic.clone(),
-                type_name: survey.definitions.schemas.get(&channel.schema_id).cloned().unwrap_or_default(),
-                serialization: channel.message_encoding.clone(),
+                type_name: survey.definitions.schemas.get(&channel.schema).cloned().unwrap_or_default(),
+                serialization: channel.encoding.clone(),
                 messages: survey.counts.as_ref().map(|counts| counts.get(id).copied().unwrap_or(0)),
             });
         }
@@ -71,6 +81,8 @@ impl McapFile {
             wanted: vec![true; channels.len()],
             channels,
             index_of,
+            given: 0,
+            has_ended: false,
             next_chunk: 0,
             next_loose: 0,
             loaded: Vec::new(),
@@ -124,6 +136,8 @@ impl Storage for McapFile {
     fn select(&mut self, wanted: &[bool]) {
         self.wanted.clear();
         self.wanted.extend_from_slice(wanted);
+        self.given = 0;
+        self.has_ended = false;
         self.next_chunk = 0;
         self.next_loose = 0;
         self.spare.append(&mut self.loaded);
@@ -138,7 +152,10 @@ impl Storage for McapFile {
                 Some(Bound { log_time: ready.0, ready: true })
             }
             (_, Some(chunk)) => Some(Bound { log_time: chunk.0, ready: false }),
-            (_, None) => None,
+            (_, None) => {
+                self.has_ended = true;
+                None
+            }
         }
     }
 
@@ -175,7 +192,9 @@ impl Storage for McapFile {
             self.current = Current::Loose;
             (message.channel, message.log_time)
         };
-        Ok(self.index_of.get(&channel).map(|channel| Step { channel: *channel, log_time }))
+        let Some(&channel) = self.index_of.get(&channel) else { return Ok(None) };
+        self.given += 1;
+        Ok(Some(Step { channel, log_time }))
     }
 
     fn data(&self) -> &[u8] {
@@ -188,6 +207,16 @@ impl Storage for McapFile {
     }
 
     fn losses(&self) -> Vec<Loss> {
-        self.survey.losses.clone()
+        let mut losses = self.survey.losses.clone();
+        if let Some(promised) = self.survey.promised.as_ref().filter(|_| self.has_ended) {
+            let wanted = |id: &u16| Self::wants(&self.index_of, &self.wanted, *id);
+            let counts = promised.iter().filter(|(id, _)| wanted(id)).map(|(_, count)| *count);
+            let expected = counts.fold(0, u64::saturating_add);
+            if self.given < expected {
+                let path = self.blocks.path().to_owned();
+                losses.push(Loss::Missing { path, expected, found: self.given });
+            }
+        }
+        losses
     }
 }

@@ -1,9 +1,11 @@
-//! The framing of MCAP records (<https://mcap.dev/spec>), checked against the bytes that are there.
+//! The framing of MCAP records (<https://mcap.dev/spec>) and the few records that a reader needs, checked against the
+//! bytes that are there: no length field is believed further than its record goes.
 
 use super::blocks::{Blocks, to_usize};
-use crate::bag::SourceError;
-use crate::bag::inflate::{Codec, MAX_INFLATED};
+use crate::bag::inflate::{Codec, MAX_INFLATED, inflated_limit};
+use crate::bag::source::SourceError;
 use ::mcap::records::op;
+use std::collections::BTreeMap;
 
 /// Opcode (1 byte) and length (8 bytes).
 pub(super) const FRAME: u64 = 9;
@@ -41,28 +43,157 @@ pub(super) fn frame(blocks: &mut Blocks, at: u64) -> Result<Option<Frame>, Sourc
     Ok(Some(Frame { opcode, at, body: u64::from_le_bytes(length) }))
 }
 
-/// The body of a record that is parsed as a whole.
-pub(super) fn parse(blocks: &mut Blocks, frame: Frame) -> Result<::mcap::records::Record<'static>, SourceError> {
+/// Reads the body of a record as a whole.
+pub(super) fn parse<T>(
+    blocks: &mut Blocks,
+    frame: Frame,
+    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Result<T, SourceError> {
     if frame.body > MAX_PARSED {
         let reason = format!("record 0x{:02x} holds {} bytes, expected at most {MAX_PARSED}", frame.opcode, frame.body);
         return Err(blocks.corrupt(frame.at, reason));
     }
     let body = blocks.peek(frame.body_at(), to_usize(frame.body))?;
-    match ::mcap::parse_record(frame.opcode, body) {
-        Ok(record) => Ok(record.into_owned()),
-        Err(error) => Err(blocks.corrupt(frame.at, format!("record 0x{:02x} does not parse: {error}", frame.opcode))),
+    match read(&mut Fields(body)) {
+        Some(value) => Ok(value),
+        None => Err(blocks.corrupt(frame.at, format!("record 0x{:02x} does not parse", frame.opcode))),
+    }
+}
+
+/// The fields of a record, one after another; `None` where its bytes end or are no text.
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (bytes, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*bytes)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.bytes().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.bytes().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.bytes().map(u64::from_le_bytes)
+    }
+
+    /// So many bytes, by a length of 32 bits.
+    fn block(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.u32()?).ok()?;
+        let (block, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(block)
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.block()?).ok()
+    }
+
+    /// A map with keys of 16 and values of 64 bits.
+    fn by_channel(&mut self) -> Option<BTreeMap<u16, u64>> {
+        let mut entries = Fields(self.block()?);
+        let mut map = BTreeMap::new();
+        while !entries.0.is_empty() {
+            map.insert(entries.u16()?, entries.u64()?);
+        }
+        Some(map)
+    }
+}
+
+/// A channel record.
+#[derive(Debug, Clone)]
+pub(super) struct ChannelRecord {
+    pub(super) schema: u16,
+    pub(super) topic: String,
+    pub(super) encoding: String,
+}
+
+/// Channels by id and schema names by id, wherever they were found.
+#[derive(Debug, Default)]
+pub(super) struct Definitions {
+    pub(super) channels: BTreeMap<u16, ChannelRecord>,
+    pub(super) schemas: BTreeMap<u16, String>,
+}
+
+impl Definitions {
+    /// Takes a channel or schema record; the first of an id counts, as the format wants them all equal. `None` when
+    /// its fields do not parse.
+    pub(super) fn add(&mut self, opcode: u8, fields: &mut Fields<'_>) -> Option<()> {
+        let id = fields.u16()?;
+        if opcode == op::SCHEMA {
+            let name = fields.text()?.to_owned();
+            self.schemas.entry(id).or_insert(name);
+        } else {
+            let schema = fields.u16()?;
+            let (topic, encoding) = (fields.text()?.to_owned(), fields.text()?.to_owned());
+            self.channels.entry(id).or_insert(ChannelRecord { schema, topic, encoding });
+        }
+        Some(())
+    }
+}
+
+/// A chunk index record.
+#[derive(Debug, Clone)]
+pub(super) struct ChunkIndex {
+    pub(super) start_ns: i64,
+    /// Where the chunk record begins.
+    pub(super) at: u64,
+    /// Bytes of the chunk record with its frame.
+    pub(super) length: u64,
+    /// Bytes of the message indexes behind it.
+    pub(super) index_length: u64,
+    /// The channels with messages in it, sorted; none where the file does not tell.
+    pub(super) channels: Vec<u16>,
+}
+
+impl ChunkIndex {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (start, _end, at, length) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
+        let channels = fields.by_channel()?.into_keys().collect();
+        Some(Self { start_ns: log_time_ns(start), at, length, index_length: fields.u64()?, channels })
+    }
+}
+
+/// Messages by channel, as a statistics record counts them; `None` when it contradicts itself or does not parse.
+pub(super) fn message_counts(fields: &mut Fields<'_>) -> Option<BTreeMap<u16, u64>> {
+    let total = fields.u64()?;
+    // schemas u16, channels, attachments, metadata and chunks u32, start and end u64.
+    fields.bytes::<{ 2 + 4 * 4 + 2 * 8 }>()?;
+    let counts = fields.by_channel()?;
+    let sum = counts.values().try_fold(0_u64, |sum, count| sum.checked_add(*count))?;
+    (sum == total).then_some(counts)
+}
+
+/// What a footer says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Footer {
+    /// Where the summary begins, 0 when there is none.
+    pub(super) summary_start: u64,
+    /// 0 when there is none.
+    pub(super) summary_crc: u32,
+}
+
+impl Footer {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (summary_start, _offsets) = (fields.u64()?, fields.u64()?);
+        Some(Self { summary_start, summary_crc: fields.u32()? })
     }
 }
 
 /// Log time and channel of a message record from the start of its body.
 pub(super) fn message_header(body: &[u8]) -> Option<(u16, i64)> {
-    let (channel, rest) = body.split_first_chunk::<2>()?;
-    let log_time = rest.get(4..12)?.first_chunk::<8>()?;
-    (body.len() >= MESSAGE_HEADER).then(|| (u16::from_le_bytes(*channel), log_time_ns(u64::from_le_bytes(*log_time))))
+    let mut fields = Fields(body);
+    let (channel, _sequence, log_time) = (fields.u16()?, fields.u32()?, fields.u64()?);
+    (body.len() >= MESSAGE_HEADER).then_some((channel, log_time_ns(log_time)))
 }
 
 /// Log times beyond the year 2262 saturate.
-pub(super) fn log_time_ns(log_time: u64) -> i64 {
+fn log_time_ns(log_time: u64) -> i64 {
     i64::try_from(log_time).unwrap_or(i64::MAX)
 }
 
@@ -71,6 +202,7 @@ pub(super) fn log_time_ns(log_time: u64) -> i64 {
 pub(super) struct ChunkHeader {
     pub(super) start_ns: i64,
     pub(super) codec: Codec,
+    /// How much comes out, in a chunk that is cut off at most.
     pub(super) inflated: usize,
     pub(super) crc: u32,
     /// Where the compressed bytes begin in the file.
@@ -91,40 +223,50 @@ pub(super) fn chunk_header(
     const FIXED: usize = 8 + 8 + 8 + 4 + 4;
     const NAME: usize = 64;
     let head = blocks.peek(frame.body_at(), FIXED + NAME + 8)?;
+    let mut fields = Fields(head);
     let header = (|| {
-        let u64_at = |at: usize| Some(u64::from_le_bytes(*head.get(at..at + 8)?.first_chunk()?));
-        let u32_at = |at: usize| Some(u32::from_le_bytes(*head.get(at..at + 4)?.first_chunk()?));
-        let name_len = usize::try_from(u32_at(28)?).ok().filter(|len| *len <= NAME)?;
-        let name = String::from_utf8_lossy(head.get(FIXED..FIXED + name_len)?);
-        let codec = Codec::from_name(&name).ok_or_else(|| name.into_owned());
-        Some((u64_at(0)?, u64_at(16)?, u32_at(24)?, (codec, name_len), u64_at(FIXED + name_len)?))
+        let (start, _end, inflated) = (fields.u64()?, fields.u64()?, fields.u64()?);
+        let crc = fields.u32()?;
+        let name = fields.block().filter(|name| name.len() <= NAME)?;
+        Some((start, inflated, crc, String::from_utf8_lossy(name), fields.u64()?))
     })();
-    let Some((start, inflated, crc, (codec, name_len), data)) = header else {
+    let Some((start, inflated, crc, name, data)) = header else {
         return Err(blocks.corrupt(frame.at, "chunk header does not parse"));
     };
-    let codec = codec.map_err(|found| SourceError::UnknownCompression {
-        path: blocks.path().to_owned(),
-        found,
-        expected: "none, zstd or lz4",
-    })?;
-    let data_at = frame.body_at() + (FIXED + name_len + 8) as u64;
+    let data_at = frame.body_at() + (head.len() - fields.0.len()) as u64;
+    let Some(codec) = Codec::from_name(&name) else {
+        let found = name.into_owned();
+        let expected = "none, zstd or lz4";
+        return Err(SourceError::UnknownCompression { path: blocks.path().to_owned(), found, expected });
+    };
+    let start_ns = log_time_ns(start);
     let available = end.saturating_sub(data_at);
-    if whole && data > available {
-        let reason = format!("chunk claims {data} bytes of records, its record has room for {available}");
-        return Err(blocks.corrupt(frame.at, reason));
+    if !whole {
+        let data = data.min(available).min(MAX_INFLATED);
+        return Ok(ChunkHeader {
+            start_ns,
+            codec,
+            inflated: to_usize(inflated_limit(data)),
+            crc,
+            data_at,
+            data: to_usize(data),
+        });
     }
-    if whole && inflated.max(data) > MAX_INFLATED as u64 {
-        let reason = format!("chunk of {data} bytes claims to hold {inflated}, expected at most {MAX_INFLATED}");
-        return Err(blocks.corrupt(frame.at, reason));
+    let limit = inflated_limit(data);
+    let wrong = if data > available {
+        Some(format!("chunk claims {data} bytes of records, its record has room for {available}"))
+    } else if inflated.max(data) > limit {
+        Some(format!("chunk of {data} bytes claims to hold {inflated}, expected at most {limit}"))
+    } else if inflated == 0 && data < available {
+        // What zeros over the header leave.
+        Some(format!("chunk claims to be empty, its record has {available} bytes of content"))
+    } else {
+        None
+    };
+    match wrong {
+        Some(reason) => Err(blocks.corrupt(frame.at, reason)),
+        None => Ok(ChunkHeader { start_ns, codec, inflated: to_usize(inflated), crc, data_at, data: to_usize(data) }),
     }
-    Ok(ChunkHeader {
-        start_ns: log_time_ns(start),
-        codec,
-        inflated: if whole { to_usize(inflated) } else { MAX_INFLATED },
-        crc,
-        data_at,
-        data: to_usize(if whole { data } else { data.min(available).min(MAX_INFLATED as u64) }),
-    })
 }
 
 /// The records inside a decompressed chunk: opcode and body, then the end or where a record is not whole.
@@ -159,5 +301,34 @@ impl<'a> Iterator for ChunkRecords<'a> {
             }
             None => Err(std::mem::replace(&mut self.at, self.bytes.len())),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_that_goes_beyond_its_record_gives_nothing() {
+        let record = |length: u32| [&7_u16.to_le_bytes()[..], &length.to_le_bytes(), b"name", &[0; 8]].concat();
+        let mut definitions = Definitions::default();
+        assert_eq!(definitions.add(op::SCHEMA, &mut Fields(&record(4))), Some(()));
+        assert_eq!(definitions.schemas[&7], "name");
+        for length in [13, 1 << 20, u32::MAX] {
+            assert_eq!(definitions.add(op::SCHEMA, &mut Fields(&record(length))), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn statistics_that_contradict_themselves_are_not_believed() {
+        let statistics = |total: u64| {
+            let entries = [&1_u16.to_le_bytes()[..], &5_u64.to_le_bytes(), &2_u16.to_le_bytes(), &6_u64.to_le_bytes()];
+            let entries = entries.concat();
+            let length = u32::try_from(entries.len()).unwrap().to_le_bytes();
+            [&total.to_le_bytes()[..], &[0; 34], &length, &entries].concat()
+        };
+        assert_eq!(message_counts(&mut Fields(&statistics(11))), Some(BTreeMap::from([(1, 5), (2, 6)])));
+        assert_eq!(message_counts(&mut Fields(&statistics(12))), None);
+        assert_eq!(message_counts(&mut Fields(&statistics(11)[..60])), None);
     }
 }

@@ -1,36 +1,14 @@
 //! The summary at the end of an MCAP file: what it promises, where it can be believed.
 
-use super::blocks::Blocks;
-use super::records::{FRAME, Frame, frame, parse};
-use crate::bag::SourceError;
-use ::mcap::records::{ChunkIndex, Record, Statistics, op};
+use super::blocks::{Blocks, to_usize};
+use super::records::{ChunkIndex, Definitions, FRAME, Fields, Footer, Frame, frame, message_counts, parse};
+use crate::bag::source::SourceError;
+use ::mcap::records::op;
 use std::collections::BTreeMap;
 
 /// summary_start u64, summary_offset_start u64, summary_crc u32.
 const FOOTER_BODY: u64 = 20;
 const MAGIC: u64 = 8;
-
-/// Channels by id and schema names by id, wherever they were found.
-#[derive(Debug, Default)]
-pub(super) struct Definitions {
-    pub(super) channels: BTreeMap<u16, ::mcap::records::Channel>,
-    pub(super) schemas: BTreeMap<u16, String>,
-}
-
-impl Definitions {
-    /// Takes a channel or schema record; the first of an id counts, as the format wants them all equal.
-    pub(super) fn add(&mut self, record: Record<'_>) {
-        match record {
-            Record::Channel(channel) => {
-                self.channels.entry(channel.id).or_insert(channel);
-            }
-            Record::Schema { header, .. } => {
-                self.schemas.entry(header.id).or_insert(header.name);
-            }
-            _ => {}
-        }
-    }
-}
 
 /// What a summary holds for us.
 #[derive(Debug, Default)]
@@ -38,7 +16,8 @@ pub(super) struct Summary {
     pub(super) definitions: Definitions,
     /// By the offset of the chunk record.
     pub(super) chunks: BTreeMap<u64, ChunkIndex>,
-    pub(super) statistics: Option<Statistics>,
+    /// Messages by channel.
+    pub(super) counts: Option<BTreeMap<u16, u64>>,
 }
 
 /// The summary; `None` when the file has none. What is wrong with one that cannot be believed is an error, which only
@@ -54,7 +33,7 @@ pub(super) fn read(blocks: &mut Blocks) -> Result<Option<Summary>, SourceError> 
     if blocks.peek(footer_at + FRAME + FOOTER_BODY, ::mcap::MAGIC.len())? != ::mcap::MAGIC {
         return Ok(None);
     }
-    let Record::Footer(footer) = parse(blocks, footer)? else { return Ok(None) };
+    let footer = parse(blocks, footer, Footer::read)?;
     if footer.summary_start == 0 {
         return Ok(None);
     }
@@ -75,24 +54,25 @@ pub(super) fn read(blocks: &mut Blocks) -> Result<Option<Summary>, SourceError> 
 }
 
 fn take(blocks: &mut Blocks, record: Frame, data_end: u64, summary: &mut Summary) -> Result<(), SourceError> {
-    if !matches!(record.opcode, op::SCHEMA | op::CHANNEL | op::CHUNK_INDEX | op::STATISTICS) {
-        return Ok(());
-    }
-    match parse(blocks, record)? {
-        Record::ChunkIndex(index) => {
-            let end = index
-                .chunk_start_offset
-                .checked_add(index.chunk_length)
-                .and_then(|end| end.checked_add(index.message_index_length));
-            if index.chunk_length < FRAME || end.is_none_or(|end| end > data_end) {
+    match record.opcode {
+        opcode @ (op::SCHEMA | op::CHANNEL) => {
+            parse(blocks, record, |fields: &mut Fields<'_>| summary.definitions.add(opcode, fields))
+        }
+        op::CHUNK_INDEX => {
+            let index = parse(blocks, record, ChunkIndex::read)?;
+            let end = index.at.checked_add(index.length).and_then(|end| end.checked_add(index.index_length));
+            if index.length < FRAME || end.is_none_or(|end| end > data_end) {
                 return Err(blocks.corrupt(record.at, "indexed chunk does not lie before the summary"));
             }
-            summary.chunks.insert(index.chunk_start_offset, index);
+            summary.chunks.insert(index.at, index);
+            Ok(())
         }
-        Record::Statistics(statistics) => summary.statistics = Some(statistics),
-        definition => summary.definitions.add(definition),
+        op::STATISTICS => {
+            summary.counts = parse(blocks, record, |fields: &mut Fields<'_>| Some(message_counts(fields)))?;
+            Ok(())
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_crc(blocks: &mut Blocks, begin: u64, end: u64, expected: u32) -> Result<(), SourceError> {
@@ -102,7 +82,7 @@ fn check_crc(blocks: &mut Blocks, begin: u64, end: u64, expected: u32) -> Result
     let mut hasher = crc32fast::Hasher::new();
     let mut at = begin;
     while at < end {
-        let piece = blocks.peek(at, super::blocks::to_usize((end - at).min(64 * 1024)))?;
+        let piece = blocks.peek(at, to_usize((end - at).min(64 * 1024)))?;
         if piece.is_empty() {
             break;
         }

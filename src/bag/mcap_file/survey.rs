@@ -6,13 +6,18 @@
 
 use super::blocks::{Blocks, to_usize};
 use super::chunk::{ChunkLoader, ChunkRef, LoadedChunk};
-use super::records::{ChunkRecords, Frame, MESSAGE_HEADER, chunk_header, frame, log_time_ns, message_header, parse};
-use super::summary;
-use super::summary::{Definitions, Summary};
+use super::records::{
+    ChunkIndex, ChunkRecords, Definitions, FRAME, Fields, Frame, MESSAGE_HEADER, chunk_header, frame, message_header,
+    parse,
+};
+use super::summary::{self, Summary};
 use crate::bag::inflate::MAX_INFLATED;
-use crate::bag::{Loss, SourceError};
-use ::mcap::records::{Statistics, op};
+use crate::bag::source::{Loss, SourceError};
+use ::mcap::records::op;
 use std::collections::BTreeMap;
+
+/// The first opcode that MCAP keeps for its future.
+const FIRST_RESERVED: u8 = op::DATA_END + 1;
 
 /// A message that lies in no chunk.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +32,7 @@ pub(super) struct LooseMessage {
 
 impl LooseMessage {
     pub(super) fn data_at(&self) -> u64 {
-        self.at + super::records::FRAME + MESSAGE_HEADER as u64
+        self.at + FRAME + MESSAGE_HEADER as u64
     }
 }
 
@@ -41,6 +46,8 @@ pub(super) struct Survey {
     pub(super) loose: Vec<LooseMessage>,
     /// Messages by channel, where that is known for all of them.
     pub(super) counts: Option<BTreeMap<u16, u64>>,
+    /// Messages by channel, as the file's statistics count them.
+    pub(super) promised: Option<BTreeMap<u16, u64>>,
     pub(super) losses: Vec<Loss>,
 }
 
@@ -51,21 +58,23 @@ pub(super) fn survey(blocks: &mut Blocks, loader: &mut ChunkLoader) -> Result<Su
         None
     });
     let has_summary = summary.is_some();
-    let Summary { definitions, chunks, statistics } = summary.unwrap_or_default();
+    let Summary { definitions, chunks, counts: promised } = summary.unwrap_or_default();
     let mut walk = Walk {
         blocks,
         loader,
         index: chunks,
         survey: Survey { definitions, ..Survey::default() },
         counts: BTreeMap::new(),
+        damage: None,
         unread: false,
         scanned: 0,
         scratch: LoadedChunk::default(),
     };
     walk.run()?;
-    walk.look_into_unknown_chunks(statistics.as_ref());
+    walk.look_into_unknown_chunks(promised.as_ref());
     walk.count_undefined();
-    let Walk { mut survey, counts, unread, scanned, .. } = walk;
+    let Walk { mut survey, counts, damage, unread, scanned, .. } = walk;
+    survey.losses.extend(damage);
     let path = blocks.path().display();
     if scanned > 0 || !has_summary {
         tracing::warn!(%path, chunks = scanned, "no index, the file was read through once");
@@ -74,20 +83,23 @@ pub(super) fn survey(blocks: &mut Blocks, loader: &mut ChunkLoader) -> Result<Su
     }
     survey.chunks.sort_by_key(|chunk| (chunk.start_ns, chunk.frame.at));
     survey.loose.sort_by_key(|message| message.log_time);
-    survey.counts = match statistics {
-        Some(statistics) if survey.losses.is_empty() => Some(statistics.channel_message_counts),
+    survey.counts = match &promised {
+        Some(promised) if survey.losses.is_empty() => Some(promised.clone()),
         _ => (!unread).then_some(counts),
     };
+    survey.promised = promised;
     Ok(survey)
 }
 
 struct Walk<'a> {
     blocks: &'a mut Blocks,
     loader: &'a mut ChunkLoader,
-    index: BTreeMap<u64, ::mcap::records::ChunkIndex>,
+    index: BTreeMap<u64, ChunkIndex>,
     survey: Survey,
     /// Messages found in what was looked into.
     counts: BTreeMap<u16, u64>,
+    /// Records outside chunks that are none.
+    damage: Option<Loss>,
     /// Whether a chunk was not looked into.
     unread: bool,
     /// Chunks that no index knows.
@@ -100,15 +112,13 @@ impl Walk<'_> {
         let mut at = ::mcap::MAGIC.len() as u64;
         loop {
             if let Some(index) = self.index.get(&at) {
-                let body = index.chunk_length - super::records::FRAME;
-                let channels: Vec<u16> = index.message_index_offsets.keys().copied().collect();
                 self.survey.chunks.push(ChunkRef {
-                    frame: Frame { opcode: op::CHUNK, at, body },
-                    start_ns: log_time_ns(index.message_start_time),
-                    channels: (!channels.is_empty()).then_some(channels),
+                    frame: Frame { opcode: op::CHUNK, at, body: index.length - FRAME },
+                    start_ns: index.start_ns,
+                    channels: (!index.channels.is_empty()).then(|| index.channels.clone()),
                     whole: true,
                 });
-                at += index.chunk_length + index.message_index_length;
+                at += index.length + index.index_length;
                 continue;
             }
             let record = frame(self.blocks, at)?.filter(|record| record.opcode != 0);
@@ -117,7 +127,10 @@ impl Walk<'_> {
             }
             match record.and_then(|record| Some((record, record.end()?))) {
                 Some((record, end)) if end <= self.blocks.len() => {
-                    self.take(record)?;
+                    match self.take(record) {
+                        Err(SourceError::Corrupt { offset, reason, .. }) => self.damaged(offset, reason),
+                        other => other?,
+                    }
                     at = end;
                 }
                 _ => match self.cut(at, record) {
@@ -131,14 +144,14 @@ impl Walk<'_> {
     /// A record that is whole.
     fn take(&mut self, record: Frame) -> Result<(), SourceError> {
         match record.opcode {
-            op::SCHEMA | op::CHANNEL => {
-                let definition = parse(self.blocks, record)?;
-                self.survey.definitions.add(definition);
+            opcode @ (op::SCHEMA | op::CHANNEL) => {
+                let definitions = &mut self.survey.definitions;
+                parse(self.blocks, record, |fields| definitions.add(opcode, fields))?;
             }
             op::MESSAGE => {
                 let size = to_usize(record.body);
                 match message_header(self.blocks.peek(record.body_at(), size.min(MESSAGE_HEADER))?) {
-                    Some(_) if size > MAX_INFLATED => {
+                    Some(_) if record.body > MAX_INFLATED => {
                         let reason = format!("message record holds {size} bytes, expected at most {MAX_INFLATED}");
                         return Err(self.blocks.corrupt(record.at, reason));
                     }
@@ -156,9 +169,21 @@ impl Walk<'_> {
                 let chunk = self.look_into(chunk);
                 self.survey.chunks.push(chunk);
             }
+            // MCAP has none of these; applications take those from 0x80 on.
+            opcode @ FIRST_RESERVED..=0x7f => {
+                return Err(self.blocks.corrupt(record.at, format!("no kind of record is 0x{opcode:02x}")));
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// A record that contradicts the format is stepped over.
+    fn damaged(&mut self, at: u64, reason: String) {
+        match &mut self.damage {
+            Some(Loss::Damaged { records, .. }) => *records += 1,
+            _ => self.damage = Some(Loss::Damaged { path: self.blocks.path().to_owned(), records: 1, at, reason }),
+        }
     }
 
     /// At `at` no whole record begins: the file ends there, or was damaged. Gives the next chunk that the index knows.
@@ -193,12 +218,16 @@ impl Walk<'_> {
             }
             return chunk;
         }
+        let mut broken = None;
         for (opcode, _, body) in ChunkRecords::new(&self.scratch.bytes).map_while(Result::ok) {
             if matches!(opcode, op::SCHEMA | op::CHANNEL)
-                && let Ok(definition) = ::mcap::parse_record(opcode, body)
+                && self.survey.definitions.add(opcode, &mut Fields(body)).is_none()
             {
-                self.survey.definitions.add(definition);
+                broken = Some(format!("chunk's record 0x{opcode:02x} does not parse"));
             }
+        }
+        if let Some(reason) = broken {
+            self.damaged(chunk.frame.at, reason);
         }
         let mut channels = Vec::new();
         for entry in &self.scratch.entries {
@@ -213,10 +242,9 @@ impl Walk<'_> {
     }
 
     /// An index that names a channel without defining it, or no channels at all, leaves only the chunk itself to ask.
-    fn look_into_unknown_chunks(&mut self, statistics: Option<&Statistics>) {
+    fn look_into_unknown_chunks(&mut self, promised: Option<&BTreeMap<u16, u64>>) {
         let known = |walk: &Self, id: &u16| walk.survey.definitions.channels.contains_key(id);
-        let all_known =
-            statistics.is_some_and(|statistics| statistics.channel_message_counts.keys().all(|id| known(self, id)));
+        let all_known = promised.is_some_and(|promised| promised.keys().all(|id| known(self, id)));
         for place in 0..self.survey.chunks.len() {
             let chunk = &self.survey.chunks[place];
             if !self.index.contains_key(&chunk.frame.at) {

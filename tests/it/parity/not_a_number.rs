@@ -2,11 +2,11 @@
 //! family and in every layout of its outputs.
 
 use super::{Fixture, Picture, SPLIT, WHOLE};
-use crate::messages::{Heard, image, nth};
+use crate::messages::{Driven, Heard, image, nth};
 use std::collections::BTreeMap;
 use vedette::config::Config;
 use vedette::infer::{FakeBackend, OwnedTensor};
-use vedette::pipeline::{Walk, WalkError};
+use vedette::pipeline::Walk;
 use vedette::types::{BBox, ClassId, Detection, Element, Labels, Size};
 use vedette::vision::Candidate;
 use vedette::zoo::prompt::Matching;
@@ -320,11 +320,11 @@ fn in_a_walk_such_a_picture_is_lost_as_a_failure_of_inference() {
                 values.fill(f32::NAN)
             }
         });
-        let mut walk = Walk::new(&Config::default(), detector, "overflowing").unwrap();
+        let config = Config::default();
+        let mut walk = Driven::new(&config, Walk::new(&config, detector, "overflowing").unwrap());
         let mut heard = Heard::default();
         for number in 0..3 {
             let lost = walk.image(&image(nth(number)), &mut heard).unwrap_err();
-            let WalkError::Frame(lost) = lost else { panic!("{lost}") };
             assert_eq!(lost.cause(), "inference_failed", "{}", table.what);
         }
         assert!(heard.messages.is_empty(), "{}: no plan, so the watchdog's stop", table.what);
