@@ -72,7 +72,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut bag = BagSource::open(&args.bags)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
     if !args.discard {
-        refuse_to_replace(&args.bags, &OutFile::check(&path, McapSink::replace(args.force))?)?;
+        refuse_to_replace(&args.bags, &path)?;
+        OutFile::check(&path, McapSink::replace(args.force))?;
     }
     let remapped = |input: Input| {
         let resolved = names.resolve(input.name());
@@ -191,7 +192,9 @@ impl Recording {
     /// What a replay that failed leaves.
     fn left(&self) -> String {
         match self {
-            Self::Written { sink, .. } => format!("the replay ended early, {} holds its results", sink.partial().display()),
+            Self::Written { sink, .. } => {
+                format!("the replay ended early, {} holds its results", sink.partial().display())
+            }
             Self::Discarded => "the replay ended early".to_owned(),
         }
     }

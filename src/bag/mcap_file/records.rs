@@ -265,14 +265,7 @@ pub(super) fn chunk_header(
     };
     match wrong {
         Some(reason) => Err(blocks.corrupt(frame.at, reason)),
-        None => Ok(ChunkHeader {
-            start_ns,
-            codec,
-            inflated: to_usize(inflated),
-            crc,
-            data_at,
-            data: to_usize(data),
-        }),
+        None => Ok(ChunkHeader { start_ns, codec, inflated: to_usize(inflated), crc, data_at, data: to_usize(data) }),
     }
 }
 
