@@ -124,3 +124,42 @@ pub fn words_of(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
     words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ros::watch::gate::tests::bench;
+
+    #[tokio::test]
+    async fn a_panic_of_a_thread_that_the_node_needs_is_the_last_stop_at_once() {
+        for duty in [Duty::Perceive, Duty::Spin, Duty::Watch] {
+            let bench = bench(1000);
+            let mut threads = Threads::new(Arc::clone(&bench.gate));
+            threads.start(duty, || panic!("by order of the test")).unwrap();
+            let ended = threads.next_end().await;
+            let words = format!("the thread {} ended in a panic: by order of the test", duty.name());
+            assert_eq!(bench.left(), [format!("stop 0: {words}"), "~/path".to_owned()]);
+            assert!(ended.is_the_end() && ended.fault().unwrap().to_string() == words);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_node_goes_on_without_the_others() {
+        let bench = bench(1000);
+        let mut threads = Threads::new(Arc::clone(&bench.gate));
+        for duty in [Duty::Reason, Duty::Prompts] {
+            threads.start(duty, || panic!("by order of the test")).unwrap();
+            assert!(!threads.next_end().await.is_the_end());
+        }
+        assert!(bench.left().is_empty() && !bench.gate.is_closed());
+    }
+
+    #[tokio::test]
+    async fn all_that_run_are_waited_for_and_faults_are_told() {
+        let mut threads = Threads::new(Arc::clone(&bench(1000).gate));
+        threads.start(Duty::Perceive, || std::thread::sleep(std::time::Duration::from_millis(20))).unwrap();
+        threads.start(Duty::Prompts, || panic!("by order of the test")).unwrap();
+        let faults = threads.all_ended(&[Duty::Perceive, Duty::Reason, Duty::Prompts]).await;
+        assert_eq!((faults.len(), threads.running.len()), (1, 0));
+    }
+}

@@ -3,12 +3,14 @@
 //!
 //! `VEDETTE_FAULT` names the fault, by the number of the picture, from 1: `fail:30` fails on that picture and all later
 //! ones, `slow:30:750` takes 750 ms for that one, `panic:30` and `hang:30` do what they say. `ask_panics` is a language
-//! model that panics at its first question. `load:3000` takes 3000 ms to start. Everything else is as in `vedette node`.
+//! model that panics at its first question, `prompts_panic` a text encoder that panics at the first prompts. `load:3000`
+//! takes 3000 ms to start. Everything else is as in `vedette node`.
 
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
+use vedette::config::assembly::{OpenEncoder, Prompter};
 use vedette::config::{Config, Names, NodeName, RosArgs};
 use vedette::infer::{Backend, FakeBackend, InferError, Proof};
 use vedette::pipeline::{Reason, Walk};
@@ -67,10 +69,6 @@ impl VisionLanguageModel for PanickingModel {
         panic!("by order of the test")
     }
 
-    fn context_tokens(&self) -> usize {
-        1000
-    }
-
     fn proof(&self) -> &Proof {
         self.0.proof()
     }
@@ -86,7 +84,7 @@ fn main() -> Result<()> {
     };
     let milliseconds = |at| number(at).map(Duration::from_millis);
     let fault = match words[0] {
-        "" | "ask_panics" => None,
+        "" | "ask_panics" | "prompts_panic" => None,
         "fail" => Some((number(1)?, Fault::Fail)),
         "slow" => Some((number(1)?, Fault::Slow(milliseconds(2)?))),
         "panic" => Some((number(1)?, Fault::Panic)),
@@ -96,7 +94,9 @@ fn main() -> Result<()> {
             sleep(milliseconds(1)?);
             None
         }
-        other => bail!("VEDETTE_FAULT is {other:?}, expected fail, slow, panic, hang, ask_panics or load"),
+        other => {
+            bail!("VEDETTE_FAULT is {other:?}, expected fail, slow, panic, hang, ask_panics, prompts_panic or load")
+        }
     };
 
     use tracing_subscriber::prelude::*;
@@ -109,6 +109,10 @@ fn main() -> Result<()> {
     let walk = Walk::new(&config, Box::new(detector), "faulty")?;
     let model = PanickingModel(FakeBackend::new(Vec::new(), Vec::new(), BTreeMap::new()));
     let reason = (words[0] == "ask_panics").then(|| Reason::new(Box::new(model), "panicking"));
-    edge.run(&config, &names, Parts { walk, prompter: None, reason })?;
+    let prompter = (words[0] == "prompts_panic").then(|| {
+        let open: OpenEncoder = Box::new(|| panic!("by order of the test"));
+        Prompter::new(walk.labels().clone(), open)
+    });
+    edge.run(&config, &names, Parts { walk, prompter, reason })?;
     Ok(())
 }

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from asking import Asker
-from camera import wait_until, ns
+from camera import ns, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Path as PathMessage
 from vedette_msgs.msg import Plan
+from vedette_msgs.srv import SetPrompts
 from vision_msgs.msg import Detection2DArray
 
 DETECTIONS, PLAN, PATH, DIAGNOSTICS = "/vedette/detections", "/vedette/plan", "/vedette/path", "/diagnostics"
@@ -131,6 +132,19 @@ def test_a_language_model_that_panics_ends_its_lane_and_nothing_else(start_fault
         assert proceeds(listener) and listener.status("plan")[0] == 0
     asker.close()
     assert "perception goes on without it" in node.log
+
+
+def test_a_text_encoder_that_panics_takes_no_more_prompts_and_nothing_else_ends(start_faulty, camera, listener):
+    node = start_faulty("prompts_panic")
+    listener = listener()
+    camera.connect(with_info=True)
+    with camera.streaming():
+        wait_until(lambda: proceeds(listener), "proceed")
+        for _ in range(2):
+            answer = listener.call(SetPrompts, "/vedette/set_prompts", SetPrompts.Request(prompts=["van"]))
+            assert not answer.success and "the thread that encodes prompts has ended" in answer.message
+        wait_until(lambda: "takes no more prompts" in listener.status("inference")[1], "inference at WARN")
+        assert proceeds(listener) and node.is_running()
 
 
 def test_a_panic_in_the_lane_says_stop_and_ends_the_node(start_faulty, camera, listener):

@@ -219,7 +219,7 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::ros) mod tests {
     use super::*;
     use crate::config::Config;
     use crate::types::{Decision, Labels, PlanSource};
@@ -260,18 +260,20 @@ mod tests {
         }
     }
 
-    struct Bench {
-        gate: Gate,
+    /// A gate without a node.
+    pub struct Bench {
+        pub gate: Arc<Gate>,
         clock: Hand,
         sent: Sent,
     }
 
-    fn bench(start_ms: i64) -> Bench {
+    /// Whose clock stands at a time.
+    pub fn bench(start_ms: i64) -> Bench {
         let (clock, sent) = (Hand::default(), Sent::default());
         clock.0.store(start_ms * MS, Ordering::Relaxed);
         let stop = StopPlan::new(&Config::default(), &Labels::new(["person"], 0));
         let gate = Gate::new(sent.clone(), clock.clone(), Freshness { max_age_ns: 200 * MS }, stop);
-        Bench { gate, clock, sent }
+        Bench { gate: Arc::new(gate), clock, sent }
     }
 
     impl Bench {
@@ -286,7 +288,7 @@ mod tests {
         }
 
         /// What has left since the last call, the edge's own plans by their sequence and verdict.
-        fn left(&self) -> Vec<String> {
+        pub fn left(&self) -> Vec<String> {
             let messages = std::mem::take(&mut *self.sent.messages.lock().unwrap());
             let text = |(output, cdr): &(Output, Vec<u8>)| match output {
                 Output::Plan if cdr != b"plan" => {

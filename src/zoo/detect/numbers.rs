@@ -18,8 +18,7 @@ impl Float for f32 {
     }
 
     fn are_numbers(values: &[Self]) -> bool {
-        // A finite number less itself is 0, whose bits are; anything else gives NaN.
-        values.iter().fold(0, |bits, value| bits | (value - value).to_bits()) == 0
+        values.iter().fold(0, |bits, value| bits | doubt(*value)) == 0
     }
 }
 
@@ -31,6 +30,12 @@ impl Float for f16 {
     fn are_numbers(values: &[Self]) -> bool {
         values.iter().fold(0, |largest, value| magnitude(*value).max(largest)) < magnitude(Self::INFINITY)
     }
+}
+
+/// No bits for a finite number, some for any other: what is left of it less itself is 0 or NaN.
+#[expect(clippy::eq_op, reason = "only numbers are equal to themselves")]
+pub(in crate::zoo) fn doubt(value: f32) -> u32 {
+    (value - value).to_bits()
 }
 
 /// The bits of a half without its sign. They order as integers do, infinity and then NaN behind all numbers.

@@ -150,8 +150,8 @@ pub(in crate::zoo) fn checked_boxes<'a>(
 
 /// The logits of one query, of which each has `columns`.
 pub(in crate::zoo) fn query_row(logits: &[f32], columns: usize, query: u32) -> &[f32] {
-    let rows = logits.chunks_exact(columns.max(1));
-    usize::try_from(query).ok().and_then(|query| rows.skip(query).next()).unwrap_or_default()
+    let mut rows = logits.chunks_exact(columns.max(1));
+    usize::try_from(query).ok().and_then(|query| rows.nth(query)).unwrap_or_default()
 }
 
 /// Whether a tensor holds floats and has so many dimensions.

@@ -7,16 +7,7 @@
 //! Language Reference, "String and Bytes literals"; YAML 1.2, 7.3.1 and 7.4.
 
 use crate::zoo::ZooError;
-use serde::Deserialize;
 use std::collections::BTreeMap;
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Names {
-    List(Vec<String>),
-    /// By class number, which JSON writes between quotes.
-    Dict(BTreeMap<String, String>),
-}
 
 /// The names of a dict from 0..n in any order, or of a list.
 ///
@@ -24,28 +15,33 @@ enum Names {
 /// [`ZooError::Names`] with what is wrong with the text, or which class has no name.
 pub(super) fn parse(text: &str) -> Result<Vec<String>, ZooError> {
     let refused = |reason: String| ZooError::Names { reason };
-    let names = serde_saphyr::from_str(&in_double_quotes(text)).map_err(|error| {
-        let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        refused(format!("{reason}, in a metadata that begins {:?}", text.chars().take(40).collect::<String>()))
-    })?;
-    let names = match names {
-        Names::List(names) => names,
-        Names::Dict(dict) => {
-            let number = |(key, name): (String, String)| {
-                let number: usize = key.parse().map_err(|_| refused(format!("{key:?} is no class number")))?;
-                Ok((number, name))
-            };
-            let by_number = dict.into_iter().map(number).collect::<Result<BTreeMap<_, _>, ZooError>>()?;
-            if let Some(class) = (0..by_number.len()).find(|class| !by_number.contains_key(class)) {
-                return Err(refused(format!("class {class} has no name of its own")));
-            }
-            by_number.into_values().collect()
+    let yaml = in_double_quotes(text);
+    let names: Vec<String> = if yaml.trim_start().starts_with('[') {
+        serde_saphyr::from_str(&yaml).map_err(|error| unreadable(text, &error))?
+    } else {
+        // JSON writes class numbers between quotes.
+        let dict: BTreeMap<String, String> = serde_saphyr::from_str(&yaml).map_err(|error| unreadable(text, &error))?;
+        let number = |(key, name): (String, String)| {
+            let number: usize = key.parse().map_err(|_| refused(format!("{key:?} is no class number")))?;
+            Ok((number, name))
+        };
+        let by_number = dict.into_iter().map(number).collect::<Result<BTreeMap<_, _>, ZooError>>()?;
+        if let Some(class) = (0..by_number.len()).find(|class| !by_number.contains_key(class)) {
+            return Err(refused(format!("class {class} has no name of its own")));
         }
+        by_number.into_values().collect()
     };
     if names.is_empty() {
         return Err(refused("the list is empty".to_owned()));
     }
     Ok(names)
+}
+
+fn unreadable(text: &str, error: &serde_saphyr::Error) -> ZooError {
+    let reason = error.to_string();
+    let reason = reason.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let start: String = text.chars().take(40).collect();
+    ZooError::Names { reason: format!("{reason}, in a metadata that begins {start:?}") }
 }
 
 /// The text with `"` around what is between single quotes.
@@ -122,7 +118,7 @@ mod tests {
             ("{a: 'person'}", "\"a\" is no class number"),
             ("{-1: 'person'}", "\"-1\" is no class number"),
             ("{}", "is empty"),
-            ("", "in a metadata that begins \"\""),
+            ("", "is empty"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(expected) && !error.contains('\n'), "{text}: {error}");

@@ -6,7 +6,7 @@
 use super::layout::Layout;
 use crate::types::{BBox, ClassId, TensorData, TensorPx};
 use crate::vision::Candidate;
-use crate::zoo::detect::numbers::{self, Float, magnitude};
+use crate::zoo::detect::numbers::{self, Float, doubt, magnitude};
 use crate::zoo::{Thresholds, ZooError};
 use half::f16;
 
@@ -134,14 +134,13 @@ impl Score for f32 {
     fn raise(best: &mut [Self], [a, b, c, d]: [&[Self]; ROWS]) -> bool {
         // Not a max function: this form is one vector instruction.
         let higher = |one: Self, other: Self| if one > other { one } else { other };
-        let mut doubt = 0;
+        let mut doubts = 0;
         for ((((best, &a), &b), &c), &d) in best.iter_mut().zip(a).zip(b).zip(c).zip(d) {
             *best = higher(higher(higher(a, b), higher(c, d)), *best);
             // One sum for four: it is finite unless one of them is not, or they are far beyond all scores.
-            let sum = (a + b) + (c + d);
-            doubt |= (sum - sum).to_bits();
+            doubts |= doubt((a + b) + (c + d));
         }
-        doubt == 0
+        doubts == 0
     }
 }
 
