@@ -119,14 +119,13 @@ fn own_encoder(manifest: Manifest) -> OpenEncoder {
 /// What loads the parameter `text_model`, for a detector with the classes `own`.
 fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
     let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
-    let keeps_unmatched = settings::matching(config).keeps_unmatched;
     Box::new(move || {
         let manifest = verified(&model_dirs, &text_model)?;
         let runtime = Runtime::load(None)?;
         tracing::info!(model = manifest.name, "loading the text encoder");
         let sentences = SentenceEncoder::load(&manifest, runtime)
             .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
-        Ok(Box::new(ClassPromptEncoder::new(sentences, own.clone(), keeps_unmatched)))
+        Ok(Box::new(ClassPromptEncoder::new(sentences, own.clone())))
     })
 }
 
@@ -134,7 +133,6 @@ fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
 /// the text model to stay, the vision model for the detector at the other end of `scorer`.
 fn crop_prompt_encoder(config: &Config, own: Labels, scorer: Sender<ImageScorer>) -> OpenEncoder {
     let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
-    let keeps_unmatched = settings::matching(config).keeps_unmatched;
     let options = settings::crop_session(config, config.engine_cache_folder(|name| std::env::var_os(name)));
     Box::new(move || {
         let manifest = verified(&model_dirs, &text_model)?;
@@ -146,7 +144,7 @@ fn crop_prompt_encoder(config: &Config, own: Labels, scorer: Sender<ImageScorer>
         tracing::info!(model = manifest.name, "looks at boxes: {}", vision.proof());
         // Without a detector at the other end nobody will set the prompts either.
         let _ = scorer.send(vision);
-        Ok(Box::new(CropPromptEncoder::new(text, own.clone(), keeps_unmatched)))
+        Ok(Box::new(CropPromptEncoder::new(text, own.clone())))
     })
 }
 

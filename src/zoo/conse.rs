@@ -1,7 +1,7 @@
 //! Prompts for a detector with fixed classes, without training.
 //!
 //! In: a box with what the detector thinks of each of its classes, and how similar each class's name is to each prompt.
-//! Out: the same box under the prompt that fits, under its own class, or not at all. A convex combination of semantic
+//! Out: the same box under the prompt that fits, or under its own class. A convex combination of semantic
 //! embeddings, after Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", 2013: the best
 //! [`TOP_CLASSES`] probabilities of a box, divided by their sum, weigh the classes' embeddings, and the sum is compared
 //! with each prompt's. One thing differs: the sum is not brought to length 1 before that, so that a box is never more
@@ -39,21 +39,20 @@ pub const TOP_CLASSES: usize = 5;
 
 const FAMILY: &str = "conse";
 
-/// When a prompt takes a box, and what becomes of the others.
+/// When a prompt takes a box. The others keep the detector's own class: who wants to see prompts alone leaves those out of
+/// what is published, and not out of what is seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Matching {
     /// Least similarity of prompt and box, `0..=1`.
     pub min_similarity: f32,
     /// How far the most similar prompt must be ahead of the next, `0..=1`.
     pub min_lead: f32,
-    /// Whether boxes that answer no prompt keep the detector's own class; otherwise they are left out.
-    pub keeps_unmatched: bool,
 }
 
 impl Default for Matching {
     /// The defaults of the parameters.
     fn default() -> Self {
-        Self { min_similarity: 0.6, min_lead: 0.02, keeps_unmatched: true }
+        Self { min_similarity: 0.6, min_lead: 0.02 }
     }
 }
 
@@ -81,7 +80,7 @@ impl Conse {
         relabel(out, thresholds, |index, detection| {
             match table.answer(detection.class, inner.class_scores(index), matching) {
                 Answer::Prompt(prompt) => Some(prompt),
-                Answer::Own(label) => label.filter(|_| matching.keeps_unmatched),
+                Answer::Own(label) => label,
             }
         });
     }

@@ -12,7 +12,7 @@ use names::names_class;
 pub(super) struct OwnClass {
     /// The prompt that names it.
     pub named_by: Option<ClassId>,
-    /// Its place among the labels, where it is reported beside the prompts.
+    /// Its place among the labels, where no prompt names it.
     pub label: Option<ClassId>,
 }
 
@@ -27,8 +27,8 @@ impl OwnClass {
 }
 
 /// The prompts, then the own classes that no prompt names.
-pub(super) fn labels(prompts: &Prompts, own: &Labels, keeps_unmatched: bool) -> Labels {
-    let is_unnamed = |name: &&str| keeps_unmatched && !prompts.texts().any(|text| names_class(text, name));
+pub(super) fn labels(prompts: &Prompts, own: &Labels) -> Labels {
+    let is_unnamed = |name: &&str| !prompts.texts().any(|text| names_class(text, name));
     Labels::new(prompts.texts().chain(own.names().filter(is_unnamed)), prompts.version())
 }
 

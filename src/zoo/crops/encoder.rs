@@ -14,15 +14,14 @@ pub const TEMPLATE: &str = "a photo of {}";
 pub struct CropPromptEncoder {
     text: TextEncoder,
     own: Labels,
-    keeps_unmatched: bool,
     /// Of the own classes, as soon as there are; always empty where they do not compete.
     classes: Vec<f32>,
 }
 
 impl CropPromptEncoder {
-    /// For a detector with the classes `own`, which are reported beside the prompts if `keeps_unmatched`.
-    pub fn new(text: TextEncoder, own: Labels, keeps_unmatched: bool) -> Self {
-        Self { text, own, keeps_unmatched, classes: Vec::new() }
+    /// For a detector with the classes `own`, which are labels beside the prompts.
+    pub fn new(text: TextEncoder, own: Labels) -> Self {
+        Self { text, own, classes: Vec::new() }
     }
 }
 
@@ -45,7 +44,7 @@ impl PromptEncoder for CropPromptEncoder {
         let dimensions = vectors.len() / prompts.len();
         vectors.extend_from_slice(&self.classes);
         Ok(EncodedPrompts {
-            labels: labels(prompts, &self.own, self.keeps_unmatched),
+            labels: labels(prompts, &self.own),
             prompts: prompts.len(),
             form: PromptForm::CropEmbeddings { vectors, dimensions },
         })
