@@ -29,7 +29,16 @@ pub enum SinkError {
     /// The name cannot be taken, or the file not made.
     #[error(transparent)]
     File(#[from] OutFileError),
-    /// The library, or the file system below it, says no.
+    /// The file system says no.
+    #[error("cannot write {path}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The library says no.
     #[error("cannot write {path}", path = path.display())]
     Mcap {
         /// The file.
@@ -62,6 +71,17 @@ pub enum SinkError {
         /// Its private name.
         name: &'static str,
     },
+}
+
+impl SinkError {
+    /// The library's words for the file system's are left out.
+    fn of(path: &Path, error: ::mcap::McapError) -> Self {
+        let path = path.to_owned();
+        match error {
+            ::mcap::McapError::Io(source) => Self::Io { path, source },
+            source => Self::Mcap { path, source },
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +131,7 @@ impl McapSink {
         }
         let file = OutFile::create(path, replace)?;
         let partial = file.partial().to_owned();
-        let failed = |source| SinkError::Mcap { path: partial.clone(), source };
+        let failed = |source| SinkError::of(&partial, source);
         let mut writer = WriteOptions::new()
             .profile("ros2")
             .library(format!("{LIBRARY}{}", env!("CARGO_PKG_VERSION")))
@@ -147,7 +167,7 @@ impl McapSink {
     /// When that fails; the `.partial` file stays then.
     pub fn finish(self) -> Result<(), SinkError> {
         let Self { mut writer, partial, .. } = self;
-        let failed = |source| SinkError::Mcap { path: partial.clone(), source };
+        let failed = |source| SinkError::of(&partial, source);
         writer.finish().map_err(failed)?;
         let stream = writer.into_inner().into_inner();
         let file = stream.into_inner().map_err(|error| failed(error.into_error().into()))?;
@@ -161,7 +181,7 @@ impl McapSink {
         let Ok(log_time) = u64::try_from(stamp.as_ns()) else {
             return Err(SinkError::Stamp { path: self.partial.clone(), stamp });
         };
-        let failed = |source| SinkError::Mcap { path: self.partial.clone(), source };
+        let failed = |source| SinkError::of(&self.partial, source);
         let sequence = channel.sequence;
         channel.sequence = sequence.wrapping_add(1);
         let header = MessageHeader { channel_id: channel.id, sequence, log_time, publish_time: log_time };

@@ -11,6 +11,13 @@ WIDTH, HEIGHT = 64, 64
 IMAGE, CAMERA_INFO = "/camera/image", "/camera/camera_info"
 TYPES = {IMAGE: "sensor_msgs/msg/Image", CAMERA_INFO: "sensor_msgs/msg/CameraInfo"}
 
+# Pictures that show nothing are taken too: for bags whose pictures are a few pixels of one colour.
+SEES_ANYTHING = [
+    word
+    for setting in ("min_side_px:=1", "dark_luma:=0", "bright_luma:=255", "min_contrast:=0.0", "min_sharpness:=0.0")
+    for word in ("-p", f"blind_{setting}")
+] + ["-p", "blind_frozen_ms:=0"]
+
 
 def stamp_of(frame):
     """The stamp of a frame at 10 Hz, in nanoseconds."""

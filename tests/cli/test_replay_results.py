@@ -10,6 +10,7 @@ KEYS = {
     "images",
     "processed",
     "lost",
+    "blind",
     "source_losses",
     "detections",
     "decisions",
