@@ -90,27 +90,30 @@ fn record_order(name: &str) -> (String, u64) {
     numbered.unwrap_or_else(|| (stem.to_owned(), 0))
 }
 
+/// A compressed file may hold this much however small it is, in bytes, and [`RATIO`] times its size beyond.
+const ALWAYS: u64 = 16 << 30;
+const RATIO: u64 = 256;
+
 /// An open file of a bag.
 pub(super) struct OpenFile {
     pub(super) storage: Box<dyn Storage>,
     pub(super) path: PathBuf,
     loss: Option<Loss>,
-    /// What a compressed file was decompressed to; goes with this value.
-    _decompressed: Option<NamedTempFile>,
 }
 
 impl OpenFile {
     /// Opens a file by its first bytes. One that is compressed as a whole is first decompressed into the folder for
-    /// temporary files (`TMPDIR`).
+    /// temporary files (`TMPDIR`), into a file that loses its name here: whoever ends the process frees its room.
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Io { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(failed)?;
         if !first_bytes(&mut file).map_err(failed)?.starts_with(ZSTD_MAGIC) {
             let storage = open_storage(file, path, path)?;
-            return Ok(Self { storage, path: path.to_owned(), loss: None, _decompressed: None });
+            return Ok(Self { storage, path: path.to_owned(), loss: None });
         }
         let mut decompressed = NamedTempFile::new().map_err(failed)?;
-        let stopped = decompress(&file, decompressed.as_file_mut()).map_err(failed)?;
+        let limit = file.metadata().map_err(failed)?.len().saturating_mul(RATIO).max(ALWAYS);
+        let stopped = decompress(&file, decompressed.as_file_mut(), limit).map_err(failed)?;
         let bytes = decompressed.as_file_mut().stream_position().map_err(failed)?;
         decompressed.as_file_mut().rewind().map_err(failed)?;
         let content = decompressed.reopen().map_err(failed)?;
@@ -122,7 +125,7 @@ impl OpenFile {
             (storage, _) => storage?,
         };
         let loss = stopped.map(|reason| Loss::Compressed { path: path.to_owned(), bytes, reason });
-        Ok(Self { storage, path: path.to_owned(), loss, _decompressed: Some(decompressed) })
+        Ok(Self { storage, path: path.to_owned(), loss })
     }
 
     pub(super) fn losses(&self) -> Vec<Loss> {
@@ -151,14 +154,20 @@ fn first_bytes(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(first)
 }
 
-/// Decompresses all of `from`. What stops the decompressor is given back; that the result cannot be written is an error.
-fn decompress(from: &File, to: &mut File) -> io::Result<Option<String>> {
+/// Decompresses all of `from`, up to about `limit` bytes. What stops the decompressor is given back; that the result
+/// cannot be written is an error.
+fn decompress(from: &File, to: &mut File, limit: u64) -> io::Result<Option<String>> {
     let mut decoder = zstd::Decoder::new(from)?;
     let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0;
     loop {
         match decoder.read(&mut buffer) {
             Ok(0) => return Ok(None),
-            Ok(count) => io::Write::write_all(to, &buffer[..count])?,
+            Ok(_) if bytes >= limit => return Ok(Some(format!("holds more than {limit} bytes"))),
+            Ok(count) => {
+                io::Write::write_all(to, &buffer[..count])?;
+                bytes += count as u64;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Ok(Some(error.to_string())),
         }
@@ -204,6 +213,22 @@ mod tests {
         std::fs::write(folder.path().join("metadata.yaml"), text).unwrap();
         std::fs::write(folder.path().join("old_0.mcap"), b"").unwrap();
         assert_eq!(find(folder.path()).unwrap().files, [folder.path().join("old_0.mcap")]);
+    }
+
+    #[test]
+    fn a_compressed_file_is_decompressed_up_to_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("zeros.zstd");
+        std::fs::write(&path, zstd::bulk::compress(&vec![0; 8 << 20], 1).unwrap()).unwrap();
+        let decompress = |limit| {
+            let mut to = tempfile::tempfile().unwrap();
+            let stopped = decompress(&File::open(&path).unwrap(), &mut to, limit).unwrap();
+            (stopped, to.metadata().unwrap().len())
+        };
+        assert_eq!(decompress(8 << 20), (None, 8 << 20));
+        let (stopped, bytes) = decompress(3 << 20);
+        assert_eq!(stopped.as_deref(), Some("holds more than 3145728 bytes"));
+        assert!(bytes < 5 << 20, "{bytes}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ const ALWAYS: u64 = 256 << 20;
 /// Beyond [`ALWAYS`], the bytes that one compressed byte may stand for.
 const RATIO: u64 = 256;
 
-/// The most that so many compressed bytes may decompress to.
+/// The most that one chunk or message of so many compressed bytes may decompress to.
 pub(super) fn inflated_limit(compressed: u64) -> u64 {
     compressed.saturating_mul(RATIO).clamp(ALWAYS, MAX_INFLATED)
 }

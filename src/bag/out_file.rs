@@ -74,14 +74,12 @@ pub struct OutFile {
 }
 
 impl OutFile {
-    /// What [`create`](Self::create) would refuse about `path`; touches nothing. Gives the name with links followed.
+    /// Says at once what [`create`](Self::create) would refuse about `path`; touches nothing.
     ///
     /// # Errors
     /// When the name belongs to what is no regular file, or to one that may not be replaced.
-    pub fn check(path: &Path, replace: Replace) -> Result<PathBuf, OutFileError> {
-        let target = resolve(path)?;
-        may_take(&target, replace)?;
-        Ok(target)
+    pub fn check(path: &Path, replace: Replace) -> Result<(), OutFileError> {
+        may_take(&resolve(path)?, replace).map(|_| ())
     }
 
     /// Begins a file, in a folder that is made where it is missing.
@@ -89,7 +87,8 @@ impl OutFile {
     /// # Errors
     /// As [`check`](Self::check), and when the `.partial` file cannot be made or is somebody else's.
     pub fn create(path: &Path, replace: Replace) -> Result<Self, OutFileError> {
-        let target = Self::check(path, replace)?;
+        let target = resolve(path)?;
+        may_take(&target, replace)?;
         if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(failed(folder))?;
         }

@@ -36,7 +36,7 @@ struct Member {
 impl BagSource {
     /// Opens bags: rosbag2 folders, `.mcap` and `.db3` files, and either of them compressed as a whole (`.zstd`). The
     /// latter are decompressed here, all of them, into the folder for temporary files (`TMPDIR`), until this source is
-    /// dropped.
+    /// dropped or the process ends.
     ///
     /// # Errors
     /// When a path is no bag, a file of it is missing or cannot be read, or a topic has two types. What a file has lost

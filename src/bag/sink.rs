@@ -334,8 +334,9 @@ mod tests {
         assert!(!sink.wants(Output::Path));
         assert!(sink.put(Output::Path, Stamp::from_ns(1), b"").is_err());
 
-        let error = create(&path.join("out.mcap")).err().unwrap().to_string();
-        assert_eq!(error, format!("cannot write {}", path.join("out.mcap").display()));
+        let below_a_file = sink.partial().join("out.mcap");
+        let error = create(&below_a_file).err().unwrap().to_string();
+        assert_eq!(error, format!("cannot write {}", below_a_file.display()));
         let (path, image) = (folder.path().join("image.mcap"), [Output::ImageAnnotated]);
         let replace = McapSink::replace(false);
         let error = McapSink::create(&path, replace, &image, |_| String::new(), |_| None).err().unwrap().to_string();

@@ -95,7 +95,7 @@ pub enum Loss {
         reason: String,
     },
     /// Records that contradict the format; what they held is missing.
-    #[error("{path}: {records} damaged records, the first at byte {at}: {reason}", path = path.display())]
+    #[error("{path}: damaged records: {records}, the first at byte {at}: {reason}", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -72,7 +72,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut bag = BagSource::open(&args.bags)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
     if !args.discard {
-        refuse_to_replace(&args.bags, &OutFile::check(&path, McapSink::replace(args.force))?)?;
+        refuse_to_replace(&args.bags, &path)?;
+        OutFile::check(&path, McapSink::replace(args.force))?;
     }
     let topics = ReplayTopics::choose(bag.topics(), &names)
         .map_err(|error| with_damage(error, &bag))?

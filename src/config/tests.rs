@@ -162,6 +162,14 @@ fn values_that_do_not_go_together_are_refused_with_both_places() {
             "track_high_score is 0.4 (default), expected at most track_new_score, which is 0.3",
         ),
         (
+            &["track_new_score: 0.6"],
+            "track_new_score is 0.6 (robot.yaml:3), expected at most obstacle_score, which is 0.5 (default)",
+        ),
+        (
+            &["plan_valid_for_ms: 600"],
+            "plan_valid_for_ms is 600 (robot.yaml:3), expected at most max_age_ms, which is 500 (default)",
+        ),
+        (
             &["assumed_speed_mps: 2"],
             "assumed_speed_mps is 2.0 (robot.yaml:3), expected at most max_speed_mps, which is 1.5",
         ),
@@ -172,6 +180,14 @@ fn values_that_do_not_go_together_are_refused_with_both_places() {
         let error = refusal(lines);
         assert!(error.starts_with(start), "{error}");
     }
+}
+
+#[test]
+fn a_plan_holds_no_longer_than_a_frame_may_be_old_where_nobody_says_for_how_long() {
+    let valid_for_ms = |lines: &[&str]| own(lines).unwrap().config.plan_valid_for_ms;
+    assert_eq!(valid_for_ms(&["max_age_ms: 200"]), 200);
+    assert_eq!(valid_for_ms(&["max_age_ms: 2000"]), 500);
+    assert_eq!(valid_for_ms(&["max_age_ms: 2000", "plan_valid_for_ms: 1500"]), 1500);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 """`vedette replay`: which bags it reads, and what it says of those that it cannot read or not wholly."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bags import CAMERA_INFO, IMAGE, TYPES, camera_info, image, pictures, stamp_of, write_bag
+from mcap.reader import make_reader
 
 BAGS = Path(__file__).resolve().parents[1] / "data/bags"
 
@@ -36,6 +38,31 @@ def test_a_truncated_bag_in_a_folder_is_held_against_its_metadata(replay, ten_fr
     told = replay(folder, code=3).stdout
     assert "cut off or damaged" in told
     assert f"{folder}: metadata.yaml counts 20 messages, the files hold " in told
+
+
+def test_zeros_over_the_header_of_the_only_chunk_are_a_loss(report, ten_frames, tmp_path):
+    whole = bytearray(next(ten_frames.glob("*.mcap")).read_bytes())
+    with next(ten_frames.glob("*.mcap")).open("rb") as file:
+        (chunk,) = make_reader(file).get_summary().chunk_indexes
+    # Behind opcode and length: times, size, CRC, compression, size.
+    begin = chunk.chunk_start_offset + 9
+    whole[begin : begin + 40 + len(chunk.compression)] = bytes(40 + len(chunk.compression))
+    path = tmp_path / "zeros.mcap"
+    path.write_bytes(whole)
+    found = report(path, code=3)
+    assert (found["images"], found["processed"]) == (0, 0)
+    damage, count = found["source_losses"]
+    assert f"{path}: at byte {chunk.chunk_start_offset}: chunk claims to be empty, its record has " in damage
+    assert count == f"{path}: its statistics count 20 messages on the topics that were read, 0 could be read"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_bag_that_is_no_file_is_refused(replay, tmp_path, kind):
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "pipe"
+    if kind == "pipe":
+        os.mkfifo(path)
+    told = replay(path, code=1).stderr
+    assert f"{path}: is no regular file, expected a rosbag2 folder, an .mcap or a .db3 file" in told
 
 
 @pytest.mark.parametrize("name", ["no_summary", "no_message_index", "unchunked_no_summary", "chunk_index_only"])

@@ -99,7 +99,7 @@ fn all_classes_answer_a_dozen_prompts_as_the_table_says() {
     let table: Table = toml::from_str(TABLE).unwrap();
     let classes = Labels::new(table.classes, 0);
     assert_eq!(classes.len(), 80);
-    let mut encoder = ClassPromptEncoder::new(sentences(runtime), classes.clone(), true);
+    let mut encoder = ClassPromptEncoder::new(sentences(runtime), classes.clone());
     let mut differences = Vec::new();
     for Alone { prompt, takes, mistaken, missed } in &table.alone {
         assert!(takes.union(missed).chain(mistaken).all(|name| classes.find(name).is_some()), "{prompt}");
@@ -122,7 +122,7 @@ fn all_classes_answer_a_dozen_prompts_as_the_table_says() {
 fn a_prompt_is_encoded_the_same_whatever_stands_beside_it() {
     let Some(runtime) = runtime_or_skip("prompts beside one another") else { return };
     let classes = Labels::new(["person", "car"], 0);
-    let mut encoder = ClassPromptEncoder::new(sentences(runtime), classes.clone(), true);
+    let mut encoder = ClassPromptEncoder::new(sentences(runtime), classes.clone());
     let mut similarities = |prompts: &[&str]| {
         let encoded = encoder.encode(&Prompts::new(prompts, 1).unwrap()).unwrap();
         let PromptForm::ClassSimilarities { similarities } = encoded.form else { panic!("another form") };
@@ -130,7 +130,7 @@ fn a_prompt_is_encoded_the_same_whatever_stands_beside_it() {
     };
     let (alone, beside) = (similarities(&["delivery van"]), similarities(&["a very long prompt 🚲", "delivery van"]));
     assert_eq!(alone, [beside[1], beside[3]]);
-    let mut other = ClassPromptEncoder::new(sentences(runtime), classes, true);
+    let mut other = ClassPromptEncoder::new(sentences(runtime), classes);
     let again = other.encode(&Prompts::new(["delivery van"], 1).unwrap()).unwrap();
     assert_eq!(again.form, PromptForm::ClassSimilarities { similarities: alone }, "in another session, bit for bit");
 }

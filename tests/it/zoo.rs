@@ -2,12 +2,15 @@
 
 use crate::allocations::allocations_in;
 use crate::onnx_runtime::{cpu, open_small, runtime_or_skip, small_model};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use vedette::infer::{Backend, Provider, Runtime, SessionOptions};
-use vedette::types::{BBox, ClassId, Detection, ImageView, Labels, PixelFormat, Size, TensorMut};
+use vedette::infer::{Backend, FakeBackend, OwnedTensor, Provider, Runtime, SessionOptions};
+use vedette::types::{BBox, ClassId, Detection, Element, ImageView, Labels, PixelFormat, Size, TensorMut};
 use vedette::vision::Candidate;
+use vedette::zoo::prompt::Matching;
 use vedette::zoo::{
-    self, ClassMask, Detector, Family, Input, License, Manifest, Task, Thresholds, ZooError, constant_detector,
+    self, ClassMask, Conse, Detector, EncodedPrompts, Family, Input, License, Manifest, PromptForm, Task, Thresholds,
+    ZooError, constant_detector,
 };
 
 const SIZE: Size = Size { width_px: 64, height_px: 64 };
@@ -163,6 +166,31 @@ fn a_detector_on_a_fake_backend_allocates_nothing_in_steady_state() {
     let (thresholds, mut found) = (Thresholds::default(), Vec::new());
     detector.detect(&picture.view(), &thresholds, &mut found).unwrap();
     assert_eq!(found.len(), 20);
+    let count = allocations_in(|| {
+        for _ in 0..100 {
+            detector.detect(&picture.view(), &thresholds, &mut found).unwrap();
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn prompts_by_the_scores_of_all_classes_allocate_nothing_in_steady_state() {
+    let rows = OwnedTensor::F32(vec![32.0, 10.0, 32.0, 10.0, 20.0, 5.0, 30.0, 5.0, 0.9, 0.6, 0.3, 0.8]);
+    let backend = FakeBackend::new(
+        vec![("images", vec![1, 3, 64, 64], OwnedTensor::zeros(Element::F32, 3 * 64 * 64))],
+        vec![("output0", vec![1, 6, 2], rows)],
+        BTreeMap::new(),
+    );
+    let manifest = Manifest { labels: Some(vec!["car".to_owned(), "truck".to_owned()]), ..manifest(SIZE) };
+    let mut detector = Conse::new(zoo::open(&manifest, Box::new(backend)).unwrap(), Matching::default());
+    let form = PromptForm::ClassSimilarities { similarities: vec![0.8, 0.7] };
+    let labels = Labels::new(["vehicle", "car", "truck"], 1);
+    detector.set_prompts(EncodedPrompts { labels, prompts: 1, form }).unwrap();
+    let picture = Plain::new(Size { width_px: 120, height_px: 90 }, [9, 99, 199]);
+    let (thresholds, mut found) = (Thresholds::default(), Vec::new());
+    detector.detect(&picture.view(), &thresholds, &mut found).unwrap();
+    assert_eq!(named(&detector, &found), ["vehicle"; 2]);
     let count = allocations_in(|| {
         for _ in 0..100 {
             detector.detect(&picture.view(), &thresholds, &mut found).unwrap();

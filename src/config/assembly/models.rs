@@ -104,14 +104,13 @@ fn own_encoder(manifest: Manifest) -> OpenEncoder {
 /// What loads the parameter `text_model`, for a detector with the classes `own`.
 fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
     let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
-    let keeps_unmatched = settings::matching(config).keeps_unmatched;
     Box::new(move || {
         let manifest = verified(&model_dirs, &text_model)?;
         let runtime = Runtime::load(None)?;
         tracing::info!(model = manifest.name, "loading the text encoder");
         let sentences = SentenceEncoder::load(&manifest, runtime)
             .map_err(|source| LoadError::Model { name: manifest.name.clone(), source })?;
-        Ok(Box::new(ClassPromptEncoder::new(sentences, own.clone(), keeps_unmatched)))
+        Ok(Box::new(ClassPromptEncoder::new(sentences, own.clone())))
     })
 }
 
@@ -119,7 +118,6 @@ fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
 /// the text model to stay, the vision model to travel with the prompts.
 fn crop_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
     let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
-    let keeps_unmatched = settings::matching(config).keeps_unmatched;
     let options = settings::crop_session(config, config.engine_cache_folder(|name| std::env::var_os(name)));
     Box::new(move || {
         let manifest = verified(&model_dirs, &text_model)?;
@@ -129,7 +127,7 @@ fn crop_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
         let text = TextEncoder::load(&manifest, runtime).map_err(refused)?;
         let vision = CropScorer::load(&manifest, runtime, &options).map_err(refused)?;
         tracing::info!(model = manifest.name, "looks at boxes: {}", vision.proof());
-        Ok(Box::new(CropPromptEncoder::new(text, vision, own.clone(), keeps_unmatched)))
+        Ok(Box::new(CropPromptEncoder::new(text, vision, own.clone())))
     })
 }
 

@@ -43,12 +43,7 @@ pub(crate) fn blindness(config: &Config) -> BlindParams {
 
 /// When a prompt takes a box of a detector with fixed classes.
 pub(crate) fn matching(config: &Config) -> Matching {
-    Matching {
-        min_similarity: share(config.prompt_min_similarity),
-        min_lead: share(config.prompt_min_lead),
-        // What is dropped is dropped from what is published: planning sees it all the same.
-        keeps_unmatched: true,
-    }
+    Matching { min_similarity: share(config.prompt_min_similarity), min_lead: share(config.prompt_min_lead) }
 }
 
 /// What is published, of all classes; which of them are is for [`ClassChoice`](super::class_choice::ClassChoice) to say.

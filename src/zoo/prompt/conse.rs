@@ -1,7 +1,7 @@
 //! Prompts for a detector with fixed classes, without training.
 //!
 //! In: a box with what the detector thinks of each of its classes, and how similar each class's name is to each prompt.
-//! Out: the same box under the prompt that fits, under its own class, or not at all. A convex combination of semantic
+//! Out: the same box under the prompt that fits, or under its own class. A convex combination of semantic
 //! embeddings, after Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", 2013: the best
 //! [`TOP_CLASSES`] probabilities of a box, divided by their sum, weigh the classes' embeddings, and the sum is compared
 //! with each prompt's. One thing differs: the sum is not brought to length 1 before that, so that a box is never more
@@ -83,7 +83,7 @@ impl Detector for Conse {
         inner.detect_with_scores(image, &self.thresholds, out, scores)?;
         relabel(out, thresholds, |index, detection| match table.answer(detection.class, scores.row(index), matching) {
             Answer::Prompt(prompt) => Some(prompt),
-            Answer::Own(label) => label.filter(|_| matching.keeps_unmatched),
+            Answer::Own(label) => label,
         });
         Ok(())
     }

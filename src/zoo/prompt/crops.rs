@@ -1,7 +1,7 @@
 //! Prompts for a detector with fixed classes, by what its boxes show.
 //!
 //! In: a box, and what CLIP or SigLIP ([`clip`](super::clip)) makes of the picture in it and of the prompts. Out: the
-//! same box under the prompt that fits, under its own class, or not at all. Where [`conse`](super::conse) compares words
+//! same box under the prompt that fits, or under its own class. Where [`conse`](super::conse) compares words
 //! with words, this looks: a `red car` is told from a blue one, and a detector's mistake may be put right. It costs a
 //! run of the vision model for every 16 boxes of a picture.
 //!
@@ -16,8 +16,7 @@
 //! A prompt takes a box when its probability is at least [`Matching::min_similarity`] and at least
 //! [`Matching::min_lead`] above that of every other prompt, and with CLIP of the box's own class. A box that none takes
 //! goes to the prompt that *names its class* (`dog`, `a dog` for the class `dog`), if there is one: the detector has said
-//! so. With CLIP that prompt stands for the name. What is left keeps its own class or is left out, by
-//! [`Matching::keeps_unmatched`].
+//! so. With CLIP that prompt stands for the name. What is left keeps its own class.
 //!
 //! The published score is the detector's own confidence in the box, unchanged, as with `conse`; and as there the class
 //! mask of [`Thresholds`] is over the labels after matching, and boxes that have come to one label are suppressed once
@@ -101,7 +100,7 @@ impl CropMatch {
             shares.clear();
             shares.extend(of_prompts.iter().chain(rival));
             let taken = taker(kind, shares, *prompts, matching);
-            taken.or(own.named_by).or(own.label.filter(|_| matching.keeps_unmatched))
+            taken.or(own.named_by).or(own.label)
         });
         Ok(())
     }
@@ -211,7 +210,7 @@ impl Detector for CropMatch {
 mod tests {
     use super::*;
 
-    const MATCHING: Matching = Matching { min_similarity: 0.6, min_lead: 0.02, keeps_unmatched: true };
+    const MATCHING: Matching = Matching { min_similarity: 0.6, min_lead: 0.02 };
 
     #[test]
     fn in_clip_a_prompt_must_beat_the_other_prompts_and_the_own_class() {

@@ -9,7 +9,7 @@ use crate::zoo::Thresholds;
 pub(in crate::zoo) struct OwnClass {
     /// The prompt that names it.
     pub named_by: Option<ClassId>,
-    /// Its place among the labels, where it is reported beside the prompts.
+    /// Its place among the labels, where no prompt names it.
     pub label: Option<ClassId>,
 }
 
@@ -24,8 +24,8 @@ impl OwnClass {
 }
 
 /// The prompts, then the own classes that no prompt names.
-pub(in crate::zoo) fn labels(prompts: &Prompts, own: &Labels, keeps_unmatched: bool) -> Labels {
-    let is_unnamed = |name: &&str| keeps_unmatched && !prompts.texts().any(|text| names_class(text, name));
+pub(in crate::zoo) fn labels(prompts: &Prompts, own: &Labels) -> Labels {
+    let is_unnamed = |name: &&str| !prompts.texts().any(|text| names_class(text, name));
     Labels::new(prompts.texts().chain(own.names().filter(is_unnamed)), prompts.version())
 }
 

@@ -250,10 +250,11 @@ impl SourceTree {
 /// The text of `//!` or `///`.
 fn doc_of(attributes: &[syn::Attribute]) -> String {
     let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
-        syn::Meta::NameValue(syn::MetaNameValue { path, value, .. }) if path.is_ident("doc") => match value {
-            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(line), .. }) => Some(line.value() + "\n"),
-            _ => None,
-        },
+        syn::Meta::NameValue(syn::MetaNameValue {
+            path,
+            value: syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(line), .. }),
+            ..
+        }) if path.is_ident("doc") => Some(line.value() + "\n"),
         _ => None,
     });
     lines.collect()

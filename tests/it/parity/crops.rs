@@ -22,7 +22,7 @@ const FIXTURES: [(&str, Family); 2] = [("clip", Family::Clip), ("siglip", Family
 const OWN: [&str; 4] = ["person", "car", "dog", "cup"];
 /// `dogs` names a class.
 const PROMPTS: [&str; 3] = ["a red spoon", "dogs", "an astronaut in an orange suit"];
-const TAKES_ALL: Matching = Matching { min_similarity: 0.0, min_lead: 0.0, keeps_unmatched: true };
+const TAKES_ALL: Matching = Matching { min_similarity: 0.0, min_lead: 0.0 };
 
 fn own() -> Labels {
     Labels::new(OWN, 0)
@@ -51,7 +51,7 @@ fn constant(boxes: u8) -> Box<dyn Detector> {
 fn opened(manifest: &Manifest, runtime: &Runtime, boxes: u8, matching: Matching) -> (CropMatch, CropPromptEncoder) {
     let scorer = CropScorer::load(manifest, runtime, &cpu()).unwrap();
     let text = TextEncoder::load(manifest, runtime).unwrap();
-    let encoder = CropPromptEncoder::new(text, scorer, own(), matching.keeps_unmatched);
+    let encoder = CropPromptEncoder::new(text, scorer, own());
     (CropMatch::new(constant(boxes), matching), encoder)
 }
 
@@ -100,35 +100,30 @@ fn a_box_goes_to_its_likeliest_prompt_or_to_the_one_that_names_its_class_or_keep
         shares.sort_by(f32::total_cmp);
         assert!(shares[7] - shares[4] > 1e-3, "{name}: {shares:?}");
         let min_similarity = (shares[5] + shares[6]) / 2.0;
-        for keeps_unmatched in [true, false] {
-            let matching = Matching { min_similarity, keeps_unmatched, ..TAKES_ALL };
-            let (mut detector, mut encoder) = opened(&manifest, runtime, 12, matching);
-            detector.set_prompts(encoded(&mut encoder, &PROMPTS, 3)).unwrap();
-            let reported = if keeps_unmatched { &["person", "car", "cup"][..] } else { &[] };
-            let labels: Vec<&str> = PROMPTS.iter().chain(reported).copied().collect();
-            assert_eq!(detector.labels(), &Labels::new(labels, 3), "{name}");
+        let matching = Matching { min_similarity, ..TAKES_ALL };
+        let (mut detector, mut encoder) = opened(&manifest, runtime, 12, matching);
+        detector.set_prompts(encoded(&mut encoder, &PROMPTS, 3)).unwrap();
+        let labels = PROMPTS.into_iter().chain(["person", "car", "cup"]);
+        assert_eq!(detector.labels(), &Labels::new(labels, 3), "{name}");
 
-            let expected: Vec<(String, f32, BBox<_>)> = seen
-                .iter()
-                .zip(&likeliest)
-                .filter_map(|(detection, (prompt, share))| {
-                    let own = OWN[usize::from(detection.class.0)];
-                    let label = match prompt.filter(|_| *share >= min_similarity) {
-                        Some(prompt) => prompt,
-                        None if own == "dog" => "dogs",
-                        None if keeps_unmatched => own,
-                        None => return None,
-                    };
-                    Some((label.to_owned(), detection.score, detection.bbox))
-                })
-                .collect();
-            let ours = found(&mut detector, &picture);
-            let named = names(&detector, &ours).into_iter().zip(&ours);
-            let ours: Vec<_> = named.map(|(label, found)| (label, found.score, found.bbox)).collect();
-            assert_eq!(ours, expected, "{name}");
-            assert!(ours.len() == 12 || !keeps_unmatched);
-            assert!(ours.iter().any(|(label, ..)| label != "dogs" && PROMPTS.contains(&label.as_str())), "{ours:?}");
-        }
+        let expected: Vec<(String, f32, BBox<_>)> = seen
+            .iter()
+            .zip(&likeliest)
+            .map(|(detection, (prompt, share))| {
+                let own = OWN[usize::from(detection.class.0)];
+                let label = match prompt.filter(|_| *share >= min_similarity) {
+                    Some(prompt) => prompt,
+                    None if own == "dog" => "dogs",
+                    None => own,
+                };
+                (label.to_owned(), detection.score, detection.bbox)
+            })
+            .collect();
+        let ours = found(&mut detector, &picture);
+        let named = names(&detector, &ours).into_iter().zip(&ours);
+        let ours: Vec<_> = named.map(|(label, found)| (label, found.score, found.bbox)).collect();
+        assert_eq!(ours, expected, "{name}");
+        assert!(ours.iter().any(|(label, ..)| label != "dogs" && PROMPTS.contains(&label.as_str())), "{ours:?}");
     }
 }
 

@@ -127,7 +127,7 @@ fn crops(fixture: &str, family: Family, fake: FakeOf) -> Box<dyn Detector> {
     let at = |x: f32| BBox::from_corners(x, 10.0, x + 16.0, 40.0).unwrap();
     let candidate = |x| Candidate { bbox: at(x), class: ClassId(0), score: 0.9, source: 0 };
     let inner = constant_detector(SIDE, &Labels::new(["a"], 0), &[candidate(4.0), candidate(40.0)]).unwrap();
-    let mut detector = CropMatch::new(inner, Matching { min_similarity: 0.0, min_lead: 0.0, keeps_unmatched: true });
+    let mut detector = CropMatch::new(inner, Matching { min_similarity: 0.0, min_lead: 0.0 });
     let backend = fake.with(&[("pixel_values", Element::F32, PICTURE)]);
     let scorer = CropScorer::new(&Fixture::open(fixture).manifest(family, &SPLIT), backend).unwrap();
     let rivals = if family == Family::Clip { 1 } else { 0 };

@@ -16,15 +16,14 @@ pub const TEMPLATE: &str = "a picture of {}";
 pub struct ClassPromptEncoder {
     sentences: SentenceEncoder,
     own: Labels,
-    keeps_unmatched: bool,
     /// Of the own classes, as soon as there are.
     classes: Vec<Vec<f32>>,
 }
 
 impl ClassPromptEncoder {
-    /// For a detector with the classes `own`, which are reported beside the prompts if `keeps_unmatched`.
-    pub fn new(sentences: SentenceEncoder, own: Labels, keeps_unmatched: bool) -> Self {
-        Self { sentences, own, keeps_unmatched, classes: Vec::new() }
+    /// For a detector with the classes `own`, which are labels beside the prompts.
+    pub fn new(sentences: SentenceEncoder, own: Labels) -> Self {
+        Self { sentences, own, classes: Vec::new() }
     }
 
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, ZooError> {
@@ -41,7 +40,7 @@ impl PromptEncoder for ClassPromptEncoder {
         let texts = prompts.texts().map(|text| self.embed(text)).collect::<Result<Vec<_>, _>>()?;
         let similarities = self.classes.iter().flat_map(|class| texts.iter().map(|text| cosine(class, text))).collect();
         Ok(EncodedPrompts {
-            labels: labels(prompts, &self.own, self.keeps_unmatched),
+            labels: labels(prompts, &self.own),
             prompts: prompts.len(),
             form: PromptForm::ClassSimilarities { similarities },
         })

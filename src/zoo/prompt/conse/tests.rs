@@ -78,11 +78,11 @@ fn around(boxes: Vec<(BBox<ImagePx>, Vec<f32>)>, tells_all: bool, matching: Matc
 }
 
 /// `similarities` as columns: of one prompt with each class.
-fn encoded(columns: &[(&str, [f32; 5])], keeps_unmatched: bool) -> EncodedPrompts {
+fn encoded(columns: &[(&str, [f32; 5])]) -> EncodedPrompts {
     let prompts = Prompts::new(columns.iter().map(|(text, _)| text), 3).unwrap();
     let similarities = (0..5).flat_map(|class| columns.iter().map(move |(_, column)| column[class])).collect();
     EncodedPrompts {
-        labels: own_classes::labels(&prompts, &Labels::new(OWN, 0), keeps_unmatched),
+        labels: own_classes::labels(&prompts, &Labels::new(OWN, 0)),
         prompts: prompts.len(),
         form: PromptForm::ClassSimilarities { similarities },
     }
@@ -130,7 +130,7 @@ fn without_prompts_it_is_the_detector_inside() {
 #[test]
 fn a_prompt_takes_the_boxes_that_fit_with_their_own_scores_and_the_rest_keeps_its_class() {
     let mut detector = detector(&[PERSON_BOX, CAR_BOX, VAN_BOX, DOG_BOX], Matching::default());
-    detector.set_prompts(encoded(&[PEDESTRIAN, VEHICLE], true)).unwrap();
+    detector.set_prompts(encoded(&[PEDESTRIAN, VEHICLE])).unwrap();
     let expected = [("pedestrian", 0.8), ("vehicle", 0.7), ("vehicle", 0.5), ("dog", 0.9)];
     assert_eq!(found(&mut detector, &Thresholds::default()), expected.map(|(name, score)| (name.to_owned(), score)));
     let labels: Vec<_> = detector.labels().names().collect();
@@ -140,18 +140,10 @@ fn a_prompt_takes_the_boxes_that_fit_with_their_own_scores_and_the_rest_keeps_it
 }
 
 #[test]
-fn a_box_that_answers_no_prompt_is_left_out_where_the_parameter_says_so() {
-    let mut detector = detector(&[CAR_BOX, PERSON_BOX], Matching { keeps_unmatched: false, ..Matching::default() });
-    detector.set_prompts(encoded(&[PEDESTRIAN], false)).unwrap();
-    assert_eq!(names(&mut detector), ["pedestrian"]);
-    assert_eq!(detector.labels().len(), 1);
-}
-
-#[test]
 fn a_prompt_that_names_a_class_takes_that_class_and_no_other() {
     for name in ["dog", "Dogs", "a dog"] {
         let mut detector = detector(&[DOG_BOX, HOT_DOG_BOX, PERSON_BOX], Matching::default());
-        detector.set_prompts(encoded(&[(name, DOG.1), ANIMAL], true)).unwrap();
+        detector.set_prompts(encoded(&[(name, DOG.1), ANIMAL])).unwrap();
         assert_eq!(names(&mut detector), [name, "hot dog", "person"]);
         let labels: Vec<_> = detector.labels().names().collect();
         assert_eq!(labels, [name, "animal", "person", "car", "truck", "hot dog"], "no second label for the class");
@@ -161,9 +153,9 @@ fn a_prompt_that_names_a_class_takes_that_class_and_no_other() {
 #[test]
 fn a_class_that_ends_in_another_ones_name_does_not_pass_for_it() {
     let mut detector = detector(&[HOT_DOG_BOX, DOG_BOX], Matching::default());
-    detector.set_prompts(encoded(&[ANIMAL], true)).unwrap();
+    detector.set_prompts(encoded(&[ANIMAL])).unwrap();
     assert_eq!(names(&mut detector), ["hot dog", "animal"]);
-    detector.set_prompts(encoded(&[("snack", [0.3, 0.3, 0.3, 0.4, 0.75])], true)).unwrap();
+    detector.set_prompts(encoded(&[("snack", [0.3, 0.3, 0.3, 0.4, 0.75])])).unwrap();
     assert_eq!(names(&mut detector), ["snack", "dog"]);
 }
 
@@ -171,9 +163,9 @@ fn a_class_that_ends_in_another_ones_name_does_not_pass_for_it() {
 fn prompts_that_are_too_close_to_one_another_leave_a_box_to_its_class() {
     let mut detector = detector(&[CAR_BOX], Matching::default());
     let close = |lead: f32| [VEHICLE, ("conveyance", [0.5, 0.91 - lead, 0.8, 0.4, 0.4])];
-    detector.set_prompts(encoded(&close(0.01), true)).unwrap();
+    detector.set_prompts(encoded(&close(0.01))).unwrap();
     assert_eq!(names(&mut detector), ["car"]);
-    detector.set_prompts(encoded(&close(0.03), true)).unwrap();
+    detector.set_prompts(encoded(&close(0.03))).unwrap();
     assert_eq!(names(&mut detector), ["vehicle"]);
 }
 
@@ -182,7 +174,7 @@ fn a_box_between_classes_is_as_similar_as_their_mean() {
     let van = ("delivery van", [0.4, 0.56, 0.64, 0.3, 0.3]);
     let taken = |scores: [f32; 5]| {
         let mut detector = detector(&[scores], Matching::default());
-        detector.set_prompts(encoded(&[van], true)).unwrap();
+        detector.set_prompts(encoded(&[van])).unwrap();
         names(&mut detector)[0] == "delivery van"
     };
     assert!(taken([0.0, 0.2, 0.6, 0.0, 0.0]) && taken([0.0, 0.4, 0.5, 0.0, 0.0]));
@@ -193,7 +185,7 @@ fn a_box_between_classes_is_as_similar_as_their_mean() {
 fn a_detector_with_nothing_but_best_classes_is_matched_by_them() {
     let boxes = vec![(at(0.0), VAN_BOX.to_vec()), (at(20.0), PERSON_BOX.to_vec())];
     let mut detector = around(boxes, false, Matching::default());
-    detector.set_prompts(encoded(&[PEDESTRIAN, VEHICLE], true)).unwrap();
+    detector.set_prompts(encoded(&[PEDESTRIAN, VEHICLE])).unwrap();
     assert_eq!(names(&mut detector), ["vehicle", "pedestrian"]);
 }
 
@@ -202,14 +194,14 @@ fn two_classes_of_one_thing_are_one_box_of_the_prompt() {
     let boxes = vec![(at(0.0), CAR_BOX.to_vec()), (at(1.0), vec![0.0, 0.0, 0.6, 0.0, 0.0])];
     let mut detector = around(boxes, true, Matching::default());
     assert_eq!(names(&mut detector).len(), 2);
-    detector.set_prompts(encoded(&[VEHICLE], true)).unwrap();
+    detector.set_prompts(encoded(&[VEHICLE])).unwrap();
     assert_eq!(names(&mut detector), ["vehicle"]);
 }
 
 #[test]
 fn the_class_mask_is_over_the_labels_after_matching() {
     let mut detector = detector(&[PERSON_BOX, CAR_BOX, DOG_BOX], Matching::default());
-    detector.set_prompts(encoded(&[PEDESTRIAN], true)).unwrap();
+    detector.set_prompts(encoded(&[PEDESTRIAN])).unwrap();
     let classes = Some(ClassMask::new(detector.labels(), ["pedestrian", "dog"]).unwrap());
     let kept = found(&mut detector, &Thresholds { classes, ..Thresholds::default() });
     assert_eq!(kept.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["pedestrian", "dog"]);
@@ -218,7 +210,7 @@ fn the_class_mask_is_over_the_labels_after_matching() {
 #[test]
 fn no_prompts_give_the_own_classes_back_under_the_next_version() {
     let mut detector = detector(&[PERSON_BOX], Matching::default());
-    detector.set_prompts(encoded(&[PEDESTRIAN], true)).unwrap();
+    detector.set_prompts(encoded(&[PEDESTRIAN])).unwrap();
     detector.set_prompts(EncodedPrompts::none(&Labels::new(OWN, 0), 4)).unwrap();
     assert_eq!(names(&mut detector), ["person"]);
     assert_eq!((detector.labels().version(), detector.labels().len()), (4, 5));
@@ -227,8 +219,8 @@ fn no_prompts_give_the_own_classes_back_under_the_next_version() {
 #[test]
 fn prompts_that_do_not_fit_are_refused_and_the_old_ones_stay() {
     let mut detector = detector(&[PERSON_BOX], Matching::default());
-    detector.set_prompts(encoded(&[PEDESTRIAN], true)).unwrap();
-    let with = |form| EncodedPrompts { form, ..encoded(&[VEHICLE], true) };
+    detector.set_prompts(encoded(&[PEDESTRIAN])).unwrap();
+    let with = |form| EncodedPrompts { form, ..encoded(&[VEHICLE]) };
     let short = with(PromptForm::ClassSimilarities { similarities: vec![0.5; 4] });
     let error = detector.set_prompts(short).unwrap_err().to_string();
     assert_eq!(
@@ -249,19 +241,17 @@ proptest! {
     fn no_scores_and_no_similarities_panic_or_invent_a_label(
         scores in proptest::collection::vec(proptest::array::uniform5(0.0f32..1.0), 1..20),
         columns in proptest::collection::vec(proptest::array::uniform5(-1.0f32..1.0), 1..6),
-        keeps_unmatched in any::<bool>(),
     ) {
-        let matching = Matching { keeps_unmatched, ..Matching::default() };
-        let mut detector = detector(&scores, matching);
+        let mut detector = detector(&scores, Matching::default());
         let texts: Vec<String> = (0..columns.len()).map(|number| format!("thing {number}")).collect();
         let named: Vec<(&str, [f32; 5])> = texts.iter().map(String::as_str).zip(columns.iter().copied()).collect();
-        detector.set_prompts(encoded(&named, keeps_unmatched)).unwrap();
+        detector.set_prompts(encoded(&named)).unwrap();
         let before: Vec<f32> = scores.iter().map(|scores| best(scores).1).collect();
         let after = found(&mut detector, &Thresholds::default());
-        prop_assert!(after.len() <= before.len() && (!keeps_unmatched || after.len() == before.len()));
+        prop_assert_eq!(after.len(), before.len());
         for (name, score) in after {
             prop_assert!(before.contains(&score));
-            prop_assert!(texts.contains(&name) || (keeps_unmatched && OWN.contains(&name.as_str())), "{name}");
+            prop_assert!(texts.contains(&name) || OWN.contains(&name.as_str()), "{name}");
         }
     }
 
@@ -270,7 +260,7 @@ proptest! {
         scores in proptest::array::uniform5(0.01f32..1.0), similarities in proptest::array::uniform5(0.0f32..0.599),
     ) {
         let mut detector = detector(&[scores], Matching::default());
-        detector.set_prompts(encoded(&[("thing", similarities)], true)).unwrap();
+        detector.set_prompts(encoded(&[("thing", similarities)])).unwrap();
         prop_assert!(names(&mut detector)[0] != "thing");
     }
 }

@@ -16,16 +16,15 @@ pub struct CropPromptEncoder {
     text: TextEncoder,
     scorer: ScorerSlot,
     own: Labels,
-    keeps_unmatched: bool,
     /// Of the own classes, as soon as there are; always empty where they do not compete.
     classes: Vec<f32>,
 }
 
 impl CropPromptEncoder {
-    /// For a detector with the classes `own`, which are reported beside the prompts if `keeps_unmatched`, and which is to
+    /// For a detector with the classes `own`, which are labels beside the prompts, and which is to
     /// look at its boxes with `scorer`, of the same checkpoint as `text`.
-    pub fn new(text: TextEncoder, scorer: CropScorer, own: Labels, keeps_unmatched: bool) -> Self {
-        Self { text, scorer: ScorerSlot::new(scorer), own, keeps_unmatched, classes: Vec::new() }
+    pub fn new(text: TextEncoder, scorer: CropScorer, own: Labels) -> Self {
+        Self { text, scorer: ScorerSlot::new(scorer), own, classes: Vec::new() }
     }
 }
 
@@ -48,7 +47,7 @@ impl PromptEncoder for CropPromptEncoder {
         let dimensions = values.len() / prompts.len();
         values.extend_from_slice(&self.classes);
         Ok(EncodedPrompts {
-            labels: labels(prompts, &self.own, self.keeps_unmatched),
+            labels: labels(prompts, &self.own),
             prompts: prompts.len(),
             form: PromptForm::CropEmbeddings {
                 vectors: TextVectors { values, dimensions },
