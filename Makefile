@@ -28,7 +28,7 @@ build: setup
 test: setup
 	@$(PYTHON) scripts/setup onnxruntime-gpu-wheel
 	@$(ENV); cargo test --release --locked --features ros
-	@$(ENV); cargo build --release --locked --features ros
+	@$(ENV); cargo build --release --locked --features ros --bins --example faulty_node
 	@$(ENV); python3 -m pytest -q tests/setup tests/ros tests/reference tests/cli tests/docs
 
 lint: setup

@@ -35,6 +35,7 @@ impl Moment<'_> {
 }
 
 /// What the messages so far came to.
+#[expect(clippy::large_enum_variant, reason = "handed on at once, and a box would be an allocation for each frame")]
 #[derive(Debug)]
 pub enum Taken<'a> {
     /// An image is complete.

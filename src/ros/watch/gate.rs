@@ -243,10 +243,12 @@ pub(in crate::ros) mod tests {
         }
     }
 
+    type Message = (Output, Vec<u8>);
+
     /// Keeps what leaves.
     #[derive(Clone, Default)]
     struct Sent {
-        messages: Arc<Mutex<Vec<(Output, Vec<u8>)>>>,
+        messages: Arc<Mutex<Vec<Message>>>,
         is_broken: Arc<AtomicBool>,
     }
 
@@ -290,7 +292,7 @@ pub(in crate::ros) mod tests {
         /// What has left since the last call, the edge's own plans by their sequence and verdict.
         pub fn left(&self) -> Vec<String> {
             let messages = std::mem::take(&mut *self.sent.messages.lock().unwrap());
-            let text = |(output, cdr): &(Output, Vec<u8>)| match output {
+            let text = |(output, cdr): &Message| match output {
                 Output::Plan if cdr != b"plan" => {
                     let plan = decode_plan(cdr).unwrap();
                     assert_eq!((plan.decision, plan.source), (Decision::Stop, PlanSource::Watchdog));
