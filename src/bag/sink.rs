@@ -8,7 +8,7 @@ use crate::pipeline::{Output, OutputError, Outputs};
 use crate::types::Stamp;
 use ::mcap::records::MessageHeader;
 use ::mcap::write::NoSeek;
-use ::mcap::{Compression, WriteOptions, Writer};
+use ::mcap::{Compression, McapError, WriteOptions, Writer};
 use std::collections::BTreeMap;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -29,15 +29,6 @@ pub enum SinkError {
     /// The name cannot be taken, or the file not made.
     #[error(transparent)]
     File(#[from] OutFileError),
-    /// The file system says no.
-    #[error("cannot write {path}", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
     /// The library says no.
     #[error("cannot write {path}", path = path.display())]
     Mcap {
@@ -45,7 +36,7 @@ pub enum SinkError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: ::mcap::McapError,
+        source: McapError,
     },
     /// An output type without message definition cannot be read by anyone.
     #[error("{path}: no message definition for {type_name}", path = path.display())]
@@ -71,17 +62,6 @@ pub enum SinkError {
         /// Its private name.
         name: &'static str,
     },
-}
-
-impl SinkError {
-    /// The library's words for the file system's are left out.
-    fn of(path: &Path, error: ::mcap::McapError) -> Self {
-        let path = path.to_owned();
-        match error {
-            ::mcap::McapError::Io(source) => Self::Io { path, source },
-            source => Self::Mcap { path, source },
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +111,7 @@ impl McapSink {
         }
         let file = OutFile::create(path, replace)?;
         let partial = file.partial().to_owned();
-        let failed = |source| SinkError::of(&partial, source);
+        let failed = |error| failed_at(&partial, error);
         let mut writer = WriteOptions::new()
             .profile("ros2")
             .library(format!("{LIBRARY}{}", env!("CARGO_PKG_VERSION")))
@@ -167,10 +147,10 @@ impl McapSink {
     /// When that fails; the `.partial` file stays then.
     pub fn finish(self) -> Result<(), SinkError> {
         let Self { mut writer, partial, .. } = self;
-        let failed = |source| SinkError::of(&partial, source);
+        let failed = |error| failed_at(&partial, error);
         writer.finish().map_err(failed)?;
         let stream = writer.into_inner().into_inner();
-        let file = stream.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        let file = stream.into_inner().map_err(|error| failed(McapError::Io(error.into_error())))?;
         Ok(file.finish()?)
     }
 
@@ -181,7 +161,7 @@ impl McapSink {
         let Ok(log_time) = u64::try_from(stamp.as_ns()) else {
             return Err(SinkError::Stamp { path: self.partial.clone(), stamp });
         };
-        let failed = |source| SinkError::of(&self.partial, source);
+        let failed = |error| failed_at(&self.partial, error);
         let sequence = channel.sequence;
         channel.sequence = sequence.wrapping_add(1);
         let header = MessageHeader { channel_id: channel.id, sequence, log_time, publish_time: log_time };
@@ -191,6 +171,15 @@ impl McapSink {
         }
         self.chunk_begin.get_or_insert(stamp);
         self.writer.write_to_known_channel(&header, cdr).map_err(failed)
+    }
+}
+
+/// What the library says, without its words around what the file system says.
+fn failed_at(path: &Path, error: McapError) -> SinkError {
+    let path = path.to_owned();
+    match error {
+        McapError::Io(source) => OutFileError::Io { path, source }.into(),
+        source => SinkError::Mcap { path, source },
     }
 }
 

@@ -1,6 +1,7 @@
 """What a replay of the real bag finds, against an independent implementation, read by independent readers."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -105,6 +106,12 @@ def test_plans_say_why_and_about_whom(decoded):
         assert plan.verdict and plan.source == "rules"
         if plan.decision != "proceed":
             assert plan.steps and all(step.reason for step in plan.steps)
+        # The nearest thing in the way is always a step, and nothing that is behind the robot is in the way.
+        nearest = re.search(r"the nearest (?:at the robot|[\d.]+ m ahead)", plan.verdict)
+        about = [step for step in plan.steps if "nearest edge" in step.reason]
+        assert bool(nearest) == bool(about), plan.verdict
+        assert all(step.pose.pose.position.x > -1.01 for step in about)
+        assert "way has been clear" not in plan.verdict
 
 
 def test_a_second_replay_gives_the_same_bytes(vedette, bag, tmp_path):
