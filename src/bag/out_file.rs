@@ -53,6 +53,12 @@ pub enum OutFileError {
         /// The file, links followed.
         path: PathBuf,
     },
+    /// What lies where the unfinished file would, which is never replaced.
+    #[error("{path} exists and no earlier run has left it, expected another name for the results, or that it is moved away", path = path.display())]
+    ForeignPartial {
+        /// The file.
+        path: PathBuf,
+    },
     /// Somebody else writes the same results.
     #[error("{path} is being written by another process", path = path.display())]
     Busy {
@@ -260,7 +266,7 @@ fn remove_stale(partial: &Path, replace: Replace) -> Result<(), OutFileError> {
     let Some(mut file) = open_regular(partial, false)? else { return Ok(()) };
     let first = first_bytes(&mut file).map_err(failed(partial))?;
     if !(first.is_empty() || (replace.is_ours)(&first)) {
-        return Err(OutFileError::Foreign { path: partial.to_owned() });
+        return Err(OutFileError::ForeignPartial { path: partial.to_owned() });
     }
     if !lock(&file, partial)? {
         return Err(OutFileError::Busy { path: partial.to_owned() });
@@ -375,7 +381,7 @@ mod tests {
         }
         fs::write(&partial, "theirs").unwrap();
         let error = write(&path, FORCED).unwrap_err();
-        assert!(matches!(error, OutFileError::Foreign { path } if path == partial));
+        assert!(matches!(error, OutFileError::ForeignPartial { path } if path == partial));
         assert_eq!(fs::read(&partial).unwrap(), b"theirs");
         fs::remove_file(&partial).unwrap();
         symlink(&path, &partial).unwrap();

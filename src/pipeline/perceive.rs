@@ -1,12 +1,16 @@
 //! The lane that runs on every frame: picture to boxes, boxes to tracks, tracks to places.
 
-use crate::spatial::place_of;
+use crate::spatial::{place_of, sees_ahead};
 use crate::tracking::Tracker;
-use crate::types::{Detection, Frame, Glimpse, Place, Scene, Stamped};
+use crate::types::{CameraModel, Detection, Frame, Glimpse, Place, Scene, Stamped};
 use crate::zoo::{ClassMask, Detector, EncodedPrompts, Thresholds, ZooError};
+use nalgebra::Isometry3;
 
 /// The fewest boxes of a picture that are looked at, whatever is published: as many as detectors with queries give.
 const MOST_LOOKED_AT: usize = 300;
+/// The overlap above which two boxes of one class are one thing, for tracking and planning: what is published may be told
+/// apart less, and people who stand before one another are two.
+const LEAST_IOU: f32 = 0.45;
 /// A scene is full when so much of the most is reached: the rest may have been suppressed once more under prompts, or lie
 /// outside the picture.
 const FULL_PART: f64 = 0.75;
@@ -22,6 +26,8 @@ pub struct Bounds {
     pub track_low_score: f32,
     /// From this score on a box is planned with at once, whatever the tracker makes of it.
     pub obstacle_score: f32,
+    /// How far ahead of the robot the camera must look, in metres.
+    pub way_m: f64,
 }
 
 /// Owns the detector and the tracker; reuses one [`Scene`] for all frames.
@@ -35,6 +41,8 @@ pub struct Perceive {
     /// All boxes of the frame that are tracked, best score first.
     seen: Vec<Detection>,
     scene: Scene,
+    /// The last camera with its place, and whether it sees the way ahead.
+    view: Option<(CameraModel, Isometry3<f64>, bool)>,
 }
 
 impl Perceive {
@@ -43,11 +51,11 @@ impl Perceive {
         let Thresholds { score, iou, max_detections, .. } = bounds.published;
         let thresholds = Thresholds {
             score: score.min(bounds.track_low_score).min(bounds.obstacle_score),
-            iou,
+            iou: iou.max(LEAST_IOU),
             max_detections: max_detections.max(MOST_LOOKED_AT),
             classes: None,
         };
-        Self { detector, bounds, thresholds, tracker, seen: Vec::new(), scene: Scene::default() }
+        Self { detector, bounds, thresholds, tracker, seen: Vec::new(), scene: Scene::default(), view: None }
     }
 
     /// The detector.
@@ -69,7 +77,7 @@ impl Perceive {
         self.detector.set_prompts(prompts)?;
         (self.bounds.published.classes, self.bounds.tracked) = (published, tracked);
         self.tracker.reset();
-        let Scene { detections, only_tracked, tracks, glimpses, is_full } = &mut self.scene;
+        let Scene { detections, only_tracked, tracks, glimpses, is_full, .. } = &mut self.scene;
         detections.clear();
         only_tracked.clear();
         tracks.clear();
@@ -89,7 +97,9 @@ impl Perceive {
     /// When the detector could not run; tracks stay as they were.
     pub fn frame(&mut self, frame: &Stamped<Frame<'_>>) -> Result<(), ZooError> {
         let Frame { image, camera, base_from_camera } = frame.value();
-        let Scene { detections, only_tracked, tracks, glimpses, is_full } = &mut self.scene;
+        let is_turned_away = camera.is_some_and(|camera| !self.sees_way(camera, base_from_camera));
+        self.scene.is_turned_away = is_turned_away;
+        let Scene { detections, only_tracked, tracks, glimpses, is_full, .. } = &mut self.scene;
         let Bounds { published, tracked, obstacle_score, .. } = &self.bounds;
         detections.clear();
         only_tracked.clear();
@@ -103,9 +113,13 @@ impl Perceive {
         let place = |bbox| camera.as_ref().map_or(Place::Unknown, |camera| place_of(camera, base_from_camera, bbox));
         for detection in &self.seen {
             let is_wanted = detection.score >= published.score && published.reports(detection.class);
-            let is_published = is_wanted && detections.len() < published.max_detections;
+            let is_apart = self.thresholds.iou <= published.iou || is_apart(detection, detections, published.iou);
+            let is_published = is_wanted && is_apart && detections.len() < published.max_detections;
             if is_published { &mut *detections } else { &mut *only_tracked }.push(*detection);
-            if detection.track.is_none() && is_sure(detection) {
+            // A track that is still called something else by its vote does not speak for the box.
+            let track = detection.track.and_then(|id| tracks.binary_search_by_key(&id, |track| track.id).ok());
+            let speaks_for_it = track.is_some_and(|track| tracks[track].class == detection.class);
+            if !speaks_for_it && is_sure(detection) {
                 glimpses.push(Glimpse { class: detection.class, place: place(&detection.bbox) });
             }
         }
@@ -115,8 +129,25 @@ impl Perceive {
         Ok(())
     }
 
+    /// Whether the camera looks where the robot goes; reckoned anew only when the camera or its place is another one.
+    fn sees_way(&mut self, camera: CameraModel, base_from_camera: &Isometry3<f64>) -> bool {
+        match &self.view {
+            Some((of, from, sees)) if *of == camera && from == base_from_camera => *sees,
+            _ => {
+                let sees = sees_ahead(&camera, base_from_camera, self.bounds.way_m);
+                self.view = Some((camera, *base_from_camera, sees));
+                sees
+            }
+        }
+    }
+
     /// The last frame's scene.
     pub fn scene(&self) -> &Scene {
         &self.scene
     }
+}
+
+/// Whether no better box of its class overlaps it by more than `iou`.
+fn is_apart(detection: &Detection, better: &[Detection], iou: f32) -> bool {
+    better.iter().all(|other| other.class != detection.class || other.bbox.iou(&detection.bbox) <= iou)
 }

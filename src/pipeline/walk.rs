@@ -82,6 +82,7 @@ impl Walk {
             tracked: chosen.tracked,
             track_low_score: tracking.low_score,
             obstacle_score: settings::obstacle_score(config),
+            way_m: config.corridor_length_m,
         };
         Self {
             choice,

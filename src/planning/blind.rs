@@ -5,6 +5,9 @@ use crate::types::Motion;
 /// Drifting slower than this is standing.
 const MIN_MPS: f64 = 0.1;
 
+/// So many reasons may hold at once.
+pub(super) const BLIND: usize = 3;
+
 /// Why the plan cannot know.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Blind {
@@ -20,6 +23,8 @@ pub(super) enum Blind {
     },
     /// More is in view than is looked at.
     Full,
+    /// The camera sees none of the way ahead.
+    TurnedAway,
 }
 
 impl Blind {

@@ -1,6 +1,6 @@
 //! The planner: looks at every thing, decides, and writes the plan.
 
-use super::blind::Blind;
+use super::blind::{BLIND, Blind};
 use super::braking::Braking;
 use super::care::{Care, MIN_MOVING_MPS, Rules, Word};
 use super::corridor::{COASTING_DRIFT_MPS, Corridor, InTheWay};
@@ -178,7 +178,8 @@ impl Planner {
         let stamp = scene.stamp();
         let speed_mps = motion.credible().map_or(self.params.max_speed_mps, |twist| twist.speed_mps());
         let rules = self.rules(speed_mps);
-        let blind = [Blind::way(motion), scene.value().is_full.then_some(Blind::Full)];
+        let Scene { is_full, is_turned_away, .. } = *scene.value();
+        let blind = [is_turned_away.then_some(Blind::TurnedAway), Blind::way(motion), is_full.then_some(Blind::Full)];
         let outlook = self.look(things, &rules, blind);
         let (care, held) = self.hold.decide(stamp, outlook.now, outlook.with_room);
         self.remember_cause(things, care, held);
@@ -222,7 +223,7 @@ impl Planner {
     }
 
     /// Finds what is in the way, nearest first, and what follows from all of it.
-    fn look(&mut self, things: &[Thing], rules: &Rules, blind: [Option<Blind>; 2]) -> Outlook {
+    fn look(&mut self, things: &[Thing], rules: &Rules, blind: [Option<Blind>; BLIND]) -> Outlook {
         let corridor = Corridor {
             half_width_m: self.params.corridor_width_m / 2.0,
             length_m: self.params.corridor_length_m,
@@ -231,7 +232,7 @@ impl Planner {
         };
         let free = rules.about_nothing();
         let unknown = rules.about_unknown(self.params.unplaced_speed_mps);
-        let seen = if blind == [None; 2] { free } else { unknown };
+        let seen = if blind == [None; BLIND] { free } else { unknown };
         let (mut now, mut with_room) = (seen, seen);
         let (mut considered, mut unplaced, mut passed_over) = (0, 0, 0);
         self.found.clear();

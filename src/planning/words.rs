@@ -1,6 +1,6 @@
 //! Why, in words a person reads: the reasons of steps and the verdict of a plan.
 
-use super::blind::Blind;
+use super::blind::{BLIND, Blind};
 use super::care::{Care, Word};
 use super::corridor::InTheWay;
 use super::hold::Held;
@@ -27,7 +27,7 @@ pub(super) struct Grounds {
     pub(super) unplaced_mps: f64,
     /// Those that are raised and will not come.
     pub(super) passed_over: usize,
-    pub(super) blind: [Option<Blind>; 2],
+    pub(super) blind: [Option<Blind>; BLIND],
     pub(super) held: Held,
     /// The plan's.
     pub(super) word: Word,
@@ -82,6 +82,7 @@ pub(super) fn write_blind(out: &mut String, blind: Blind) -> fmt::Result {
         Blind::Backwards { mps } => write!(out, "driving backwards at {mps:.2} m/s, where no camera looks"),
         Blind::Sideways { mps } => write!(out, "driving sideways at {mps:.2} m/s, where no camera looks"),
         Blind::Full => write!(out, "more is in view than is looked at"),
+        Blind::TurnedAway => write!(out, "the camera sees none of the way ahead (mount_*, camera_info)"),
     }
 }
 

@@ -10,7 +10,9 @@
 mod ground;
 mod mounting;
 mod projection;
+mod view;
 
 pub use ground::{MAX_DISTANCE_M, place_of};
 pub use mounting::Mounting;
 pub use projection::{pixel_from_ray, ray_from_pixel};
+pub use view::sees_ahead;

@@ -22,6 +22,11 @@ pub struct CameraModel {
     distortion: Distortion,
 }
 
+/// Half of the widest view that a picture may have: 179 degrees.
+const WIDEST_RAD: f64 = 89.5 * std::f64::consts::PI / 180.0;
+/// Half of the narrowest: 1 degree, a long telephoto lens.
+const NARROWEST_RAD: f64 = 0.5 * std::f64::consts::PI / 180.0;
+
 /// Why a CameraInfo gives no camera.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CameraModelError {
@@ -40,6 +45,34 @@ pub enum CameraModelError {
         fx_px: f64,
         /// `K[4]`.
         fy_px: f64,
+    },
+    /// No lens has such a view: the numbers are of something else.
+    #[error(
+        "camera_info {field} is {value} px for a side of {side_px} px, expected a view of 1 to 179 degrees ({least:.0} to {most:.0} px)"
+    )]
+    View {
+        /// `K[0]` or `K[4]`.
+        field: &'static str,
+        /// The focal length.
+        value: f64,
+        /// The image's side along it.
+        side_px: u32,
+        /// The least focal length that is taken.
+        least: f64,
+        /// The greatest.
+        most: f64,
+    },
+    /// The optical axis lies far outside the picture.
+    #[error(
+        "camera_info {field} is {value} px for a side of {side_px} px, expected a centre within one side of the picture"
+    )]
+    Center {
+        /// `K[2]` or `K[5]`.
+        field: &'static str,
+        /// The principal point.
+        value: f64,
+        /// The image's side along it.
+        side_px: u32,
     },
     /// Another distortion model.
     #[error("camera_info distortion_model {found:?} is not supported, expected plumb_bob (or none)")]
@@ -86,6 +119,19 @@ impl CameraModel {
         let cy_px = finite("K[5]", k[5])?;
         if fx_px <= 0.0 || fy_px <= 0.0 {
             return Err(CameraModelError::FocalLength { fx_px, fy_px });
+        }
+        for (focal, focal_px, center, center_px, side_px) in
+            [("K[0]", fx_px, "K[2]", cx_px, size.width_px), ("K[4]", fy_px, "K[5]", cy_px, size.height_px)]
+        {
+            let side = f64::from(side_px);
+            let (least, most) = (side / (2.0 * WIDEST_RAD.tan()), side / (2.0 * NARROWEST_RAD.tan()));
+            if !(least..=most).contains(&focal_px) {
+                return Err(CameraModelError::View { field: focal, value: focal_px, side_px, least, most });
+            }
+            // A part that was cut out of the sensor's picture may lie beside the axis.
+            if !(-side..=2.0 * side).contains(&center_px) {
+                return Err(CameraModelError::Center { field: center, value: center_px, side_px });
+            }
         }
         if !(distortion_model == "plumb_bob" || distortion_model.is_empty()) {
             return Err(CameraModelError::DistortionModel { found: distortion_model.chars().take(64).collect() });
@@ -156,6 +202,24 @@ mod tests {
     fn an_uncalibrated_camera_is_refused() {
         let error = model([0.0; 9], "plumb_bob", &[]).unwrap_err();
         assert_eq!(error, CameraModelError::FocalLength { fx_px: 0.0, fy_px: 0.0 });
+    }
+
+    #[test]
+    fn numbers_that_no_lens_has_are_refused_with_what_would_do() {
+        let with = |index: usize, value: f64| {
+            let mut k = K;
+            k[index] = value;
+            model(k, "plumb_bob", &[]).map_err(|error| error.to_string())
+        };
+        let expected = "camera_info K[0] is 1000000000 px for a side of 640 px, expected a view of 1 to 179 degrees (3 to 36669 px)";
+        assert_eq!(with(0, 1e9).unwrap_err(), expected);
+        assert!(with(4, 1.0).unwrap_err().starts_with("camera_info K[4] is 1 px for a side of 480 px"));
+        let expected =
+            "camera_info K[2] is 320000 px for a side of 640 px, expected a centre within one side of the picture";
+        assert_eq!(with(2, 320_000.0).unwrap_err(), expected);
+        assert!(with(5, -481.0).is_err());
+        assert!(with(2, 1000.0).is_ok(), "a part of the sensor beside the axis");
+        assert!(with(0, 3000.0).is_ok() && with(0, 100.0).is_ok());
     }
 
     #[test]

@@ -40,4 +40,6 @@ pub struct Scene {
     pub glimpses: Vec<Glimpse>,
     /// Whether the detector gave about as many boxes as are looked at, all of them sure: others may have been left out.
     pub is_full: bool,
+    /// Whether the camera sees none of the robot's way ahead. False where no camera model tells.
+    pub is_turned_away: bool,
 }

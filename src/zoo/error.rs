@@ -203,6 +203,18 @@ pub enum ZooError {
         /// How many classes there are.
         classes: usize,
     },
+    /// The model is sure of a box that is none: its outputs mean something else than was taken.
+    #[error("the model's {output} give box {at} a size of {width} x {height}, expected at least 0")]
+    NoSuchBox {
+        /// The output's name.
+        output: String,
+        /// The place of the box.
+        at: usize,
+        /// From its left edge to its right one, in pixels of the input.
+        width: f32,
+        /// From its upper edge to its lower one.
+        height: f32,
+    },
     /// A file of the checkpoint cannot be read or understood.
     #[error("file {}: {reason}", path.display())]
     File {

@@ -173,7 +173,7 @@ def test_somebody_elses_partial_file_is_left_alone(replay, ten_frames, tmp_path)
     for force in ((), ("--force",)):
         partial_of(out).write_text("notes")
         told = replay(ten_frames, "--out", out, *force, code=1).stderr
-        assert f"{partial_of(out)} exists and is no earlier result" in told
+        assert f"{partial_of(out)} exists and no earlier run has left it" in told
         assert files(tmp_path) == ["out.mcap.partial"] and partial_of(out).read_text() == "notes"
 
 

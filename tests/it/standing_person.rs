@@ -7,12 +7,13 @@
 use crate::messages::{Driven, Heard, MODEL, camera_info, image, odometry, stamp};
 use proptest::prelude::*;
 use vedette::config::{Config, NodeName, ParameterSource};
+use vedette::infer::Proof;
 use vedette::pipeline::Walk;
-use vedette::types::{BBox, ClassId, Decision, Labels, Size};
+use vedette::types::{BBox, ClassId, Decision, Detection, ImageView, Labels, Size};
 use vedette::vision::Candidate;
 use vedette::wire::vedette_msgs::PlanMessage;
 use vedette::zoo::prompt::Matching;
-use vedette::zoo::{Conse, Detector, EncodedPrompts, PromptForm, constant_detector};
+use vedette::zoo::{Conse, Detector, EncodedPrompts, PromptForm, Thresholds, ZooError, constant_detector};
 
 const OWN: [&str; 4] = ["person", "car", "dog", "cup"];
 const SPEED_MPS: f64 = 1.0;
@@ -195,4 +196,86 @@ fn cups_on_a_shelf_alone_let_the_robot_go_and_the_person_does_not() {
     let plan = &drive.plans(&config)[3];
     assert!(plan.decision == Decision::Slow && plan.verdict.contains("40 off the ground"), "{plan:?}");
     assert!(plan.steps.iter().all(|step| step.class_id == "person"), "{plan:?}");
+}
+
+/// Sees what one of two detectors sees, in turn by the pictures.
+struct InTurn {
+    detectors: Vec<Box<dyn Detector>>,
+    turn: Vec<usize>,
+    picture: usize,
+}
+
+impl Detector for InTurn {
+    fn labels(&self) -> &Labels {
+        self.detectors[0].labels()
+    }
+
+    fn input_size(&self) -> Size {
+        self.detectors[0].input_size()
+    }
+
+    fn detect(&mut self, image: &ImageView, thresholds: &Thresholds, out: &mut Vec<Detection>) -> Result<(), ZooError> {
+        let detector = self.turn[self.picture % self.turn.len()];
+        self.picture += 1;
+        self.detectors[detector].detect(image, thresholds, out)
+    }
+
+    fn proof(&self) -> &Proof {
+        self.detectors[0].proof()
+    }
+}
+
+fn sees(boxes: &[([f32; 4], u16, f32)]) -> Box<dyn Detector> {
+    let candidate = |&([x_min, y_min, x_max, y_max], class, score): &([f32; 4], u16, f32)| {
+        let bbox = BBox::from_corners(x_min, y_min, x_max, y_max).unwrap();
+        Candidate { bbox, class: ClassId(class), score, source: 0 }
+    };
+    let candidates: Vec<Candidate> = boxes.iter().map(candidate).collect();
+    constant_detector(Size { width_px: 64, height_px: 64 }, &Labels::new(OWN, 0), &candidates).unwrap()
+}
+
+fn plans_of(config: &Config, detector: Box<dyn Detector>, frames: i64) -> Vec<PlanMessage> {
+    let mut walk = Driven::new(config, Walk::new(config, detector, MODEL).unwrap());
+    let mut heard = Heard::default();
+    for number in 0..frames {
+        let at = stamp(1000 + number * 100);
+        walk.odom(&odometry(at, SPEED_MPS)).unwrap();
+        walk.camera_info(&camera_info(at)).unwrap();
+        walk.image(&image(at), &mut heard).unwrap();
+    }
+    heard.plans()
+}
+
+#[test]
+fn a_person_whose_track_is_still_called_a_dog_counts_at_once() {
+    let person = [28.0, 20.0, 36.0, 50.0];
+    let config = accepted(&[("obstacle_classes", "[person]".into()), ("clear_after_ms", "0".into())]).unwrap();
+    // Long a dog, then a person; and a person in every third picture only.
+    for turn in [[vec![0; 30], vec![1; 10]].concat(), vec![0, 0, 1]] {
+        let detectors = vec![sees(&[(person, 2, 0.9)]), sees(&[(person, 0, 0.9)])];
+        let is_person: Vec<bool> = (0..40).map(|picture| turn[picture % turn.len()] == 1).collect();
+        let plans = plans_of(&config, Box::new(InTurn { detectors, turn, picture: 0 }), 40);
+        for (plan, _) in plans.iter().zip(is_person).filter(|(_, is_person)| *is_person) {
+            assert_ne!(plan.decision, Decision::Proceed, "{plan:?}");
+        }
+    }
+}
+
+#[test]
+fn one_person_before_another_one_is_hidden_by_no_overlap() {
+    let two = [([30.0, 30.0, 34.0, 37.0], 0, 0.95), ([28.0, 20.0, 36.0, 50.0], 0, 0.9)];
+    let config = accepted(&[("iou_threshold", "0.0".into()), ("clear_after_ms", "0".into())]).unwrap();
+    let plans = plans_of(&config, sees(&two), 10);
+    assert!(plans.iter().all(|plan| plan.decision != Decision::Proceed), "{:?}", plans[9]);
+}
+
+#[test]
+fn a_camera_that_looks_elsewhere_is_no_reason_to_proceed() {
+    for turned in [("mount_yaw_rad", "3.14"), ("mount_pitch_rad", "-1.57"), ("mount_x_m", "100.0")] {
+        let config = accepted(&[(turned.0, turned.1.into()), ("clear_after_ms", "0".into())]).unwrap();
+        for plan in plans_of(&config, sees(&[]), 5) {
+            assert_ne!(plan.decision, Decision::Proceed, "{turned:?}");
+            assert!(plan.verdict.contains("the camera sees none of the way ahead"), "{}", plan.verdict);
+        }
+    }
 }

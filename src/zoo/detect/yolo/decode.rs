@@ -65,20 +65,15 @@ impl Decoder {
         }
         match self.layout {
             Layout::Rows { boxes, .. } => {
-                if !decode_rows(values, boxes, thresholds, candidates) {
+                let decoded = decode_rows(values, boxes, thresholds, candidates);
+                if !decoded.are_numbers {
                     numbers::check(values, &shape, &self.output)?;
                 }
-                Ok(())
+                decoded.no_box.map_or(Ok(()), |no_box| Err(no_box.of(&self.output)))
             }
             Layout::EndToEnd { classes, .. } => {
                 numbers::check(values, &shape, &self.output)?;
-                let refused = |(at, found): (u32, f32)| ZooError::NoSuchClass {
-                    output: self.output.clone(),
-                    at: at as usize,
-                    found: found.to_string(),
-                    classes,
-                };
-                decode_end_to_end(values, classes, thresholds, candidates).map_err(refused)
+                decode_end_to_end(values, classes, thresholds, candidates, &self.output)
             }
         }
     }
@@ -171,10 +166,16 @@ impl Score for f16 {
 
 /// Two passes for each tile of boxes: the best score of each box over all class rows, a loop that compiles to vector
 /// instructions; then, for the few boxes that reach the threshold, the class that has it. False when a number may be
-/// none; true when all are numbers.
-fn decode_rows<E: Score>(values: &[E], boxes: usize, thresholds: &Thresholds, candidates: &mut Vec<Candidate>) -> bool {
+/// none; true when all are numbers. A good box of a negative size is given back: it is none.
+fn decode_rows<E: Score>(
+    values: &[E],
+    boxes: usize,
+    thresholds: &Thresholds,
+    candidates: &mut Vec<Candidate>,
+) -> DecodedRows {
     let (corners, scores) = values.split_at(4 * boxes);
     let mut are_numbers = E::are_numbers(corners);
+    let mut no_box = None;
     let mut tile = [E::LOWEST; TILE];
     for start in (0..boxes).step_by(TILE) {
         let len = TILE.min(boxes - start);
@@ -200,10 +201,34 @@ fn decode_rows<E: Score>(values: &[E], boxes: usize, thresholds: &Thresholds, ca
             if let Some(bbox) = BBox::<TensorPx>::from_center(cx, cy, width, height) {
                 let (score, source) = (score.clamp(0.0, 1.0), u32::try_from(at).unwrap_or(u32::MAX));
                 candidates.push(Candidate { bbox, class, score, source });
+            } else {
+                no_box.get_or_insert(NoBox { at, width, height });
             }
         }
     }
-    are_numbers
+    DecodedRows { are_numbers, no_box }
+}
+
+/// What the rows have beside candidates.
+struct DecodedRows {
+    /// False when a number may be none.
+    are_numbers: bool,
+    /// The first good box that is none.
+    no_box: Option<NoBox>,
+}
+
+/// A good box of a negative size, or of one that is no number.
+struct NoBox {
+    at: usize,
+    width: f32,
+    height: f32,
+}
+
+impl NoBox {
+    fn of(self, output: &str) -> ZooError {
+        let Self { at, width, height } = self;
+        ZooError::NoSuchBox { output: output.to_owned(), at, width, height }
+    }
 }
 
 /// One column of scores. What is no probability becomes the nearest one.
@@ -214,26 +239,33 @@ fn copy_scores<E: Float>(values: &[E], boxes: usize, at: usize, scores: &mut [f3
     }
 }
 
-/// Stops at a box whose class has no name: its place and its class.
+/// Stops at a good box whose class has no name, and at one of a negative size.
 fn decode_end_to_end<E: Float>(
     values: &[E],
     classes: usize,
     thresholds: &Thresholds,
     candidates: &mut Vec<Candidate>,
-) -> Result<(), (u32, f32)> {
-    for (row, source) in values.chunks_exact(6).zip(0..) {
+    output: &str,
+) -> Result<(), ZooError> {
+    for (row, source) in values.chunks_exact(6).zip(0u32..) {
         let score = row[4].value();
         if score < thresholds.score {
             continue;
         }
-        let class = class_of(row[5].value(), classes).ok_or((source, row[5].value()))?;
+        let class = class_of(row[5].value(), classes).ok_or_else(|| ZooError::NoSuchClass {
+            output: output.to_owned(),
+            at: source as usize,
+            found: row[5].value().to_string(),
+            classes,
+        })?;
         if !thresholds.reports(class) {
             continue;
         }
         let [x_min, y_min, x_max, y_max] = [0, 1, 2, 3].map(|column| row[column].value());
-        if let Some(bbox) = BBox::<TensorPx>::from_corners(x_min, y_min, x_max, y_max) {
-            candidates.push(Candidate { bbox, class, score: score.clamp(0.0, 1.0), source });
-        }
+        let Some(bbox) = BBox::<TensorPx>::from_corners(x_min, y_min, x_max, y_max) else {
+            return Err(NoBox { at: source as usize, width: x_max - x_min, height: y_max - y_min }.of(output));
+        };
+        candidates.push(Candidate { bbox, class, score: score.clamp(0.0, 1.0), source });
     }
     Ok(())
 }
