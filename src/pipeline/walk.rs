@@ -104,7 +104,7 @@ impl Walk {
     /// Looks for other things from the next image on: one call between two images changes labels, class masks and
     /// obstacles together, or nothing. The next image announces the labels with the raised version before its
     /// detections; nothing under the old labels leaves after this. Cheap: the words are encoded already, see
-    /// [`Prompter`](super::Prompter).
+    /// [`Prompter`](crate::config::assembly::Prompter).
     ///
     /// Tracks begin anew, because their classes are of the old set, and with them the plan, at `stop`: it goes on when
     /// the way was found clear for `clear_after_ms` again. A proposal that was held is about the old set and goes too.

@@ -72,7 +72,7 @@ impl ReplayTopics {
         Self { proposal: topics.iter().find(is_there).map(|topic| topic.name.clone()), ..self }
     }
 
-    /// The names, for [`Source::select`](super::Source::select).
+    /// The names, for [`Source::select`](crate::bag::Source::select).
     pub fn names(&self) -> Vec<&str> {
         let mut names = vec![self.image.as_str()];
         names.extend(self.camera_info.as_deref());

@@ -10,9 +10,9 @@
 mod ground;
 mod mounting;
 mod projection;
-mod view;
+mod way_in_sight;
 
 pub use ground::{MAX_DISTANCE_M, place_of};
 pub use mounting::Mounting;
 pub use projection::{pixel_from_ray, ray_from_pixel};
-pub use view::sees_ahead;
+pub use way_in_sight::sees_ahead;

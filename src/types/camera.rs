@@ -211,7 +211,7 @@ mod tests {
             k[index] = value;
             model(k, "plumb_bob", &[]).map_err(|error| error.to_string())
         };
-        let expected = "camera_info K[0] is 1000000000 px for a side of 640 px, expected a view of 1 to 179 degrees (3 to 36669 px)";
+        let expected = "camera_info K[0] is 1000000000 px for a side of 640 px, expected a view of 1 to 179 degrees (3 to 36668 px)";
         assert_eq!(with(0, 1e9).unwrap_err(), expected);
         assert!(with(4, 1.0).unwrap_err().starts_with("camera_info K[4] is 1 px for a side of 480 px"));
         let expected =

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 pub struct LoadedModel {
     /// The manifest's name.
     pub name: String,
-    /// Ready to run. It has no prompts yet: see [`Walk::prompted`](super::Walk::prompted).
+    /// Ready to run. It has no prompts yet: the walk takes them with it.
     pub detector: Box<dyn Detector>,
     /// The parameter `prompts`, encoded, version 1. `None` where it is empty.
     pub prompts: Option<EncodedPrompts>,

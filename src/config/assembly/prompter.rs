@@ -2,8 +2,8 @@
 //!
 //! A text encoder takes seconds to load and tens of milliseconds to run; perceive waits for neither. So the words go one
 //! way and the result another: whoever receives words (the command line, the node's service) owns the [`Prompter`] of
-//! the loaded model and encodes on its own thread; the thread that owns the [`Walk`](super::Walk) takes the
-//! [`EncodedPrompts`] between two images with [`Walk::set_prompts`](super::Walk::set_prompts), which is cheap and may
+//! the loaded model and encodes on its own thread; the thread that owns the `Walk` takes the
+//! [`EncodedPrompts`] between two images with `Walk::set_prompts`, which is cheap and may
 //! still refuse. Who never prompts never loads the encoder.
 //!
 //! ```text

@@ -24,8 +24,8 @@ pub struct BatchProfile {
 pub struct TensorRtOptions {
     /// Half precision where TensorRT finds it faster. Default: on.
     pub fp16: bool,
-    /// Root of the engine and timing cache; `None` builds anew at every start. See
-    /// [`EngineKey`](super::engine_cache::EngineKey) for the folders below it.
+    /// Root of the engine and timing cache; `None` builds anew at every start. The folders
+    /// below it are named by all that makes an engine.
     pub cache_dir: Option<PathBuf>,
     /// Most scratch memory of an engine in bytes. Default: 1 GiB.
     pub workspace_bytes: u64,

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_far_beyond_a_score_are_certain_or_nothing_and_a_box_of_negative_size_is_left_out() {
+    fn numbers_far_beyond_a_score_are_certain_or_nothing() {
         let rows = |score: f32, width: f32| [10.0, 10.0, width, 4.0, score];
         let layout = Layout::Rows { classes: 1, boxes: 1 };
         let scores = |output: [f32; 5]| {
@@ -371,13 +371,26 @@ mod tests {
         };
         assert_eq!(scores(rows(3e38, 4.0)), [1.0]);
         assert!(scores(rows(-3e38, 4.0)).is_empty());
-        assert!(scores(rows(0.9, -1.0)).is_empty());
         let output = [1.0, 2.0, 3.0, 4.0, 7.5, 1.0];
         let found = decoded(Layout::EndToEnd { classes: 2, boxes: 1 }, TensorData::F32(&output), &above(0.25));
         assert_eq!((found.len(), found[0].score), (1, 1.0));
         let four = [vec![1.0; 4], vec![3e38; 4]].concat();
         let found = decoded(Layout::Rows { classes: 4, boxes: 1 }, TensorData::F32(&four), &above(0.25));
         assert_eq!(found.len(), 1, "numbers whose sum is none are numbers");
+    }
+
+    #[test]
+    fn a_good_box_of_negative_size_costs_the_picture_and_a_poor_one_is_nothing() {
+        let rows = [10.0, 10.0, -1.0, 4.0, 0.9];
+        let layout = Layout::Rows { classes: 1, boxes: 1 };
+        let error = tried(layout, TensorData::F32(&rows), &above(0.25)).unwrap_err().to_string();
+        assert_eq!(error, "the model's output0 give box 0 a size of -1 x 4, expected at least 0");
+        assert_eq!(decoded(layout, TensorData::F32(&rows), &above(0.95)), []);
+        let corners = [5.0, 2.0, 3.0, 4.0, 0.9, 1.0];
+        let layout = Layout::EndToEnd { classes: 2, boxes: 1 };
+        let error = tried(layout, TensorData::F32(&corners), &above(0.25)).unwrap_err().to_string();
+        assert_eq!(error, "the model's output0 give box 0 a size of -2 x 2, expected at least 0");
+        assert_eq!(decoded(layout, TensorData::F32(&corners), &above(0.95)), []);
     }
 
     #[test]

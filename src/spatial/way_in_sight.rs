@@ -6,6 +6,8 @@ use nalgebra::{Isometry3, Point3};
 
 /// How high above the ground the way is looked for: the ground itself, a knee, a hip, a head.
 const HEIGHTS_M: [f64; 4] = [0.0, 0.5, 1.0, 1.7];
+/// Nearer than this a camera need not see anything.
+const NEAREST_M: f64 = 1.0;
 /// How far apart along the way.
 const STEP_M: f64 = 0.5;
 /// So many places along the way are looked for at most: fifty metres of it.
@@ -22,8 +24,8 @@ pub fn sees_ahead(camera: &CameraModel, base_from_camera: &Isometry3<f64>, lengt
             (0.0..f64::from(width_px)).contains(&x_px) && (0.0..f64::from(height_px)).contains(&y_px)
         })
     };
-    let along = (1..=MOST_STEPS).map(|step| f64::from(step) * STEP_M).take_while(|x_m| *x_m <= length_m);
-    along.into_iter().any(|x_m| HEIGHTS_M.iter().any(|&z_m| is_in_picture(x_m, z_m)))
+    let mut along = (0..MOST_STEPS).map(|step| NEAREST_M + f64::from(step) * STEP_M).take_while(|x_m| *x_m <= length_m);
+    along.any(|x_m| HEIGHTS_M.iter().any(|&z_m| is_in_picture(x_m, z_m)))
 }
 
 #[cfg(test)]
