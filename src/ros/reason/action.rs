@@ -184,6 +184,11 @@ impl ActionServer {
         self.position(id).is_some_and(|at| self.goals[at].state == State::Canceling)
     }
 
+    /// Whether anybody's subscription to feedback has been found: what is published before is lost to it.
+    pub fn is_heard(&self) -> bool {
+        self.feedback.get_inter_process_subscription_count().is_ok_and(|subscriptions| subscriptions > 0)
+    }
+
     /// Tells the client about the work.
     pub fn feedback(&self, id: GoalId, feedback: Ask::Feedback) {
         let message = Ask::FeedbackMessage { goal_id: id.into(), feedback };

@@ -270,9 +270,14 @@ impl Questions {
 }
 
 impl Active {
-    /// Tells the client what was said since the last time, if anything was and that is long enough ago.
+    /// Tells the client what was said since the last time, if anything was and that is long enough ago; for the first time
+    /// once somebody listens.
     fn feed_back(&mut self, server: &ActionServer) {
-        if self.told.is_none_or(|(_, last)| steady_now().duration_since(last) >= FEEDBACK_PERIOD) {
+        let is_due = match self.told {
+            Some((_, last)) => steady_now().duration_since(last) >= FEEDBACK_PERIOD,
+            None => server.is_heard(),
+        };
+        if is_due {
             self.tell_rest(server);
         }
     }
