@@ -67,11 +67,12 @@ def main():
 
     message = Image(height=height, width=width, encoding="bgr8", step=3 * width)
     message.header.frame_id = "camera_optical_frame"
-    # Fields of random colours: noise alone is what a covered lens shows.
-    fields = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
-    message.data.frombytes(fields.repeat(8, axis=0).repeat(8, axis=1).tobytes())
-    assert len(message.data) == 3 * width * height, "sides are multiples of 8"
-    top = 8 * 3 * width
+    # Fields of random colours, large enough to be things: noise alone is what a covered lens shows.
+    side = 24
+    fields = np.random.default_rng(0).integers(0, 256, (height // side, width // side, 3), np.uint8)
+    message.data.frombytes(fields.repeat(side, axis=0).repeat(side, axis=1).tobytes())
+    assert len(message.data) == 3 * width * height, f"sides are multiples of {side}"
+    top = side * 3 * width
     sent_ns = {}
     frames = int((WARM_UP_S + args.seconds) * args.hz)
     begin = time.perf_counter()
