@@ -113,8 +113,10 @@ impl Perceive {
         let place = |bbox| camera.as_ref().map_or(Place::Unknown, |camera| place_of(camera, base_from_camera, bbox));
         for detection in &self.seen {
             let is_wanted = detection.score >= published.score && published.reports(detection.class);
-            let is_apart = self.thresholds.iou <= published.iou || is_apart(detection, detections, published.iou);
-            let is_published = is_wanted && is_apart && detections.len() < published.max_detections;
+            // Where the detector has suppressed as much already, there is nothing to look for.
+            let is_published = is_wanted
+                && detections.len() < published.max_detections
+                && (self.thresholds.iou <= published.iou || is_apart(detection, detections, published.iou));
             if is_published { &mut *detections } else { &mut *only_tracked }.push(*detection);
             // A track that is still called something else by its vote does not speak for the box.
             let track = detection.track.and_then(|id| tracks.binary_search_by_key(&id, |track| track.id).ok());

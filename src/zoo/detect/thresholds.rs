@@ -23,6 +23,12 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
+    /// The same for all classes, for whoever chooses among them later.
+    pub(in crate::zoo) fn of_all_classes(&self) -> Self {
+        let Self { score, iou, max_detections, classes: _ } = *self;
+        Self { score, iou, max_detections, classes: None }
+    }
+
     /// Whether boxes of `class` are reported.
     pub fn reports(&self, class: ClassId) -> bool {
         self.classes.as_ref().is_none_or(|mask| mask.contains(class))

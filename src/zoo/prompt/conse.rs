@@ -45,8 +45,6 @@ pub struct Conse {
     labels: Labels,
     /// `None` while there are no prompts.
     table: Option<MatchTable>,
-    /// What the detector inside is asked for: all classes.
-    thresholds: Thresholds,
     /// What it thinks of the last picture's boxes.
     scores: ClassScores,
 }
@@ -54,14 +52,7 @@ pub struct Conse {
 impl Conse {
     /// Around a detector that has classes of its own.
     pub fn new(inner: Box<dyn Detector>, matching: Matching) -> Self {
-        Self {
-            labels: inner.labels().clone(),
-            inner,
-            matching,
-            table: None,
-            thresholds: Thresholds::default(),
-            scores: ClassScores::default(),
-        }
+        Self { labels: inner.labels().clone(), inner, matching, table: None, scores: ClassScores::default() }
     }
 }
 
@@ -78,9 +69,7 @@ impl Detector for Conse {
         let Self { table: Some(table), inner, matching, scores, .. } = self else {
             return self.inner.detect(image, thresholds, out);
         };
-        let Thresholds { score, iou, max_detections, classes: _ } = *thresholds;
-        self.thresholds = Thresholds { score, iou, max_detections, classes: None };
-        inner.detect_with_scores(image, &self.thresholds, out, scores)?;
+        inner.detect_with_scores(image, &thresholds.of_all_classes(), out, scores)?;
         relabel(out, thresholds, |index, detection| match table.answer(detection.class, scores.row(index), matching) {
             Answer::Prompt(prompt) => Some(prompt),
             Answer::Own(label) => label,

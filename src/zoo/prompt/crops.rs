@@ -48,8 +48,6 @@ pub struct CropMatch {
     scorer: Option<CropScorer>,
     /// `None` while there are no prompts.
     set: Option<PromptSet>,
-    /// What the detector inside is asked for: all classes.
-    thresholds: Thresholds,
     /// Those of the last picture's that have an area.
     boxes: Vec<BBox<ImagePx>>,
     /// Of one box.
@@ -74,7 +72,6 @@ impl CropMatch {
             matching,
             scorer: None,
             set: None,
-            thresholds: Thresholds::default(),
             boxes: Vec::new(),
             shares: Vec::new(),
         }
@@ -137,9 +134,7 @@ impl Detector for CropMatch {
         if self.set.is_none() {
             return self.inner.detect(image, thresholds, out);
         }
-        let Thresholds { score, iou, max_detections, classes: _ } = *thresholds;
-        self.thresholds = Thresholds { score, iou, max_detections, classes: None };
-        self.inner.detect(image, &self.thresholds, out)?;
+        self.inner.detect(image, &thresholds.of_all_classes(), out)?;
         self.look(image, thresholds, out).inspect_err(|_| out.clear())
     }
 
