@@ -22,13 +22,16 @@ help:
 setup:
 	@$(PYTHON) scripts/setup $(if $(filter 1,$(GPU)),--gpu)
 
+# Two programs: the node, which is linked with ROS, and all else, which runs where there is none.
 build: setup
-	@$(ENV); cargo build --release --locked --features ros
+	@$(ENV); cargo build --release --locked --features ros --bin vedette_node
+	@$(ENV); cargo build --release --locked --bin vedette
 
 test: setup
 	@$(PYTHON) scripts/setup onnxruntime-gpu-wheel
 	@$(ENV); cargo test --release --locked --features ros
-	@$(ENV); cargo build --release --locked --features ros --bins --example faulty_node
+	@$(ENV); cargo build --release --locked --features ros --bin vedette_node --example faulty_node
+	@$(ENV); cargo build --release --locked --bin vedette
 	@$(ENV); python3 -m pytest -q tests/setup tests/ros tests/reference tests/cli tests/docs
 
 lint: setup

@@ -1,8 +1,9 @@
 //! Vedette: the mounted scout that watches, reports what it sees and says what to do.
 //!
 //! A ROS 2 perception node: camera topics in, ONNX vision models, detections and plans out. This library is the whole
-//! of it; the binary `vedette` only reads the command line. The core is pure: the same messages give the same bytes,
-//! whether they come over DDS or from a bag, and no stage asks a clock, ROS or TF.
+//! of it; the programs `vedette` and `vedette_node`, the only one that is linked with ROS, read the command line. The core
+//! is pure: the same messages give the same bytes, whether they come over DDS or from a bag, and no stage asks a clock,
+//! ROS or TF.
 //!
 //! The walk, here over a bag:
 //!

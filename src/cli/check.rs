@@ -1,5 +1,6 @@
 //! `vedette check`: what this machine can run, and why not.
 
+use super::node;
 use super::parameter_args::ParameterArgs;
 use super::{Outcome, in_words};
 use anyhow::Result;
@@ -189,12 +190,12 @@ fn proven<'a>(
 }
 
 fn ros() -> Finding {
-    let is_built_in = cfg!(feature = "ros");
-    let distro = env::var("ROS_DISTRO").ok();
-    let text = match (is_built_in, &distro) {
-        (true, Some(distro)) => format!("node built in, {distro} sourced"),
-        (true, None) => "node built in, no ROS environment sourced (needed by `vedette node`)".to_owned(),
-        (false, _) => "node not built in (`make build` builds it); replay, check and models work".to_owned(),
+    let program = node::program();
+    let distro = env::var("ROS_DISTRO").ok().filter(|_| node::ros_is_sourced());
+    let text = match (&program, &distro) {
+        (Ok(_), Some(distro)) => format!("node built, {distro} sourced"),
+        (Ok(_), None) => "node built, no ROS environment sourced (only `vedette node` needs one)".to_owned(),
+        (Err(missing), _) => missing.to_string(),
     };
-    good("ros", text, json!({ "node": is_built_in, "distro": distro }))
+    good("ros", text, json!({ "node": program.is_ok(), "distro": distro }))
 }

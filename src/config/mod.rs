@@ -44,7 +44,7 @@ mod value;
 pub use args::{ArgsError, LogLevel, RosArgs};
 pub use consistency::PeriodWarning;
 pub use domain::Domain;
-pub use error::{ConfigError, ConfigWarning, Origin, Shown};
+pub use error::{ConfigError, ConfigWarning, Origin, Shown, in_words};
 pub use loading::Loaded;
 pub use naming::{NameError, Names, NodeName, RemapRule, camera_info_beside};
 pub use parameters::{Config, Parameter, ProviderName, ProviderPolicy, Unmatched};
