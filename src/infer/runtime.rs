@@ -37,7 +37,8 @@ impl Runtime {
             return Ok(loaded);
         }
         let beside = std::env::current_exe().map(|program| beside(&program)).unwrap_or_default();
-        let loaded = Self::load_first(&candidates(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from), path, beside))?;
+        let loaded =
+            Self::load_first(&candidates(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from), path, beside))?;
         Ok(LOADED.get_or_init(|| loaded))
     }
 
@@ -131,7 +132,9 @@ const LEVELS: usize = 4;
 /// The libraries that came with `program`, or that the project has in which it was built.
 fn beside(program: &Path) -> Vec<PathBuf> {
     let folders: Vec<&Path> = program.ancestors().skip(1).take(LEVELS).collect();
-    let installed = folders.first().into_iter().flat_map(|own| [own.to_path_buf(), own.join("../lib"), own.join("..")]);
+    let own = folders.first().map(|own| own.to_path_buf());
+    let above = folders.get(1).into_iter().flat_map(|above| [above.to_path_buf(), above.join("lib")]);
+    let installed = own.into_iter().chain(above);
     let fetched = folders.iter().map(|folder| folder.join(".deps/onnxruntime"));
     installed.chain(fetched).map(|folder| folder.join(SYSTEM_NAMES[0])).filter(|path| path.is_file()).collect()
 }

@@ -37,7 +37,7 @@ const ROOMS: [Room; 16] = [
     ("bag", &["types", "pipeline"]),
     ("replay", &["types", "wire", "config", "pipeline", "bag"]),
     ("ros", &["types", "wire", "infer", "planning", "zoo", "config", "pipeline"]),
-    ("cli", &["types", "wire", "vision", "infer", "zoo", "config", "pipeline", "bag", "replay", "ros"]),
+    ("cli", &["types", "wire", "vision", "infer", "zoo", "config", "pipeline", "bag", "replay"]),
 ];
 
 /// The only places that may name an outside crate, outside of tests: every dependency has its row, here or below.

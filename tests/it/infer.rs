@@ -154,7 +154,8 @@ fn a_missing_file_and_a_broken_one_are_named() {
 #[test]
 fn the_proof_counts_the_nodes_of_the_provider_that_runs() {
     let Some(runtime) = runtime_or_skip("proof") else { return };
-    let backend = open_small(runtime, "yolo_rows", &[]);
+    let options = SessionOptions { providers: vec![Provider::Cpu], ..cpu() };
+    let backend = OrtBackend::open(runtime, &small_model("yolo_rows"), &options, &[]).unwrap();
     let proof = backend.proof();
     assert_eq!(proof.running, Provider::Cpu);
     assert!(!proof.is_fallback() && proof.refused.is_empty());
