@@ -2,6 +2,7 @@
 #   make setup            ROS 2 (a sourced one, or a prefix inside the project), ONNX Runtime, weights, footage
 #   make setup GPU=1      the same with the CUDA and TensorRT build of ONNX Runtime
 #   make demo             the real node on real footage; pictures and a recording under out/
+#   make without-ros      only what needs no ROS: ONNX Runtime, weights, and the program with replay, ask, check, models
 #   make test             every test, the ROS ones over real DDS on loopback
 #   make lint             formatter, clippy, rustdoc, warnings denied
 #   make bench            our figures beside the peers', as ratios of one run
@@ -14,7 +15,7 @@ PYTHON ?= python3
 ENV := . .deps/env.sh
 VEDETTE := target/release/vedette
 
-.PHONY: help setup build test lint demo bench bench-reference clean
+.PHONY: help setup build without-ros test lint demo bench bench-reference clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -26,6 +27,10 @@ setup:
 build: setup
 	@$(ENV); cargo build --release --locked --features ros --bin vedette_node
 	@$(ENV); cargo build --release --locked --bin vedette
+
+without-ros:
+	@$(PYTHON) scripts/setup onnxruntime weights text-encoder
+	cargo build --release --locked --bin vedette
 
 test: setup
 	@$(PYTHON) scripts/setup onnxruntime-gpu-wheel
