@@ -220,7 +220,7 @@ mod tests {
     fn an_empty_folder_is_refused_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let error = find(folder.path()).unwrap_err().to_string();
-        let expected = "no bag in this folder, expected metadata.yaml or .mcap or .db3 files";
+        let expected = "no bag in this folder, expected metadata.yaml or .mcap or .db3 files, or pictures";
         assert_eq!(error, format!("{}: {expected}", folder.path().display()));
     }
 

@@ -204,7 +204,7 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// A folder with neither metadata.yaml nor bag files.
-    #[error("{path}: no bag in this folder, expected metadata.yaml or .mcap or .db3 files", path = path.display())]
+    #[error("{path}: no bag in this folder, expected metadata.yaml or .mcap or .db3 files, or pictures", path = path.display())]
     EmptyFolder {
         /// The folder.
         path: PathBuf,
@@ -305,6 +305,14 @@ pub enum SourceError {
         found: String,
         /// The type that was found first.
         expected: String,
+    },
+    /// A picture of a folder or of a video that does not decode.
+    #[error("{of}: {reason}")]
+    Picture {
+        /// The file, or a frame of one.
+        of: String,
+        /// What the decoder says.
+        reason: String,
     },
     /// A message that was compressed by itself does not decompress.
     #[error("{path}: message on {topic} logged at {log_time}: {reason}", path = path.display())]
