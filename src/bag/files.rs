@@ -75,7 +75,7 @@ pub(super) fn nothing_readable(path: &Path, losses: &[Loss]) -> SourceError {
 }
 
 /// The files that metadata.yaml names, and splits of the same recording that it does not know yet: the recorder died
-/// before it wrote the name down.
+/// before it wrote the name down. All that is there, where it names nothing that is.
 fn by_metadata(
     folder: &Path,
     metadata_path: &Path,
@@ -103,10 +103,11 @@ fn by_metadata(
             None => found.losses.push(Loss::Gone { path: metadata_path.to_owned(), file: name.clone() }),
         }
     }
+    let knows_none = found.files.is_empty();
     for (split, file) in there {
         let is_of_this_recording = named.iter().any(|other| split.is_another_part_of(other)) && !named.contains(&split);
-        if is_of_this_recording && !found.files.contains(&file) {
-            tracing::warn!(read = %file.display(), "metadata.yaml does not name this part of the recording yet");
+        if (is_of_this_recording || knows_none) && !found.files.contains(&file) {
+            tracing::warn!(read = %file.display(), "metadata.yaml does not name this part of the recording");
             found.files.push(file);
         }
     }
@@ -266,6 +267,14 @@ mod tests {
         std::fs::write(folder.path().join("metadata.yaml"), listing(&["bag_0.mcap", "bag_1.mcap", "bag_1.mcap"]))
             .unwrap();
         assert_eq!(names(&find(folder.path()).unwrap()), ["bag_0.mcap", "bag_1.mcap", "bag_2.mcap"]);
+    }
+
+    #[test]
+    fn a_bag_that_was_renamed_is_read_under_its_new_name() {
+        let folder = folder_of(&["drive.mcap"]);
+        std::fs::write(folder.path().join("metadata.yaml"), listing(&["bag_0.mcap"])).unwrap();
+        let found = find(folder.path()).unwrap();
+        assert_eq!((names(&found), found.losses.len()), (vec!["drive.mcap"], 1));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::time::Instant;
 use vedette::bag::{BagSource, McapSink, OutFile, Source, TopicInfo};
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
-use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Reason, Said, Walk};
+use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Said, Walk};
 use vedette::replay::{Footage, Limited, Rate, Repeats, ReplayError, ReplayObserver, ReplayTopics, replay_reasoning};
 use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
@@ -113,6 +113,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         progress: progress_bar(images.map(|count| count.min(args.limit.map_or(u64::MAX, NonZeroU64::get)))),
         failure: None,
         told: Repeats::default(),
+        pace: Pace::new(&config),
     };
     let began = Instant::now();
     let mut source = UntilAsked { source: source.as_dyn_mut(), ending: &ending };
@@ -249,7 +250,11 @@ impl Recording {
         let outputs: Vec<Output> = Output::ALL.into_iter().filter(wanted).collect();
         let replace = McapSink::replace(args.force);
         let topic_of = |output: Output| names.resolve(output.name());
+        let missing = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         let sink = McapSink::create(path, replace, &outputs, topic_of, message_definition)?;
+        if let Some(folder) = missing {
+            tracing::warn!("the folder {} was not there, it is made for the results", folder.display());
+        }
         Ok(Self::Written { sink: Box::new(sink), path: path.to_owned() })
     }
 
@@ -299,6 +304,7 @@ struct Watcher {
     progress: ProgressBar,
     failure: Option<anyhow::Error>,
     told: Repeats,
+    pace: Pace,
 }
 
 impl Watcher {
@@ -313,6 +319,9 @@ impl ReplayObserver for Watcher {
     fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> bool {
         self.progress.inc(1);
         self.progress.set_message(said.report().decision.as_str());
+        for warning in self.pace.warnings(moment.stamp()) {
+            self.progress.suspend(|| tracing::warn!("{warning}"));
+        }
         if let Some(pictures) = &mut self.pictures {
             self.failure = pictures.frame(moment, said).err();
         }

@@ -235,7 +235,7 @@ mod tests {
         let whole = video(b"MJPG");
         let all = pictures(&mut open(&whole).unwrap());
         let mut most = 0;
-        for end in 0..whole.len() {
+        for end in 0..=whole.len() {
             let Ok(mut avi) = open(&whole[..end]) else { continue };
             let found = pictures(&mut avi);
             assert!(all.starts_with(&found) && found.len() >= most, "cut at {end}");

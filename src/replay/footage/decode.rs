@@ -1,8 +1,8 @@
 //! A picture's file into a sensor_msgs/Image.
 
 use crate::types::{ImageView, PixelFormat, Size, Stamp};
-use crate::wire::sensor_msgs::encode_image;
 use crate::wire::HeaderRef;
+use crate::wire::sensor_msgs::encode_image;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
