@@ -1,176 +1,180 @@
-//! From a path to the files of a bag, and from a file to what reads it.
+//! From a path to the files of a bag: what metadata.yaml names, and what lies in the folder where it cannot be believed.
 //!
-//! Files are told apart by their first bytes, not by their names.
+//! What is missing is a [`Loss`]; that nothing at all is there is an error.
 
-use super::mcap_file::McapFile;
 use super::metadata::{BagCompression, BagMetadata};
 use super::source::{Loss, SourceError};
-use super::sqlite_file::SqliteFile;
-use super::storage::Storage;
-use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
-const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
-const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const METADATA: &str = "metadata.yaml";
 
 /// What one path stands for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub(super) struct BagFiles {
     /// In the order in which they were recorded.
     pub(super) files: Vec<PathBuf>,
+    /// Whether the path is a folder: one of its files alone is no reason to give up.
+    pub(super) is_folder: bool,
     /// Whether each message is compressed by itself.
     pub(super) message_zstd: bool,
     /// Messages that metadata.yaml counts.
     pub(super) message_count: Option<u64>,
+    /// What the folder has lost.
+    pub(super) losses: Vec<Loss>,
 }
 
-/// Finds the files of a bag: a rosbag2 folder, or one file.
+/// Finds the files of a bag: a rosbag2 folder (or its metadata.yaml), or one file.
 pub(super) fn find(path: &Path) -> Result<BagFiles, SourceError> {
     let failed = |source| SourceError::Io { path: path.to_owned(), source };
     let kind = std::fs::metadata(path).map_err(failed)?;
-    if !kind.is_dir() {
-        if !kind.is_file() {
-            return Err(SourceError::NotAFile { path: path.to_owned() });
-        }
-        return Ok(BagFiles { files: vec![path.to_owned()], message_zstd: false, message_count: None });
+    if kind.is_dir() {
+        return in_folder(path);
     }
-    let metadata_path = path.join("metadata.yaml");
-    match std::fs::read_to_string(&metadata_path) {
-        Ok(text) => from_metadata(path, &metadata_path, &text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => without_metadata(path),
-        Err(source) => Err(SourceError::Io { path: metadata_path, source }),
+    if !kind.is_file() {
+        return Err(SourceError::NotAFile { path: path.to_owned() });
+    }
+    match path.parent().filter(|_| path.ends_with(METADATA)) {
+        Some(folder) if folder.as_os_str().is_empty() => in_folder(Path::new(".")),
+        Some(folder) => in_folder(folder),
+        None => Ok(BagFiles { files: vec![path.to_owned()], ..BagFiles::default() }),
     }
 }
 
-fn from_metadata(folder: &Path, metadata_path: &Path, text: &str) -> Result<BagFiles, SourceError> {
-    let metadata = BagMetadata::parse(metadata_path, text)?;
-    let mut files = Vec::with_capacity(metadata.files.len());
-    for name in metadata.files {
-        // The first versions put the folder's own name before the file's.
-        let plain = Path::new(&name).file_name().map(|file| folder.join(file));
-        let candidates = [Some(folder.join(&name)), plain];
-        match candidates.into_iter().flatten().find(|file| file.is_file()) {
-            Some(file) => files.push(file),
-            None => return Err(SourceError::MissingFile { path: metadata_path.to_owned(), file: name }),
+fn in_folder(folder: &Path) -> Result<BagFiles, SourceError> {
+    let metadata_path = folder.join(METADATA);
+    let there = bag_files(folder)?;
+    let found = match BagMetadata::read(&metadata_path) {
+        Ok(Some(metadata)) => by_metadata(folder, &metadata_path, &metadata, there),
+        Ok(None) if there.is_empty() => return Err(SourceError::EmptyFolder { path: folder.to_owned() }),
+        // A recorder that was killed leaves none.
+        Ok(None) => {
+            tracing::warn!(folder = %folder.display(), files = there.len(), "no metadata.yaml, all bag files of the folder are read");
+            BagFiles { files: there.into_values().collect(), is_folder: true, ..BagFiles::default() }
         }
+        Err(error) => {
+            let words = match &error {
+                SourceError::Io { source, .. } => format!("cannot be read: {source}"),
+                other => other.to_string(),
+            };
+            let reason = words.strip_prefix(&format!("{}: ", metadata_path.display())).unwrap_or(&words).to_owned();
+            let losses = vec![Loss::Metadata { path: metadata_path, reason }];
+            BagFiles { files: there.into_values().collect(), is_folder: true, losses, ..BagFiles::default() }
+        }
+    };
+    if found.files.is_empty() {
+        return Err(nothing_readable(folder, &found.losses));
     }
-    Ok(BagFiles {
-        files,
+    Ok(found)
+}
+
+/// The error of a bag that has only losses.
+pub(super) fn nothing_readable(path: &Path, losses: &[Loss]) -> SourceError {
+    let reasons: Vec<String> = losses.iter().map(ToString::to_string).collect();
+    SourceError::NothingReadable { path: path.to_owned(), reasons: reasons.join("; ") }
+}
+
+/// The files that metadata.yaml names, and splits of the same recording that it does not know yet: the recorder died
+/// before it wrote the name down. All that is there, where it names nothing that is.
+fn by_metadata(
+    folder: &Path,
+    metadata_path: &Path,
+    metadata: &BagMetadata,
+    there: BTreeMap<Split, PathBuf>,
+) -> BagFiles {
+    let mut found = BagFiles {
+        is_folder: true,
         message_zstd: metadata.compression == BagCompression::Message,
         message_count: metadata.message_count,
-    })
+        ..BagFiles::default()
+    };
+    let mut named = Vec::with_capacity(metadata.files.len());
+    for name in &metadata.files {
+        named.extend(Path::new(name).file_name().and_then(|file| file.to_str()).map(Split::of));
+        match at_name(folder, name) {
+            // A list that names a file twice has been tampered with; its messages are read once.
+            Some(file) if found.files.contains(&file) => {}
+            Some(file) => {
+                if !file.ends_with(name) {
+                    tracing::warn!(read = %file.display(), "metadata.yaml names {name}, which is not there");
+                }
+                found.files.push(file);
+            }
+            None => found.losses.push(Loss::Gone { path: metadata_path.to_owned(), file: name.clone() }),
+        }
+    }
+    let knows_none = found.files.is_empty();
+    for (split, file) in there {
+        let is_of_this_recording = named.iter().any(|other| split.is_another_part_of(other)) && !named.contains(&split);
+        if (is_of_this_recording || knows_none) && !found.files.contains(&file) {
+            tracing::warn!(read = %file.display(), "metadata.yaml does not name this part of the recording");
+            found.files.push(file);
+        }
+    }
+    found
 }
 
-/// A recorder that was killed leaves no metadata.yaml.
-fn without_metadata(folder: &Path) -> Result<BagFiles, SourceError> {
+/// The file that metadata.yaml calls `name`: there, without the folder's own name (which the first versions put before
+/// it), or with another compression than it was written down with. Where a file lies both compressed and not, the
+/// recorder died while it compressed.
+fn at_name(folder: &Path, name: &str) -> Option<PathBuf> {
+    let inner = inner(name);
+    let base = Path::new(inner).file_name()?.to_str()?;
+    let candidates = [inner.to_owned(), base.to_owned(), format!("{inner}{ZSTD}"), format!("{base}{ZSTD}")];
+    let paths = candidates.into_iter().map(|candidate| folder.join(candidate));
+    let mut there = paths.filter(|path| path.is_file());
+    let first = there.next()?;
+    let holds_bytes = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|found| found.len() > 0);
+    if holds_bytes(&first) { Some(first) } else { there.find(holds_bytes).or(Some(first)) }
+}
+
+/// The bag files of a folder in the order in which they were recorded.
+fn bag_files(folder: &Path) -> Result<BTreeMap<Split, PathBuf>, SourceError> {
     let failed = |source| SourceError::Io { path: folder.to_owned(), source };
-    let mut files = Vec::new();
+    let mut files: BTreeMap<Split, PathBuf> = BTreeMap::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let inner = name.strip_suffix(".zstd").unwrap_or(name);
-        if path.is_file() && (inner.ends_with(".mcap") || inner.ends_with(".db3")) {
-            files.push((record_order(inner), path));
+        if !(path.is_file() && EXTENSIONS.iter().any(|extension| inner(name).ends_with(extension))) {
+            continue;
+        }
+        let split = Split::of(name);
+        if let Some(file) = at_name(folder, &split.name) {
+            files.insert(split, file);
         }
     }
-    if files.is_empty() {
-        return Err(SourceError::EmptyFolder { path: folder.to_owned() });
-    }
-    files.sort();
-    tracing::warn!(folder = %folder.display(), files = files.len(), "no metadata.yaml, all bag files of the folder are read");
-    Ok(BagFiles { files: files.into_iter().map(|(_, path)| path).collect(), message_zstd: false, message_count: None })
+    Ok(files)
 }
 
-/// `bag_10.mcap` comes after `bag_9.mcap`.
-fn record_order(name: &str) -> (String, u64) {
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let numbered = stem.rsplit_once('_').and_then(|(stem, number)| Some((stem.to_owned(), number.parse().ok()?)));
-    numbered.unwrap_or_else(|| (stem.to_owned(), 0))
+/// What rosbag2's storage plugins write; a `.bag` of ROS 1 is told by its name when it is opened.
+const EXTENSIONS: [&str; 3] = [".mcap", ".db3", ".bag"];
+const ZSTD: &str = ".zstd";
+
+/// The name of a file before it was compressed.
+fn inner(name: &str) -> &str {
+    name.strip_suffix(ZSTD).unwrap_or(name)
 }
 
-/// A compressed file may hold this much however small it is, in bytes, and [`RATIO`] times its size beyond.
-const ALWAYS: u64 = 16 << 30;
-const RATIO: u64 = 256;
-
-/// An open file of a bag.
-pub(super) struct OpenFile {
-    pub(super) storage: Box<dyn Storage>,
-    pub(super) path: PathBuf,
-    loss: Option<Loss>,
+/// One part of a recording by its name, in the order of recording: `bag_10.mcap` comes after `bag_9.mcap`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Split {
+    stem: String,
+    number: Option<u64>,
+    /// Without `.zstd`.
+    name: String,
 }
 
-impl OpenFile {
-    /// Opens a file by its first bytes. One that is compressed as a whole is first decompressed into the folder for
-    /// temporary files (`TMPDIR`), into a file that loses its name here: whoever ends the process frees its room.
-    pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
-        let failed = |source| SourceError::Io { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(failed)?;
-        if !first_bytes(&mut file).map_err(failed)?.starts_with(ZSTD_MAGIC) {
-            let storage = open_storage(file, path, path)?;
-            return Ok(Self { storage, path: path.to_owned(), loss: None });
-        }
-        let mut decompressed = NamedTempFile::new().map_err(failed)?;
-        let limit = file.metadata().map_err(failed)?.len().saturating_mul(RATIO).max(ALWAYS);
-        let stopped = decompress(&file, decompressed.as_file_mut(), limit).map_err(failed)?;
-        let bytes = decompressed.as_file_mut().stream_position().map_err(failed)?;
-        decompressed.as_file_mut().rewind().map_err(failed)?;
-        let content = decompressed.reopen().map_err(failed)?;
-        let storage = match (open_storage(content, decompressed.path(), path), &stopped) {
-            (Err(_), Some(reason)) => {
-                let reason = format!("does not decompress beyond {bytes} bytes of content, too few to open: {reason}");
-                return Err(SourceError::Corrupt { path: path.to_owned(), offset: 0, reason });
-            }
-            (storage, _) => storage?,
-        };
-        let loss = stopped.map(|reason| Loss::Compressed { path: path.to_owned(), bytes, reason });
-        Ok(Self { storage, path: path.to_owned(), loss })
+impl Split {
+    fn of(name: &str) -> Self {
+        let name = inner(name);
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let numbered = stem.rsplit_once('_').and_then(|(stem, number)| Some((stem, number.parse().ok()?)));
+        let (stem, number) = numbered.map_or((stem, None), |(stem, number)| (stem, Some(number)));
+        Self { stem: stem.to_owned(), number, name: name.to_owned() }
     }
 
-    pub(super) fn losses(&self) -> Vec<Loss> {
-        self.loss.iter().cloned().chain(self.storage.losses()).collect()
-    }
-}
-
-/// Opens what lies at `place`; `path` is what errors name.
-fn open_storage(mut file: File, place: &Path, path: &Path) -> Result<Box<dyn Storage>, SourceError> {
-    let first = first_bytes(&mut file).map_err(|source| SourceError::Io { path: path.to_owned(), source })?;
-    if first.starts_with(::mcap::MAGIC) {
-        Ok(Box::new(McapFile::open(file, path)?))
-    } else if first.starts_with(SQLITE_MAGIC) {
-        Ok(Box::new(SqliteFile::open(place, path)?))
-    } else {
-        let found: Vec<String> = first.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let found = if found.is_empty() { "nothing".to_owned() } else { found.join(" ") };
-        Err(SourceError::BadMagic { path: path.to_owned(), found })
-    }
-}
-
-fn first_bytes(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut first = Vec::new();
-    file.take(SQLITE_MAGIC.len() as u64).read_to_end(&mut first)?;
-    file.rewind()?;
-    Ok(first)
-}
-
-/// Decompresses all of `from`, up to about `limit` bytes. What stops the decompressor is given back; that the result
-/// cannot be written is an error.
-fn decompress(from: &File, to: &mut File, limit: u64) -> io::Result<Option<String>> {
-    let mut decoder = zstd::Decoder::new(from)?;
-    let mut buffer = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        match decoder.read(&mut buffer) {
-            Ok(0) => return Ok(None),
-            Ok(_) if bytes >= limit => return Ok(Some(format!("holds more than {limit} bytes"))),
-            Ok(count) => {
-                io::Write::write_all(to, &buffer[..count])?;
-                bytes += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Ok(Some(error.to_string())),
-        }
+    fn is_another_part_of(&self, other: &Self) -> bool {
+        self.number.is_some() && other.number.is_some() && self.stem == other.stem && self.number != other.number
     }
 }
 
@@ -178,70 +182,121 @@ fn decompress(from: &File, to: &mut File, limit: u64) -> io::Result<Option<Strin
 mod tests {
     use super::*;
 
+    fn folder_of(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            std::fs::write(folder.path().join(name), b"some").unwrap();
+        }
+        folder
+    }
+
+    fn listing(names: &[&str]) -> String {
+        let files: String = names.iter().map(|name| format!("\n  - {name}")).collect();
+        format!(
+            "rosbag2_bagfile_information:\n  storage_identifier: mcap\n  message_count: 7\n  relative_file_paths:{files}\n"
+        )
+    }
+
+    fn names(found: &BagFiles) -> Vec<&str> {
+        found.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect()
+    }
+
     #[test]
     fn split_files_without_metadata_come_in_the_order_of_their_numbers() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["bag_10.mcap", "bag_9.mcap", "bag_0.mcap.zstd", "other.db3", "notes.txt"] {
-            std::fs::write(folder.path().join(name), b"").unwrap();
-        }
+        let folder = folder_of(&["bag_10.mcap", "bag_9.mcap", "bag_0.mcap.zstd", "other.db3", "notes.txt"]);
         let found = find(folder.path()).unwrap();
-        let names: Vec<_> = found.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["bag_0.mcap.zstd", "bag_9.mcap", "bag_10.mcap", "other.db3"]);
+        assert_eq!(names(&found), ["bag_0.mcap.zstd", "bag_9.mcap", "bag_10.mcap", "other.db3"]);
+        assert_eq!(found.losses, []);
+    }
+
+    #[test]
+    fn a_file_that_was_being_compressed_is_read_once_and_whole() {
+        let folder = folder_of(&["bag_0.db3", "bag_0.db3.zstd", "bag_1.db3"]);
+        assert_eq!(names(&find(folder.path()).unwrap()), ["bag_0.db3", "bag_1.db3"]);
+        std::fs::write(folder.path().join("bag_0.db3"), b"").unwrap();
+        assert_eq!(names(&find(folder.path()).unwrap()), ["bag_0.db3.zstd", "bag_1.db3"]);
     }
 
     #[test]
     fn an_empty_folder_is_refused_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let error = find(folder.path()).unwrap_err().to_string();
-        let expected = "no bag in this folder, expected metadata.yaml or .mcap or .db3 files";
+        let expected = "no bag in this folder, expected metadata.yaml or .mcap or .db3 files, or pictures";
         assert_eq!(error, format!("{}: {expected}", folder.path().display()));
     }
 
     #[test]
-    fn a_file_that_metadata_names_and_that_is_not_there_is_refused_by_name() {
+    fn a_file_that_metadata_names_and_that_is_not_there_is_a_loss_with_its_name() {
+        let folder = folder_of(&["bag_0.mcap", "bag_2.mcap"]);
+        let metadata = folder.path().join("metadata.yaml");
+        std::fs::write(&metadata, listing(&["bag_0.mcap", "bag_1.mcap", "bag_2.mcap"])).unwrap();
+        let found = find(folder.path()).unwrap();
+        assert_eq!(names(&found), ["bag_0.mcap", "bag_2.mcap"]);
+        assert_eq!(found.losses, [Loss::Gone { path: metadata.clone(), file: "bag_1.mcap".to_owned() }]);
+        assert_eq!(found, find(&metadata).unwrap(), "metadata.yaml stands for its folder");
+    }
+
+    #[test]
+    fn a_bag_of_which_no_file_is_left_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        let text = "rosbag2_bagfile_information: {storage_identifier: mcap, relative_file_paths: [gone_0.mcap]}";
-        std::fs::write(folder.path().join("metadata.yaml"), text).unwrap();
+        std::fs::write(folder.path().join("metadata.yaml"), listing(&["gone_0.mcap"])).unwrap();
         let error = find(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("nothing of this bag can be read: "), "{error}");
         assert!(error.ends_with("metadata.yaml: names gone_0.mcap, which is not in the folder"), "{error}");
     }
 
     #[test]
+    fn a_file_that_gained_or_lost_its_compression_is_found() {
+        let folder = folder_of(&["bag_0.db3", "bag_1.db3.zstd"]);
+        std::fs::write(folder.path().join("metadata.yaml"), listing(&["bag_0.db3.zstd", "bag_1.db3"])).unwrap();
+        let found = find(folder.path()).unwrap();
+        assert_eq!(names(&found), ["bag_0.db3", "bag_1.db3.zstd"]);
+        assert_eq!((found.message_count, found.losses), (Some(7), vec![]));
+    }
+
+    #[test]
     fn the_folder_name_that_the_first_versions_put_before_the_file_is_no_obstacle() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = "rosbag2_bagfile_information: {storage_identifier: mcap, relative_file_paths: [old/old_0.mcap]}";
-        std::fs::write(folder.path().join("metadata.yaml"), text).unwrap();
-        std::fs::write(folder.path().join("old_0.mcap"), b"").unwrap();
+        let folder = folder_of(&["old_0.mcap"]);
+        std::fs::write(folder.path().join("metadata.yaml"), listing(&["old/old_0.mcap"])).unwrap();
         assert_eq!(find(folder.path()).unwrap().files, [folder.path().join("old_0.mcap")]);
     }
 
     #[test]
-    fn a_compressed_file_is_decompressed_up_to_a_limit() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("zeros.zstd");
-        std::fs::write(&path, zstd::bulk::compress(&vec![0; 8 << 20], 1).unwrap()).unwrap();
-        let decompress = |limit| {
-            let mut to = tempfile::tempfile().unwrap();
-            let stopped = decompress(&File::open(&path).unwrap(), &mut to, limit).unwrap();
-            (stopped, to.metadata().unwrap().len())
-        };
-        assert_eq!(decompress(8 << 20), (None, 8 << 20));
-        let (stopped, bytes) = decompress(3 << 20);
-        assert_eq!(stopped.as_deref(), Some("holds more than 3145728 bytes"));
-        assert!(bytes < 5 << 20, "{bytes}");
+    fn a_part_that_metadata_does_not_name_yet_is_read_and_other_files_are_not() {
+        let folder = folder_of(&["bag_0.mcap", "bag_1.mcap", "bag_2.mcap", "bag_0_vedette.mcap", "other_1.mcap"]);
+        std::fs::write(folder.path().join("metadata.yaml"), listing(&["bag_0.mcap", "bag_1.mcap", "bag_1.mcap"]))
+            .unwrap();
+        assert_eq!(names(&find(folder.path()).unwrap()), ["bag_0.mcap", "bag_1.mcap", "bag_2.mcap"]);
     }
 
     #[test]
-    fn what_is_no_bag_is_refused_with_its_first_bytes() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.mcap");
-        for (content, found) in [(&b""[..], "nothing"), (b"PK\x03\x04", "50 4b 03 04")] {
-            std::fs::write(&path, content).unwrap();
-            let error = OpenFile::open(&path).err().unwrap().to_string();
-            assert!(
-                error.contains(&format!("x.mcap: begins with {found}, expected the magic bytes of MCAP")),
-                "{error}"
-            );
+    fn a_bag_that_was_renamed_is_read_under_its_new_name() {
+        let folder = folder_of(&["drive.mcap"]);
+        std::fs::write(folder.path().join("metadata.yaml"), listing(&["bag_0.mcap"])).unwrap();
+        let found = find(folder.path()).unwrap();
+        assert_eq!((names(&found), found.losses.len()), (vec!["drive.mcap"], 1));
+    }
+
+    #[test]
+    fn a_metadata_that_says_nothing_is_a_loss_and_the_folder_is_read() {
+        let folder = folder_of(&["bag_1.mcap", "bag_0.mcap"]);
+        let path = folder.path().join("metadata.yaml");
+        let cut = &listing(&["bag_0.mcap"])[..60];
+        for (text, reason) in [
+            (&b""[..], "holds no bytes"),
+            (&[0; 100][..], ""),
+            (&[0xff; 100][..], "is no text: invalid utf-8 sequence of 1 bytes from index 0"),
+            (cut.as_bytes(), ""),
+            (
+                b"rosbag2_bagfile_information: {storage_identifier: x, relative_file_paths: [y]}",
+                "storage_identifier is x, expected mcap or sqlite3",
+            ),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let found = find(folder.path()).unwrap();
+            assert_eq!(names(&found), ["bag_0.mcap", "bag_1.mcap"]);
+            let [Loss::Metadata { path: of, reason: told }] = &found.losses[..] else { panic!("{:?}", found.losses) };
+            assert!(*of == path && told.starts_with(reason) && !told.contains("metadata.yaml"), "{told}");
         }
     }
 }

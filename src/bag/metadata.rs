@@ -5,7 +5,12 @@
 
 use super::source::SourceError;
 use serde::Deserialize;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
+
+/// The most bytes of a metadata.yaml: hundreds of thousands of splits.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// The storage plugin that wrote the bag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,31 @@ struct RawInformation {
 }
 
 impl BagMetadata {
+    /// Reads and checks a file; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and when it cannot be read, is no text or is too long to be one.
+    pub fn read(path: &Path) -> Result<Option<Self>, SourceError> {
+        let failed = |source| SourceError::Io { path: path.to_owned(), source };
+        let refused = |reason: String| SourceError::Metadata { path: path.to_owned(), reason };
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_file() => {}
+            Ok(_) => return Err(refused("is no regular file".to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        }
+        let mut bytes = Vec::new();
+        File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
+        if bytes.is_empty() {
+            return Err(refused("holds no bytes".to_owned()));
+        }
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(refused(format!("holds more than {MOST_BYTES} bytes")));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| refused(format!("is no text: {}", error.utf8_error())))?;
+        Self::parse(path, &text).map(Some)
+    }
+
     /// Reads and checks the text of `path`.
     ///
     /// # Errors

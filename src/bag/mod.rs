@@ -11,6 +11,7 @@ mod files;
 mod inflate;
 mod mcap_file;
 mod metadata;
+mod open_file;
 mod out_file;
 mod reader;
 mod sink;

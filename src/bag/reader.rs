@@ -1,12 +1,14 @@
 //! Bags as one [`Source`]: all files of all bags, merged by log time.
 
-use super::files::{self, BagFiles, OpenFile};
+use super::files::{self, BagFiles};
 use super::inflate::{Codec, Inflater, inflated_limit};
+use super::open_file::{OpenFile, ZSTD_MAGIC};
 use super::source::{Loss, Source, SourceError, TopicInfo};
-use super::storage::{Bound, Step};
+use super::storage::{Bound, Channel, Step};
 use crate::types::{RawMessage, Stamp};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One or several bags, read in log-time order.
 ///
@@ -15,22 +17,37 @@ use std::path::PathBuf;
 /// buffers have grown.
 pub struct BagSource {
     members: Vec<Member>,
+    /// The paths that were given.
+    bags: Vec<PathBuf>,
     topics: Vec<TopicInfo>,
+    /// Topics that have another type in another file, by name.
+    conflicts: BTreeMap<String, Conflict>,
     /// Whether the members know what to give.
     selected: bool,
     inflater: Inflater,
     inflated: Vec<u8>,
+    /// What the bags had lost before their files were opened.
+    losses: Vec<Loss>,
     /// By folder: messages that metadata.yaml counts and the files do not hold.
     fewer: Vec<Loss>,
 }
 
 struct Member {
     file: OpenFile,
+    /// Index into the paths that were given.
+    bag: usize,
+    /// Whether metadata.yaml says that each message is compressed by itself; said when it is found without.
     message_zstd: bool,
     /// Index into the topics for each channel of the file.
     topic_of: Vec<usize>,
     /// As long as nothing has been taken from the file since it was asked.
     bound: Option<Option<Bound>>,
+}
+
+/// A topic's second type.
+struct Conflict {
+    path: PathBuf,
+    found: String,
 }
 
 impl BagSource {
@@ -39,22 +56,34 @@ impl BagSource {
     /// dropped or the process ends.
     ///
     /// # Errors
-    /// When a path is no bag, a file of it is missing or cannot be read, or a topic has two types. What a file has lost
-    /// at its end is no error, see [`Source::losses`].
+    /// When a path is no bag, or nothing of it can be read. What a bag has lost, whole files among it, is no error, see
+    /// [`Source::losses`].
     pub fn open(paths: &[PathBuf]) -> Result<Self, SourceError> {
         if paths.is_empty() {
             return Err(SourceError::NoBags);
         }
         let mut members = Vec::new();
-        let mut topics = BTreeMap::new();
-        let mut fewer = Vec::new();
-        for path in paths {
-            let BagFiles { files, message_zstd, message_count } = files::find(path)?;
+        let (mut topics, mut conflicts) = (BTreeMap::new(), BTreeMap::new());
+        let (mut losses, mut fewer) = (Vec::new(), Vec::new());
+        for (bag, path) in paths.iter().enumerate() {
+            let BagFiles { files, is_folder, message_zstd, message_count, losses: lost } = files::find(path)?;
             let mut found = Some(0);
-            for file in files {
-                let file = OpenFile::open(&file)?;
-                found = collect_topics(&file, &mut topics)?.and_then(|messages| Some(found? + messages));
-                members.push(Member { file, message_zstd, topic_of: Vec::new(), bound: None });
+            let (opened, told) = (members.len(), losses.len());
+            losses.extend(lost);
+            for path in files {
+                let file = match OpenFile::open(&path) {
+                    Ok(file) => file,
+                    Err(error) if is_folder => {
+                        losses.push(Loss::left_out(&path, &error));
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                found = collect_topics(&file, &mut topics, &mut conflicts).and_then(|messages| Some(found? + messages));
+                members.push(Member { file, bag, message_zstd, topic_of: Vec::new(), bound: None });
+            }
+            if members.len() == opened {
+                return Err(files::nothing_readable(path, &losses[told..]));
             }
             if let (Some(found), Some(expected)) = (found, message_count)
                 && found < expected
@@ -67,25 +96,52 @@ impl BagSource {
             let place = |name: &str| topics.binary_search_by(|topic| topic.name.as_str().cmp(name)).unwrap_or_default();
             member.topic_of = member.file.storage.channels().iter().map(|channel| place(&channel.topic)).collect();
         }
-        Ok(Self { members, topics, selected: false, inflater: Inflater::new(), inflated: Vec::new(), fewer })
+        let (inflater, inflated) = (Inflater::new(), Vec::new());
+        Ok(Self {
+            members,
+            bags: paths.to_vec(),
+            topics,
+            conflicts,
+            selected: false,
+            inflater,
+            inflated,
+            losses,
+            fewer,
+        })
     }
 
-    /// Chooses topics and starts from the beginning. A chosen topic that is not CDR is an error and left out.
+    /// The bags, as they were given, that have none of these topics.
+    pub fn without(&self, topics: &[&str]) -> Vec<&Path> {
+        let has = |member: &Member| {
+            member.file.storage.channels().iter().any(|channel| topics.contains(&channel.topic.as_str()))
+        };
+        let is_without = |bag: &usize| !self.members.iter().any(|member| member.bag == *bag && has(member));
+        (0..self.bags.len()).filter(is_without).map(|bag| self.bags[bag].as_path()).collect()
+    }
+
+    /// Chooses topics and starts from the beginning. A chosen topic that is not CDR or has two types is an error and
+    /// left out.
     fn choose(&mut self, wanted: impl Fn(&str) -> bool) -> Result<(), SourceError> {
         let mut refused = None;
         for member in &mut self.members {
             let mut flags = Vec::new();
             for channel in member.file.storage.channels() {
-                let wanted = wanted(&channel.topic);
-                let readable = channel.serialization == "cdr";
-                if wanted && !readable && refused.is_none() {
-                    refused = Some(SourceError::Serialization {
-                        path: member.file.path.clone(),
-                        topic: channel.topic.clone(),
-                        found: channel.serialization.clone(),
-                    });
-                }
-                flags.push(wanted && readable);
+                let (topic, path) = (&channel.topic, &member.file.path);
+                let error = if !wanted(topic) {
+                    None
+                } else if channel.serialization != "cdr" {
+                    let found = channel.serialization.clone();
+                    Some(SourceError::Serialization { path: path.clone(), topic: topic.clone(), found })
+                } else {
+                    let first = self.topics.iter().find(|first| first.name == *topic);
+                    let expected = first.map(|first| first.type_name.clone()).unwrap_or_default();
+                    self.conflicts.get(topic).map(|Conflict { path, found }| {
+                        let (path, topic, found) = (path.clone(), topic.clone(), found.clone());
+                        SourceError::TypeConflict { path, topic, found, expected }
+                    })
+                };
+                flags.push(wanted(topic) && error.is_none());
+                refused = refused.or(error);
             }
             member.file.storage.select(&flags);
             member.bound = None;
@@ -120,29 +176,45 @@ impl BagSource {
 }
 
 /// Adds the topics of a file; gives its number of messages where that is known.
-fn collect_topics(file: &OpenFile, topics: &mut BTreeMap<String, TopicInfo>) -> Result<Option<u64>, SourceError> {
+fn collect_topics(
+    file: &OpenFile,
+    topics: &mut BTreeMap<String, TopicInfo>,
+    conflicts: &mut BTreeMap<String, Conflict>,
+) -> Option<u64> {
     let mut total = Some(0);
     for channel in file.storage.channels() {
         let add = |count: Option<u64>| Some(count? + channel.messages?);
         total = add(total);
-        match topics.get_mut(&channel.topic) {
-            None => {
-                let name = channel.topic.clone();
-                let topic = TopicInfo { name, type_name: channel.type_name.clone(), messages: channel.messages };
-                topics.insert(channel.topic.clone(), topic);
-            }
-            Some(topic) if topic.type_name == channel.type_name => topic.messages = add(topic.messages),
-            Some(topic) => {
-                return Err(SourceError::TypeConflict {
-                    path: file.path.clone(),
-                    topic: channel.topic.clone(),
-                    found: channel.type_name.clone(),
-                    expected: topic.type_name.clone(),
-                });
-            }
+        let type_name = type_name_of(channel);
+        let Some(topic) = topics.get_mut(&channel.topic) else {
+            let topic = TopicInfo {
+                name: channel.topic.clone(),
+                type_name: type_name.into_owned(),
+                messages: channel.messages,
+            };
+            topics.insert(channel.topic.clone(), topic);
+            continue;
+        };
+        topic.messages = add(topic.messages);
+        if topic.type_name.is_empty() {
+            // The file that told of it first is cut and has lost the name.
+            topic.type_name = type_name.into_owned();
+        } else if !type_name.is_empty() && topic.type_name != type_name {
+            let conflict = || Conflict { path: file.path.clone(), found: type_name.into_owned() };
+            conflicts.entry(channel.topic.clone()).or_insert_with(conflict);
         }
     }
-    Ok(total)
+    total
+}
+
+/// A channel's type; some writers of MCAP leave out the part in the middle, as in ROS 1.
+fn type_name_of(channel: &Channel) -> Cow<'_, str> {
+    match channel.type_name.split_once('/') {
+        Some((package, name)) if channel.serialization == "cdr" && !name.contains('/') => {
+            format!("{package}/msg/{name}").into()
+        }
+        _ => channel.type_name.as_str().into(),
+    }
 }
 
 impl Source for BagSource {
@@ -159,11 +231,17 @@ impl Source for BagSource {
             self.choose(|_| true)?;
         }
         let Some((place, step)) = self.advance()? else { return Ok(None) };
-        let member = &self.members[place];
+        let member = &mut self.members[place];
         let topic = self.topics[member.topic_of[step.channel]].name.as_str();
         let log_time = Stamp::from_ns(step.log_time);
         let data = member.file.storage.data();
-        if !member.message_zstd {
+        let is_compressed = data.starts_with(ZSTD_MAGIC);
+        if is_compressed && !member.message_zstd {
+            member.message_zstd = true;
+            tracing::warn!(file = %member.file.path.display(), "each message is compressed by itself, which no metadata.yaml says");
+        }
+        // Where some are compressed, what begins as CDR does is not.
+        if !is_compressed && (!member.message_zstd || data.first() == Some(&0)) {
             return Ok(Some(RawMessage { topic, log_time, cdr: data }));
         }
         let limit = usize::try_from(inflated_limit(data.len() as u64)).unwrap_or(usize::MAX);
@@ -180,6 +258,6 @@ impl Source for BagSource {
 
     fn losses(&self) -> Vec<Loss> {
         let files = self.members.iter().flat_map(|member| member.file.losses());
-        files.chain(self.fewer.iter().cloned()).collect()
+        self.losses.iter().cloned().chain(files).chain(self.fewer.iter().cloned()).collect()
     }
 }

@@ -6,7 +6,7 @@
 use super::out_file::{OutFile, OutFileError, Replace};
 use crate::pipeline::{Output, OutputError, Outputs};
 use crate::types::Stamp;
-use ::mcap::records::MessageHeader;
+use ::mcap::records::{MessageHeader, Metadata};
 use ::mcap::write::NoSeek;
 use ::mcap::{Compression, McapError, WriteOptions, Writer};
 use std::collections::BTreeMap;
@@ -122,6 +122,7 @@ impl McapSink {
             .disable_seeking(true)
             .create(NoSeek::new(BufWriter::new(file)))
             .map_err(failed)?;
+        writer.write_metadata(&player_note()).map_err(failed)?;
         // By its header the file is known as ours from now on.
         writer.flush().map_err(failed)?;
         let mut channels = Vec::with_capacity(outputs.len());
@@ -202,15 +203,46 @@ impl Outputs for McapSink {
     }
 }
 
-/// The QoS of our publishers as rosbag2 of Jazzy notes it (policies by name; Humble's player wants numbers).
+/// The QoS of our publishers, in numbers: rosbag2's players up to Iron know no names, and the newer ones take numbers
+/// where [`PLAYER_NOTE`] says that the file is of that time.
 fn offered_qos(latched: bool) -> String {
     const ENDLESS: &str = "\n    sec: 9223372036\n    nsec: 854775807";
-    let durability = if latched { "transient_local" } else { "volatile" };
+    const KEEP_LAST: u8 = 1;
+    const RELIABLE: u8 = 1;
+    const AUTOMATIC: u8 = 1;
+    let durability = if latched { TRANSIENT_LOCAL } else { VOLATILE };
     format!(
-        "- history: keep_last\n  depth: 10\n  reliability: reliable\n  durability: {durability}\n  \
-         deadline:{ENDLESS}\n  lifespan:{ENDLESS}\n  liveliness: automatic\n  \
+        "- history: {KEEP_LAST}\n  depth: 10\n  reliability: {RELIABLE}\n  durability: {durability}\n  \
+         deadline:{ENDLESS}\n  lifespan:{ENDLESS}\n  liveliness: {AUTOMATIC}\n  \
          liveliness_lease_duration:{ENDLESS}\n  avoid_ros_namespace_conventions: false"
     )
+}
+
+const TRANSIENT_LOCAL: u8 = 1;
+const VOLATILE: u8 = 2;
+
+/// A rosbag2 metadata of version 8, the last one with numbers, as its MCAP plugin keeps one within a file. A player
+/// takes the version from it and all else from the file's own records.
+const PLAYER_NOTE: &str = "version: 8
+storage_identifier: mcap
+duration:
+  nanoseconds: 0
+starting_time:
+  nanoseconds_since_epoch: 0
+message_count: 0
+topics_with_message_count: []
+compression_format: \"\"
+compression_mode: \"\"
+relative_file_paths: []
+files: []
+custom_data: {}
+ros_distro: \"\"
+";
+
+/// The record that holds it.
+fn player_note() -> Metadata {
+    let entries = BTreeMap::from([("serialized_metadata".to_owned(), PLAYER_NOTE.to_owned())]);
+    Metadata { name: "rosbag2".to_owned(), metadata: entries }
 }
 
 #[cfg(test)]
@@ -284,8 +316,10 @@ mod tests {
         let schema = channel(1).schema.clone().unwrap();
         assert_eq!((schema.name.as_str(), schema.encoding.as_str()), ("vision_msgs/msg/LabelInfo", "ros2msg"));
         assert_eq!(schema.data.as_ref(), b"uint8 x");
-        assert!(channel(1).metadata["offered_qos_profiles"].contains("durability: transient_local"));
-        assert!(channel(2).metadata["offered_qos_profiles"].contains("durability: volatile"));
+        assert!(channel(1).metadata["offered_qos_profiles"].contains("durability: 1\n"));
+        assert!(channel(2).metadata["offered_qos_profiles"].contains("durability: 2\n"));
+        let note = &summary.metadata_indexes[0];
+        assert_eq!(note.name, "rosbag2");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! read is no error: the source gives everything that is whole, ends, and tells in [`Source::losses`] what is missing.
 
 use crate::types::RawMessage;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Damaged places of one recording that are passed over, each one reported: one with more is no source.
 pub const MAX_DAMAGES: usize = 1000;
@@ -30,7 +30,8 @@ pub trait Source: Send {
     /// name that no topic has matches nothing. Without this call, all topics are read.
     ///
     /// # Errors
-    /// [`SourceError::Serialization`] when a chosen topic is not CDR.
+    /// [`SourceError::Serialization`] when a chosen topic is not CDR, [`SourceError::TypeConflict`] when it has two
+    /// types. Both are left out.
     fn select(&mut self, topics: &[&str]) -> Result<(), SourceError>;
 
     /// The next message, or `None` at the end; it is lent until the next call.
@@ -119,6 +120,40 @@ pub enum Loss {
         /// Messages that were given.
         found: u64,
     },
+    /// A rosbag2 folder's metadata.yaml says nothing that could be used: its files were looked for without it.
+    #[error("{path}: {reason}; the bag files of the folder are read without it", path = path.display())]
+    Metadata {
+        /// The metadata.yaml.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that metadata.yaml names is not there, neither compressed nor decompressed.
+    #[error("{path}: names {file}, which is not in the folder", path = path.display())]
+    Gone {
+        /// The metadata.yaml.
+        path: PathBuf,
+        /// The file as it is named.
+        file: String,
+    },
+    /// A file of a bag of which nothing can be read.
+    #[error("{path}: left out, {reason}", path = path.display())]
+    LeftOut {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What sqlite3 keeps beside a file until it is merged into it could not be used: the newest messages are missing.
+    #[error("{path}: {log} beside it is not read: {reason}", path = path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// The name of the log.
+        log: String,
+        /// Why.
+        reason: String,
+    },
     /// A rosbag2 folder holds fewer messages than its metadata.yaml counts.
     #[error("{path}: metadata.yaml counts {expected} messages, the files hold {found}", path = path.display())]
     Fewer {
@@ -130,6 +165,22 @@ pub enum Loss {
         found: u64,
     },
 }
+
+impl Loss {
+    /// A file that cannot be opened, in the words of its error.
+    pub(super) fn left_out(path: &Path, error: &SourceError) -> Self {
+        let words = match error {
+            SourceError::Io { source, .. } => source.to_string(),
+            SourceError::BadMagic { found, .. } if found == NO_BYTES => "it holds no bytes".to_owned(),
+            other => other.to_string(),
+        };
+        let reason = words.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&words).to_owned();
+        Self::LeftOut { path: path.to_owned(), reason }
+    }
+}
+
+/// What a file without bytes begins with.
+pub(super) const NO_BYTES: &str = "nothing";
 
 /// Why a source cannot be read, or no further.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +204,7 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// A folder with neither metadata.yaml nor bag files.
-    #[error("{path}: no bag in this folder, expected metadata.yaml or .mcap or .db3 files", path = path.display())]
+    #[error("{path}: no bag in this folder, expected metadata.yaml or .mcap or .db3 files, or pictures", path = path.display())]
     EmptyFolder {
         /// The folder.
         path: PathBuf,
@@ -166,13 +217,25 @@ pub enum SourceError {
         /// What is wrong, and where.
         reason: String,
     },
-    /// metadata.yaml names a file that is not there.
-    #[error("{path}: names {file}, which is not in the folder", path = path.display())]
-    MissingFile {
-        /// The metadata.yaml.
+    /// A bag none of whose files can be read.
+    #[error("{path}: nothing of this bag can be read: {reasons}", path = path.display())]
+    NothingReadable {
+        /// The folder.
         path: PathBuf,
-        /// The file as it is named.
-        file: String,
+        /// What is wrong with each of its parts.
+        reasons: String,
+    },
+    /// A recording of ROS 1, whose messages are no CDR.
+    #[error("{path}: {found}: convert {what} first ({cure})", path = path.display())]
+    Ros1 {
+        /// The file.
+        path: PathBuf,
+        /// `a ROS 1 bag`.
+        found: &'static str,
+        /// What is to be converted.
+        what: &'static str,
+        /// The command.
+        cure: &'static str,
     },
     /// A storage plugin that is not known here.
     #[error("{path}: storage_identifier is {found}, expected mcap or sqlite3", path = path.display())]
@@ -242,6 +305,14 @@ pub enum SourceError {
         found: String,
         /// The type that was found first.
         expected: String,
+    },
+    /// A picture of a folder or of a video that does not decode.
+    #[error("{of}: {reason}")]
+    Picture {
+        /// The file, or a frame of one.
+        of: String,
+        /// What the decoder says.
+        reason: String,
     },
     /// A message that was compressed by itself does not decompress.
     #[error("{path}: message on {topic} logged at {log_time}: {reason}", path = path.display())]

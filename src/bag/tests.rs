@@ -1,6 +1,7 @@
 //! Bags in every form against the list that their generator wrote (tests/data/bags/generate.py).
 
 mod damage;
+mod died;
 
 use super::BagSource;
 use super::{Source, SourceError};

@@ -4,18 +4,19 @@ use super::Outcome;
 use super::ending::{Ending, UntilAsked};
 use super::parameter_args::ParameterArgs;
 use super::pictures::Pictures;
+use super::summary::Summary;
 use anyhow::{Context, Result};
+use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 use std::io::IsTerminal;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-use vedette::bag::{BagSource, McapSink, OutFile, Source};
+use std::time::Instant;
+use vedette::bag::{BagSource, McapSink, OutFile, Source, TopicInfo};
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
-use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Reason, Said, Walk};
-use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay_reasoning};
+use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Said, Walk};
+use vedette::replay::{Footage, Limited, Rate, Repeats, ReplayError, ReplayObserver, ReplayTopics, replay_reasoning};
 use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
 
@@ -24,7 +25,8 @@ use vedette::wire::schema::message_definition;
 /// Ctrl-C (SIGINT, SIGTERM) finishes the results and prints the report, exit code 130; a second one ends at once.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// rosbag2 folders, `.mcap` or `.db3` files (zstd too); several are merged by log time.
+    /// rosbag2 folders, `.mcap` or `.db3` files (zstd too); several are merged by log time. Or one folder of pictures,
+    /// one picture or one video of JPEGs (AVI).
     #[arg(required = true, value_name = "BAG")]
     bags: Vec<PathBuf>,
     #[command(flatten)]
@@ -32,6 +34,9 @@ pub struct Args {
     /// Feed an input from another topic, in ROS's words: `--remap image:=/camera/image`.
     #[arg(long = "remap", short = 'r', value_name = "FROM:=TO")]
     remaps: Vec<RemapRule>,
+    /// Pictures per second, of footage that is no bag; default: a video's own, 10 for pictures.
+    #[arg(long, value_name = "RATE")]
+    fps: Option<Rate>,
     /// What to look for, in words: `--prompts "pedestrian; delivery van"`. In place of the parameter `prompts`.
     #[arg(long, value_name = "WORDS", value_parser = parse_prompts)]
     prompts: Option<Prompts>,
@@ -69,16 +74,18 @@ pub fn run(args: Args) -> Result<Outcome> {
         config.prompts = prompts.texts().map(str::to_owned).collect();
     }
     let names = Names::new(NodeName::default(), &args.remaps);
-    let mut bag = BagSource::open(&args.bags)?;
+    let mut source = open(&args, &names)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
     if !args.discard {
         refuse_to_replace(&args.bags, &path)?;
         OutFile::check(&path, McapSink::replace(args.force))?;
     }
-    let topics = ReplayTopics::choose(bag.topics(), &names)
-        .map_err(|error| with_damage(error, &bag))?
-        .with_proposals(bag.topics(), &names.resolve(Output::Proposal.name()));
-    let images = bag.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
+    let topics = ReplayTopics::choose(source.topics(), &names)
+        .map_err(|error| with_damage(error, source.as_dyn()))?
+        .with_proposals(source.topics(), &names.resolve(Output::Proposal.name()));
+    let images = source.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
+    let taken = topics.why(source.topics(), &names);
+    source.warn_of_unused(&topics);
 
     let model = load_model(&config)?;
     tracing::info!("{}", model.detector.proof());
@@ -98,26 +105,42 @@ pub fn run(args: Args) -> Result<Outcome> {
         args.pictures.as_deref().map(|folder| Pictures::create(folder, args.every.get(), args.force)).transpose()?;
     let ending = Ending::listen()?;
     let mut recording = if args.discard { Recording::Discarded } else { Recording::create(&path, &args, &names)? };
+    if !args.json {
+        taken.iter().for_each(|taken| println!("{taken}"));
+    }
     let mut watcher = Watcher {
         pictures,
         progress: progress_bar(images.map(|count| count.min(args.limit.map_or(u64::MAX, NonZeroU64::get)))),
         failure: None,
+        told: Repeats::default(),
+        pace: Pace::new(&config),
     };
     let began = Instant::now();
-    let mut source = UntilAsked { source: &mut bag, ending: &ending };
+    let mut source = UntilAsked { source: source.as_dyn_mut(), ending: &ending };
     let mut source = Limited::new(&mut source, &topics.image, args.limit);
     let outputs = recording.as_outputs();
     let result = replay_reasoning(&mut source, &topics, &mut intake, &mut walk, reason.as_mut(), outputs, &mut watcher);
     let took = began.elapsed();
     watcher.progress.finish_and_clear();
+    watcher.tell_untold();
     let result = watcher.failure.take().map_or_else(|| result.map_err(Into::into), Err);
     let report = result.with_context(|| recording.left())?;
     let results = recording.finish()?;
 
+    if report.images == 0 {
+        tracing::warn!("{} gave no image", topics.image);
+    }
     let interrupted = ending.is_asked();
     let lost = report.has_loss();
-    let summary =
-        Summary { report: &report, topics: &topics, proof: &proof, results: results.as_deref(), took, interrupted };
+    let summary = Summary {
+        report: &report,
+        topics: &topics,
+        taken: &taken,
+        proof: &proof,
+        results: results.as_deref(),
+        took,
+        interrupted,
+    };
     summary.print(args.json, watcher.pictures.as_ref())?;
     Ok(match (interrupted, lost) {
         (true, _) => Outcome::Interrupted,
@@ -130,6 +153,58 @@ fn parse_prompts(text: &str) -> Result<Prompts, PromptError> {
     Prompts::parse(text, 1)
 }
 
+/// What is replayed.
+enum Recorded {
+    Bags(Box<BagSource>),
+    Footage(Box<Footage>),
+}
+
+fn open(args: &Args, names: &Names) -> Result<Recorded> {
+    let conflict = |message: String| clap::Error::raw(ErrorKind::ArgumentConflict, message);
+    let image = names.resolve_input(Input::Image.name());
+    for path in &args.bags {
+        let Some(footage) = Footage::open(path, &image, args.fps)? else { continue };
+        if args.bags.len() > 1 {
+            let message = format!("{} is footage of its own, expected nothing beside it\n", path.display());
+            return Err(conflict(message).into());
+        }
+        return Ok(Recorded::Footage(Box::new(footage)));
+    }
+    let bags = BagSource::open(&args.bags)?;
+    if args.fps.is_some() {
+        return Err(conflict("--fps is for pictures and videos, a bag has its own stamps\n".to_owned()).into());
+    }
+    Ok(Recorded::Bags(Box::new(bags)))
+}
+
+impl Recorded {
+    fn as_dyn(&self) -> &dyn Source {
+        match self {
+            Self::Bags(bags) => &**bags,
+            Self::Footage(footage) => &**footage,
+        }
+    }
+
+    fn as_dyn_mut(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Bags(bags) => &mut **bags,
+            Self::Footage(footage) => &mut **footage,
+        }
+    }
+
+    fn topics(&self) -> &[TopicInfo] {
+        self.as_dyn().topics()
+    }
+
+    /// A bag given in vain, or one whose topics have other names.
+    fn warn_of_unused(&self, topics: &ReplayTopics) {
+        let Self::Bags(bags) = self else { return };
+        for path in bags.without(&topics.names()) {
+            tracing::warn!("nothing of {} is used: it has none of the topics that are read", path.display());
+        }
+    }
+}
+
 /// `data/vtest` and `data/vtest.mcap` give `vtest_vedette.mcap`.
 fn default_out(bag: &Path) -> PathBuf {
     let stem = bag.file_stem().map_or_else(|| "bag".into(), |stem| stem.to_string_lossy());
@@ -137,7 +212,7 @@ fn default_out(bag: &Path) -> PathBuf {
 }
 
 /// The error with what may have hidden a topic.
-fn with_damage(error: ReplayError, bag: &BagSource) -> anyhow::Error {
+fn with_damage(error: ReplayError, bag: &dyn Source) -> anyhow::Error {
     let losses: Vec<String> = bag.losses().iter().map(ToString::to_string).collect();
     let error = anyhow::Error::from(error);
     if losses.is_empty() { error } else { error.context(format!("the bag is damaged ({})", losses.join("; "))) }
@@ -175,7 +250,11 @@ impl Recording {
         let outputs: Vec<Output> = Output::ALL.into_iter().filter(wanted).collect();
         let replace = McapSink::replace(args.force);
         let topic_of = |output: Output| names.resolve(output.name());
+        let missing = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         let sink = McapSink::create(path, replace, &outputs, topic_of, message_definition)?;
+        if let Some(folder) = missing {
+            tracing::warn!("the folder {} was not there, it is made for the results", folder.display());
+        }
         Ok(Self::Written { sink: Box::new(sink), path: path.to_owned() })
     }
 
@@ -219,17 +298,30 @@ impl Outputs for Recording {
     }
 }
 
-/// Draws, shows progress and logs losses.
+/// Draws, shows progress and logs losses, those that repeat once and with their count at the end.
 struct Watcher {
     pictures: Option<Pictures>,
     progress: ProgressBar,
     failure: Option<anyhow::Error>,
+    told: Repeats,
+    pace: Pace,
+}
+
+impl Watcher {
+    fn tell_untold(&self) {
+        for kind in self.told.kinds().iter().filter(|kind| kind.untold() > 0) {
+            tracing::warn!("{} lost {} times more: {}", kind.cause, kind.untold(), kind.told[0]);
+        }
+    }
 }
 
 impl ReplayObserver for Watcher {
     fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> bool {
         self.progress.inc(1);
         self.progress.set_message(said.report().decision.as_str());
+        for warning in self.pace.warnings(moment.stamp()) {
+            self.progress.suspend(|| tracing::warn!("{warning}"));
+        }
         if let Some(pictures) = &mut self.pictures {
             self.failure = pictures.frame(moment, said).err();
         }
@@ -237,79 +329,9 @@ impl ReplayObserver for Watcher {
     }
 
     fn lost(&mut self, input: Input, error: &FrameError) {
-        let warn = || tracing::warn!("{} lost: {error}", input.name());
-        self.progress.suspend(warn);
-    }
-}
-
-/// What is said at the end.
-struct Summary<'a> {
-    report: &'a ReplayReport,
-    topics: &'a ReplayTopics,
-    proof: &'a str,
-    results: Option<&'a Path>,
-    took: Duration,
-    interrupted: bool,
-}
-
-impl Summary<'_> {
-    fn print(&self, as_json: bool, pictures: Option<&Pictures>) -> Result<()> {
-        let Self { report, topics, proof, results, took, interrupted } = self;
-        let frames_per_s = report.processed as f64 / took.as_secs_f64().max(1e-9);
-        let span_s = report.span.map_or(0.0, |(first, last)| last.seconds_since(first));
-        if as_json {
-            let summary = json!({
-                "interrupted": interrupted,
-                "images": report.images,
-                "processed": report.processed,
-                "lost": report.lost,
-                "blind": report.blind,
-                "source_losses": report.source_losses,
-                "detections": report.detections,
-                "decisions": report.decisions,
-                "proposals": report.proposals,
-                "first_stamp_ns": report.span.map(|(first, _)| first.as_ns()),
-                "last_stamp_ns": report.span.map(|(_, last)| last.as_ns()),
-                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom, "proposal": topics.proposal },
-                "proof": proof,
-                "results": results,
-                "pictures": pictures.map(Pictures::written),
-                "seconds": took.as_secs_f64(),
-                "frames_per_s": frames_per_s,
-            });
-            println!("{}", serde_json::to_string(&summary)?);
-            return Ok(());
+        let words = error.to_string();
+        if self.told.count(input.name(), &words) {
+            self.progress.suspend(|| tracing::warn!("{} lost: {words}", input.name()));
         }
-        if *interrupted {
-            println!("interrupted by a signal, what follows goes as far as the replay went");
-        }
-        println!("images      {} of {} processed, {span_s:.1} s of footage", report.processed, report.images);
-        println!("speed       {frames_per_s:.1} frames/s, {:.1} s", took.as_secs_f64());
-        println!("provider    {proof}");
-        println!("detections  {}", report.detections);
-        let decisions: Vec<String> =
-            report.decisions.iter().map(|(decision, frames)| format!("{decision} {frames}")).collect();
-        println!("decisions   {}", decisions.join(", "));
-        if !report.proposals.is_empty() {
-            let proposals: Vec<String> =
-                report.proposals.iter().map(|(status, answers)| format!("{status} {answers}")).collect();
-            println!("proposals   {}", proposals.join(", "));
-        }
-        for (cause, count) in &report.lost {
-            println!("lost        {count} x {cause}");
-        }
-        for (cause, count) in &report.blind {
-            println!("blind       {count} x {cause}");
-        }
-        for loss in &report.source_losses {
-            println!("lost        {loss}");
-        }
-        if let Some(pictures) = pictures {
-            println!("pictures    {}", pictures.written());
-        }
-        if let Some(results) = results {
-            println!("results     {}", results.display());
-        }
-        Ok(())
     }
 }

@@ -12,6 +12,7 @@
 mod intake;
 mod join;
 mod loss;
+mod pace;
 mod perceive;
 pub mod reason;
 mod said;
@@ -20,6 +21,7 @@ mod walk;
 
 pub use intake::{Intake, Moment, Taken};
 pub use loss::{Blind, FrameError};
+pub use pace::Pace;
 pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason, ReasonJob, Snapshot, Trigger};
 pub use said::{FrameReport, Said, Wanted};
 pub use topics::{Input, Output, OutputError, Outputs};

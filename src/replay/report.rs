@@ -1,5 +1,6 @@
 //! What a replay tells: frame by frame to whoever watches, and in numbers at its end.
 
+use super::repeats::Repeats;
 use crate::pipeline::{FrameError, FrameReport, Input, Moment, Said};
 use crate::types::Stamp;
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ pub struct ReplayReport {
     pub processed: u64,
     /// Messages that cost something, by cause: `image: out_of_order`.
     pub lost: BTreeMap<String, u64>,
+    /// The same in words.
+    pub reasons: Repeats,
     /// Images that showed nothing, which are among the lost ones, by [`Blind::cause`](crate::vision::Blind::cause).
     pub blind: BTreeMap<&'static str, u64>,
     /// Stamps of the first and last processed image.
@@ -23,7 +26,7 @@ pub struct ReplayReport {
     pub detections: u64,
     /// Answers of a language model, by what became of them.
     pub proposals: BTreeMap<&'static str, u64>,
-    /// What the files had lost, in words.
+    /// What the files had lost, in words; damage that repeats is told with its count.
     pub source_losses: Vec<String>,
 }
 
@@ -42,7 +45,9 @@ impl ReplayReport {
 
     /// A message was lost.
     pub(super) fn lost(&mut self, input: Input, error: &FrameError) {
-        *self.lost.entry(format!("{}: {}", input.name(), error.cause())).or_default() += 1;
+        let cause = format!("{}: {}", input.name(), error.cause());
+        self.reasons.count(&cause, &error.to_string());
+        *self.lost.entry(cause).or_default() += 1;
         if let FrameError::Blind(blind) = error {
             *self.blind.entry(blind.cause()).or_default() += 1;
         }

@@ -2,6 +2,7 @@
 
 use super::error::ReplayError;
 use super::recorded::RecordedProposals;
+use super::repeats::{Repeated, Repeats};
 use super::report::{ReplayObserver, ReplayReport};
 use super::topic_choice::ReplayTopics;
 use crate::bag::{Loss, MAX_DAMAGES, Source};
@@ -59,7 +60,7 @@ pub fn replay_reasoning(
     source.select(&topics.names())?;
     intake.expect_camera_info(topics.camera_info.is_some());
     let mut run = Run { walk, adviser, outputs, observer, report, goes_on: true };
-    let mut damages = 0;
+    let (mut damages, mut damage) = (0, Repeats::default());
     while run.goes_on {
         let message = match source.next_message() {
             Ok(Some(message)) => message,
@@ -67,7 +68,7 @@ pub fn replay_reasoning(
             // The source goes on behind the damage; one that finds nothing else is no source.
             Err(error) if damages < MAX_DAMAGES => {
                 damages += 1;
-                run.report.source_losses.push(error.to_string());
+                damage.count("source", &error.to_string());
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -94,8 +95,18 @@ pub fn replay_reasoning(
         run.moment(intake.go_without())?;
     }
     let mut report = run.report;
+    report.source_losses.extend(damage.kinds().iter().flat_map(in_lines));
     report.source_losses.extend(source.losses().iter().map(Loss::to_string));
     Ok(report)
+}
+
+/// What was told of a kind, line by line, the last one with how many more there were.
+fn in_lines(kind: &Repeated) -> Vec<String> {
+    let mut lines = kind.told.clone();
+    if let (Some(last), untold @ 1..) = (lines.last_mut(), kind.untold()) {
+        *last = format!("{last} (and {untold} more like that)");
+    }
+    lines
 }
 
 /// Who proposes.

@@ -30,7 +30,6 @@ mod intake;
 mod lane;
 mod node;
 mod order;
-mod pace;
 mod publishers;
 mod reason;
 mod report;

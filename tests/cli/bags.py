@@ -65,11 +65,11 @@ def camera_info(stamp_ns, **changes):
     return STORE.types["sensor_msgs/msg/CameraInfo"](**fields | changes)
 
 
-def write_bag(folder, records, types=TYPES, strange_topic=None):
+def write_bag(folder, records, types=TYPES, strange_topic=None, silent=()):
     """Writes `(topic, log time, message)` as a rosbag2 folder and returns it; the MCAP in it has the folder's name.
-    `strange_topic` gets messages of a type that nobody knows."""
+    `strange_topic` gets messages of a type that nobody knows, `silent` topics get none."""
     with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        connections = {t: writer.add_connection(t, types[t], typestore=STORE) for t in {t: None for t, _, _ in records}}
+        connections = {t: writer.add_connection(t, types[t], typestore=STORE) for t in {t: None for t in [*(t for t, _, _ in records), *silent]}}
         if strange_topic:
             strange = writer.add_connection(strange_topic, "strange_msgs/msg/Strange", msgdef="int32 x", rihs01="0")
             writer.write(strange, BEGIN_NS, b"\x00\x01\x00\x00\x07\x00\x00\x00")

@@ -268,7 +268,7 @@ def test_a_report_for_people_says_that_it_was_interrupted(start, long_bag, tmp_p
     wait_until(holds_chunks(out))
     process.send_signal(signal.SIGINT)
     told, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130 and told.startswith("interrupted by a signal")
+    assert process.returncode == 130 and "\ninterrupted by a signal" in told
 
 
 def test_a_second_signal_ends_at_once(start, long_bag, tmp_path):
@@ -281,7 +281,7 @@ def test_a_second_signal_ends_at_once(start, long_bag, tmp_path):
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGCONT)
     told, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130 and told == ""
+    assert process.returncode == 130 and "images " not in told
     assert files(tmp_path) == ["out.mcap.partial"] and len(stamps(partial_of(out))) > 10
 
 

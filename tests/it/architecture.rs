@@ -47,7 +47,7 @@ const ONLY_IN: [(&str, &[&str]); 29] = [
     ("crc32fast", &["vision/", "bag/"]),
     ("font8x8", &["vision/"]),
     ("futures", &["ros/"]),
-    ("image", &["cli/"]),
+    ("image", &["cli/", "replay/"]),
     ("indicatif", &["cli/"]),
     ("llguidance", &["language/"]),
     ("lz4", &["bag/"]),

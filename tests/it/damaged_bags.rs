@@ -10,25 +10,25 @@ use std::path::{Path, PathBuf};
 use vedette::bag::{BagSource, Source};
 
 /// Far more than the bags of the tests hold, decompressed, in all buffers together.
-const MOST_BYTES: usize = 8 << 20;
+pub const MOST_BYTES: usize = 8 << 20;
 
 /// What stands in the place of a length.
 const LENGTHS: [u64; 8] = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 40, u64::MAX >> 1, u64::MAX];
 
-fn data() -> PathBuf {
+pub fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bags")
 }
 
 /// What became of a bag.
 #[derive(Default)]
-struct Outcome {
+pub struct Outcome {
     /// Messages as lines of `expected.txt`.
-    given: Vec<String>,
+    pub given: Vec<String>,
     /// Errors and losses.
-    told: Vec<String>,
+    pub told: Vec<String>,
 }
 
-fn read(path: &Path) -> Outcome {
+pub fn read(path: &Path) -> Outcome {
     let mut outcome = Outcome::default();
     let mut source = match BagSource::open(&[path.to_owned()]) {
         Ok(source) => source,
@@ -65,7 +65,7 @@ fn read_changed(path: &Path, bytes: &[u8], what: &str) -> Outcome {
 }
 
 /// One of the ways in which disks, copies and recorders damage a file, and its name.
-fn damage(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) -> String {
+pub fn damage(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) -> String {
     let mut below = |limit: usize| usize::try_from(random.next_u64() % limit as u64).unwrap();
     match below(4) {
         0 => {

@@ -7,6 +7,7 @@ mod bad_input;
 mod blind;
 mod conse;
 mod damaged_bags;
+mod damaged_folders;
 mod infer;
 mod infer_caches;
 mod infer_shapes;

@@ -13,13 +13,16 @@
 mod blocks;
 mod chunk;
 mod records;
+mod resync;
 mod summary;
 mod survey;
 
 use crate::bag::source::{Loss, SourceError};
 use crate::bag::storage::{Bound, Channel, Step, Storage};
+use ::mcap::records::op;
 use blocks::Blocks;
 use chunk::{ChunkLoader, LoadedChunk};
+use records::{frame, parse};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
@@ -63,6 +66,7 @@ impl McapFile {
         let mut blocks = Blocks::new(file, path)?;
         let mut loader = ChunkLoader::new();
         let survey = survey::survey(&mut blocks, &mut loader)?;
+        refuse_ros1(&mut blocks, &survey)?;
         let mut index_of = BTreeMap::new();
         let mut channels = Vec::new();
         for (id, channel) in &survey.definitions.channels {
@@ -126,6 +130,24 @@ impl McapFile {
         let loose = self.survey.loose.get(self.next_loose).map(|message| ((message.log_time, message.at, 0), None));
         chunks.chain(loose).min()
     }
+}
+
+/// ROS 1 has bytes of its own in MCAP, which no reader of CDR understands.
+fn refuse_ros1(blocks: &mut Blocks, survey: &Survey) -> Result<(), SourceError> {
+    let header = frame(blocks, ::mcap::MAGIC.len() as u64)?.filter(|record| record.opcode == op::HEADER);
+    let profile = header.and_then(|record| parse(blocks, record, |fields| fields.text().map(str::to_owned)).ok());
+    let mut encodings = survey.definitions.channels.values().map(|channel| channel.encoding.as_str()).peekable();
+    let is_ros1 =
+        profile.as_deref() == Some("ros1") || encodings.peek().is_some() && encodings.all(|name| name == "ros1");
+    if !is_ros1 {
+        return Ok(());
+    }
+    Err(SourceError::Ros1 {
+        path: blocks.path().to_owned(),
+        found: "a ROS 1 recording in MCAP",
+        what: "the ROS 1 bag that it was made from",
+        cure: "rosbags-convert",
+    })
 }
 
 impl Storage for McapFile {

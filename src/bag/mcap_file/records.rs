@@ -90,7 +90,7 @@ impl<'a> Fields<'a> {
         Some(block)
     }
 
-    fn text(&mut self) -> Option<&'a str> {
+    pub(super) fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.block()?).ok()
     }
 

@@ -7,7 +7,7 @@ use ::mcap::records::op;
 use std::collections::BTreeMap;
 
 /// summary_start u64, summary_offset_start u64, summary_crc u32.
-const FOOTER_BODY: u64 = 20;
+pub(super) const FOOTER_BODY: u64 = 20;
 const MAGIC: u64 = 8;
 
 /// What a summary holds for us.

@@ -10,11 +10,15 @@ use super::records::{
     ChunkIndex, ChunkRecords, Definitions, FRAME, Fields, Frame, MESSAGE_HEADER, chunk_header, frame, message_header,
     parse,
 };
-use super::summary::{self, Summary};
+use super::resync::next_record;
+use super::summary::{self, FOOTER_BODY, Summary};
 use crate::bag::inflate::MAX_INFLATED;
-use crate::bag::source::{Loss, SourceError};
+use crate::bag::source::{Loss, MAX_DAMAGES, SourceError};
 use ::mcap::records::op;
 use std::collections::BTreeMap;
+
+/// data_section_crc u32.
+const DATA_END_BODY: u64 = 4;
 
 /// The first opcode that MCAP keeps for its future.
 const FIRST_RESERVED: u8 = op::DATA_END + 1;
@@ -122,6 +126,11 @@ impl Walk<'_> {
                 continue;
             }
             let record = frame(self.blocks, at)?.filter(|record| record.opcode != 0);
+            let record = record.filter(|record| match record.opcode {
+                op::DATA_END => record.body == DATA_END_BODY,
+                op::FOOTER => record.body == FOOTER_BODY,
+                _ => true,
+            });
             if record.is_some_and(|record| matches!(record.opcode, op::DATA_END | op::FOOTER)) {
                 return Ok(());
             }
@@ -133,7 +142,7 @@ impl Walk<'_> {
                     }
                     at = end;
                 }
-                _ => match self.cut(at, record) {
+                _ => match self.cut(at, record)? {
                     Some(next) => at = next,
                     None => return Ok(()),
                 },
@@ -186,22 +195,33 @@ impl Walk<'_> {
         }
     }
 
-    /// At `at` no whole record begins: the file ends there, or was damaged. Gives the next chunk that the index knows.
-    fn cut(&mut self, at: u64, record: Option<Frame>) -> Option<u64> {
-        let next = self.index.range(at..).next().map(|(next, _)| *next);
+    /// At `at` no whole record begins: the file ends there, or was damaged. Gives the next chunk that the index knows,
+    /// or else the next place that looks like a record.
+    fn cut(&mut self, at: u64, record: Option<Frame>) -> Result<Option<u64>, SourceError> {
+        let mut next = self.index.range(at..).next().map(|(next, _)| *next);
         let mut recovered = 0;
-        if let (None, Some(record)) = (next, record.filter(|record| record.opcode == op::CHUNK)) {
-            self.scanned += 1;
-            let chunk = ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole: false };
-            let chunk = self.look_into(chunk);
-            recovered = self.scratch.entries.len() as u64;
-            if recovered > 0 {
-                self.survey.chunks.push(chunk);
+        if next.is_none() {
+            let mut from = at + 1;
+            if let Some(record) = record.filter(|record| record.opcode == op::CHUNK) {
+                self.scanned += 1;
+                let chunk =
+                    self.look_into(ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole: false });
+                recovered = self.scratch.entries.len() as u64;
+                if recovered > 0 {
+                    self.survey.chunks.push(chunk);
+                    // Only the length before its header may be wrong.
+                    let end = self.blocks.len();
+                    let header = chunk_header(self.blocks, record, end, false)?;
+                    from = header.data_at + header.data as u64;
+                }
+            }
+            if self.survey.losses.len() < MAX_DAMAGES {
+                next = next_record(self.blocks, from, &self.survey.definitions)?;
             }
         }
         let bytes = next.unwrap_or(self.blocks.len()) - at;
         self.survey.losses.push(Loss::Cut { path: self.blocks.path().to_owned(), at, bytes, recovered });
-        next
+        Ok(next)
     }
 
     /// Decompresses a chunk to learn its definitions, channels and times. One that is damaged is noted as it is: its

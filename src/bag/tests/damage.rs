@@ -167,6 +167,42 @@ fn damage_between_two_chunks_costs_nothing_behind_it_when_there_is_an_index() {
     assert_eq!(source.losses(), [Loss::Cut { path, at: note.offset, bytes: note.length, recovered: 0 }]);
 }
 
+/// Where the records of an MCAP file begin, by opcode.
+fn records(bytes: &[u8]) -> Vec<(u8, usize)> {
+    let (mut at, mut found) = (8, Vec::new());
+    while at + 9 <= bytes.len() - 8 {
+        found.push((bytes[at], at));
+        at += 9 + usize::try_from(u64::from_le_bytes(bytes[at + 1..at + 9].try_into().unwrap())).unwrap();
+    }
+    found
+}
+
+#[test]
+fn damage_where_no_index_leads_around_it_costs_what_it_hits() {
+    for (name, opcode) in [("no_summary.mcap", 6), ("unchunked_no_summary.mcap", 5)] {
+        let whole = std::fs::read(data().join(name)).unwrap();
+        let hit: Vec<usize> = records(&whole).iter().filter(|(found, _)| *found == opcode).map(|(_, at)| *at).collect();
+        let most = if opcode == 6 { 15 } else { 2 };
+        // Its length alone, its header, all of its beginning.
+        for (from, to) in [(1, 9), (0, 30), (0, 120)] {
+            for at in &hit[1..hit.len() - 1] {
+                for value in [0, 0xff] {
+                    let changed = Changed::new(name, |bytes| bytes[at + from..at + to].fill(value));
+                    let mut source = changed.open().unwrap();
+                    let (found, told) = lines_and_errors(&mut source);
+                    let what = format!("{name} with {value:#x} at {at} + {from}..{to}");
+                    assert!(found.iter().all(|line| expected().contains(line)), "{what}");
+                    assert!(found.len() + most >= expected().len(), "{what}: {} messages", found.len());
+                    assert!(
+                        found.len() == 36 || !(told.is_empty() && source.losses().is_empty()),
+                        "{what}: in silence"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_chunk_that_claims_more_than_fits_is_an_error_before_anything_is_allocated() {
     let whole = std::fs::read(data().join("zstd.mcap")).unwrap();
@@ -263,14 +299,19 @@ fn a_chunk_that_was_being_written_gives_the_messages_that_decompress() {
 }
 
 #[test]
-fn one_topic_under_two_types_is_refused() {
+fn one_topic_under_two_types_hurts_only_whoever_chooses_it() {
     let changed = Changed::new("schema1.db3", |bytes| {
         let at = bytes.windows(19).position(|window| window == b"std_msgs/msg/String").unwrap();
         bytes[at..at + 19].copy_from_slice(b"std_msgs/msg/StrinX");
     });
-    let error = BagSource::open(&[data().join("zstd.mcap"), changed.folder.path().join("schema1.db3")]).err().unwrap();
-    let expected = "topic /chatter is std_msgs/msg/StrinX, elsewhere it is std_msgs/msg/String";
+    let paths = [data().join("zstd.mcap"), changed.folder.path().join("schema1.db3")];
+    let mut source = BagSource::open(&paths).unwrap();
+    source.select(&["/camera/image"]).unwrap();
+    assert_eq!(lines(&mut source).len(), 24);
+    let error = source.select(&["/camera/image", "/chatter"]).unwrap_err();
+    let expected = "schema1.db3: topic /chatter is std_msgs/msg/StrinX, elsewhere it is std_msgs/msg/String";
     assert!(error.to_string().ends_with(expected), "{error}");
+    assert_eq!(lines(&mut source).len(), 24, "it is left out");
 }
 
 proptest! {

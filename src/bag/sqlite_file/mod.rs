@@ -5,10 +5,14 @@
 //! are listed once at the start without their data (24 bytes of memory each), so that the order needs no index in the
 //! file; data is read row by row into one buffer.
 
+mod connect;
+
 use super::source::{Loss, SourceError};
 use super::storage::{Bound, Channel, Step, Storage};
-use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use connect::{Connected, connect};
+use rusqlite::{Connection, MAIN_DB};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -42,40 +46,20 @@ impl SqliteFile {
     /// Opens `file` and lists its messages; `path` is what errors name.
     pub(super) fn open(file: &Path, path: &Path) -> Result<Self, SourceError> {
         let failed = |error: rusqlite::Error| SourceError::Sqlite { path: path.to_owned(), reason: error.to_string() };
-        let io_failed = |source| SourceError::Io { path: path.to_owned(), source };
-        let len = std::fs::metadata(file).map_err(io_failed)?.len();
-        let connection = connect(file).map_err(failed)?;
+        let Connected { connection, mut file, log_loss } = connect(file).map_err(failed)?;
+        let len = file.metadata().map_err(|source| SourceError::Io { path: path.to_owned(), source })?.len();
         let mut losses = Vec::new();
-        if let Some((found, expected)) = missing_pages(file, path)? {
+        losses.extend(log_loss.map(|(log, reason)| Loss::Log { path: path.to_owned(), log, reason }));
+        if let Some((found, expected)) = missing_pages(&mut file, len) {
             // Without this, sqlite refuses a database that is shorter than its header says.
             connection.pragma_update(None, "writable_schema", true).map_err(failed)?;
             losses.push(Loss::Pages { path: path.to_owned(), expected, found });
         }
-        let mut ids = BTreeMap::new();
-        let mut channels = Vec::new();
-        let mut topics = connection
-            .prepare("SELECT id, name, type, serialization_format FROM topics ORDER BY id")
-            .map_err(failed)?;
-        let mut found = topics.query([]).map_err(failed)?;
-        while let Some(row) = found.next().map_err(failed)? {
-            let channel = (|| {
-                let id: i64 = row.get(0)?;
-                Ok((
-                    id,
-                    Channel {
-                        topic: row.get(1)?,
-                        type_name: row.get(2)?,
-                        serialization: row.get(3)?,
-                        messages: Some(0),
-                    },
-                ))
-            })();
-            let (id, channel) = channel.map_err(failed)?;
-            ids.insert(id, channels.len());
-            channels.push(channel);
+        let Topics { ids, mut channels, stopped } = topics(&connection).map_err(failed)?;
+        if let Some(reason) = stopped {
+            let reason = format!("the list of topics ends after {}: {reason}", channels.len());
+            losses.push(Loss::Unreadable { path: path.to_owned(), messages: 1, reason });
         }
-        drop(found);
-        drop(topics);
         let Listed { rows, unknown, stopped } = list(&connection, &ids).map_err(failed)?;
         if let Some((messages, reason)) = unknown {
             losses.push(Loss::Unreadable { path: path.to_owned(), messages, reason });
@@ -112,35 +96,10 @@ impl SqliteFile {
     }
 }
 
-/// Opens for reading; from a folder that cannot be written, where sqlite may want to keep a lock, as immutable.
-fn connect(file: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let usual = Connection::open_with_flags(file, flags).and_then(|connection| {
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Ok(connection)
-    });
-    match (usual, file.to_str()) {
-        (Err(error), Some(name)) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) => {
-            let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
-        }
-        (Err(error), _) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
-            Connection::open_with_flags(file, flags)
-        }
-        (usual, _) => usual,
-    }
-}
-
-/// Pages found and expected, when the file holds fewer than its header says.
-fn missing_pages(file: &Path, path: &Path) -> Result<Option<(u64, u64)>, SourceError> {
-    let failed = |source| SourceError::Io { path: path.to_owned(), source };
+/// Pages found and expected, when the file of `len` bytes holds fewer than its header says.
+fn missing_pages(file: &mut File, len: u64) -> Option<(u64, u64)> {
     let mut header = [0; 100];
-    let mut opened = std::fs::File::open(file).map_err(failed)?;
-    let len = opened.metadata().map_err(failed)?.len();
-    if opened.read_exact(&mut header).is_err() {
-        return Ok(None);
-    }
+    file.read_exact(&mut header).ok()?;
     // Offset 16: page size (1 stands for 65536); 24 and 92: change counters, equal where the page count at 28 holds.
     let page = match u16::from_be_bytes([header[16], header[17]]) {
         1 => 65_536,
@@ -148,7 +107,49 @@ fn missing_pages(file: &Path, path: &Path) -> Result<Option<(u64, u64)>, SourceE
     };
     let expected = u64::from(u32::from_be_bytes([header[28], header[29], header[30], header[31]]));
     let valid = header[24..28] == header[92..96] && page >= 512;
-    Ok((valid && len / page < expected).then(|| (len / page, expected)))
+    (valid && len / page < expected).then(|| (len / page, expected))
+}
+
+/// What the table of topics gave.
+struct Topics {
+    /// Their ids as indexes into the channels.
+    ids: BTreeMap<i64, usize>,
+    channels: Vec<Channel>,
+    /// What ended the list early, or is wrong with a row of it.
+    stopped: Option<String>,
+}
+
+fn topics(connection: &Connection) -> rusqlite::Result<Topics> {
+    let mut topics = Topics { ids: BTreeMap::new(), channels: Vec::new(), stopped: None };
+    let mut statement = connection.prepare("SELECT id, name, type, serialization_format FROM topics ORDER BY id")?;
+    let mut found = statement.query([])?;
+    loop {
+        let row = match found.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(topics),
+            Err(error) => {
+                topics.stopped = Some(error.to_string());
+                return Ok(topics);
+            }
+        };
+        let channel = (|| {
+            let channel =
+                Channel { topic: row.get(1)?, type_name: row.get(2)?, serialization: row.get(3)?, messages: Some(0) };
+            Ok::<_, rusqlite::Error>((row.get(0)?, channel))
+        })();
+        match channel {
+            // Pages that are linked in a ring give the same ids again.
+            Ok((id, _)) if topics.ids.contains_key(&id) => {
+                topics.stopped = Some(format!("topic {id} is there twice"));
+                return Ok(topics);
+            }
+            Ok((id, channel)) => {
+                topics.ids.insert(id, topics.channels.len());
+                topics.channels.push(channel);
+            }
+            Err(error) => topics.stopped = Some(error.to_string()),
+        }
+    }
 }
 
 /// What the table of messages gave.

@@ -1,4 +1,4 @@
-//! Whether images and plans come fast enough for the parameters: what only shows while the node runs.
+//! Whether images and plans come fast enough for the parameters: what only shows while images come.
 
 use crate::config::{Config, PeriodWarning};
 use crate::types::Stamp;

@@ -1,0 +1,104 @@
+//! A folder of pictures.
+
+use std::cmp::Ordering;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// The names that pictures have.
+const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "pgm", "ppm", "pnm"];
+
+/// What makes a folder a bag.
+const OF_BAGS: [&str; 4] = ["mcap", "db3", "bag", "zstd"];
+
+/// A larger file is no picture of a camera.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// The pictures of a folder, numbers in their names counted as numbers. None when a bag lies in it.
+pub(super) fn in_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let (mut pictures, mut others) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        let is_one_of = |names: &[&str]| extension.as_deref().is_some_and(|extension| names.contains(&extension));
+        if name == "metadata.yaml" || is_one_of(&OF_BAGS) {
+            return Ok(Vec::new());
+        }
+        if name.starts_with('.') || !path.is_file() {
+            continue;
+        }
+        if is_one_of(&EXTENSIONS) { pictures.push((name, path)) } else { others.push(name) }
+    }
+    pictures.sort_by(|(a, _), (b, _)| natural(a, b));
+    if let (false, Some(first)) = (pictures.is_empty(), others.iter().min()) {
+        let expected = EXTENSIONS.join(", ");
+        tracing::warn!(folder = %folder.display(), files = others.len(), "{first} is left out, as all that is not named {expected}");
+    }
+    Ok(pictures.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Reads a file into `bytes`.
+pub(super) fn read(path: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
+    bytes.clear();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other(format!("holds more than {MOST_BYTES} bytes, expected a picture")));
+    }
+    Ok(())
+}
+
+/// `img_2` before `img_10`; those that are alike in that (`img_02`), as text.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (mut left, mut right) = (a, b);
+    loop {
+        let (left_words, left_number, left_rest) = split(left);
+        let (right_words, right_number, right_rest) = split(right);
+        let by_number = left_number.len().cmp(&right_number.len()).then_with(|| left_number.cmp(right_number));
+        let order = left_words.cmp(right_words).then(by_number);
+        if order != Ordering::Equal || left_rest.is_empty() && right_rest.is_empty() {
+            return order.then_with(|| a.cmp(b));
+        }
+        (left, right) = (left_rest, right_rest);
+    }
+}
+
+/// What stands before the first number, the number without zeros before it, and what is behind it.
+fn split(name: &str) -> (&str, &str, &str) {
+    let begin = name.find(|character: char| character.is_ascii_digit()).unwrap_or(name.len());
+    let (words, rest) = name.split_at(begin);
+    let end = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
+    let (number, rest) = rest.split_at(end);
+    (words, number.trim_start_matches('0'), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_numbers() {
+        let expected =
+            ["a.png", "b01", "b1", "img_1_3.png", "img_1_20.png", "img_02.png", "img_2.png", "img_10.png", "img_.png"];
+        let mut names = expected;
+        names.reverse();
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(names, expected);
+        let long = "9".repeat(100);
+        assert_eq!(natural(&format!("f{long}"), "f10"), Ordering::Greater);
+    }
+
+    #[test]
+    fn pictures_are_known_by_their_names_and_hidden_files_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["2.JPG", "10.png", "notes.txt", ".hidden.png", "1.webp"] {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("3.png")).unwrap();
+        let found = in_folder(folder.path()).unwrap();
+        let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["1.webp", "2.JPG", "10.png"]);
+        std::fs::write(folder.path().join("metadata.yaml"), b"").unwrap();
+        assert!(in_folder(folder.path()).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! Which topics a replay takes, and why: what was chosen without being named must be said.
+
+use super::topic_choice::ReplayTopics;
+use crate::bag::TopicInfo;
+use crate::config::{Names, camera_info_beside};
+use crate::pipeline::{Input, Output};
+use std::fmt;
+
+/// One input, and the topic that feeds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenTopic {
+    /// `image`, `camera_info`, `odom` or `proposal`.
+    pub input: &'static str,
+    /// The topic as the bag tells it; `None` when there is none.
+    pub topic: Option<TopicInfo>,
+    /// Why this one, or why none.
+    pub why: String,
+}
+
+impl ReplayTopics {
+    /// Why these topics were chosen out of `topics` under these names. Proposals are left out where there are none.
+    pub fn why(&self, topics: &[TopicInfo], names: &Names) -> Vec<TakenTopic> {
+        let chosen = [Some(&self.image), self.camera_info.as_ref(), self.odom.as_ref()];
+        let inputs = Input::ALL.into_iter().zip(chosen).map(|(input, chosen)| {
+            let name = names.resolve_input(input.name());
+            let topic = chosen.and_then(|chosen| topics.iter().find(|topic| topic.name == *chosen));
+            let why = match topic {
+                Some(topic) if topic.name == name && names.is_remapped(input.name()) => "remapped".to_owned(),
+                Some(topic) if input == Input::CameraInfo && topic.name == camera_info_beside(&self.image) => {
+                    "beside the image".to_owned()
+                }
+                Some(topic) if topic.name == name => "the node's own name".to_owned(),
+                Some(_) if names.is_remapped(Input::Image.name()) => {
+                    format!("in place of {name}, which the bag has not")
+                }
+                Some(_) => "guessed, as the only one of its type".to_owned(),
+                None => without(input, &name, topics),
+            };
+            TakenTopic { input: input.name(), topic: topic.cloned(), why }
+        });
+        let proposal = self.proposal.as_ref().map(|name| TakenTopic {
+            input: "proposal",
+            topic: topics.iter().find(|topic| topic.name == *name).cloned(),
+            why: format!("recorded as {}: no language model runs", Output::Proposal.name()),
+        });
+        inputs.chain(proposal).collect()
+    }
+}
+
+/// Why an input has no topic, and which others of its type it could have.
+fn without(input: Input, name: &str, topics: &[TopicInfo]) -> String {
+    let others: Vec<&str> =
+        topics.iter().filter(|topic| topic.type_name == input.type_name()).map(|topic| topic.name.as_str()).collect();
+    match &others[..] {
+        [] => format!("the bag has no {}", input.type_name()),
+        [other] => format!("the bag has none at {name}, but --remap {}:={other} takes that one", input.name()),
+        others => {
+            format!("the bag has none at {name}, but others to --remap {} to: {}", input.name(), others.join(", "))
+        }
+    }
+}
+
+/// `image /camera/image (sensor_msgs/msg/Image, 12 messages): remapped`, in two columns.
+impl fmt::Display for TakenTopic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<11} ", self.input)?;
+        match &self.topic {
+            Some(TopicInfo { name, type_name, messages: Some(1) }) => write!(f, "{name} ({type_name}, 1 message)")?,
+            Some(TopicInfo { name, type_name, messages: Some(count) }) => {
+                write!(f, "{name} ({type_name}, {count} messages)")?
+            }
+            Some(TopicInfo { name, type_name, messages: None }) => write!(f, "{name} ({type_name})")?,
+            None => f.write_str("none")?,
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NodeName, RemapRule};
+
+    fn topic(name: &str, input: Input) -> TopicInfo {
+        TopicInfo { name: name.into(), type_name: input.type_name().into(), messages: Some(12) }
+    }
+
+    fn told(bag: &[TopicInfo], rules: &[&str]) -> Vec<String> {
+        let rules: Vec<RemapRule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        let names = Names::new(NodeName::default(), &rules);
+        let chosen = ReplayTopics::choose(bag, &names).unwrap();
+        chosen.why(bag, &names).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_guess_is_called_a_guess() {
+        let bag = [topic("/front/image_raw", Input::Image), topic("/front/camera_info", Input::CameraInfo)];
+        let expected = [
+            "image       /front/image_raw (sensor_msgs/msg/Image, 12 messages): guessed, as the only one of its type",
+            "camera_info /front/camera_info (sensor_msgs/msg/CameraInfo, 12 messages): beside the image",
+            "odom        none: the bag has no nav_msgs/msg/Odometry",
+        ];
+        assert_eq!(told(&bag, &[]), expected);
+        let bag = [topic("/front/image_raw", Input::Image), topic("/calibration", Input::CameraInfo)];
+        assert!(told(&bag, &[])[1].ends_with("12 messages): guessed, as the only one of its type"));
+    }
+
+    #[test]
+    fn a_name_that_was_asked_for_is_called_that_and_what_could_be_asked_for_is_named() {
+        let bag = [
+            topic("/image", Input::Image),
+            topic("/rear/image", Input::Image),
+            topic("/camera_info", Input::CameraInfo),
+            topic("/robot/odom", Input::Odom),
+        ];
+        let own = told(&bag, &[]);
+        assert!(own[0].ends_with(": the node's own name") && own[1].ends_with(": beside the image"), "{own:?}");
+        assert_eq!(own[2], "odom        none: the bag has none at /odom, but --remap odom:=/robot/odom takes that one");
+        let rear = told(&bag, &["image:=/rear/image", "odom:=/robot/odom"]);
+        assert!(rear[0].ends_with(": remapped") && rear[2].ends_with(": remapped"), "{rear:?}");
+        assert!(
+            rear[1].starts_with("camera_info none: the bag has none at /rear/camera_info, but --remap camera_info:=")
+        );
+    }
+}
