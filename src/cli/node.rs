@@ -21,7 +21,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     use clap::error::ErrorKind;
     use vedette::config::assembly::{load_model, load_reason_model};
     use vedette::config::{Config, Names, NodeName, RosArgs};
-    use vedette::pipeline::{Reason, Walk};
+    use vedette::pipeline::{Input, Intake, Reason, Walk};
     use vedette::ros::{Edge, Parts};
 
     // Before anything that takes time: a signal while models load must find its way.
@@ -38,10 +38,11 @@ pub fn run(args: Args) -> Result<Outcome> {
         tracing::warn!("{warning}");
     }
     let config = loaded.config;
+    let intake = Intake::open(&config, &names.resolve_input(Input::Image.name()))?;
     let model = load_model(&config)?;
     let walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
     let reason = load_reason_model(&config)?.map(|loaded| Reason::new(loaded.model, &loaded.name));
-    edge.run(&config, &names, Parts { walk, prompter: Some(model.prompter), reason })?;
+    edge.run(&config, &names, Parts { intake, walk, prompter: Some(model.prompter), reason })?;
     Ok(Outcome::Done)
 }
 

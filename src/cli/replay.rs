@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use vedette::bag::{BagSource, McapSink, OutFile, Source};
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
-use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Reason, Said, Walk};
+use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Reason, Remark, Said, Walk};
 use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay_reasoning};
 use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
@@ -78,13 +78,14 @@ pub fn run(args: Args) -> Result<Outcome> {
     let topics = ReplayTopics::choose(bag.topics(), &names)
         .map_err(|error| with_damage(error, &bag))?
         .with_proposals(bag.topics(), &names.resolve(Output::Proposal.name()));
+    // Before the model, which may take long: a calibration that cannot be read ends here.
+    let mut intake = Intake::open(&config, &topics.image)?;
     let images = bag.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
 
     let model = load_model(&config)?;
     tracing::info!("{}", model.detector.proof());
     let proof = model.detector.proof().to_string();
     let mut walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
-    let mut intake = Intake::new(&config);
     let mut reason = match &topics.proposal {
         Some(topic) => {
             tracing::info!("proposals are those of {topic}, no reason model runs");
@@ -240,6 +241,10 @@ impl ReplayObserver for Watcher {
         let warn = || tracing::warn!("{} lost: {error}", input.name());
         self.progress.suspend(warn);
     }
+
+    fn remarked(&mut self, remark: &Remark) {
+        self.progress.suspend(|| tracing::warn!("{remark}"));
+    }
 }
 
 /// What is said at the end.
@@ -265,6 +270,7 @@ impl Summary<'_> {
                 "lost": report.lost,
                 "blind": report.blind,
                 "source_losses": report.source_losses,
+                "remarks": report.remarks,
                 "detections": report.detections,
                 "decisions": report.decisions,
                 "proposals": report.proposals,
@@ -303,6 +309,9 @@ impl Summary<'_> {
         }
         for loss in &report.source_losses {
             println!("lost        {loss}");
+        }
+        for remark in &report.remarks {
+            println!("note        {remark}");
         }
         if let Some(pictures) = pictures {
             println!("pictures    {}", pictures.written());
