@@ -52,10 +52,10 @@ fn measured(model: &Path, options: &SessionOptions, runs: usize) -> serde_json::
     }
     let first_ms = times_ms[..3.min(runs)].to_vec();
     times_ms.sort_by(f64::total_cmp);
-    let at = |share: f64| times_ms[((runs - 1) as f64 * share) as usize];
+    let at = |percent: usize| times_ms[(runs - 1) * percent / 100];
     let proof: Vec<String> = detector.proofs().iter().map(|(part, proof)| format!("{part}: {proof:?}")).collect();
     serde_json::json!({
-        "model": manifest.name, "opened_ms": opened_ms, "first_ms": first_ms, "p50_ms": at(0.5), "p99_ms": at(0.99),
+        "model": manifest.name, "opened_ms": opened_ms, "first_ms": first_ms, "p50_ms": at(50), "p99_ms": at(99),
         "detections": found.len(), "proof": proof,
     })
 }

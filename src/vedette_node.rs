@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use std::process::ExitCode;
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Config, Names, NodeName, RosArgs, in_words};
-use vedette::pipeline::{Reason, Walk};
+use vedette::pipeline::{Input, Intake, Reason, Walk};
 use vedette::ros::{Edge, Parts, RosLog};
 
 fn main() -> ExitCode {
@@ -35,9 +35,10 @@ fn run() -> Result<()> {
         tracing::warn!("{warning}");
     }
     let config = loaded.config;
+    let intake = Intake::open(&config, &names.resolve_input(Input::Image.name()))?;
     let model = load_model(&config)?;
     let walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
     let reason = load_reason_model(&config)?.map(|loaded| Reason::new(loaded.model, &loaded.name));
-    edge.run(&config, &names, Parts { walk, prompter: Some(model.prompter), reason })?;
+    edge.run(&config, &names, Parts { intake, walk, prompter: Some(model.prompter), reason })?;
     Ok(())
 }

@@ -6,8 +6,8 @@ use super::{Outcome, in_words};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::env;
-use vedette::config::Config;
-use vedette::config::assembly::{LoadError, LoadedModel, load_model, load_reason_model};
+use vedette::config::assembly::{LoadError, LoadedModel, load_camera, load_model, load_reason_model};
+use vedette::config::{Config, Rectified};
 use vedette::infer::{Proof, Provider, Runtime};
 use vedette::pipeline::Walk;
 use vedette::zoo::{self, Manifest};
@@ -37,6 +37,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let findings = match args.parameters.load() {
         Ok(config) => {
             let mut findings = vec![machine(), runtime()];
+            findings.extend(camera(&config));
             findings.extend(perception(&config));
             findings.extend(reasoning(&config));
             findings.push(ros());
@@ -144,6 +145,20 @@ fn perception(config: &Config) -> Vec<Finding> {
     }
     findings.extend(words);
     findings
+}
+
+/// Reads the camera's calibration, where a file has it.
+fn camera(config: &Config) -> Option<Finding> {
+    const SUBJECT: &str = "camera_info_file";
+    let is_rectified = config.image_is_rectified == Rectified::Yes;
+    let camera = match load_camera(config, is_rectified) {
+        Ok(camera) => camera?,
+        Err(error) => return Some(bad(SUBJECT, error.to_string())),
+    };
+    let ((fx_px, fy_px), size) = (camera.focal_px(), camera.size());
+    let path = config.camera_info_file.display();
+    let text = format!("{path}: {size} px, focal length {fx_px:.1} x {fy_px:.1} px");
+    Some(good(SUBJECT, text, json!({ "width_px": size.width_px, "height_px": size.height_px })))
 }
 
 /// Opens the language model, where there is to be one.

@@ -182,7 +182,7 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("libonnxruntime.so"), b"").unwrap();
         };
-        assert_eq!(beside(&root.path().join("bin/vedette")), [PathBuf::new(); 0]);
+        assert!(beside(&root.path().join("bin/vedette")).is_empty());
         put("lib");
         assert_eq!(beside(&root.path().join("bin/vedette")).len(), 1);
         assert_eq!(beside(&root.path().join("lib/vedette/vedette")).len(), 1);
