@@ -75,7 +75,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         refuse_to_replace(&args.bags, &path)?;
         OutFile::check(&path, McapSink::replace(args.force))?;
     }
-    let topics = ReplayTopics::choose(bag.topics(), &names)
+    let topics = ReplayTopics::choose_by(bag.topics(), &names, config.image_transport)
         .map_err(|error| with_damage(error, &bag))?
         .with_proposals(bag.topics(), &names.resolve(Output::Proposal.name()));
     let images = bag.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);

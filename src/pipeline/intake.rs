@@ -5,16 +5,17 @@
 //! decides. An image that is not complete yet waits here, and the intake says for what. How long it may wait only the
 //! edge can know, since nothing here has a clock: its one word is [`go_without`](Intake::go_without).
 //!
-//! In: CDR of sensor_msgs/Image, sensor_msgs/CameraInfo, nav_msgs/Odometry. Out: [`Moment`], with the pixels borrowed
-//! from the message. Whether a moment is fresh, in order or worth looking at is left to the edge and to the walk.
+//! In: CDR of sensor_msgs/Image or sensor_msgs/CompressedImage, sensor_msgs/CameraInfo, nav_msgs/Odometry. Out: [`Moment`],
+//! with the pixels borrowed from the message, or decoded once the moment is complete. Whether a moment is fresh, in order or worth looking at is left to the edge and to the walk.
 
 use super::join::{CameraInfoJoin, MotionJoin};
 use super::loss::FrameError;
-use super::topics::Input;
+use super::pictures::{PictureReader, stamp_of};
+use super::topics::{Input, Transport};
 use crate::config::Config;
 use crate::config::assembly::settings;
 use crate::types::{Frame, FrameId, Motion, Stamp, Stamped};
-use crate::wire::{self, WireError};
+use crate::wire;
 use nalgebra::Isometry3;
 use std::borrow::Cow;
 
@@ -55,8 +56,9 @@ pub enum Taken<'a> {
 #[derive(Debug)]
 pub struct Intake {
     joins: Joins,
-    /// The image that waits.
-    waiting: Option<Stamp>,
+    pictures: PictureReader,
+    /// The image that waits, and how it came.
+    waiting: Option<(Stamp, Transport)>,
     /// Its message, and memory for the next one.
     held: Vec<u8>,
 }
@@ -84,6 +86,7 @@ impl Intake {
                 base_from_camera: settings::mounting(config).base_from_camera(),
                 frame_id: FrameId::new(""),
             },
+            pictures: PictureReader::default(),
             waiting: None,
             held: Vec::new(),
         }
@@ -94,17 +97,28 @@ impl Intake {
         self.joins.camera_infos.set_expected(expected);
     }
 
-    /// A sensor_msgs/Image. Borrowed bytes are copied only when the image has to wait; owned ones never are. An image
+    /// A sensor_msgs/Image, as [`picture`](Self::picture).
+    ///
+    /// # Errors
+    /// As [`picture`](Self::picture).
+    pub fn image<'a>(&'a mut self, cdr: Cow<'a, [u8]>) -> Result<Taken<'a>, FrameError> {
+        self.picture(Transport::Raw, cdr)
+    }
+
+    /// A message of that transport. Borrowed bytes are copied only when the image has to wait; owned ones never are. An image
     /// that still waits gives way to this one: [`go_without`](Self::go_without) first where it is not to be lost.
     ///
     /// # Errors
-    /// [`FrameError::Wire`] when the bytes are no image that can be read.
-    pub fn image<'a>(&'a mut self, cdr: Cow<'a, [u8]>) -> Result<Taken<'a>, FrameError> {
+    /// [`FrameError::Wire`] when the bytes are no image that can be read, [`FrameError::Picture`] when a compressed one
+    /// cannot be decoded.
+    pub fn picture<'a>(&'a mut self, transport: Transport, cdr: Cow<'a, [u8]>) -> Result<Taken<'a>, FrameError> {
         self.waiting = None;
-        let stamp = wire::sensor_msgs::decode_image(&cdr)?.header.stamp;
+        let stamp = stamp_of(transport, &cdr)?;
         let is_ready = self.joins.camera_infos.is_ready_for(stamp);
         match cdr {
-            Cow::Borrowed(cdr) if is_ready => return Ok(Taken::Moment(self.joins.moment(cdr)?)),
+            Cow::Borrowed(cdr) if is_ready => {
+                return Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, cdr)?));
+            }
             Cow::Borrowed(cdr) => {
                 self.held.clear();
                 self.held.extend_from_slice(cdr);
@@ -112,9 +126,9 @@ impl Intake {
             Cow::Owned(cdr) => self.held = cdr,
         }
         if is_ready {
-            return Ok(Taken::Moment(self.joins.moment(&self.held)?));
+            return Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, &self.held)?));
         }
-        self.waiting = Some(stamp);
+        self.waiting = Some((stamp, transport));
         Ok(Taken::Waits { stamp, missing: Input::CameraInfo })
     }
 
@@ -155,12 +169,12 @@ impl Intake {
     pub fn complete(&mut self) -> Result<Taken<'_>, FrameError> {
         match self.waiting {
             None => Ok(Taken::Nothing),
-            Some(stamp) if !self.joins.camera_infos.is_ready_for(stamp) => {
+            Some((stamp, _)) if !self.joins.camera_infos.is_ready_for(stamp) => {
                 Ok(Taken::Waits { stamp, missing: Input::CameraInfo })
             }
-            Some(_) => {
+            Some((_, transport)) => {
                 self.waiting = None;
-                Ok(Taken::Moment(self.joins.moment(&self.held)?))
+                Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, &self.held)?))
             }
         }
     }
@@ -170,13 +184,19 @@ impl Intake {
     /// # Errors
     /// As [`image`](Self::image).
     pub fn go_without(&mut self) -> Result<Option<Moment<'_>>, FrameError> {
-        self.waiting.take().map(|_| Ok(self.joins.moment(&self.held)?)).transpose()
+        let (_, transport) = self.waiting.take().unzip();
+        transport.map(|transport| self.joins.moment(&mut self.pictures, transport, &self.held)).transpose()
     }
 }
 
 impl Joins {
-    fn moment<'a>(&mut self, cdr: &'a [u8]) -> Result<Moment<'a>, WireError> {
-        let wire::sensor_msgs::ImageRef { header, image } = wire::sensor_msgs::decode_image(cdr)?;
+    fn moment<'a>(
+        &mut self,
+        pictures: &'a mut PictureReader,
+        transport: Transport,
+        cdr: &'a [u8],
+    ) -> Result<Moment<'a>, FrameError> {
+        let (header, image) = pictures.read(transport, cdr)?;
         if self.frame_id.as_str() != header.frame_id {
             self.frame_id = FrameId::new(header.frame_id);
         }

@@ -2,6 +2,7 @@
 
 use crate::types::Stamp;
 pub use crate::vision::Blind;
+use crate::vision::CodecError;
 use crate::wire::WireError;
 use crate::zoo::ZooError;
 
@@ -11,6 +12,9 @@ pub enum FrameError {
     /// The bytes are no such message.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// There is no whole picture in the file that the message holds.
+    #[error(transparent)]
+    Picture(#[from] CodecError),
     /// No recording and no robot has such a time.
     #[error("image stamped {stamp}, before the epoch, expected a stamp of at least 0")]
     BeforeEpoch {
@@ -38,6 +42,7 @@ impl FrameError {
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Wire(_) | Self::BeforeEpoch { .. } => "bad_message",
+            Self::Picture(_) => "bad_picture",
             Self::OutOfOrder { .. } => "out_of_order",
             Self::Blind(_) => "blind",
             Self::Detect(_) => "inference_failed",

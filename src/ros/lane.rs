@@ -16,6 +16,7 @@ use super::shared::Shared;
 use super::watch::gate::{Left, Orders};
 use crate::pipeline::{FrameError, Input, Intake, Moment, Output, Said, Taken, Walk, Wanted};
 use crate::types::Stamp;
+use crate::wire;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +60,7 @@ impl Lane {
             match work {
                 Work::Order(order) => self.order(order),
                 Work::Image(arrival) => {
-                    let is_published = self.passage.shared.topics.has_publisher(Input::CameraInfo);
+                    let is_published = self.passage.shared.topics.publishers(Input::CameraInfo) > 0;
                     self.intake.expect_camera_info(is_published);
                     self.give_side(&mut side);
                     self.image(arrival, &mut side);
@@ -108,11 +109,13 @@ impl Lane {
         }
     }
 
-    fn image(&mut self, Arrival { cdr, taken: came }: Arrival, side: &mut Side) {
+    fn image(&mut self, Arrival { transport, cdr, taken: came }: Arrival, side: &mut Side) {
+        // What is too old already is neither decoded nor waited for.
+        if wire::peek_stamp(&cdr).is_ok_and(|stamp| !self.passage.lets_in(stamp)) {
+            return;
+        }
         let deadline = steady_now() + self.camera_info_wait;
-        match self.intake.image(Cow::Owned(cdr)) {
-            // What is too old already is not waited for.
-            Ok(Taken::Waits { stamp, .. }) if !self.passage.lets_in(stamp) => return,
+        match self.intake.picture(transport, Cow::Owned(cdr)) {
             Ok(Taken::Waits { .. }) => {}
             taken => return self.passage.taken(taken, came),
         }
@@ -184,7 +187,7 @@ impl Passage {
         }
         drop(counts);
         let cause = match input {
-            Input::Image => error.cause(),
+            Input::Image | Input::CompressedImage => error.cause(),
             Input::CameraInfo => "camera_info",
             Input::Odom => "odom",
         };
