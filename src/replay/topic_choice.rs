@@ -82,8 +82,8 @@ impl ReplayTopics {
             }
         };
         let Picture { topic, transport } = picture;
-        if transport == Transport::Compressed {
-            tracing::info!("pictures are those of {}, compressed", topic.name);
+        if transport == Transport::Compressed && by == ImageTransport::Auto {
+            tracing::warn!("no raw pictures of this camera are there: those of {} are taken, compressed", topic.name);
         }
         Ok(Self { image: topic.name.clone(), transport, camera_info, odom: named(Input::Odom)?, proposal: None })
     }

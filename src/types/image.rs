@@ -125,15 +125,19 @@ impl<'a> ImageView<'a> {
         Ok(view)
     }
 
-    /// As [`new`](Self::new), but where the data has exactly the bytes of a picture without padding the step is passed
-    /// over: some drivers leave it 0, or give the width.
+    /// As [`new`](Self::new), but a step that is too short for a row is passed over where the data has exactly the bytes
+    /// of a picture without padding: some drivers leave it 0, or give the width.
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_any_step(data: &'a [u8], size: Size, step_bytes: u32, format: PixelFormat) -> Result<Self, ImageError> {
         let row_bytes = checked_row_bytes(size, format)?;
         let tight = Self { data, size, step_bytes: row_bytes, format, is_big_endian: false };
-        if data.len() == tight.needed_bytes() { Ok(tight) } else { Self::new(data, size, step_bytes, format) }
+        if (step_bytes as usize) < row_bytes && data.len() == tight.needed_bytes() {
+            Ok(tight)
+        } else {
+            Self::new(data, size, step_bytes, format)
+        }
     }
 
     /// The same picture with channels of 16 bits in this byte order. Says nothing about others.
@@ -255,7 +259,7 @@ mod tests {
     fn a_step_that_cannot_be_is_passed_over_where_the_bytes_are_those_of_a_tight_picture() {
         for (format, bytes) in [(PixelFormat::Rgb8, 36), (PixelFormat::Yuyv, 24), (PixelFormat::Nv12, 20)] {
             let data = vec![0; bytes];
-            for step_bytes in [0, 3, 13] {
+            for step_bytes in [0, 3] {
                 let image = ImageView::with_any_step(&data, SIZE_4X3, step_bytes, format).unwrap();
                 assert_eq!(image.step_bytes(), 4 * format.bytes_per_pixel());
                 let other = &data[..bytes - 1];

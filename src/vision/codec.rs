@@ -201,13 +201,16 @@ impl PictureDecoder {
             .set_max_width(side)
             .set_max_height(side)
             .jpeg_set_out_colorspace(ColorSpace::RGB);
+        if !has_end(data) {
+            return Err(CodecError::CutOff { bytes: data.len() });
+        }
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data), options);
         decoder.decode_headers().map_err(|error| broken(&error))?;
         let (width, height) = decoder.dimensions().unwrap_or_default();
         let size = checked(codec, width as u64, height as u64, data.len())?;
-        let pixels = width as u64 * height as u64;
-        if pixels > (data.len() as u64).saturating_mul(MAX_JPEG_PIXELS_PER_BYTE) || !has_end(data) {
-            return Err(CodecError::CutOff { bytes: data.len() });
+        let (width_px, height_px) = (width as u64, height as u64);
+        if width_px * height_px > (data.len() as u64).saturating_mul(MAX_JPEG_PIXELS_PER_BYTE) {
+            return Err(CodecError::Size { codec, width_px, height_px, bytes: data.len() });
         }
         let is_gray = decoder.input_colorspace() == Some(ColorSpace::Luma);
         if is_gray {

@@ -14,6 +14,7 @@ mod language;
 mod messages;
 mod onnx_runtime;
 mod parity;
+mod pictures;
 mod prompts;
 mod reason;
 mod replay;
