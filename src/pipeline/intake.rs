@@ -10,7 +10,7 @@
 
 use super::join::{CameraInfoJoin, MotionJoin};
 use super::loss::FrameError;
-use super::pictures::{PictureReader, stamp_of};
+use super::picture_reader::{PictureReader, stamp_of};
 use super::topics::{Input, Transport};
 use crate::config::Config;
 use crate::config::assembly::settings;

@@ -13,7 +13,7 @@ mod intake;
 mod join;
 mod loss;
 mod perceive;
-mod pictures;
+mod picture_reader;
 pub mod reason;
 mod said;
 mod topics;
