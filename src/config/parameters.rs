@@ -63,6 +63,18 @@ choices! {
     }
 }
 
+choices! {
+    /// How the camera's pictures travel.
+    pub enum ImageTransport {
+        /// As sensor_msgs/Image.
+        Raw = "raw",
+        /// As sensor_msgs/CompressedImage.
+        Compressed = "compressed",
+        /// As what is there; raw where both are.
+        Auto = "auto",
+    }
+}
+
 /// One row of the table.
 pub struct Parameter {
     /// The key in parameter files and in `ros2 param`.
@@ -203,6 +215,11 @@ parameters! {
         /// Names of the classes to publish; empty is all. `[""]` is empty too. What is an obstacle is for
         /// `obstacle_classes` to say.
         classes: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
+    }
+    "Camera" {
+        /// How the pictures travel. `raw`: sensor_msgs/Image on `image`. `compressed`: sensor_msgs/CompressedImage (jpeg, png,
+        /// webp) on the image's topic with `/compressed` behind it. `auto`: whichever is there, raw where both are.
+        image_transport: ImageTransport = ImageTransport::Auto, Domain::OneOf(ImageTransport::NAMES);
     }
     "Time" {
         /// Age of a frame, ROS time minus the image's stamp, beyond which it is dropped. When no fresher frame has

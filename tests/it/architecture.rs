@@ -41,13 +41,13 @@ const ROOMS: [Room; 16] = [
 ];
 
 /// The only places that may name an outside crate, outside of tests: every dependency has its row, here or below.
-const ONLY_IN: [(&str, &[&str]); 29] = [
+const ONLY_IN: [(&str, &[&str]); 30] = [
     ("anyhow", &["cli/", "vedette_node.rs"]),
     ("clap", &["cli/", "vedette_node.rs"]),
     ("crc32fast", &["vision/", "bag/"]),
     ("font8x8", &["vision/"]),
     ("futures", &["ros/"]),
-    ("image", &["cli/", "replay/"]),
+    ("image", &["vision/", "cli/", "replay/"]),
     ("indicatif", &["cli/"]),
     ("llguidance", &["language/"]),
     ("lz4", &["bag/"]),
@@ -71,6 +71,7 @@ const ONLY_IN: [(&str, &[&str]); 29] = [
     ("tracing_subscriber", &["ros/", "cli/"]),
     ("ureq", &["cli/"]),
     ("zstd", &["bag/"]),
+    ("zune_jpeg", &["vision/"]),
 ];
 
 /// Words of the language, as it were: any room may use them.

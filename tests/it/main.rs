@@ -16,6 +16,7 @@ mod lenses;
 mod messages;
 mod onnx_runtime;
 mod parity;
+mod pictures;
 mod prompts;
 mod reason;
 mod replay;

@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use vedette::bag::{BagSource, Loss, McapSink, Source, SourceError, TopicInfo};
 use vedette::config::{Names, NodeName};
-use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Remark, Said};
+use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Remark, Said, Transport};
 use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
 use vedette::types::{RawMessage, Stamp};
 use vedette::wire::schema::message_definition;
@@ -239,7 +239,13 @@ fn without_camera_info_there_are_boxes_and_no_places() {
 
 #[test]
 fn topics_that_were_not_chosen_are_not_read() {
-    let topics = ReplayTopics { image: topic_of(Input::Image).into(), camera_info: None, odom: None, proposal: None };
+    let topics = ReplayTopics {
+        image: topic_of(Input::Image).into(),
+        transport: Transport::Raw,
+        camera_info: None,
+        odom: None,
+        proposal: None,
+    };
     let only_images = Replayed::of(&mut drive(10), &topics);
     assert!(same(&only_images, &Recording::new(&[Input::Image], (0..10).map(image_of).collect()).replayed()));
 }
