@@ -56,9 +56,10 @@ pub enum Remark {
     },
     /// The image's TF frame is not called an optical one.
     #[error(
-        "the image's frame_id {frame_id:?} is not named as an optical frame: boxes and places are reckoned with z forward, \
+        "the image's frame_id {:?} is not named as an optical frame: boxes and places are reckoned with z forward, \
          x right and y down (REP-103); if the frame has x forward, what others reckon through TF from ~/detections is \
-         turned by 90 degrees"
+         turned by 90 degrees",
+        frame_id.as_str().chars().take(64).collect::<String>()
     )]
     FrameNotOptical {
         /// The frame.

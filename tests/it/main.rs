@@ -5,6 +5,7 @@ mod allocations;
 mod architecture;
 mod bad_input;
 mod blind;
+mod cameras;
 mod conse;
 mod damaged_bags;
 mod damaged_folders;
