@@ -2,6 +2,7 @@
 #   make setup            ROS 2 (a sourced one, or a prefix inside the project), ONNX Runtime, weights, footage
 #   make setup GPU=1      the same with the CUDA and TensorRT build of ONNX Runtime
 #   make demo             the real node on real footage; pictures and a recording under out/
+#   make without-ros      only what needs no ROS: ONNX Runtime, weights, and the program with replay, ask, check, models
 #   make test             every test, the ROS ones over real DDS on loopback
 #   make lint             formatter, clippy, rustdoc, warnings denied
 #   make bench            our figures beside the peers', as ratios of one run
@@ -14,7 +15,7 @@ PYTHON ?= python3
 ENV := . .deps/env.sh
 VEDETTE := target/release/vedette
 
-.PHONY: help setup build test lint demo bench bench-reference clean
+.PHONY: help setup build without-ros test lint demo bench bench-reference clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -22,13 +23,20 @@ help:
 setup:
 	@$(PYTHON) scripts/setup $(if $(filter 1,$(GPU)),--gpu)
 
+# Two programs: the node, which is linked with ROS, and all else, which runs where there is none.
 build: setup
-	@$(ENV); cargo build --release --locked --features ros
+	@$(ENV); cargo build --release --locked --features ros --bin vedette_node
+	@$(ENV); cargo build --release --locked --bin vedette
+
+without-ros:
+	@$(PYTHON) scripts/setup onnxruntime weights text-encoder
+	cargo build --release --locked --bin vedette
 
 test: setup
 	@$(PYTHON) scripts/setup onnxruntime-gpu-wheel
 	@$(ENV); cargo test --release --locked --features ros
-	@$(ENV); cargo build --release --locked --features ros --bins --example faulty_node
+	@$(ENV); cargo build --release --locked --features ros --bin vedette_node --example faulty_node
+	@$(ENV); cargo build --release --locked --bin vedette
 	@$(ENV); python3 -m pytest -q tests/setup tests/ros tests/reference tests/cli tests/docs
 
 lint: setup

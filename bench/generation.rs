@@ -5,7 +5,7 @@
 //! own and prints one JSON line; `bench/run.py` runs them in turn.
 //!
 //! ```text
-//! generation FOLDER ours|bare|grammar TOKENS
+//! generation FOLDER ours|bare|grammar TOKENS [PROVIDERS]      PROVIDERS: cuda,cpu; for ours and grammar
 //! ```
 
 mod vocabulary;
@@ -35,14 +35,19 @@ const GENERATIONS: usize = 2;
 fn main() -> ExitCode {
     // `cargo bench` passes a flag of its own.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    let [folder, side, tokens] = &args[..] else {
-        eprintln!("usage: generation FOLDER ours|bare|grammar TOKENS, found {args:?}; `make bench` runs it");
+    let [folder, side, tokens, providers @ ..] = &args[..] else {
+        eprintln!(
+            "usage: generation FOLDER ours|bare|grammar TOKENS [PROVIDERS], found {args:?}; `make bench` runs it"
+        );
         return if args.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) };
     };
     let (folder, tokens) = (Path::new(folder), tokens.parse().expect("a number of tokens"));
+    let named = |name: &str| Provider::ALL.into_iter().find(|one| one.name() == name).expect("a provider's name");
+    let chosen = providers.first().map_or("cpu", String::as_str);
+    let providers: Vec<Provider> = chosen.split(',').map(named).collect();
     let tokens_per_s = match side.as_str() {
-        "ours" => ours(folder, tokens, false),
-        "grammar" => ours(folder, tokens, true),
+        "ours" => ours(folder, tokens, false, providers),
+        "grammar" => ours(folder, tokens, true, providers),
         "bare" => bare(folder, tokens),
         _ => panic!("no side {side}, expected ours, bare or grammar"),
     };
@@ -70,10 +75,9 @@ fn rate(mut generation: impl FnMut(&mut dyn FnMut())) -> f64 {
     1.0 / times[times.len() / 10]
 }
 
-fn ours(folder: &Path, tokens: usize, with_grammar: bool) -> f64 {
+fn ours(folder: &Path, tokens: usize, with_grammar: bool, providers: Vec<Provider>) -> f64 {
     let runtime = Runtime::load(Some(&library())).expect("the runtime loads");
-    let options =
-        SessionOptions { providers: vec![Provider::Cpu], intra_op_threads: THREADS, ..SessionOptions::default() };
+    let options = SessionOptions { providers, intra_op_threads: THREADS, ..SessionOptions::default() };
     let open = |name: &str| {
         let backend = OrtBackend::open(runtime, &folder.join(name), &options, &[]);
         Box::new(backend.expect("`bench/decoder_model.py` has written it"))

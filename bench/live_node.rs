@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use vedette::config::{Config, Names, NodeName, RosArgs};
-use vedette::pipeline::Walk;
+use vedette::pipeline::{Input, Intake, Walk};
 use vedette::ros::{Edge, Parts};
 use vedette::types::{BBox, ClassId, Labels, Size};
 use vedette::vision::Candidate;
@@ -29,6 +29,7 @@ fn main() -> Result<()> {
         .collect();
     let detector = constant_detector(TENSOR, &Labels::new(["person"], 0), &candidates)?;
     let walk = Walk::new(&config, detector, "constant")?;
-    Edge::start()?.run(&config, &names, Parts { walk, prompter: None, reason: None })?;
+    let intake = Intake::open(&config, &names.resolve_input(Input::Image.name()))?;
+    Edge::start()?.run(&config, &names, Parts { intake, walk, prompter: None, reason: None })?;
     Ok(())
 }

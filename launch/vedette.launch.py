@@ -8,8 +8,10 @@ variable VEDETTE_BIN names, else target/release/vedette beside this file.
 """
 
 import os
+import tempfile
 from pathlib import Path
 
+import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -47,14 +49,14 @@ def node(context):
     use_sim_time = given["use_sim_time"].lower()
     if use_sim_time not in ("true", "false"):
         raise ValueError(f"use_sim_time:={given['use_sim_time']}, expected true or false")
-    # Of two values for one parameter the last one counts: the file outdoes what stands before it, and what is said
-    # here outdoes the file.
+    said = {"use_sim_time": use_sim_time == "true"}
+    prompts = [prompt.strip() for prompt in given["prompts"].split(";") if prompt.strip()]
+    said |= {"prompts": prompts} if prompts else {}
+    said |= {"reason_model": given["reason_model"]} if given["reason_model"] else {}
+    # The file outdoes what stands before it, and what is said here outdoes the file.
     parameters = [{"model_dirs": ["models", str(ROOT / "models")]}]
     parameters += [given["params_file"]] if given["params_file"] else []
-    parameters.append({"use_sim_time": use_sim_time == "true"})
-    prompts = [prompt.strip() for prompt in given["prompts"].split(";") if prompt.strip()]
-    parameters += [{"prompts": prompts}] if prompts else []
-    parameters += [{"reason_model": given["reason_model"]}] if given["reason_model"] else []
+    parameters.append(outdoing_all(said, given["name"]))
     return [
         Node(
             **executable(),
@@ -70,6 +72,18 @@ def node(context):
     ]
 
 
+def outdoing_all(values, name):
+    """A parameter file whose values count whatever the others say.
+
+    ROS keeps the sections of all parameter files in the order in which their names first appear, and the last section
+    that matches the node wins. What launch_ros writes goes into the section of the node's full name, which may stand
+    before a file's `/**`; so these values have a section whose name no file has before it.
+    """
+    with tempfile.NamedTemporaryFile("w", prefix="vedette_launch_", suffix=".yaml", delete=False) as file:
+        yaml.safe_dump({f"/**/**/{name}": {"ros__parameters": values}}, file)
+    return file.name
+
+
 def executable():
     """What to run: package and executable, or a path."""
     try:
@@ -80,8 +94,7 @@ def executable():
         path = Path(os.environ.get("VEDETTE_BIN", built)).absolute()
         if not path.exists():
             raise FileNotFoundError(
-                f"neither the package vedette nor {path}: build it with colcon, or with cargo build --release "
-                "--features ros, or set VEDETTE_BIN"
+                f"neither the package vedette nor {path}: build it with colcon or `make build`, or set VEDETTE_BIN"
             ) from None
         return {"executable": str(path)}
 

@@ -1,8 +1,9 @@
 //! Vedette: the mounted scout that watches, reports what it sees and says what to do.
 //!
 //! A ROS 2 perception node: camera topics in, ONNX vision models, detections and plans out. This library is the whole
-//! of it; the binary `vedette` only reads the command line. The core is pure: the same messages give the same bytes,
-//! whether they come over DDS or from a bag, and no stage asks a clock, ROS or TF.
+//! of it; the programs `vedette` and `vedette_node`, the only one that is linked with ROS, read the command line. The core
+//! is pure: the same messages give the same bytes, whether they come over DDS or from a bag, and no stage asks a clock,
+//! ROS or TF.
 //!
 //! The walk, here over a bag:
 //!
@@ -13,12 +14,12 @@
 //!     let config = Config::default();
 //!     // The model in its session, on the first provider that runs it, warmed up.
 //!     let model = assembly::load_model(&config)?;
-//!     let mut intake = pipeline::Intake::new(&config);
 //!     let mut walk = pipeline::Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
 //!     // Messages in log-time order, bytes borrowed from the reader ...
 //!     let mut bag = bag::BagSource::open(&["data/vtest".into()])?;
 //!     let (names, outputs) = (Names::default(), pipeline::Output::ALL);
 //!     let topics = replay::ReplayTopics::choose(bag::Source::topics(&bag), &names)?;
+//!     let mut intake = pipeline::Intake::open(&config, &topics.image)?;
 //!     // ... decoded, joined by stamp, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
 //!     let topic_of = |output: pipeline::Output| names.resolve(output.name());
 //!     let definition_of = wire::schema::message_definition;

@@ -1,12 +1,13 @@
 //! `vedette check`: what this machine can run, and why not.
 
+use super::node;
 use super::parameter_args::ParameterArgs;
 use super::{Outcome, in_words};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::env;
-use vedette::config::Config;
-use vedette::config::assembly::{LoadError, LoadedModel, load_model, load_reason_model};
+use vedette::config::assembly::{LoadError, LoadedModel, load_camera, load_model, load_reason_model};
+use vedette::config::{Config, Rectified};
 use vedette::infer::{Proof, Provider, Runtime};
 use vedette::pipeline::Walk;
 use vedette::zoo::{self, Manifest};
@@ -36,6 +37,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let findings = match args.parameters.load() {
         Ok(config) => {
             let mut findings = vec![machine(), runtime()];
+            findings.extend(camera(&config));
             findings.extend(perception(&config));
             findings.extend(reasoning(&config));
             findings.push(ros());
@@ -145,6 +147,20 @@ fn perception(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// Reads the camera's calibration, where a file has it.
+fn camera(config: &Config) -> Option<Finding> {
+    const SUBJECT: &str = "camera_info_file";
+    let is_rectified = config.image_is_rectified == Rectified::Yes;
+    let camera = match load_camera(config, is_rectified) {
+        Ok(camera) => camera?,
+        Err(error) => return Some(bad(SUBJECT, error.to_string())),
+    };
+    let ((fx_px, fy_px), size) = (camera.focal_px(), camera.size());
+    let path = config.camera_info_file.display();
+    let text = format!("{path}: {size} px, focal length {fx_px:.1} x {fy_px:.1} px");
+    Some(good(SUBJECT, text, json!({ "width_px": size.width_px, "height_px": size.height_px })))
+}
+
 /// Opens the language model, where there is to be one.
 fn reasoning(config: &Config) -> Vec<Finding> {
     if config.reason_model.is_empty() {
@@ -189,12 +205,12 @@ fn proven<'a>(
 }
 
 fn ros() -> Finding {
-    let is_built_in = cfg!(feature = "ros");
-    let distro = env::var("ROS_DISTRO").ok();
-    let text = match (is_built_in, &distro) {
-        (true, Some(distro)) => format!("node built in, {distro} sourced"),
-        (true, None) => "node built in, no ROS environment sourced (needed by `vedette node`)".to_owned(),
-        (false, _) => "node not built in (`make build` builds it); replay, check and models work".to_owned(),
+    let program = node::program();
+    let distro = env::var("ROS_DISTRO").ok().filter(|_| node::ros_is_sourced());
+    let text = match (&program, &distro) {
+        (Ok(_), Some(distro)) => format!("node built, {distro} sourced"),
+        (Ok(_), None) => "node built, no ROS environment sourced (only `vedette node` needs one)".to_owned(),
+        (Err(missing), _) => missing.to_string(),
     };
-    good("ros", text, json!({ "node": is_built_in, "distro": distro }))
+    good("ros", text, json!({ "node": program.is_ok(), "distro": distro }))
 }

@@ -4,9 +4,12 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// `RUST_LOG` decides; without it the commands only warn. The node logs the way of ROS, see `node`.
+/// `RUST_LOG` decides; without it the commands only warn. The node logs the way of ROS, see `RosLog`.
 pub fn start() {
-    let filter = log_filter(LevelFilter::WARN);
+    // ONNX Runtime writes hundreds of info lines per session.
+    let quiet = "ort=warn".parse().expect("a constant directive");
+    let level = LevelFilter::WARN.into();
+    let filter = EnvFilter::builder().with_default_directive(level).from_env_lossy().add_directive(quiet);
     // Colors are for a person who watches, and for one who did not ask for none.
     let colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt()
@@ -15,12 +18,4 @@ pub fn start() {
         .with_ansi(colors)
         .with_target(false)
         .init();
-}
-
-/// What is logged: `RUST_LOG`'s choice, else `level`. ONNX Runtime writes hundreds of info lines per session.
-pub fn log_filter(level: LevelFilter) -> EnvFilter {
-    EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy()
-        .add_directive("ort=warn".parse().expect("a constant directive"))
 }

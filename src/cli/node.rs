@@ -1,14 +1,20 @@
-//! `vedette node`: the ROS 2 node.
+//! `vedette node`: hands over to the program of the ROS 2 node, so that this one runs where there is no ROS.
 
 use super::Outcome;
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use std::env;
 use std::ffi::OsString;
-#[cfg(feature = "ros")]
-use {anyhow::Context, tracing_subscriber::filter::LevelFilter, vedette::config::LogLevel};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The program that is linked with ROS.
+const PROGRAM: &str = "vedette_node";
 
 /// Run the ROS 2 node until SIGINT or SIGTERM.
 ///
-/// Takes ROS arguments as every node: `--ros-args --params-file F -r image:=/camera/image -p score_threshold:=0.4`.
+/// Takes ROS arguments as every node: `--ros-args --params-file F -r image:=/camera/image -p score_threshold:=0.4`. The
+/// node is a program of its own, `vedette_node`, beside this one; only it needs a ROS environment.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// `--ros-args …`
@@ -16,53 +22,31 @@ pub struct Args {
     ros_args: Vec<OsString>,
 }
 
-#[cfg(feature = "ros")]
-pub fn run(args: Args) -> Result<Outcome> {
-    use clap::error::ErrorKind;
-    use vedette::config::assembly::{load_model, load_reason_model};
-    use vedette::config::{Config, Names, NodeName, RosArgs};
-    use vedette::pipeline::{Reason, Walk};
-    use vedette::ros::{Edge, Parts};
-
-    // Before anything that takes time: a signal while models load must find its way.
-    let edge = Edge::start()?;
-    let wrong = |message: String| clap::Error::raw(ErrorKind::ValueValidation, message);
-    let (others, ros_args) = RosArgs::split(args.ros_args).map_err(|error| wrong(error.to_string()))?;
-    if let Some(other) = others.first() {
-        return Err(wrong(format!("{other:?} is no argument of the node, expected --ros-args …")).into());
+/// The node's program, beside this one.
+///
+/// # Errors
+/// When it is not there.
+pub fn program() -> Result<PathBuf> {
+    let own = env::current_exe().context("cannot tell where this program is")?;
+    let program = own.with_file_name(PROGRAM);
+    if !program.is_file() {
+        let folder = own.parent().unwrap_or(Path::new("")).display();
+        bail!("no {PROGRAM} in {folder}: `make build` builds it, with ROS; replay, check and models work without");
     }
-    start_logging(ros_args.log_level);
-    let names = Names::new(NodeName::default(), &ros_args.remaps);
-    let loaded = Config::load(names.node(), &ros_args.parameters).context("parameters")?;
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
-    let config = loaded.config;
-    let model = load_model(&config)?;
-    let walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
-    let reason = load_reason_model(&config)?.map(|loaded| Reason::new(loaded.model, &loaded.name));
-    edge.run(&config, &names, Parts { walk, prompter: Some(model.prompter), reason })?;
-    Ok(Outcome::Done)
+    Ok(program)
 }
 
-/// Logs go the way of all ROS nodes: to stderr, to the log file and to `/rosout`. `RUST_LOG` decides what is said,
-/// without it `--log-level`.
-#[cfg(feature = "ros")]
-fn start_logging(level: Option<LogLevel>) {
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::util::SubscriberInitExt;
-
-    let level = match level {
-        Some(LogLevel::Debug) => LevelFilter::DEBUG,
-        Some(LogLevel::Info) | None => LevelFilter::INFO,
-        Some(LogLevel::Warn) => LevelFilter::WARN,
-        Some(LogLevel::Error | LogLevel::Fatal) => LevelFilter::ERROR,
-    };
-    tracing_subscriber::registry().with(super::logging::log_filter(level)).with(vedette::ros::RosLog).init();
+/// Whether this shell knows a ROS.
+pub fn ros_is_sourced() -> bool {
+    env::var_os("AMENT_PREFIX_PATH").is_some_and(|prefixes| !prefixes.is_empty())
 }
 
-#[cfg(not(feature = "ros"))]
+/// Becomes the node: process, signals and exit code are its own.
 pub fn run(args: Args) -> Result<Outcome> {
-    let _ = args.ros_args;
-    anyhow::bail!("this binary was built without the ROS node: build it with `make build` or `--features ros`")
+    let program = program()?;
+    if !ros_is_sourced() {
+        eprintln!("vedette: no ROS environment here: source ROS's setup.bash, or `. .deps/env.sh` in the project");
+    }
+    let error = Command::new(&program).args(args.ros_args).exec();
+    Err(error).with_context(|| format!("cannot run {}", program.display()))
 }

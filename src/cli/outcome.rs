@@ -13,15 +13,7 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// An error with its causes in one line. A cause that the words before it hold already is not said again.
+/// An error with its causes in one line.
 pub fn in_words(error: &anyhow::Error) -> String {
-    let mut words = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if words.is_empty() {
-            words = cause;
-        } else if !words.contains(&cause) {
-            words = format!("{words}: {cause}");
-        }
-    }
-    words
+    vedette::config::in_words(error.as_ref())
 }

@@ -15,7 +15,9 @@ use std::time::Instant;
 use vedette::bag::{BagSource, McapSink, OutFile, Source, TopicInfo};
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
-use vedette::pipeline::{FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Said, Walk};
+use vedette::pipeline::{
+    FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Remark, Said, Walk,
+};
 use vedette::replay::{Footage, Limited, Rate, Repeats, ReplayError, ReplayObserver, ReplayTopics, replay_reasoning};
 use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
@@ -37,6 +39,9 @@ pub struct Args {
     /// Pictures per second, of footage that is no bag; default: a video's own, 10 for pictures.
     #[arg(long, value_name = "RATE")]
     fps: Option<Rate>,
+    /// The camera's calibration, a YAML file of camera_calibration: the parameter `camera_info_file`.
+    #[arg(long, value_name = "FILE")]
+    camera_info: Option<PathBuf>,
     /// What to look for, in words: `--prompts "pedestrian; delivery van"`. In place of the parameter `prompts`.
     #[arg(long, value_name = "WORDS", value_parser = parse_prompts)]
     prompts: Option<Prompts>,
@@ -73,6 +78,9 @@ pub fn run(args: Args) -> Result<Outcome> {
     if let Some(prompts) = &args.prompts {
         config.prompts = prompts.texts().map(str::to_owned).collect();
     }
+    if let Some(file) = &args.camera_info {
+        config.camera_info_file.clone_from(file);
+    }
     let names = Names::new(NodeName::default(), &args.remaps);
     let mut source = open(&args, &names)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
@@ -83,6 +91,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let topics = ReplayTopics::choose(source.topics(), &names)
         .map_err(|error| with_damage(error, source.as_dyn()))?
         .with_proposals(source.topics(), &names.resolve(Output::Proposal.name()));
+    // Before the model, which may take long: a calibration that cannot be read ends here.
+    let mut intake = Intake::open(&config, &topics.image)?;
     let images = source.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
     let taken = topics.why(source.topics(), &names);
     source.warn_of_unused(&topics);
@@ -91,7 +101,6 @@ pub fn run(args: Args) -> Result<Outcome> {
     tracing::info!("{}", model.detector.proof());
     let proof = model.detector.proof().to_string();
     let mut walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
-    let mut intake = Intake::new(&config);
     let mut reason = match &topics.proposal {
         Some(topic) => {
             tracing::info!("proposals are those of {topic}, no reason model runs");
@@ -333,5 +342,9 @@ impl ReplayObserver for Watcher {
         if self.told.count(input.name(), &words) {
             self.progress.suspend(|| tracing::warn!("{} lost: {words}", input.name()));
         }
+    }
+
+    fn remarked(&mut self, remark: &Remark) {
+        self.progress.suspend(|| tracing::warn!("{remark}"));
     }
 }

@@ -48,6 +48,7 @@ impl Summary<'_> {
                 "lost": report.lost,
                 "reasons": reasons,
                 "blind": report.blind,
+                "remarks": report.remarks,
                 "source_losses": report.source_losses,
                 "detections": report.detections,
                 "decisions": report.decisions,
@@ -91,6 +92,9 @@ impl Summary<'_> {
         }
         for loss in &report.source_losses {
             println!("lost        {loss}");
+        }
+        for remark in &report.remarks {
+            println!("note        {remark}");
         }
         if let Some(pictures) = pictures {
             println!("pictures    {}", pictures.written());

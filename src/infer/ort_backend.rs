@@ -13,8 +13,8 @@ use std::path::Path;
 ///
 /// Inputs are written in place. After a change of shape, ONNX Runtime makes the outputs of the next run; they are kept,
 /// and the runs that follow write into them for as long as the shapes stay. On the CPU a tensor is bound once; a GPU
-/// provider copies its inputs to the device when they are bound, so there they are bound again at each run. With fixed
-/// shapes nothing of ours is allocated in a run; `ort` makes a small list of the outputs.
+/// provider copies its inputs to the device when they are bound, so as soon as one node is there they are bound again at
+/// each run. With fixed shapes nothing of ours is allocated in a run; `ort` makes a small list of the outputs.
 ///
 /// A model whose outputs change their shape by the values of its inputs (a number of boxes) fails in the outputs of its
 /// last run; it is then run again with outputs that ONNX Runtime makes, as at every run from then on.
@@ -40,7 +40,8 @@ impl OrtBackend {
     /// `shapes` gives, by name, the shapes of inputs whose dimensions the graph leaves open; it may repeat those that
     /// the graph fixes. A model with an input that is left open is not warmed up: it runs once each has been given a
     /// shape by [`reshape`](Backend::reshape) or [`carry`](Backend::carry). The outputs' open dimensions are known
-    /// after a run.
+    /// after a run. A GPU provider on which the warm-up fails is refused like one that does not open: the next one of the
+    /// list is tried.
     ///
     /// Weights in files of their own (`model.onnx_data`) are found beside the model.
     ///
@@ -55,7 +56,16 @@ impl OrtBackend {
         options: &SessionOptions,
         shapes: &[(String, Vec<usize>)],
     ) -> Result<Self, InferError> {
-        let session::Opened { session, proof } = session::open(runtime, model, options, shapes)?;
+        session::open(runtime, model, options, shapes, |session, proof| Self::start(session, proof, options, shapes))
+    }
+
+    /// Binds what is known already and warms up.
+    fn start(
+        session: Session,
+        proof: Proof,
+        options: &SessionOptions,
+        shapes: &[(String, Vec<usize>)],
+    ) -> Result<Self, InferError> {
         let inputs = declared::inputs(&session)?;
         let places = declared::places(&inputs, shapes)?;
         let outputs = declared::outputs(&session)?;
@@ -64,8 +74,8 @@ impl OrtBackend {
         let mut backend = Self {
             inputs: inputs.iter().cloned().map(InputSlot::new).collect::<Result<_, _>>()?,
             outputs: outputs.iter().map(|_| OutputSlot::new()).collect(),
-            memory: OutputMemory::new(proof.running.is_gpu().then_some(options.device_id))?,
-            binds_each_run: proof.running.is_gpu(),
+            memory: OutputMemory::new(proof.gpu_provider().map(|_| options.device_id))?,
+            binds_each_run: proof.gpu_provider().is_some(),
             signature: Signature { inputs, outputs, metadata },
             session,
             binding,
@@ -203,7 +213,7 @@ impl Backend for OrtBackend {
         Ok(())
     }
 
-    /// Not run on a GPU by the tests. `output` is then in CUDA's memory, for the CUDA and the TensorRT provider.
+    /// `output` is then in CUDA's memory, for the CUDA and the TensorRT provider.
     fn keep_on_device(&mut self, output: usize) {
         let slot = &mut self.outputs[output];
         slot.stays_on_device = true;

@@ -21,8 +21,9 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Loads the library: from the environment variable `ORT_DYLIB_PATH` if it is set, else from `path` if one is
-    /// given, else from where the system's loader finds it. A process has one runtime: after the first success, every
+    /// Loads the library: from the environment variable `ORT_DYLIB_PATH` if it is set; else from `path` if one is given;
+    /// else from beside this program (its folder, the `lib` next to that, and the `.deps` that `make setup` fills above
+    /// it); else from where the system's loader finds it. A process has one runtime: after the first success, every
     /// call returns that one, whatever its `path`.
     ///
     /// Provider libraries (`libonnxruntime_providers_*.so`) must lie beside the file, under the path by which it is
@@ -35,7 +36,9 @@ impl Runtime {
         if let Some(loaded) = LOADED.get() {
             return Ok(loaded);
         }
-        let loaded = Self::load_first(&candidates(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from), path))?;
+        let beside = std::env::current_exe().map(|program| beside(&program)).unwrap_or_default();
+        let loaded =
+            Self::load_first(&candidates(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from), path, beside))?;
         Ok(LOADED.get_or_init(|| loaded))
     }
 
@@ -113,11 +116,27 @@ fn is_available<P: ort::ep::ExecutionProvider>() -> bool {
     P::is_available().unwrap_or(false)
 }
 
-fn candidates(from_environment: Option<PathBuf>, given: Option<&Path>) -> Vec<PathBuf> {
+fn candidates(from_environment: Option<PathBuf>, given: Option<&Path>, beside: Vec<PathBuf>) -> Vec<PathBuf> {
     match from_environment.filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => vec![path],
-        None => given.map(Path::to_path_buf).into_iter().chain(SYSTEM_NAMES.map(PathBuf::from)).collect(),
+        None => {
+            let given = given.map(Path::to_path_buf);
+            given.into_iter().chain(beside).chain(SYSTEM_NAMES.map(PathBuf::from)).collect()
+        }
     }
+}
+
+/// How far above the program the project's folder may be: `target/release/deps/`.
+const LEVELS: usize = 4;
+
+/// The libraries that came with `program`, or that the project has in which it was built.
+fn beside(program: &Path) -> Vec<PathBuf> {
+    let folders: Vec<&Path> = program.ancestors().skip(1).take(LEVELS).collect();
+    let own = folders.first().map(|own| own.to_path_buf());
+    let above = folders.get(1).into_iter().flat_map(|above| [above.to_path_buf(), above.join("lib")]);
+    let installed = own.into_iter().chain(above);
+    let fetched = folders.iter().map(|folder| folder.join(".deps/onnxruntime"));
+    installed.chain(fetched).map(|folder| folder.join(SYSTEM_NAMES[0])).filter(|path| path.is_file()).collect()
 }
 
 /// The version in the name of the file behind the links, else the minor version that the library states.
@@ -148,10 +167,28 @@ mod tests {
     #[test]
     fn the_environment_variable_wins_over_the_given_path() {
         let given = Path::new("/opt/ort/libonnxruntime.so");
-        assert_eq!(candidates(Some("/env.so".into()), Some(given)), [PathBuf::from("/env.so")]);
-        let without = candidates(Some("".into()), Some(given));
-        assert_eq!(without[0], given);
-        assert_eq!(without[1..], SYSTEM_NAMES.map(PathBuf::from));
+        let beside = vec![PathBuf::from("/opt/vedette/libonnxruntime.so")];
+        assert_eq!(candidates(Some("/env.so".into()), Some(given), beside.clone()), [PathBuf::from("/env.so")]);
+        let without = candidates(Some("".into()), Some(given), beside.clone());
+        assert_eq!(without[..2], [given.to_path_buf(), beside[0].clone()]);
+        assert_eq!(without[2..], SYSTEM_NAMES.map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_library_is_found_beside_an_installed_program_and_in_the_project_that_built_it() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |folder: &str| {
+            let folder = root.path().join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("libonnxruntime.so"), b"").unwrap();
+        };
+        assert!(beside(&root.path().join("bin/vedette")).is_empty());
+        put("lib");
+        assert_eq!(beside(&root.path().join("bin/vedette")).len(), 1);
+        assert_eq!(beside(&root.path().join("lib/vedette/vedette")).len(), 1);
+        put(".deps/onnxruntime");
+        let built = beside(&root.path().join("target/release/vedette"));
+        assert_eq!(built, [root.path().join(".deps/onnxruntime/libonnxruntime.so")]);
     }
 
     #[test]

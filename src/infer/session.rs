@@ -47,29 +47,19 @@ impl Default for SessionOptions {
     }
 }
 
-/// A built session and the proof of where it runs.
-pub(super) struct Opened {
-    pub session: Session,
-    pub proof: Proof,
-}
-
-/// Builds the session. `shapes` are the shapes that open inputs will be bound with, by name.
-pub(super) fn open(
+/// Builds the session, on the first provider on which `start` goes through: it makes of the session and of the proof of
+/// where it runs what is wanted, and runs it. `shapes` are the shapes that open inputs will be bound with, by name.
+pub(super) fn open<T>(
     runtime: &Runtime,
     model: &Path,
     options: &SessionOptions,
     shapes: &[(String, Vec<usize>)],
-) -> Result<Opened, InferError> {
+    start: impl FnMut(Session, Proof) -> Result<T, InferError>,
+) -> Result<T, InferError> {
     if !model.is_file() {
         return Err(InferError::ModelMissing { path: model.to_path_buf() });
     }
-    let opened = Chain { runtime, model, options, shapes, refused: Vec::new() }.open()?;
-    match options.providers.first() {
-        Some(&first) if options.policy == ProviderPolicy::Strict && opened.proof.running != first => {
-            Err(not_held(first, &opened.proof))
-        }
-        _ => Ok(opened),
-    }
+    Chain { runtime, model, options, shapes, refused: Vec::new() }.open(start)
 }
 
 /// Registered without a complaint, and still the nodes are elsewhere: a known fault on new chips.
@@ -90,9 +80,9 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// Registers every listed provider that can be, builds the session, and where the building itself fails on a GPU
-    /// provider, goes on without that one.
-    fn open(mut self) -> Result<Opened, InferError> {
+    /// Registers every listed provider that can be, builds the session and starts it; where the building or the first
+    /// runs fail on a GPU provider, goes on without that one.
+    fn open<T>(mut self, mut start: impl FnMut(Session, Proof) -> Result<T, InferError>) -> Result<T, InferError> {
         let mut wished = up_to_cpu(&self.options.providers);
         loop {
             let mut builder = self.builder()?;
@@ -108,7 +98,18 @@ impl Chain<'_> {
             let committed = builder.commit_from_file(self.model);
             self.runtime.log_engine_builds(false);
             let broken_model = match committed {
-                Ok(session) => return self.prove(session),
+                Ok(session) => {
+                    let proof = self.prove(&session)?;
+                    let blamed = proof.gpu_provider();
+                    match (start(session, proof), blamed) {
+                        (Err(InferError::Run { reason }), Some(provider)) => {
+                            self.refused.push(Refusal::new(provider, reason));
+                            wished.retain(|other| *other != provider);
+                            continue;
+                        }
+                        (started, _) => return started,
+                    }
+                }
                 Err(error) if is_about_the_model(error.code()) => error,
                 Err(error) => match registered.iter().find(|provider| provider.is_gpu()) {
                     None => error,
@@ -125,10 +126,17 @@ impl Chain<'_> {
         }
     }
 
-    fn prove(self, session: Session) -> Result<Opened, InferError> {
-        let nodes = node_assignment::nodes_by_provider(&session)?;
-        let proof = Proof::new(&self.options.providers, nodes, self.refused);
-        Ok(Opened { session, proof })
+    /// # Errors
+    /// [`InferError::Strict`] too.
+    fn prove(&self, session: &Session) -> Result<Proof, InferError> {
+        let nodes = node_assignment::nodes_by_provider(session)?;
+        let proof = Proof::new(&self.options.providers, nodes, self.refused.clone());
+        match self.options.providers.first() {
+            Some(&first) if self.options.policy == ProviderPolicy::Strict && proof.running != first => {
+                Err(not_held(first, &proof))
+            }
+            _ => Ok(proof),
+        }
     }
 
     /// The refusal of the first provider, where it is final.
@@ -269,11 +277,24 @@ fn clear_engines(folder: Option<&Path>, reason: &str) -> bool {
     removed > 0
 }
 
+/// With the options that a robot needs, measured on an H200 with YOLOv12n (docs/performance.md), where none of them costs
+/// time:
+///
+/// - cuDNN's algorithms by its heuristics. Its exhaustive search, ONNX Runtime's default, captures streams while it
+///   measures, and every other session of the process that runs meanwhile, or copies an input, fails with 'operation not
+///   permitted when stream is capturing'; a session opens in a quarter of the time.
+/// - whole float32. TF32, the default, moved logits by up to 0.03 and boxes by up to half a pixel.
+/// - an arena that grows by what is asked for, not to twice its size: the memory of a Jetson or a DGX Spark is the CPU's.
 #[cfg(feature = "cuda")]
 fn register_cuda(builder: &mut SessionBuilder, device_id: u32) -> Result<(), String> {
-    use ort::ep::{self, ExecutionProvider};
+    use ort::ep::cuda::ConvAlgorithmSearch;
+    use ort::ep::{self, ArenaExtendStrategy, ExecutionProvider};
     let device_id = i32::try_from(device_id).map_err(|_| format!("device_id {device_id} is none"))?;
-    let provider = ep::CUDA::default().with_device_id(device_id);
+    let provider = ep::CUDA::default()
+        .with_device_id(device_id)
+        .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
+        .with_tf32(false)
+        .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested);
     provider.register(builder).map_err(|error| error.message().to_owned())
 }
 

@@ -8,12 +8,13 @@
 //! In: CDR of sensor_msgs/Image, sensor_msgs/CameraInfo, nav_msgs/Odometry. Out: [`Moment`], with the pixels borrowed
 //! from the message. Whether a moment is fresh, in order or worth looking at is left to the edge and to the walk.
 
-use super::join::{CameraInfoJoin, MotionJoin};
+use super::joins::{CameraInfoJoin, JoinedMotion, MotionJoin};
 use super::loss::FrameError;
+use super::remarks::{Misfit, Moved, Remark, Remarks, StampCheck};
 use super::topics::Input;
-use crate::config::Config;
-use crate::config::assembly::settings;
-use crate::types::{Frame, FrameId, Motion, Stamp, Stamped};
+use crate::config::assembly::{CameraFileError, load_camera, settings};
+use crate::config::{Config, ImageStamp, Rectified, names_rectified};
+use crate::types::{CameraModel, Frame, FrameId, Motion, Size, Stamp, Stamped};
 use crate::wire::{self, WireError};
 use nalgebra::Isometry3;
 use std::borrow::Cow;
@@ -25,6 +26,8 @@ pub struct Moment<'a> {
     pub frame: Stamped<Frame<'a>>,
     /// How the robot moves at that stamp.
     pub motion: Motion,
+    /// A camera_info that is not of the image's size.
+    pub misfit: Option<Misfit>,
 }
 
 impl Moment<'_> {
@@ -55,10 +58,20 @@ pub enum Taken<'a> {
 #[derive(Debug)]
 pub struct Intake {
     joins: Joins,
+    stamps: StampCheck,
     /// The image that waits.
-    waiting: Option<Stamp>,
+    waiting: Option<ImageTime>,
     /// Its message, and memory for the next one.
     held: Vec<u8>,
+}
+
+/// When an image was taken.
+#[derive(Debug, Clone, Copy)]
+struct ImageTime {
+    /// The stamp in its header, which is its camera_info's too.
+    header: Stamp,
+    /// The stamp that it has from here on.
+    stamp: Stamp,
 }
 
 /// What an image is joined with.
@@ -67,26 +80,56 @@ struct Joins {
     camera_infos: CameraInfoJoin,
     motions: MotionJoin,
     base_from_camera: Isometry3<f64>,
+    is_rectified: bool,
+    image_stamp: ImageStamp,
+    remarks: Remarks,
     /// The name that the last image had, so that the same name is not allocated again.
     frame_id: FrameId,
 }
 
 impl Intake {
-    /// An intake that has seen nothing.
-    pub fn new(config: &Config) -> Self {
+    /// An intake that has seen nothing, for the images of `image_topic`, its full name after remapping: it may say that
+    /// they are rectified. Reads the parameter `camera_info_file`.
+    ///
+    /// # Errors
+    /// [`CameraFileError`] when that file is no calibration.
+    pub fn open(config: &Config, image_topic: &str) -> Result<Self, CameraFileError> {
         let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
         let odom_max_age_ns = settings::ns_from_ms(config.odom_max_age_ms);
         let max_age_ns = settings::ns_from_ms(config.max_age_ms);
-        Self {
+        let is_rectified = match config.image_is_rectified {
+            Rectified::Auto => names_rectified(image_topic),
+            Rectified::Yes => true,
+            Rectified::No => false,
+        };
+        let camera_infos = CameraInfoJoin::new(reset_ns)
+            .with_fixed(load_camera(config, is_rectified)?)
+            .for_stamps_that_say_nothing(config.image_stamp == ImageStamp::Received);
+        let (assumed_mps, fastest_mps) = (config.assumed_speed_mps, config.max_speed_mps);
+        Ok(Self {
             joins: Joins {
-                camera_infos: CameraInfoJoin::new(reset_ns),
-                motions: MotionJoin::new(reset_ns, odom_max_age_ns, max_age_ns, config.assumed_speed_mps),
+                camera_infos,
+                motions: MotionJoin::new(reset_ns, odom_max_age_ns, max_age_ns, assumed_mps, fastest_mps),
                 base_from_camera: settings::mounting(config).base_from_camera(),
+                is_rectified,
+                image_stamp: config.image_stamp,
+                remarks: Remarks::default(),
                 frame_id: FrameId::new(""),
             },
+            stamps: StampCheck::default(),
             waiting: None,
             held: Vec::new(),
-        }
+        })
+    }
+
+    /// Whether images are taken as rectified.
+    pub fn is_rectified(&self) -> bool {
+        self.joins.is_rectified
+    }
+
+    /// What is odd about what has come and was not told yet, each kind once.
+    pub fn untold_remarks(&mut self) -> &[Remark] {
+        self.joins.remarks.untold()
     }
 
     /// Whether camera_info is published at all; images wait for theirs only then.
@@ -94,17 +137,19 @@ impl Intake {
         self.joins.camera_infos.set_expected(expected);
     }
 
-    /// A sensor_msgs/Image. Borrowed bytes are copied only when the image has to wait; owned ones never are. An image
-    /// that still waits gives way to this one: [`go_without`](Self::go_without) first where it is not to be lost.
+    /// A sensor_msgs/Image, which came at `received`, if that is known: live in ROS time, in a replay the log time.
+    /// Borrowed bytes are copied only when the image has to wait; owned ones never are. An image that still waits gives
+    /// way to this one: [`go_without`](Self::go_without) first where it is not to be lost.
     ///
     /// # Errors
     /// [`FrameError::Wire`] when the bytes are no image that can be read.
-    pub fn image<'a>(&'a mut self, cdr: Cow<'a, [u8]>) -> Result<Taken<'a>, FrameError> {
+    pub fn image<'a>(&'a mut self, cdr: Cow<'a, [u8]>, received: Option<Stamp>) -> Result<Taken<'a>, FrameError> {
         self.waiting = None;
-        let stamp = wire::sensor_msgs::decode_image(&cdr)?.header.stamp;
-        let is_ready = self.joins.camera_infos.is_ready_for(stamp);
+        let header = wire::sensor_msgs::decode_image(&cdr)?.header.stamp;
+        let time = self.time_of(header, received);
+        let is_ready = self.joins.camera_infos.is_ready_for(header);
         match cdr {
-            Cow::Borrowed(cdr) if is_ready => return Ok(Taken::Moment(self.joins.moment(cdr)?)),
+            Cow::Borrowed(cdr) if is_ready => return Ok(Taken::Moment(self.joins.moment(cdr, time)?)),
             Cow::Borrowed(cdr) => {
                 self.held.clear();
                 self.held.extend_from_slice(cdr);
@@ -112,30 +157,60 @@ impl Intake {
             Cow::Owned(cdr) => self.held = cdr,
         }
         if is_ready {
-            return Ok(Taken::Moment(self.joins.moment(&self.held)?));
+            return Ok(Taken::Moment(self.joins.moment(&self.held, time)?));
         }
-        self.waiting = Some(stamp);
-        Ok(Taken::Waits { stamp, missing: Input::CameraInfo })
+        self.waiting = Some(time);
+        Ok(Taken::Waits { stamp: time.stamp, missing: Input::CameraInfo })
+    }
+
+    fn time_of(&mut self, header: Stamp, received: Option<Stamp>) -> ImageTime {
+        match (self.joins.image_stamp, received) {
+            (ImageStamp::Received, Some(stamp)) => ImageTime { header, stamp },
+            (ImageStamp::Received, None) => ImageTime { header, stamp: header },
+            (ImageStamp::Header, received) => {
+                if let Some(remark) = self.stamps.look(header, received) {
+                    self.joins.remarks.say(remark);
+                }
+                ImageTime { header, stamp: header }
+            }
+        }
     }
 
     /// A sensor_msgs/CameraInfo. An image that waited for it is given by [`complete`](Self::complete).
     ///
     /// # Errors
     /// When it is refused. Nothing is gained by waiting for it then: images of its stamp are complete with the model
-    /// before it, if there was one.
+    /// before it, if there was one. Where `camera_info_file` serves, what is published costs nothing.
     pub fn camera_info(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
-        match wire::sensor_msgs::decode_camera_info(cdr) {
-            Ok(info) => {
-                self.joins.camera_infos.push(info.header.stamp, info.model);
-                Ok(())
-            }
+        let Joins { camera_infos, remarks, is_rectified, .. } = &mut self.joins;
+        let info = match wire::sensor_msgs::decode_camera_info(cdr) {
+            Ok(info) => info,
             Err(error) => {
                 if let Ok(stamp) = wire::peek_stamp(cdr) {
-                    self.joins.camera_infos.skip(stamp);
+                    camera_infos.skip(stamp);
                 }
-                Err(error.into())
+                return Err(error.into());
+            }
+        };
+        let camera = info.calibration.camera(*is_rectified);
+        if let Some(fixed) = camera_infos.fixed() {
+            let remark = match &camera {
+                Ok(published) => Remark::on_difference(fixed, published),
+                Err(error) => Some(Remark::FileServes(error.clone())),
+            };
+            if let Some(remark) = remark {
+                remarks.say(remark);
+            }
+            return Ok(());
+        }
+        match camera {
+            Ok(camera) => camera_infos.push(info.header.stamp, camera),
+            Err(error) => {
+                camera_infos.skip(info.header.stamp);
+                return Err(error.into());
             }
         }
+        Ok(())
     }
 
     /// A nav_msgs/Odometry. No image waits for it.
@@ -144,7 +219,7 @@ impl Intake {
     /// When it is refused; moments then have the motion before it, or the assumed one.
     pub fn odom(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
         let odometry = wire::nav_msgs::decode_odometry(cdr)?;
-        self.joins.motions.push(odometry.header.stamp, odometry.twist);
+        self.joins.motions.push(odometry.header.stamp, odometry.twist, odometry.pose);
         Ok(())
     }
 
@@ -155,12 +230,12 @@ impl Intake {
     pub fn complete(&mut self) -> Result<Taken<'_>, FrameError> {
         match self.waiting {
             None => Ok(Taken::Nothing),
-            Some(stamp) if !self.joins.camera_infos.is_ready_for(stamp) => {
-                Ok(Taken::Waits { stamp, missing: Input::CameraInfo })
+            Some(time) if !self.joins.camera_infos.is_ready_for(time.header) => {
+                Ok(Taken::Waits { stamp: time.stamp, missing: Input::CameraInfo })
             }
-            Some(_) => {
+            Some(time) => {
                 self.waiting = None;
-                Ok(Taken::Moment(self.joins.moment(&self.held)?))
+                Ok(Taken::Moment(self.joins.moment(&self.held, time)?))
             }
         }
     }
@@ -170,20 +245,45 @@ impl Intake {
     /// # Errors
     /// As [`image`](Self::image).
     pub fn go_without(&mut self) -> Result<Option<Moment<'_>>, FrameError> {
-        self.waiting.take().map(|_| Ok(self.joins.moment(&self.held)?)).transpose()
+        self.waiting.take().map(|time| Ok(self.joins.moment(&self.held, time)?)).transpose()
     }
 }
 
 impl Joins {
-    fn moment<'a>(&mut self, cdr: &'a [u8]) -> Result<Moment<'a>, WireError> {
+    fn moment<'a>(&mut self, cdr: &'a [u8], time: ImageTime) -> Result<Moment<'a>, WireError> {
         let wire::sensor_msgs::ImageRef { header, image } = wire::sensor_msgs::decode_image(cdr)?;
         if self.frame_id.as_str() != header.frame_id {
             self.frame_id = FrameId::new(header.frame_id);
         }
-        // A camera_info for another image size (a binned or cropped stream) would place everything wrongly.
-        let camera = self.camera_infos.take(header.stamp).filter(|camera| camera.size() == image.size());
+        if !names_optical(header.frame_id) {
+            self.remarks.say(Remark::FrameNotOptical { frame_id: self.frame_id.clone() });
+        }
+        let (camera, misfit) = self.camera_for(image.size(), time);
         let frame = Frame { image, camera, base_from_camera: self.base_from_camera };
-        let motion = self.motions.at(header.stamp);
-        Ok(Moment { frame: Stamped::new(header.stamp, self.frame_id.clone(), frame), motion })
+        let JoinedMotion { motion, is_of_poses } = self.motions.at(time.stamp);
+        if is_of_poses {
+            self.remarks.say(Remark::SpeedOfPoses { motion: Moved(motion) });
+        }
+        Ok(Moment { frame: Stamped::new(time.stamp, self.frame_id.clone(), frame), motion, misfit })
+    }
+
+    /// The camera of an image of this size. One of another size is that of a picture which was made smaller, or of one
+    /// that was cut: that would place everything wrongly.
+    fn camera_for(&mut self, size: Size, time: ImageTime) -> (Option<CameraModel>, Option<Misfit>) {
+        let Some(camera) = self.camera_infos.take(time.header) else { return (None, None) };
+        if camera.size() == size {
+            return (Some(camera), None);
+        }
+        let scaled = camera.scaled_to(size);
+        let misfit = Misfit { camera: camera.size(), image: size, is_scaled: scaled.is_some() };
+        self.remarks.say(Remark::Size(misfit));
+        (scaled, Some(misfit))
     }
 }
+
+/// Whether a TF frame is called an optical one (REP-103: `camera_optical_frame`), in whatever case.
+fn names_optical(frame_id: &str) -> bool {
+    frame_id.as_bytes().windows(OPTICAL.len()).any(|part| part.eq_ignore_ascii_case(OPTICAL))
+}
+
+const OPTICAL: &[u8] = b"optical";

@@ -1,6 +1,6 @@
 //! What costs one message.
 
-use crate::types::Stamp;
+use crate::types::{CameraModelError, Stamp};
 pub use crate::vision::Blind;
 use crate::wire::WireError;
 use crate::zoo::ZooError;
@@ -11,6 +11,9 @@ pub enum FrameError {
     /// The bytes are no such message.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// The numbers of a camera_info are no camera.
+    #[error(transparent)]
+    Camera(#[from] CameraModelError),
     /// No recording and no robot has such a time.
     #[error("image stamped {stamp}, before the epoch, expected a stamp of at least 0")]
     BeforeEpoch {
@@ -37,7 +40,7 @@ impl FrameError {
     /// A short, stable name of the cause, for counters and reports.
     pub fn cause(&self) -> &'static str {
         match self {
-            Self::Wire(_) | Self::BeforeEpoch { .. } => "bad_message",
+            Self::Wire(_) | Self::Camera(_) | Self::BeforeEpoch { .. } => "bad_message",
             Self::OutOfOrder { .. } => "out_of_order",
             Self::Blind(_) => "blind",
             Self::Detect(_) => "inference_failed",

@@ -10,11 +10,12 @@
 //! [`Reason`] describes that seam.
 
 mod intake;
-mod join;
+mod joins;
 mod loss;
 mod pace;
 mod perceive;
 pub mod reason;
+mod remarks;
 mod said;
 mod topics;
 mod walk;
@@ -23,6 +24,7 @@ pub use intake::{Intake, Moment, Taken};
 pub use loss::{Blind, FrameError};
 pub use pace::Pace;
 pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason, ReasonJob, Snapshot, Trigger};
+pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
 pub use topics::{Input, Output, OutputError, Outputs};
 pub use walk::Walk;

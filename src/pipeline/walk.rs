@@ -129,7 +129,7 @@ impl Walk {
     /// # Errors
     /// [`FrameError`] costs this frame: nothing is said of it, and the next one may do.
     pub fn frame(&mut self, moment: &Moment<'_>, wanted: Wanted) -> Result<Said<'_>, FrameError> {
-        let Moment { frame, motion } = moment;
+        let Moment { frame, motion, .. } = moment;
         let stamp = frame.stamp();
         self.check_order(stamp)?;
         self.blind_check.look(stamp, &frame.value().image)?;

@@ -1,7 +1,7 @@
 //! What a replay tells: frame by frame to whoever watches, and in numbers at its end.
 
 use super::repeated::Repeats;
-use crate::pipeline::{FrameError, FrameReport, Input, Moment, Said};
+use crate::pipeline::{FrameError, FrameReport, Input, Moment, Remark, Said};
 use crate::types::Stamp;
 use std::collections::BTreeMap;
 
@@ -28,6 +28,8 @@ pub struct ReplayReport {
     pub proposals: BTreeMap<&'static str, u64>,
     /// What the files had lost, in words; damage that repeats is told with its count.
     pub source_losses: Vec<String>,
+    /// What was odd and cost nothing by itself, in words, each kind once.
+    pub remarks: Vec<String>,
 }
 
 impl ReplayReport {
@@ -65,6 +67,8 @@ pub trait ReplayObserver {
     fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> bool;
     /// A message was lost.
     fn lost(&mut self, input: Input, error: &FrameError);
+    /// Something is odd and costs nothing by itself. Told once.
+    fn remarked(&mut self, remark: &Remark);
 }
 
 /// Nobody watches.
@@ -74,4 +78,6 @@ impl ReplayObserver for () {
     }
 
     fn lost(&mut self, _: Input, _: &FrameError) {}
+
+    fn remarked(&mut self, _: &Remark) {}
 }

@@ -80,7 +80,7 @@ pub fn replay_reasoning(
                 let waited = intake.go_without();
                 run.moment(waited)?;
                 if run.goes_on {
-                    let taken = intake.image(Cow::Borrowed(message.cdr));
+                    let taken = intake.image(Cow::Borrowed(message.cdr), Some(message.log_time));
                     run.taken(taken)?;
                 }
             }
@@ -90,9 +90,11 @@ pub fn replay_reasoning(
             }
             Input::Odom => run.side(input, intake.odom(message.cdr)),
         }
+        run.remark(intake);
     }
     if run.goes_on {
         run.moment(intake.go_without())?;
+        run.remark(intake);
     }
     let mut report = run.report;
     report.source_losses.extend(damage.kinds().iter().flat_map(in_lines));
@@ -176,6 +178,13 @@ impl Run<'_> {
     fn side(&mut self, input: Input, result: Result<(), FrameError>) {
         if let Err(error) = result {
             self.lose(input, &error);
+        }
+    }
+
+    fn remark(&mut self, intake: &mut Intake) {
+        for remark in intake.untold_remarks() {
+            self.report.remarks.push(remark.to_string());
+            self.observer.remarked(remark);
         }
     }
 

@@ -62,6 +62,9 @@ impl Lane {
                     self.intake.expect_camera_info(is_published);
                     self.give_side(&mut side);
                     self.image(arrival, &mut side);
+                    for remark in self.intake.untold_remarks() {
+                        tracing::warn!("{remark}");
+                    }
                     self.hand_over_job();
                 }
             }
@@ -107,9 +110,9 @@ impl Lane {
         }
     }
 
-    fn image(&mut self, Arrival { cdr, taken: came }: Arrival, side: &mut Side) {
+    fn image(&mut self, Arrival { cdr, taken: came, ros_time }: Arrival, side: &mut Side) {
         let deadline = steady_now() + self.camera_info_wait;
-        match self.intake.image(Cow::Owned(cdr)) {
+        match self.intake.image(Cow::Owned(cdr), ros_time) {
             // What is too old already is not waited for.
             Ok(Taken::Waits { stamp, .. }) if !self.passage.lets_in(stamp) => return,
             Ok(Taken::Waits { .. }) => {}
@@ -141,7 +144,10 @@ impl Passage {
             return;
         }
         let wanted = Wanted { image_annotated: self.publishers.wants(Output::ImageAnnotated) };
-        self.shared.health.lock().inference.begins(steady_now());
+        let mut counts = self.shared.health.lock();
+        counts.misfit = moment.misfit;
+        counts.inference.begins(steady_now());
+        drop(counts);
         let said = match self.walk.frame(moment, wanted) {
             Ok(said) => said,
             Err(error) => return self.lose(Input::Image, &error),

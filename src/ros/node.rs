@@ -44,6 +44,8 @@ const LINGER: Duration = Duration::from_millis(100);
 
 /// What the node is made of.
 pub struct Parts {
+    /// What joins the camera's messages.
+    pub intake: Intake,
     /// From pictures to plans.
     pub walk: Walk,
     /// Encodes prompts for the walk's detector; without it there is no `~/set_prompts`.
@@ -116,7 +118,7 @@ struct RunningNode {
 
 impl RunningNode {
     fn start(config: &Config, names: &Names, parts: Parts, runtime: &Runtime) -> Result<Self, NodeError> {
-        let Parts { walk, prompter, mut reason } = parts;
+        let Parts { intake, walk, prompter, mut reason } = parts;
         let mut node = create(names)?;
         log::log_as(&mut node).map_err(NodeError::endpoint("publish", "/rosout"))?;
         let clock =
@@ -134,6 +136,9 @@ impl RunningNode {
         };
         let image = shared.topics.lock()[0].0.name.clone();
         tracing::info!("{} listens to {image}; {}", names.node(), walk.proof());
+        if intake.is_rectified() {
+            tracing::info!("images of {image} are taken as rectified: the calibration's P holds, without distortion");
+        }
 
         let parameters =
             ParameterServices::new(&mut node, config).map_err(NodeError::endpoint("serve", "parameters"))?;
@@ -167,7 +172,7 @@ impl RunningNode {
             told: tell.clone(),
         });
         let lane = Lane {
-            intake: Intake::new(config),
+            intake,
             camera_info_wait: Duration::from_millis(config.camera_info_wait_ms.unsigned_abs()),
             passage: Passage {
                 walk,

@@ -1,11 +1,12 @@
 //! The spin thread: DDS to inbox, and who publishes what we listen to. It decodes nothing, answers nobody and waits for
 //! nothing but DDS, so that a picture is in the inbox as soon as it has come.
 
-use super::clock::steady_now;
+use super::clock::{EdgeClock, steady_now};
 use super::error::NodeError;
 use super::intake::gaps::Gaps;
 use super::intake::graph::{Publishing, Topic};
 use super::intake::inbox::Arrival;
+use super::intake::qos;
 use super::report::health::SUPERSEDED;
 use super::shared::Shared;
 use crate::pipeline::Input;
@@ -25,6 +26,8 @@ type Messages = Box<dyn Stream<Item = Vec<u8>> + Unpin + Send>;
 pub struct Spin {
     /// In the order of [`Input::ALL`].
     messages: [Messages; 3],
+    /// camera_info that was published before we came, where it is offered to late subscribers.
+    latched: Option<Messages>,
     shared: Shared,
     gaps: Gaps,
     looked: Option<Instant>,
@@ -46,7 +49,11 @@ impl Spin {
             };
         let [image, camera_info, odom] = &topics;
         let messages = [subscribe(image)?, subscribe(camera_info)?, subscribe(odom)?];
-        Ok(Self { messages, gaps: Gaps::default(), looked: None, shared, node })
+        let latched = match qos::latched_beside(&camera_info.0.qos) {
+            Some(qos) => Some(subscribe(&(Topic { qos, ..camera_info.0.clone() }, Publishing::default()))?),
+            None => None,
+        };
+        Ok(Self { messages, latched, gaps: Gaps::default(), looked: None, shared, node })
     }
 
     /// Works until it is told that the end has come, which it asks at least every [`MAX_WAIT`]. Services are taken
@@ -67,6 +74,11 @@ impl Spin {
         let [image, camera_info, odom] = &mut self.messages;
         let inbox = &self.shared.inbox;
         // camera_info first: it then is there when its picture is taken.
+        if let Some(latched) = &mut self.latched {
+            while let Some(Some(cdr)) = latched.next().now_or_never() {
+                inbox.put_camera_info(cdr);
+            }
+        }
         while let Some(Some(cdr)) = camera_info.next().now_or_never() {
             inbox.put_camera_info(cdr);
         }
@@ -75,7 +87,8 @@ impl Spin {
         }
         while let Some(Some(cdr)) = image.next().now_or_never() {
             let missing = wire::peek_stamp(&cdr).map_or(0, |stamp| self.gaps.came(stamp));
-            let replaced = inbox.put_image(Arrival { cdr, taken: steady_now() });
+            let ros_time = self.shared.clock.now();
+            let replaced = inbox.put_image(Arrival { cdr, taken: steady_now(), ros_time });
             let mut counts = self.shared.health.lock();
             counts.received += 1;
             counts.missing += missing;

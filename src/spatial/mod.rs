@@ -8,6 +8,7 @@
 //! steps and things that do not stand on the ground are out of reach of this room until depth comes in.
 
 mod ground;
+mod lens;
 mod mounting;
 mod projection;
 mod way_in_sight;

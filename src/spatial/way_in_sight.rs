@@ -36,7 +36,7 @@ mod tests {
 
     fn sees(mounting: Mounting) -> bool {
         let k = [400.0, 0.0, 319.5, 0.0, 400.0, 239.5, 0.0, 0.0, 1.0];
-        let camera = CameraModel::new(Size { width_px: 640, height_px: 480 }, &k, "", [].into_iter()).unwrap();
+        let camera = CameraModel::new(Size { width_px: 640, height_px: 480 }, &k, "", []).unwrap();
         sees_ahead(&camera, &mounting.base_from_camera(), 20.0)
     }
 

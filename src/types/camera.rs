@@ -1,4 +1,4 @@
-//! Intrinsics of a camera, as sensor_msgs/CameraInfo gives them.
+//! Intrinsics of a camera, as sensor_msgs/CameraInfo gives them: which lens, and which numbers are none.
 
 use super::Size;
 
@@ -7,11 +7,95 @@ use super::Size;
 pub enum Distortion {
     /// None: an ideal or rectified camera.
     None,
-    /// Brown-Conrady, `plumb_bob` in ROS: `k1, k2, p1, p2, k3` in OpenCV's order.
-    PlumbBob([f64; 5]),
+    /// Brown-Conrady with all extensions of OpenCV, `plumb_bob` and `rational_polynomial` in ROS, in OpenCV's order:
+    /// `k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4, tau_x, tau_y` (radial and tangential, the denominator, thin
+    /// prism, tilted sensor). What a shorter list leaves out is 0.
+    Brown([f64; 14]),
+    /// Kannala-Brandt, `equidistant` in ROS and `cv2.fisheye`: `k1, k2, k3, k4` of the angle's polynomial.
+    Equidistant([f64; 4]),
 }
 
-/// A pinhole camera. Focal lengths and principal point in pixels, pixel centres at integers (OpenCV, CameraInfo).
+/// CameraInfo's `D`: as many numbers as the message has, of which the first fourteen can mean something.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Coefficients {
+    numbers: [f64; 14],
+    found: usize,
+    /// Behind the last one that is not 0.
+    needed: usize,
+}
+
+impl FromIterator<f64> for Coefficients {
+    fn from_iter<I: IntoIterator<Item = f64>>(numbers: I) -> Self {
+        let mut all = Self::default();
+        for number in numbers {
+            if let Some(slot) = all.numbers.get_mut(all.found) {
+                *slot = number;
+            }
+            all.found += 1;
+            if number != 0.0 {
+                all.needed = all.found;
+            }
+        }
+        all
+    }
+}
+
+/// The part of the sensor's picture that is published: a region of interest, of which pixels are then joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SensorPart {
+    /// Columns left out at the left, in pixels of the sensor.
+    pub x_px: u32,
+    /// Rows left out at the top.
+    pub y_px: u32,
+    /// The region's size before binning; a side of 0 reaches to the sensor's edge.
+    pub size: Size,
+    /// Columns that are joined to one; 0 says the same as 1.
+    pub binning_x: u32,
+    /// Rows that are joined to one.
+    pub binning_y: u32,
+}
+
+impl SensorPart {
+    /// All of it.
+    pub const WHOLE: Self =
+        Self { x_px: 0, y_px: 0, size: Size { width_px: 0, height_px: 0 }, binning_x: 1, binning_y: 1 };
+}
+
+/// The numbers of a CameraInfo or of a calibration file. They describe two cameras: that of the pictures as the lens
+/// makes them, and that of rectified ones.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calibration<'a> {
+    /// The sensor's size, for which `k` and `p` hold.
+    pub size: Size,
+    /// The name of the lens model.
+    pub distortion_model: &'a str,
+    /// Its numbers.
+    pub d: Coefficients,
+    /// The camera matrix, row major.
+    pub k: [f64; 9],
+    /// The projection matrix of rectified pictures, row major; all 0 where nobody has made one.
+    pub p: [f64; 12],
+    /// What of the sensor is published.
+    pub part: SensorPart,
+}
+
+impl Calibration<'_> {
+    /// The camera of the pictures as published. Of rectified ones: by `p`, or by `k` where all of `p` is 0, and without
+    /// distortion. As in image_geometry the region of interest is cut out first, then binned; the rotation between the
+    /// camera and its rectified frame, the other camera of a stereo pair (`P[3]`) and `roi.do_rectify` (whether a region
+    /// is to be cut out anew for rectified pictures) have no say.
+    ///
+    /// # Errors
+    /// [`CameraModelError`] naming the field, its value and what was expected.
+    pub fn camera(&self, is_rectified: bool) -> Result<CameraModel, CameraModelError> {
+        let by_p = is_rectified && self.p.iter().any(|number| *number != 0.0);
+        let matrix = if by_p { Matrix::of_p(&self.p) } else { Matrix::of_k(&self.k) }?;
+        let distortion = if is_rectified { Distortion::None } else { Distortion::new(self.distortion_model, self.d)? };
+        CameraModel::checked(self.size, &matrix, distortion)?.part(self.part)
+    }
+}
+
+/// A camera. Focal lengths and principal point in pixels, pixel centres at integers (OpenCV, CameraInfo).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CameraModel {
     size: Size,
@@ -22,10 +106,19 @@ pub struct CameraModel {
     distortion: Distortion,
 }
 
-/// Half of the widest view that a picture may have: 179 degrees.
+/// Half of the widest view that a plane picture may have: 179 degrees.
 const WIDEST_RAD: f64 = 89.5 * std::f64::consts::PI / 180.0;
+/// Half of the widest view of a fisheye, which may look behind itself.
+const WIDEST_FISHEYE_RAD: f64 = std::f64::consts::PI;
 /// Half of the narrowest: 1 degree, a long telephoto lens.
 const NARROWEST_RAD: f64 = 0.5 * std::f64::consts::PI / 180.0;
+/// No focal length is this short; a matrix of ones and zeros is nobody's calibration.
+const LEAST_FOCAL_PX: f64 = 1.0;
+
+/// Names of the distortion's numbers.
+const D_FIELDS: [&str; 14] = [
+    "D[0]", "D[1]", "D[2]", "D[3]", "D[4]", "D[5]", "D[6]", "D[7]", "D[8]", "D[9]", "D[10]", "D[11]", "D[12]", "D[13]",
+];
 
 /// Why a CameraInfo gives no camera.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -38,25 +131,30 @@ pub enum CameraModelError {
         /// The value.
         value: f64,
     },
-    /// An uncalibrated camera publishes zeros.
-    #[error("camera_info focal length is {fx_px} x {fy_px} px, expected positive numbers (an uncalibrated camera?)")]
+    /// An uncalibrated camera publishes zeros or ones.
+    #[error(
+        "camera_info {field} is {value} px, expected a focal length above 1 px (an uncalibrated camera? calibrate it, or \
+         name its calibration with camera_info_file)"
+    )]
     FocalLength {
-        /// `K[0]`.
-        fx_px: f64,
-        /// `K[4]`.
-        fy_px: f64,
+        /// `K[0]` or `K[4]`, of rectified pictures `P[0]` or `P[5]`.
+        field: &'static str,
+        /// The value.
+        value: f64,
     },
     /// No lens has such a view: the numbers are of something else.
     #[error(
-        "camera_info {field} is {value} px for a side of {side_px} px, expected a view of 1 to 179 degrees ({least:.0} to {most:.0} px)"
+        "camera_info {field} is {value} px for a side of {side_px} px, expected a view of 1 to {widest} degrees ({least:.0} to {most:.0} px)"
     )]
     View {
-        /// `K[0]` or `K[4]`.
+        /// As in [`FocalLength`](Self::FocalLength).
         field: &'static str,
         /// The focal length.
         value: f64,
         /// The image's side along it.
         side_px: u32,
+        /// The widest view that such a lens can have, in degrees.
+        widest: u32,
         /// The least focal length that is taken.
         least: f64,
         /// The greatest.
@@ -67,7 +165,7 @@ pub enum CameraModelError {
         "camera_info {field} is {value} px for a side of {side_px} px, expected a centre within one side of the picture"
     )]
     Center {
-        /// `K[2]` or `K[5]`.
+        /// `K[2]` or `K[5]`, of rectified pictures `P[2]` or `P[6]`.
         field: &'static str,
         /// The principal point.
         value: f64,
@@ -75,16 +173,28 @@ pub enum CameraModelError {
         side_px: u32,
     },
     /// Another distortion model.
-    #[error("camera_info distortion_model {found:?} is not supported, expected plumb_bob (or none)")]
+    #[error(
+        "camera_info distortion_model {found:?} is not supported, expected plumb_bob, rational_polynomial or equidistant (or numbers in D that are all 0)"
+    )]
     DistortionModel {
         /// The name, cut to 64 characters.
         found: String,
     },
+    /// Four numbers without a name may be either.
+    #[error(
+        "camera_info D holds 4 numbers and distortion_model is empty: they may be plumb_bob's k1, k2, p1, p2 or \
+         equidistant's k1 to k4, expected the name of one"
+    )]
+    Unnamed,
     /// The number of coefficients does not fit the model.
-    #[error("camera_info D holds {found} numbers, plumb_bob needs 0, 4 or 5")]
+    #[error("camera_info D holds {found} numbers, {model} needs {expected} (or zeros alone)")]
     Coefficients {
         /// How many there are.
         found: usize,
+        /// The model.
+        model: &'static str,
+        /// How many it may have.
+        expected: &'static str,
     },
     /// A side is zero.
     #[error("camera_info size {width_px}x{height_px} px, expected sides of at least 1 px")]
@@ -96,8 +206,84 @@ pub enum CameraModelError {
     },
 }
 
+impl Distortion {
+    /// The lens of these numbers under this name. All zeros are an ideal lens under any name, as in image_geometry; that
+    /// holds for an `equidistant` one too.
+    fn new(name: &str, d: Coefficients) -> Result<Self, CameraModelError> {
+        if let Some((&value, field)) = d.numbers.iter().zip(D_FIELDS).find(|(number, _)| !number.is_finite()) {
+            return Err(CameraModelError::NotFinite { field, value });
+        }
+        if d.needed == 0 {
+            return Ok(Self::None);
+        }
+        // As drivers and other calibration tools write them.
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+        let of = |model, expected, counts: &[usize]| {
+            // Zeros behind the numbers of a model change nothing.
+            let fits = counts.iter().any(|count| (d.needed..=d.found).contains(count));
+            if fits { Ok(()) } else { Err(CameraModelError::Coefficients { found: d.found, model, expected }) }
+        };
+        match plain.to_ascii_lowercase().as_str() {
+            "" if d.found == 4 => Err(CameraModelError::Unnamed),
+            "" | "plumbbob" | "radtan" | "radialtangential" | "brownconrady" | "rational" | "rationalpolynomial" => {
+                of("plumb_bob or rational_polynomial", "0, 4, 5, 8, 12 or 14", &[4, 5, 8, 12, 14])?;
+                Ok(Self::Brown(d.numbers))
+            }
+            "equidistant" | "fisheye" | "kannalabrandt" | "kannalabrandt4" => {
+                of("equidistant", "0 or 4", &[4])?;
+                let [k1, k2, k3, k4, ..] = d.numbers;
+                Ok(Self::Equidistant([k1, k2, k3, k4]))
+            }
+            _ => Err(CameraModelError::DistortionModel { found: name.chars().take(64).collect() }),
+        }
+    }
+}
+
+/// What a matrix says along one axis of the picture, with the names of the fields.
+struct Axis {
+    focal: &'static str,
+    focal_px: f64,
+    center: &'static str,
+    center_px: f64,
+}
+
+/// The two axes of `K` or `P`.
+struct Matrix {
+    x: Axis,
+    y: Axis,
+}
+
+impl Matrix {
+    fn of_k(k: &[f64; 9]) -> Result<Self, CameraModelError> {
+        let x = Axis { focal: "K[0]", focal_px: k[0], center: "K[2]", center_px: k[2] };
+        let y = Axis { focal: "K[4]", focal_px: k[4], center: "K[5]", center_px: k[5] };
+        Self { x, y }.checked()
+    }
+
+    fn of_p(p: &[f64; 12]) -> Result<Self, CameraModelError> {
+        let x = Axis { focal: "P[0]", focal_px: p[0], center: "P[2]", center_px: p[2] };
+        let y = Axis { focal: "P[5]", focal_px: p[5], center: "P[6]", center_px: p[6] };
+        Self { x, y }.checked()
+    }
+
+    /// Before anything is said of the lens: where nothing was calibrated, that has no name either.
+    fn checked(self) -> Result<Self, CameraModelError> {
+        for Axis { focal, focal_px, center, center_px } in [&self.x, &self.y] {
+            for (field, value) in [(*focal, *focal_px), (*center, *center_px)] {
+                if !value.is_finite() {
+                    return Err(CameraModelError::NotFinite { field, value });
+                }
+            }
+            if *focal_px <= LEAST_FOCAL_PX {
+                return Err(CameraModelError::FocalLength { field: focal, value: *focal_px });
+            }
+        }
+        Ok(self)
+    }
+}
+
 impl CameraModel {
-    /// From CameraInfo's `K` (row major) and `D`. An empty `distortion_model` with an empty `D` is an ideal camera.
+    /// From CameraInfo's `K` (row major) and `D`, for pictures as the lens makes them.
     ///
     /// # Errors
     /// [`CameraModelError`] naming the field, its value and what was expected.
@@ -105,48 +291,76 @@ impl CameraModel {
         size: Size,
         k: &[f64; 9],
         distortion_model: &str,
-        d: impl ExactSizeIterator<Item = f64>,
+        d: impl IntoIterator<Item = f64>,
     ) -> Result<Self, CameraModelError> {
-        if size.width_px == 0 || size.height_px == 0 {
-            return Err(CameraModelError::Size { width_px: size.width_px, height_px: size.height_px });
+        let matrix = Matrix::of_k(k)?;
+        Self::checked(size, &matrix, Distortion::new(distortion_model, d.into_iter().collect())?)
+    }
+
+    fn checked(size: Size, matrix: &Matrix, distortion: Distortion) -> Result<Self, CameraModelError> {
+        let Size { width_px, height_px } = size;
+        if width_px == 0 || height_px == 0 {
+            return Err(CameraModelError::Size { width_px, height_px });
         }
-        let finite = |field, value: f64| {
-            if value.is_finite() { Ok(value) } else { Err(CameraModelError::NotFinite { field, value }) }
-        };
-        let fx_px = finite("K[0]", k[0])?;
-        let cx_px = finite("K[2]", k[2])?;
-        let fy_px = finite("K[4]", k[4])?;
-        let cy_px = finite("K[5]", k[5])?;
-        if fx_px <= 0.0 || fy_px <= 0.0 {
-            return Err(CameraModelError::FocalLength { fx_px, fy_px });
-        }
-        for (focal, focal_px, center, center_px, side_px) in
-            [("K[0]", fx_px, "K[2]", cx_px, size.width_px), ("K[4]", fy_px, "K[5]", cy_px, size.height_px)]
-        {
+        for (axis, side_px) in [(&matrix.x, width_px), (&matrix.y, height_px)] {
+            let &Axis { focal, focal_px, center, center_px } = axis;
             let side = f64::from(side_px);
-            let (least, most) = (side / (2.0 * WIDEST_RAD.tan()), side / (2.0 * NARROWEST_RAD.tan()));
+            let (least, widest) = match distortion {
+                Distortion::None | Distortion::Brown(_) => (side / (2.0 * WIDEST_RAD.tan()), 179),
+                // The radius grows with the angle, about evenly.
+                Distortion::Equidistant(_) => (side / (2.0 * WIDEST_FISHEYE_RAD), 360),
+            };
+            let most = side / (2.0 * NARROWEST_RAD.tan());
             if !(least..=most).contains(&focal_px) {
-                return Err(CameraModelError::View { field: focal, value: focal_px, side_px, least, most });
+                return Err(CameraModelError::View { field: focal, value: focal_px, side_px, widest, least, most });
             }
             // A part that was cut out of the sensor's picture may lie beside the axis.
             if !(-side..=2.0 * side).contains(&center_px) {
                 return Err(CameraModelError::Center { field: center, value: center_px, side_px });
             }
         }
-        if !(distortion_model == "plumb_bob" || distortion_model.is_empty()) {
-            return Err(CameraModelError::DistortionModel { found: distortion_model.chars().take(64).collect() });
-        }
-        if !matches!(d.len(), 0 | 4 | 5) || (distortion_model.is_empty() && d.len() > 0) {
-            return Err(CameraModelError::Coefficients { found: d.len() });
-        }
-        const NAMES: [&str; 5] = ["D[0]", "D[1]", "D[2]", "D[3]", "D[4]"];
-        let mut coefficients = [0.0; 5];
-        for ((slot, field), value) in coefficients.iter_mut().zip(NAMES).zip(d) {
-            *slot = finite(field, value)?;
-        }
-        let ideal = coefficients.iter().all(|&c| c == 0.0);
-        let distortion = if ideal { Distortion::None } else { Distortion::PlumbBob(coefficients) };
+        let Matrix { x, y } = matrix;
+        let (fx_px, fy_px, cx_px, cy_px) = (x.focal_px, y.focal_px, x.center_px, y.center_px);
         Ok(Self { size, fx_px, fy_px, cx_px, cy_px, distortion })
+    }
+
+    /// The camera of a part of the picture: cut out, then binned. Angles stay as they are.
+    fn part(self, part: SensorPart) -> Result<Self, CameraModelError> {
+        let SensorPart { x_px, y_px, size, binning_x, binning_y } = part;
+        let side = |of_part: u32, whole: u32, offset: u32| {
+            if of_part > 0 { of_part } else { whole.saturating_sub(offset) }
+        };
+        let (binning_x, binning_y) = (binning_x.max(1), binning_y.max(1));
+        let width_px = side(size.width_px, self.size.width_px, x_px) / binning_x;
+        let height_px = side(size.height_px, self.size.height_px, y_px) / binning_y;
+        if width_px == 0 || height_px == 0 {
+            return Err(CameraModelError::Size { width_px, height_px });
+        }
+        Ok(Self {
+            size: Size { width_px, height_px },
+            fx_px: self.fx_px / f64::from(binning_x),
+            fy_px: self.fy_px / f64::from(binning_y),
+            cx_px: (self.cx_px - f64::from(x_px)) / f64::from(binning_x),
+            cy_px: (self.cy_px - f64::from(y_px)) / f64::from(binning_y),
+            distortion: self.distortion,
+        })
+    }
+
+    /// The camera of its pictures made larger or smaller, as image_proc's resize has it; `None` where `size` has another
+    /// aspect by more than the rounding of a side.
+    pub fn scaled_to(self, size: Size) -> Option<Self> {
+        let of = |size: Size| (f64::from(size.width_px), f64::from(size.height_px));
+        let ((from_x, from_y), (to_x, to_y)) = (of(self.size), of(size));
+        let fits = (from_y * to_x / from_x - to_y).abs() <= 1.0 || (from_x * to_y / from_y - to_x).abs() <= 1.0;
+        let (x, y) = (to_x / from_x, to_y / from_y);
+        (fits && size.width_px > 0 && size.height_px > 0).then_some(Self {
+            size,
+            fx_px: self.fx_px * x,
+            fy_px: self.fy_px * y,
+            cx_px: self.cx_px * x,
+            cy_px: self.cy_px * y,
+            distortion: self.distortion,
+        })
     }
 
     /// The size of the images for which the numbers hold.
@@ -181,9 +395,54 @@ mod tests {
         CameraModel::new(SIZE, &k, name, d.iter().copied())
     }
 
+    fn lens(name: &str, d: &[f64]) -> Result<Distortion, String> {
+        model(K, name, d).map(|camera| camera.distortion()).map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn zero_coefficients_are_no_distortion() {
-        assert_eq!(model(K, "plumb_bob", &[0.0; 5]).unwrap().distortion(), Distortion::None);
+    fn zeros_of_any_number_under_any_name_are_an_ideal_lens() {
+        for name in ["plumb_bob", "rational_polynomial", "equidistant", "", "none", "inverse_brown_conrady"] {
+            for count in [0, 1, 4, 5, 6, 8, 14, 100] {
+                assert_eq!(lens(name, &vec![0.0; count]), Ok(Distortion::None), "{name:?} {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_opencv_are_taken_in_all_their_counts_whatever_the_name_says() {
+        let numbers: Vec<f64> = (1..=14).map(|number| f64::from(number) / 1000.0).collect();
+        for name in ["plumb_bob", "rational_polynomial", "Plumb Bob", "radtan", "brown-conrady"] {
+            for count in [4, 5, 8, 12, 14] {
+                let mut all = [0.0; 14];
+                all[..count].copy_from_slice(&numbers[..count]);
+                assert_eq!(lens(name, &numbers[..count]), Ok(Distortion::Brown(all)), "{name} {count}");
+            }
+        }
+        for count in [5, 8, 12, 14] {
+            assert!(matches!(lens("", &numbers[..count]), Ok(Distortion::Brown(_))), "{count} are nobody else's");
+        }
+        for name in ["equidistant", "fisheye", "kannala_brandt"] {
+            assert_eq!(lens(name, &numbers[..4]), Ok(Distortion::Equidistant([0.001, 0.002, 0.003, 0.004])));
+        }
+    }
+
+    #[test]
+    fn zeros_behind_the_numbers_of_a_model_change_nothing() {
+        let five = [0.1, 0.2, 0.0, 0.0, 0.3];
+        assert_eq!(lens("plumb_bob", &[&five[..], &[0.0; 2]].concat()), lens("plumb_bob", &five));
+        assert_eq!(lens("fisheye", &[0.1, 0.0, 0.0, 0.0, 0.0]), lens("fisheye", &[0.1, 0.0, 0.0, 0.0]));
+    }
+
+    #[test]
+    fn what_is_no_lens_is_refused_with_what_would_do() {
+        let expected = "camera_info D holds 3 numbers, plumb_bob or rational_polynomial needs 0, 4, 5, 8, 12 or 14 (or zeros alone)";
+        assert_eq!(lens("plumb_bob", &[0.1; 3]).unwrap_err(), expected);
+        assert_eq!(lens("rational_polynomial", &[0.01; 15]).unwrap_err(), expected.replace(" 3 ", " 15 "));
+        let expected = "camera_info D holds 5 numbers, equidistant needs 0 or 4 (or zeros alone)";
+        assert_eq!(lens("equidistant", &[0.1; 5]).unwrap_err(), expected);
+        assert!(lens("", &[0.1; 4]).unwrap_err().contains("they may be plumb_bob's k1, k2, p1, p2 or equidistant's"));
+        let expected = "camera_info distortion_model \"ftheta\" is not supported, expected plumb_bob, rational_polynomial or equidistant";
+        assert!(lens("ftheta", &[0.1; 4]).unwrap_err().starts_with(expected));
     }
 
     #[test]
@@ -199,9 +458,12 @@ mod tests {
     }
 
     #[test]
-    fn an_uncalibrated_camera_is_refused() {
-        let error = model([0.0; 9], "plumb_bob", &[]).unwrap_err();
-        assert_eq!(error, CameraModelError::FocalLength { fx_px: 0.0, fy_px: 0.0 });
+    fn an_uncalibrated_camera_is_refused_whatever_it_calls_its_lens() {
+        let unity = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+        for (k, value) in [([0.0; 9], 0.0), (unity, 1.0)] {
+            let error = model(k, "unknown", &[0.5]).unwrap_err();
+            assert_eq!(error, CameraModelError::FocalLength { field: "K[0]", value });
+        }
     }
 
     #[test]
@@ -213,7 +475,7 @@ mod tests {
         };
         let expected = "camera_info K[0] is 1000000000 px for a side of 640 px, expected a view of 1 to 179 degrees (3 to 36668 px)";
         assert_eq!(with(0, 1e9).unwrap_err(), expected);
-        assert!(with(4, 1.0).unwrap_err().starts_with("camera_info K[4] is 1 px for a side of 480 px"));
+        assert!(with(4, 1.5).unwrap_err().starts_with("camera_info K[4] is 1.5 px for a side of 480 px"));
         let expected =
             "camera_info K[2] is 320000 px for a side of 640 px, expected a centre within one side of the picture";
         assert_eq!(with(2, 320_000.0).unwrap_err(), expected);
@@ -223,8 +485,59 @@ mod tests {
     }
 
     #[test]
-    fn another_lens_model_and_a_wrong_count_are_refused() {
-        assert!(matches!(model(K, "equidistant", &[0.0; 4]), Err(CameraModelError::DistortionModel { .. })));
-        assert_eq!(model(K, "plumb_bob", &[0.1; 3]), Err(CameraModelError::Coefficients { found: 3 }));
+    fn a_fisheye_may_look_behind_itself_and_no_further() {
+        let with = |focal_px: f64| {
+            let k = [focal_px, 0.0, 319.5, 0.0, focal_px, 239.5, 0.0, 0.0, 1.0];
+            model(k, "equidistant", &[0.01, 0.0, 0.0, 0.0]).map_err(|error| error.to_string())
+        };
+        assert!(with(160.0).is_ok() && with(105.0).is_ok());
+        assert!(with(90.0).unwrap_err().contains("expected a view of 1 to 360 degrees (102 to 36668 px)"));
+    }
+
+    fn calibration() -> Calibration<'static> {
+        let p = [450.0, 0.0, 310.0, -45.0, 0.0, 460.0, 230.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+        let d = [-0.2, 0.1, 0.0, 0.0, 0.0].into_iter().collect();
+        Calibration { size: SIZE, distortion_model: "plumb_bob", d, k: K, p, part: SensorPart::WHOLE }
+    }
+
+    #[test]
+    fn a_rectified_picture_has_the_camera_of_p_and_no_distortion() {
+        let camera = calibration().camera(true).unwrap();
+        assert_eq!((camera.focal_px(), camera.principal_point_px()), ((450.0, 460.0), (310.0, 230.0)));
+        assert_eq!(camera.distortion(), Distortion::None);
+        let without_p = Calibration { p: [0.0; 12], ..calibration() }.camera(true).unwrap();
+        assert_eq!((without_p.focal_px(), without_p.distortion()), ((500.0, 510.0), Distortion::None));
+        let unknown_lens = Calibration { distortion_model: "ftheta", ..calibration() };
+        assert!(unknown_lens.camera(true).is_ok(), "rectifying has done away with it");
+        let bad = Calibration { p: [0.5; 12], ..calibration() }.camera(true).unwrap_err();
+        assert_eq!(bad, CameraModelError::FocalLength { field: "P[0]", value: 0.5 });
+    }
+
+    #[test]
+    fn a_region_is_cut_out_in_pixels_of_the_sensor_and_then_binned() {
+        let of = |part, is_rectified| {
+            let camera = Calibration { part, ..calibration() }.camera(is_rectified).unwrap();
+            (camera.size(), camera.focal_px(), camera.principal_point_px())
+        };
+        let size = |width_px, height_px| Size { width_px, height_px };
+        let part = SensorPart { x_px: 100, y_px: 60, size: size(400, 300), binning_x: 2, binning_y: 4 };
+        assert_eq!(of(part, false), (size(200, 75), (250.0, 127.5), (109.75, 44.875)));
+        assert_eq!(of(part, true), (size(200, 75), (225.0, 115.0), (105.0, 42.5)));
+        let to_the_edge = SensorPart { x_px: 100, y_px: 60, size: size(0, 0), binning_x: 0, binning_y: 0 };
+        assert_eq!(of(to_the_edge, false), (size(540, 420), (500.0, 510.0), (219.5, 179.5)));
+        let nothing = SensorPart { binning_x: 1000, ..SensorPart::WHOLE };
+        assert!(Calibration { part: nothing, ..calibration() }.camera(false).is_err());
+        let outside = SensorPart { x_px: u32::MAX, ..SensorPart::WHOLE };
+        assert!(Calibration { part: outside, ..calibration() }.camera(false).is_err());
+    }
+
+    #[test]
+    fn a_camera_of_the_same_aspect_is_scaled_and_another_is_not() {
+        let camera = model(K, "plumb_bob", &[]).unwrap();
+        let half = camera.scaled_to(Size { width_px: 320, height_px: 240 }).unwrap();
+        assert_eq!((half.focal_px(), half.principal_point_px()), ((250.0, 255.0), (159.75, 119.75)));
+        assert!(camera.scaled_to(Size { width_px: 427, height_px: 320 }).is_some(), "a rounded side");
+        assert!(camera.scaled_to(Size { width_px: 1280, height_px: 720 }).is_none());
+        assert!(camera.scaled_to(Size { width_px: 640, height_px: 400 }).is_none(), "cut");
     }
 }

@@ -36,7 +36,7 @@ mod track;
 
 pub use answer::{Answer, AnswerForm, FinishReason, InView, Proposal, ProposedStep, Question, Region, Sampling};
 pub use bbox::{BBox, ImagePx, TensorPx};
-pub use camera::{CameraModel, CameraModelError, Distortion};
+pub use camera::{Calibration, CameraModel, CameraModelError, Coefficients, Distortion, SensorPart};
 pub use cancel::{Cancel, CancelReason};
 pub use class_scores::ClassScores;
 pub use detection::{Detection, Glimpse, Scene};

@@ -1,6 +1,6 @@
 //! Why bytes are no message.
 
-use crate::types::{CameraModelError, ImageError, StampError};
+use crate::types::{ImageError, StampError};
 use std::fmt;
 
 /// Which field of which message.
@@ -98,9 +98,6 @@ pub enum WireError {
     /// The fields of an Image do not fit together.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The numbers of a CameraInfo are no camera.
-    #[error(transparent)]
-    CameraModel(#[from] CameraModelError),
 }
 
 impl WireError {

@@ -4,9 +4,13 @@ use super::cdr::{Reader, Writer};
 use super::error::WireError;
 use super::std_msgs::{HEADER_LEAST_BYTES, HeaderRef, read_header, write_header};
 use crate::types::Pose2;
+use nalgebra::{Isometry3, Quaternion, UnitQuaternion, Vector3};
 
 /// Bytes of a Pose: position x, y, z and quaternion x, y, z, w.
 const POSE_BYTES: usize = 56;
+
+/// A quaternion shorter than this has no direction.
+const LEAST_QUATERNION: f64 = 1e-6;
 
 /// Bytes of a PoseStamped at the least.
 pub const POSE_STAMPED_LEAST_BYTES: usize = HEADER_LEAST_BYTES + POSE_BYTES;
@@ -27,11 +31,17 @@ pub fn write_pose_stamped(writer: &mut Writer<'_>, header: HeaderRef<'_>, pose: 
     writer.f64s(&[pose.x_m, pose.y_m, 0.0, 0.0, 0.0, sin, cos]);
 }
 
-/// A PoseWithCovariance, passed over.
-pub fn skip_pose_with_covariance(reader: &mut Reader<'_>) -> Result<(), WireError> {
-    reader.f64s::<7>("pose")?;
+/// A PoseWithCovariance without its covariance; `None` where a number of it is none, or the quaternion is zero. One of
+/// another length is brought to length 1.
+pub fn read_pose_with_covariance(reader: &mut Reader<'_>) -> Result<Option<Isometry3<f64>>, WireError> {
+    let [x_m, y_m, z_m, x, y, z, w] = reader.f64s::<7>("pose")?;
     reader.f64s::<36>("covariance")?;
-    Ok(())
+    let place = Vector3::new(x_m, y_m, z_m);
+    let turn = UnitQuaternion::try_new(Quaternion::new(w, x, y, z), LEAST_QUATERNION);
+    let pose = turn.map(|turn| Isometry3::from_parts(place.into(), turn));
+    let is_finite =
+        |pose: &Isometry3<f64>| place.iter().chain(pose.rotation.coords.iter()).all(|number| number.is_finite());
+    Ok(pose.filter(is_finite))
 }
 
 /// A PoseWithCovariance that says nothing: at the origin, not turned, covariance zero.

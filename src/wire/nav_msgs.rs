@@ -3,10 +3,11 @@
 use super::cdr::{Reader, Writer};
 use super::error::WireError;
 use super::geometry_msgs::{
-    POSE_STAMPED_LEAST_BYTES, read_pose_stamped, skip_pose_with_covariance, write_pose_stamped,
+    POSE_STAMPED_LEAST_BYTES, read_pose_stamped, read_pose_with_covariance, write_pose_stamped,
 };
 use super::std_msgs::{HeaderRef, read_header, write_header};
 use crate::types::{FrameId, Pose2, Stamped, Twist};
+use nalgebra::Isometry3;
 
 /// The type name of [`decode_odometry`].
 pub const ODOMETRY: &str = "nav_msgs/msg/Odometry";
@@ -20,6 +21,8 @@ pub struct OdometryRef<'a> {
     pub header: HeaderRef<'a>,
     /// The frame of the twist: the robot's own (`base_link`).
     pub child_frame_id: &'a str,
+    /// The robot's place in the frame of the header; `None` where a number of it is none, or the quaternion is zero.
+    pub pose: Option<Isometry3<f64>>,
     /// The linear velocity, and the angular one about z; roll and pitch rates are left behind.
     pub twist: Twist,
 }
@@ -27,19 +30,19 @@ pub struct OdometryRef<'a> {
 /// An Odometry.
 ///
 /// # Errors
-/// [`WireError::Value`] when one of these velocities is not finite, any other for bytes that are no Odometry.
+/// [`WireError::Value`] when one of the velocities is not finite, any other for bytes that are no Odometry.
 pub fn decode_odometry(cdr: &[u8]) -> Result<OdometryRef<'_>, WireError> {
     let mut reader = Reader::new(cdr, ODOMETRY)?;
     let header = read_header(&mut reader)?;
     let child_frame_id = reader.str("child_frame_id")?;
-    skip_pose_with_covariance(&mut reader).map_err(|error| error.inside("pose"))?;
+    let pose = read_pose_with_covariance(&mut reader).map_err(|error| error.inside("pose"))?;
     let forward_mps = read_finite(&mut reader, "twist.twist.linear.x")?;
     let left_mps = read_finite(&mut reader, "twist.twist.linear.y")?;
     let up_mps = read_finite(&mut reader, "twist.twist.linear.z")?;
     reader.f64s::<2>("twist.twist.angular")?;
     let yaw_rate_radps = read_finite(&mut reader, "twist.twist.angular.z")?;
     reader.f64s::<36>("twist.covariance")?;
-    Ok(OdometryRef { header, child_frame_id, twist: Twist { forward_mps, left_mps, up_mps, yaw_rate_radps } })
+    Ok(OdometryRef { header, child_frame_id, pose, twist: Twist { forward_mps, left_mps, up_mps, yaw_rate_radps } })
 }
 
 fn read_finite(reader: &mut Reader<'_>, field: &str) -> Result<f64, WireError> {
@@ -87,6 +90,7 @@ mod tests {
     use super::*;
     use crate::types::Stamp;
     use crate::wire::big_endian::swapped;
+    use nalgebra::Vector3;
     use proptest::prelude::*;
     use std::f64::consts::PI;
 
@@ -110,6 +114,26 @@ mod tests {
             assert_eq!(odometry.child_frame_id, "base_link");
             let twist = Twist { forward_mps: -1.5, left_mps: 2.0, up_mps: 9.0, yaw_rate_radps: 0.25 };
             assert_eq!(odometry.twist, twist);
+            let pose = odometry.pose.unwrap();
+            assert_eq!(pose.translation.vector, Vector3::new(1.0, 2.0, 3.0));
+            assert!((pose.rotation.euler_angles().2 - 0.5).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_pose_that_is_none_costs_no_twist() {
+        let place = [1.0f64, 2.0, 3.0].map(f64::to_le_bytes).concat();
+        let at = ODOMETRY_LE.windows(place.len()).position(|window| window == place).unwrap();
+        let with = |number: usize, value: f64| {
+            let mut cdr = ODOMETRY_LE.to_vec();
+            cdr[at + 8 * number..][..8].copy_from_slice(&value.to_le_bytes());
+            cdr
+        };
+        let mut unturned = with(5, 0.0);
+        unturned[at + 48..][..8].copy_from_slice(&0.0f64.to_le_bytes());
+        for cdr in [with(0, f64::NAN), with(6, f64::INFINITY), unturned] {
+            let odometry = decode_odometry(&cdr).unwrap();
+            assert_eq!((odometry.pose, odometry.twist.forward_mps), (None, -1.5));
         }
     }
 

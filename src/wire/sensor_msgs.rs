@@ -3,7 +3,7 @@
 use super::cdr::{Reader, Writer};
 use super::error::WireError;
 use super::std_msgs::{HeaderRef, read_header, write_header};
-use crate::types::{CameraModel, ImageView, PixelFormat, Size};
+use crate::types::{Calibration, ImageView, PixelFormat, SensorPart, Size};
 
 /// The type name of [`decode_image`] and [`encode_image`].
 pub const IMAGE: &str = "sensor_msgs/msg/Image";
@@ -55,67 +55,45 @@ pub fn encode_image(out: &mut Vec<u8>, header: HeaderRef<'_>, image: &ImageView<
     writer.byte_sequence(&image.data()[..image.step_bytes() * height_px as usize]);
 }
 
-/// A CameraInfo, reduced to the camera that it describes.
+/// A CameraInfo.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CameraInfoRef<'a> {
     /// The stamp of the image that it belongs to, and the camera's optical frame.
     pub header: HeaderRef<'a>,
-    /// The camera, for the image as published: region of interest cut out, then binned.
-    pub model: CameraModel,
+    /// The numbers, as they are: whether they are a camera is for [`Calibration::camera`] to say.
+    pub calibration: Calibration<'a>,
 }
 
-/// A CameraInfo. `K` speaks of the whole sensor; where `roi` or `binning` say that the image is a part of it, size,
-/// principal point and focal lengths are brought to that image, as image_geometry does. `R`, `P` and `roi.do_rectify`
-/// (rectification) are passed over: the model is that of the unrectified image.
+/// A CameraInfo. `R` is passed over: see [`Calibration::camera`], which also brings the numbers to the image as published.
 ///
 /// # Errors
-/// [`WireError::CameraModel`] when the numbers are no camera, any other for bytes that are no CameraInfo.
+/// [`WireError`] for bytes that are no CameraInfo.
 pub fn decode_camera_info(cdr: &[u8]) -> Result<CameraInfoRef<'_>, WireError> {
     let mut reader = Reader::new(cdr, CAMERA_INFO)?;
     let header = read_header(&mut reader)?;
     let height_px = reader.u32("height")?;
     let width_px = reader.u32("width")?;
     let distortion_model = reader.str("distortion_model")?;
-    let d = reader.f64_sequence("d")?;
+    let d = reader.f64_sequence("d")?.collect();
     let k = reader.f64s::<9>("k")?;
     reader.f64s::<9>("r")?;
-    reader.f64s::<12>("p")?;
-    // 0 says the same as 1.
-    let binning_x = reader.u32("binning_x")?.max(1);
-    let binning_y = reader.u32("binning_y")?.max(1);
-    let roi = read_region(&mut reader).map_err(|error| error.inside("roi"))?;
-    let part = roi.unwrap_or(Region { x_px: 0, y_px: 0, width_px, height_px });
-    let k = k_of_part(k, part, (binning_x, binning_y));
-    let size = Size { width_px: part.width_px / binning_x, height_px: part.height_px / binning_y };
-    Ok(CameraInfoRef { header, model: CameraModel::new(size, &k, distortion_model, d)? })
+    let p = reader.f64s::<12>("p")?;
+    let binning_x = reader.u32("binning_x")?;
+    let binning_y = reader.u32("binning_y")?;
+    let part = read_region(&mut reader).map_err(|error| error.inside("roi"))?;
+    let part = SensorPart { binning_x, binning_y, ..part };
+    let size = Size { width_px, height_px };
+    Ok(CameraInfoRef { header, calibration: Calibration { size, distortion_model, d, k, p, part } })
 }
 
-/// A part of the sensor, before binning.
-#[derive(Debug, Clone, Copy)]
-struct Region {
-    x_px: u32,
-    y_px: u32,
-    width_px: u32,
-    height_px: u32,
-}
-
-/// A RegionOfInterest; `None` when its size is zero, which stands for the whole sensor.
-fn read_region(reader: &mut Reader<'_>) -> Result<Option<Region>, WireError> {
+/// A RegionOfInterest, not binned.
+fn read_region(reader: &mut Reader<'_>) -> Result<SensorPart, WireError> {
     let x_px = reader.u32("x_offset")?;
     let y_px = reader.u32("y_offset")?;
     let height_px = reader.u32("height")?;
     let width_px = reader.u32("width")?;
     reader.u8("do_rectify")?;
-    Ok((width_px > 0 || height_px > 0).then_some(Region { x_px, y_px, width_px, height_px }))
-}
-
-/// `K` of the image that is left when `part` is cut out of the sensor and binned.
-fn k_of_part(mut k: [f64; 9], part: Region, (binning_x, binning_y): (u32, u32)) -> [f64; 9] {
-    k[0] /= f64::from(binning_x);
-    k[2] = (k[2] - f64::from(part.x_px)) / f64::from(binning_x);
-    k[4] /= f64::from(binning_y);
-    k[5] = (k[5] - f64::from(part.y_px)) / f64::from(binning_y);
-    k
+    Ok(SensorPart { x_px, y_px, size: Size { width_px, height_px }, ..SensorPart::WHOLE })
 }
 
 #[cfg(test)]
@@ -185,18 +163,23 @@ mod tests {
     #[test]
     fn a_camera_info_of_rosbags_decodes_to_its_values_in_both_endians() {
         for cdr in [CAMERA_INFO_LE, CAMERA_INFO_BE] {
-            let CameraInfoRef { header, model } = decode_camera_info(cdr).unwrap();
+            let CameraInfoRef { header, calibration } = decode_camera_info(cdr).unwrap();
             assert_eq!(header, HEADER);
+            let model = calibration.camera(false).unwrap();
             assert_eq!(model.size(), Size { width_px: 768, height_px: 576 });
             assert_eq!(model.focal_px(), (700.5, 701.5));
             assert_eq!(model.principal_point_px(), (383.5, 287.5));
-            assert_eq!(model.distortion(), Distortion::PlumbBob([-0.25, 0.125, 0.001, -0.002, 0.0625]));
+            let mut d = [0.0; 14];
+            d[..5].copy_from_slice(&[-0.25, 0.125, 0.001, -0.002, 0.0625]);
+            assert_eq!(model.distortion(), Distortion::Brown(d));
+            let rectified = calibration.camera(true).unwrap();
+            assert_eq!((rectified.focal_px(), rectified.distortion()), ((700.5, 701.5), Distortion::None));
         }
     }
 
     #[test]
     fn a_binned_region_of_interest_has_its_own_camera() {
-        let model = decode_camera_info(CAMERA_INFO_PART_LE).unwrap().model;
+        let model = decode_camera_info(CAMERA_INFO_PART_LE).unwrap().calibration.camera(false).unwrap();
         assert_eq!(model.size(), Size { width_px: 200, height_px: 75 });
         assert_eq!(model.focal_px(), (700.5 / 2.0, 701.5 / 4.0));
         assert_eq!(model.principal_point_px(), ((383.5 - 100.0) / 2.0, (287.5 - 50.0) / 4.0));
@@ -207,8 +190,8 @@ mod tests {
         let mut cdr = CAMERA_INFO_LE.to_vec();
         let at = cdr.windows(8).position(|window| window == 700.5f64.to_le_bytes()).unwrap();
         cdr[at..at + 8].copy_from_slice(&f64::NAN.to_le_bytes());
-        let error = decode_camera_info(&cdr).unwrap_err();
-        assert!(matches!(error, WireError::CameraModel(CameraModelError::NotFinite { field: "K[0]", .. })), "{error}");
+        let error = decode_camera_info(&cdr).unwrap().calibration.camera(false).unwrap_err();
+        assert!(matches!(error, CameraModelError::NotFinite { field: "K[0]", .. }), "{error}");
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use super::cdr::{Reader, Writer};
 use super::error::WireError;
-use super::geometry_msgs::{skip_pose_with_covariance, write_identity_pose_with_covariance};
+use super::geometry_msgs::{read_pose_with_covariance, write_identity_pose_with_covariance};
 use super::std_msgs::{HEADER_LEAST_BYTES, Header, HeaderRef, read_header, write_header};
 use crate::types::{BBox, Detection, ImagePx, Labels, Scene, Stamped};
 
@@ -160,7 +160,7 @@ fn read_detection(reader: &mut Reader<'_>) -> Result<Detection2D, WireError> {
 fn read_hypothesis(reader: &mut Reader<'_>) -> Result<ObjectHypothesis, WireError> {
     let class_id = reader.str("hypothesis.class_id")?.to_owned();
     let score = reader.f64("hypothesis.score")?;
-    skip_pose_with_covariance(reader).map_err(|error| error.inside("pose"))?;
+    read_pose_with_covariance(reader).map_err(|error| error.inside("pose"))?;
     Ok(ObjectHypothesis { class_id, score })
 }
 

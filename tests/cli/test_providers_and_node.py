@@ -145,3 +145,34 @@ def test_wrong_ros_arguments_are_exit_code_2(vedette, ros_env, args, words):
 )
 def test_the_node_does_not_start_with_a_bad_parameter(vedette, ros_env, override, words):
     assert words in vedette("node", "--ros-args", "-p", override, code=1, env=ros_env).stderr
+
+
+def in_a_clean_shell(binary, *args):
+    """Runs the command in an environment that knows neither ROS nor this project."""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
+    return subprocess.run([binary, *args], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_all_but_the_node_runs_in_a_shell_without_ros(binary, model, ten_frames):
+    assert in_a_clean_shell(binary, "--version").stdout.startswith("vedette ")
+    assert in_a_clean_shell(binary, "models", "list").returncode == 0
+    checked = in_a_clean_shell(binary, "check", "--json", "-p", f"model:={model}", "-p", "providers:=[cpu]")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    replayed = in_a_clean_shell(
+        binary, "replay", str(ten_frames), "--discard", "-p", f"model:={model}", "-p", "providers:=[cpu]"
+    )
+    assert replayed.returncode == 0, replayed.stderr
+
+
+def test_the_node_without_ros_says_what_to_source(binary):
+    done = in_a_clean_shell(binary, "node", "--ros-args")
+    assert done.returncode != 0 and "no ROS environment here: source ROS's setup.bash" in done.stderr
+
+
+def test_without_the_nodes_program_the_cure_is_told(binary, tmp_path):
+    alone = tmp_path / "vedette"
+    alone.write_bytes(binary.read_bytes())
+    alone.chmod(0o755)
+    done = in_a_clean_shell(alone, "node")
+    assert done.returncode == 1
+    assert f"no vedette_node in {tmp_path}: `make build` builds it, with ROS" in done.stderr

@@ -27,6 +27,20 @@ fn two_inputs_and_two_outputs_keep_their_places_from_run_to_run() {
 }
 
 #[test]
+fn every_run_reads_the_input_of_its_own_where_one_node_of_many_is_on_a_gpu() {
+    let Some(runtime) = runtime_or_skip("mostly on the CPU") else { return };
+    let mut backend = open_small(runtime, "mostly_on_the_cpu", &[]);
+    for values in [[0.0, 0.1, 0.2, 0.3], [0.4, 0.3, 0.2, 0.1], [0.25; 4]] {
+        fill_f32(&mut backend, 0, &values);
+        backend.run().unwrap();
+        let TensorData::F32(found) = backend.output(0).data else { panic!("the output is not float32") };
+        for (found, value) in found.iter().zip(values) {
+            assert!((found - 3.0 * value).abs() < 1e-5, "{found} for 3 * {value}, {:?}", backend.proof());
+        }
+    }
+}
+
+#[test]
 fn the_signature_states_what_is_bound() {
     let Some(runtime) = runtime_or_skip("signature") else { return };
     let backend = open_small(runtime, "yolo_rows_open", &[named("images", &[1, 3, 32, 96])]);
@@ -140,7 +154,8 @@ fn a_missing_file_and_a_broken_one_are_named() {
 #[test]
 fn the_proof_counts_the_nodes_of_the_provider_that_runs() {
     let Some(runtime) = runtime_or_skip("proof") else { return };
-    let backend = open_small(runtime, "yolo_rows", &[]);
+    let options = SessionOptions { providers: vec![Provider::Cpu], ..cpu() };
+    let backend = OrtBackend::open(runtime, &small_model("yolo_rows"), &options, &[]).unwrap();
     let proof = backend.proof();
     assert_eq!(proof.running, Provider::Cpu);
     assert!(!proof.is_fallback() && proof.refused.is_empty());

@@ -1,8 +1,8 @@
 //! Caches of the ONNX Runtime backend beside those that grow: of one length, shared, and refused.
 
 use crate::allocations::allocations_in;
-use crate::onnx_runtime::{fill_f32, fill_i64, floats, named, open_small, runtime_or_skip};
-use vedette::infer::{Backend, InferError};
+use crate::onnx_runtime::{cpu, fill_f32, fill_i64, floats, named, open_small, runtime_or_skip, small_model};
+use vedette::infer::{Backend, InferError, OrtBackend, Provider, SessionOptions};
 use vedette::types::TensorMut;
 
 /// The places in `grouped_query_cache`.
@@ -128,7 +128,9 @@ fn an_output_is_carried_once_for_each_run() {
 #[test]
 fn kept_on_the_device_changes_nothing_on_the_cpu() {
     let Some(runtime) = runtime_or_skip("kept on the device") else { return };
-    let mut backend = open_small(runtime, "halving_cache", &[named("past", &[1, 2])]);
+    let options = SessionOptions { providers: vec![Provider::Cpu], ..cpu() };
+    let shapes = [named("past", &[1, 2])];
+    let mut backend = OrtBackend::open(runtime, &small_model("halving_cache"), &options, &shapes).unwrap();
     backend.keep_on_device(2);
     fill_f32(&mut backend, 0, &[1.5, 2.5]);
     backend.run().unwrap();

@@ -12,6 +12,7 @@ mod infer;
 mod infer_caches;
 mod infer_shapes;
 mod language;
+mod lenses;
 mod messages;
 mod onnx_runtime;
 mod parity;

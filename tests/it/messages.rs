@@ -123,7 +123,7 @@ pub struct Driven {
 
 impl Driven {
     pub fn new(config: &Config, walk: Walk) -> Self {
-        Self { intake: Intake::new(config), walk }
+        Self { intake: Intake::open(config, "/camera/image").unwrap(), walk }
     }
 
     pub fn camera_info(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
@@ -136,12 +136,12 @@ impl Driven {
 
     /// Whether this image is complete when it comes now.
     pub fn is_complete(&mut self, cdr: &[u8]) -> bool {
-        matches!(self.intake.image(Cow::Borrowed(cdr)).unwrap(), Taken::Moment(_))
+        matches!(self.intake.image(Cow::Borrowed(cdr), None).unwrap(), Taken::Moment(_))
     }
 
     /// An image that goes with what has come; its results go to `outputs`.
     pub fn image(&mut self, cdr: &[u8], outputs: &mut dyn Outputs) -> Result<FrameReport, FrameError> {
-        if let Taken::Moment(moment) = self.intake.image(Cow::Borrowed(cdr))? {
+        if let Taken::Moment(moment) = self.intake.image(Cow::Borrowed(cdr), None)? {
             return process(&mut self.walk, &moment, outputs);
         }
         let moment = self.intake.go_without()?.expect("the image waits");

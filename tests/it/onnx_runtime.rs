@@ -15,12 +15,16 @@ pub fn small_model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(format!("{name}.onnx"))
 }
 
-/// On the CPU, with one thread.
+/// On the CPU, with one thread. On a machine with a GPU, `VEDETTE_TEST_PROVIDERS=cuda,cpu` runs every model of these
+/// tests there, against the same references.
 pub fn cpu() -> SessionOptions {
-    SessionOptions { providers: vec![Provider::Cpu], intra_op_threads: 1, ..SessionOptions::default() }
+    let chosen = std::env::var("VEDETTE_TEST_PROVIDERS").unwrap_or_else(|_| Provider::Cpu.name().to_owned());
+    let provider = |name: &str| Provider::ALL.into_iter().find(|one| one.name() == name.trim());
+    let providers = chosen.split(',').map(|name| provider(name).unwrap_or_else(|| panic!("no provider {name:?}")));
+    SessionOptions { providers: providers.collect(), intra_op_threads: 1, ..SessionOptions::default() }
 }
 
-/// A small model on the CPU.
+/// A small model there.
 pub fn open_small(runtime: &Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> OrtBackend {
     OrtBackend::open(runtime, &small_model(name), &cpu(), shapes).unwrap()
 }

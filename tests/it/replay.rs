@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use vedette::bag::{BagSource, Loss, McapSink, Source, SourceError, TopicInfo};
 use vedette::config::{Names, NodeName};
-use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Said};
+use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Remark, Said};
 use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
 use vedette::types::{RawMessage, Stamp};
 use vedette::wire::schema::message_definition;
@@ -92,6 +92,7 @@ impl Source for Recording {
 struct Watched {
     frames: Vec<FrameReport>,
     lost: Vec<(Input, String)>,
+    remarks: Vec<Remark>,
     end_after: Option<usize>,
 }
 
@@ -106,6 +107,10 @@ impl ReplayObserver for Watched {
 
     fn lost(&mut self, input: Input, error: &FrameError) {
         self.lost.push((input, error.to_string()));
+    }
+
+    fn remarked(&mut self, remark: &Remark) {
+        self.remarks.push(remark.clone());
     }
 }
 

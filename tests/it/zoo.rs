@@ -248,7 +248,8 @@ fn the_committed_manifest_is_the_trained_models() {
     let Some(runtime) = runtime_or_skip("yolov12n") else { return };
     let Some(manifest) = yolov12n_or_skip("yolov12n") else { return };
     manifest.verify().unwrap();
-    let detector = zoo::load(&manifest, runtime, &cpu()).unwrap();
+    let options = SessionOptions { providers: vec![Provider::Cpu], ..cpu() };
+    let detector = zoo::load(&manifest, runtime, &options).unwrap();
     assert_eq!(detector.labels().len(), 80);
     assert_eq!(detector.labels().name(ClassId(0)), "person");
     assert_eq!(detector.labels().name(ClassId(79)), "toothbrush");

@@ -13,7 +13,7 @@ use std::time::Duration;
 use vedette::config::assembly::{OpenEncoder, Prompter};
 use vedette::config::{Config, Names, NodeName, RosArgs};
 use vedette::infer::{Backend, FakeBackend, InferError, Proof};
-use vedette::pipeline::{Reason, Walk};
+use vedette::pipeline::{Input, Intake, Reason, Walk};
 use vedette::ros::{Edge, Parts, RosLog};
 use vedette::types::{Answer, Cancel, Detection, ImageView, Labels, Question, Size};
 use vedette::zoo::{Detector, Thresholds, VisionLanguageModel, ZooError, constant_detector};
@@ -113,6 +113,7 @@ fn main() -> Result<()> {
         let open: OpenEncoder = Box::new(|| panic!("by order of the test"));
         Prompter::new(walk.labels().clone(), open)
     });
-    edge.run(&config, &names, Parts { walk, prompter, reason })?;
+    let intake = Intake::open(&config, &names.resolve_input(Input::Image.name()))?;
+    edge.run(&config, &names, Parts { intake, walk, prompter, reason })?;
     Ok(())
 }

@@ -77,6 +77,18 @@ def test_words_and_models_that_are_named_reach_the_node(launch, model, tmp_path,
         process.wait(10)
 
 
+@pytest.mark.parametrize("namespace", ["", "robot1"])
+@pytest.mark.parametrize("sections", [["/**"], ["vedette", "/**"], ["/**/vedette", "/robot1/vedette", "/**"]])
+def test_what_the_command_line_says_outdoes_the_file(launch, model, listen, tmp_path, namespace, sections):
+    params = tmp_path / "params.yaml"
+    said = f"  ros__parameters:\n    model: {model}\n    use_sim_time: false\n    reason_model: from_the_file\n"
+    params.write_text("".join(f"{section}:\n{said}" for section in sections))
+    launch(f"params_file:={params}", f"namespace:={namespace}", "use_sim_time:=true", "reason_model:=no_such_model")
+    log = tmp_path / "launch.log"
+    wait_until(lambda: "no model" in log.read_text(), "the reason why there is no node", 20)
+    assert 'no model "no_such_model"' in log.read_text()
+
+
 def test_without_arguments_the_node_is_called_vedette(launch, model, listen, tmp_path):
     params = tmp_path / "params.yaml"
     params.write_text(f"vedette:\n  ros__parameters:\n    model: {model}\n")

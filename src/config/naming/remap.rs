@@ -169,6 +169,11 @@ pub fn camera_info_beside(image: &str) -> String {
     format!("{namespace}/{CAMERA_INFO}")
 }
 
+/// Whether a topic is called rectified: `/camera/image_rect_color`, `/zed/rgb/rect/image`. `/direct/image` is not.
+pub fn names_rectified(topic: &str) -> bool {
+    topic.split(['/', '_']).any(|part| part == "rect" || part == "rectified")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +182,17 @@ mod tests {
     fn names(rules: &[&str]) -> Names {
         let rules: Vec<RemapRule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
         Names::new(NodeName::default(), &rules)
+    }
+
+    #[test]
+    fn a_rectified_topic_is_known_by_its_name() {
+        for topic in ["/camera/image_rect", "/a/image_rect_color", "/zed/rgb/rect/image", "/image_rectified/compressed"]
+        {
+            assert!(names_rectified(topic), "{topic}");
+        }
+        for topic in ["/camera/image_raw", "/direct/image", "/rectangle/image", "/image_correction", "image"] {
+            assert!(!names_rectified(topic), "{topic}");
+        }
     }
 
     /// Rules, the node's full name, and what names resolve to.

@@ -6,10 +6,12 @@ use super::provider::Provider;
 const REASON_CHARS: usize = 300;
 
 /// One readable line out of an ONNX Runtime message: its source locations and status prefixes are dropped, the part
-/// behind `with error:` (a loader's own words) or the last status word is kept; of a failed CUDA call, the failure.
+/// behind `with error:` (a loader's own words) or the last status word is kept; of a failed call of CUDA or of a library
+/// above it, the failure.
 pub(in crate::infer) fn one_line(message: &str) -> String {
-    let failure = message.find("CUDA failure ").map(|at| message[at..].split(" ; ").next().unwrap_or_default());
-    if let Some(failure) = failure {
+    let failed = ["CUDA failure ", "CUDNN_FE failure ", "CUDNN failure ", "CUBLAS failure "];
+    let failure = failed.into_iter().find_map(|words| message.find(words).map(|at| &message[at..]));
+    if let Some(failure) = failure.and_then(|failure| failure.split(" ; ").next()) {
         return failure.split_whitespace().collect::<Vec<_>>().join(" ");
     }
     let tail = ["with error: ", " : FAIL : ", " : EP_FAIL : "]
@@ -42,6 +44,11 @@ pub(in crate::infer) fn cure(provider: Provider, reason: &str) -> String {
     }
     if let Some(library) = missing_library(reason) {
         return library_cure(library);
+    }
+    if reason.contains("CUDNN") {
+        return "cuDNN is not whole, or of another version than ONNX Runtime was built with: `make setup GPU=1` fetches one \
+                that fits; see that LD_LIBRARY_PATH names no other"
+            .to_owned();
     }
     let device_words = ["no cuda-capable device", "driver version is insufficient", "no device", "cuda failure"];
     if device_words.iter().any(|words| lower.contains(words)) {
@@ -119,6 +126,19 @@ mod tests {
         );
         assert_eq!(reason, "CUDA failure 100: no CUDA-capable device is detected");
         assert!(cure(Provider::Cuda, &reason).contains("nvidia-smi"));
+    }
+
+    #[test]
+    fn a_cudnn_of_which_parts_are_missing_is_named() {
+        // As ONNX Runtime 1.31.1 words it at the first run, where libcudnn_cnn.so.9 is not there.
+        let reason = one_line(
+            "Non-zero status code returned while running Conv node. Name:'/model.0/conv/Conv' Status Message: Failed to \
+             initialize CUDNN Frontend: /onnxruntime_src/onnxruntime/core/providers/cuda/cudnn_fe_call.cc:117 \
+             std::conditional_t<THRW, void, onnxruntime::common::Status> onnxruntime::CudaCall(ERRTYPE, const char*) \
+             CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED ; GPU=0 ; hostname=vm ; file=cudnn_fe_call.cc ; line=33",
+        );
+        assert_eq!(reason, "CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED");
+        assert!(cure(Provider::Cuda, &reason).starts_with("cuDNN is not whole"));
     }
 
     #[test]

@@ -51,6 +51,13 @@ impl Proof {
         Self { requested: requested.to_vec(), running, nodes, refused }
     }
 
+    /// The GPU provider that holds most nodes; `None` where all are on the CPU. Inputs are bound again at each run as soon
+    /// as there is one: ONNX Runtime copies an input to a device when it is bound, and only then.
+    pub(in crate::infer) fn gpu_provider(&self) -> Option<Provider> {
+        let named = |name: &str| Provider::ALL.into_iter().find(|provider| provider.ort_name() == name);
+        self.nodes.iter().filter_map(|(name, _)| named(name)).find(|provider| provider.is_gpu())
+    }
+
     /// Whether another provider than the first of the list runs.
     pub fn is_fallback(&self) -> bool {
         self.requested.first().is_some_and(|first| *first != self.running)
@@ -89,6 +96,24 @@ mod tests {
     fn a_registered_provider_that_holds_few_nodes_is_a_fallback() {
         let nodes = vec![("TensorrtExecutionProvider".to_owned(), 1), ("CPUExecutionProvider".to_owned(), 371)];
         assert!(Proof::new(&[Provider::TensorRt, Provider::Cpu], nodes, Vec::new()).is_fallback());
+    }
+
+    #[test]
+    fn one_node_on_a_gpu_is_enough_to_bind_inputs_again() {
+        let (cpu, cuda, tensorrt) = ("CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider");
+        let table: [(&[(&str, usize)], _); 6] = [
+            (&[], None),
+            (&[(cpu, 372)], None),
+            (&[(cpu, 371), (cuda, 1)], Some(Provider::Cuda)),
+            (&[(cuda, 372)], Some(Provider::Cuda)),
+            (&[(cpu, 200), (cuda, 100), (tensorrt, 1)], Some(Provider::Cuda)),
+            (&[(tensorrt, 1), (cuda, 1)], Some(Provider::Cuda)),
+        ];
+        for (nodes, expected) in table {
+            let nodes = nodes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+            let proof = Proof::new(&Provider::ALL, nodes, Vec::new());
+            assert_eq!(proof.gpu_provider(), expected, "{proof}");
+        }
     }
 
     #[test]

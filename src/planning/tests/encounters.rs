@@ -30,7 +30,7 @@ impl Robot {
         let size = Size { width_px: 768, height_px: 576 };
         let lens = [-0.08, 0.01, 0.0005, -0.0003, 0.0];
         Self {
-            camera: CameraModel::new(size, &k, "plumb_bob", lens.into_iter()).unwrap(),
+            camera: CameraModel::new(size, &k, "plumb_bob", lens).unwrap(),
             mounting: Mounting { x_m: 0.3, z_m: 0.6, pitch_rad: 0.1, ..Mounting::default() },
             tracker: Tracker::new(TrackingParams::default()),
             head: planner(PlanningParams::default()),

@@ -5,6 +5,10 @@ use crate::types::Stamp;
 use std::fmt;
 
 const NS_PER_MS: i64 = 1_000_000;
+/// No driver is this late: what is older was recorded.
+const RECORDED_NS: i64 = 600_000 * NS_PER_MS;
+/// What is older than ten years was not recorded either: its stamp is no time of this clock.
+const ANOTHER_EPOCH_NS: i64 = 10 * 365 * 24 * 3600 * 1000 * NS_PER_MS;
 
 /// How far a stamp may be from ROS time, in the past or in the future: older is no longer true, newer means that the
 /// clocks disagree and the age is unknown.
@@ -73,7 +77,16 @@ impl fmt::Display for NotFresh {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooOld { age_ns, max_age_ns } => {
-                write!(f, "{} ms old, max_age_ms is {}", age_ns / NS_PER_MS, max_age_ns / NS_PER_MS)
+                let max_age_ms = max_age_ns / NS_PER_MS;
+                if *age_ns > ANOTHER_EPOCH_NS {
+                    return write!(f, "decades old, max_age_ms is {max_age_ms}; image_stamp: received cures it");
+                }
+                write!(f, "{} ms old, max_age_ms is {max_age_ms}", age_ns / NS_PER_MS)?;
+                if *age_ns > RECORDED_NS {
+                    let hours = *age_ns as f64 / (3_600_000 * NS_PER_MS) as f64;
+                    write!(f, " ({hours:.1} hours): is this a bag? use --clock and use_sim_time")?;
+                }
+                Ok(())
             }
             Self::FromTheFuture { ahead_ns, max_age_ns } => write!(
                 f,
@@ -103,6 +116,17 @@ mod tests {
         assert_eq!(LIMIT.age_ns(Stamp::from_ns(799), now), Err(too_old));
         let ahead = NotFresh::FromTheFuture { ahead_ns: 201, max_age_ns: 200 };
         assert_eq!(LIMIT.age_ns(Stamp::from_ns(1201), now), Err(ahead));
+    }
+
+    #[test]
+    fn an_age_of_hours_asks_for_a_bag_and_one_of_decades_for_another_stamp() {
+        let told =
+            |age_ms: i64| NotFresh::TooOld { age_ns: age_ms * NS_PER_MS, max_age_ns: 500 * NS_PER_MS }.to_string();
+        assert_eq!(told(700), "700 ms old, max_age_ms is 500");
+        let hours = "9000000 ms old, max_age_ms is 500 (2.5 hours): is this a bag? use --clock and use_sim_time";
+        assert_eq!(told(9_000_000), hours);
+        let decades = "decades old, max_age_ms is 500; image_stamp: received cures it";
+        assert_eq!(told(1_700_000_000_000), decades);
     }
 
     #[test]

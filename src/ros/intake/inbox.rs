@@ -3,6 +3,7 @@
 
 use crate::ros::clock::steady_now;
 use crate::ros::order::Order;
+use crate::types::Stamp;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -17,6 +18,8 @@ pub struct Arrival {
     pub cdr: Vec<u8>,
     /// When the spin thread had it, for the latency.
     pub taken: Instant,
+    /// The same in ROS time; `None` while simulated time has not begun.
+    pub ros_time: Option<Stamp>,
 }
 
 /// camera_info and odometry that wait to be given to the walk, in CDR, in the order of arrival.
@@ -155,7 +158,7 @@ mod tests {
     use std::time::Duration;
 
     fn picture(byte: u8) -> Arrival {
-        Arrival { cdr: vec![byte], taken: steady_now() }
+        Arrival { cdr: vec![byte], taken: steady_now(), ros_time: None }
     }
 
     fn next_picture(inbox: &Inbox, side: &mut Side) -> Option<Vec<u8>> {

@@ -36,6 +36,16 @@ pub fn subscription(overrides: Option<&QosOverride>) -> QosProfile {
     qos
 }
 
+/// The subscription that is made beside one of camera_info: reliable and transient local, which alone is given what was
+/// published before it came. A driver that says its camera_info once is heard so; one that publishes it with every image
+/// meets the other subscription, and where it meets both, the same message twice changes nothing. `None` where the one
+/// subscription asks for it already.
+pub fn latched_beside(subscription: &QosProfile) -> Option<QosProfile> {
+    let is_latched = subscription.durability == DurabilityPolicy::TransientLocal
+        && subscription.reliability == ReliabilityPolicy::Reliable;
+    (!is_latched).then(|| QosProfile::default().reliable().transient_local().keep_last(1))
+}
+
 /// A publisher: reliable, the newest ten; a latched output keeps its last message for late subscribers.
 pub fn publisher(output: Output) -> QosProfile {
     let qos = QosProfile::default();
@@ -65,6 +75,14 @@ mod tests {
         let expected = QosProfile::sensor_data().reliable().keep_last(1);
         assert_eq!(subscription(Some(&overrides)), expected);
         assert_eq!(subscription(None), QosProfile::sensor_data());
+    }
+
+    #[test]
+    fn a_latched_camera_info_is_asked_for_where_the_subscription_does_not() {
+        let beside = latched_beside(&QosProfile::sensor_data()).unwrap();
+        assert_eq!(mismatch(&QosProfile::default().transient_local(), &beside), None);
+        assert!(mismatch(&QosProfile::default(), &beside).is_some(), "who latches nothing is heard by the other one");
+        assert_eq!(latched_beside(&QosProfile::default().reliable().transient_local()), None);
     }
 
     #[test]

@@ -216,6 +216,9 @@ fn frames(before: &Counts, now: &Now<'_>) -> Section {
     if counts.missing > before.missing {
         section.raise(Level::Warn, GAPS_HINT);
     }
+    if let Some(misfit) = counts.misfit {
+        section.raise(Level::Warn, misfit.to_string());
+    }
     section.value("received", counts.received);
     section.value("processed", counts.processed);
     section.value("rate_in_hz", format!("{rate_in:.2}"));
@@ -294,9 +297,10 @@ fn topics(topics: &[(Topic, Publishing)]) -> Section {
 mod tests {
     use super::*;
     use crate::infer::Provider;
-    use crate::pipeline::Input;
+    use crate::pipeline::{Input, Misfit};
     use crate::ros::clock::steady_now;
     use crate::ros::report::health::{LastFrame, SUPERSEDED};
+    use crate::types::Size;
     use r2r::QosProfile;
 
     fn now(counts: &Counts) -> Now<'_> {
@@ -354,6 +358,21 @@ mod tests {
 
         let later = frames(&counts, &now(&counts));
         assert_eq!((later.level, value(&later, "dropped image too_old")), (Level::Ok, Some("1")));
+    }
+
+    #[test]
+    fn a_camera_info_of_another_size_warns_with_both_sizes_for_as_long_as_it_is() {
+        let size = |width_px, height_px| Size { width_px, height_px };
+        let misfit = |image, is_scaled| Some(Misfit { camera: size(1280, 960), image, is_scaled });
+        let mut counts = Counts { misfit: misfit(size(640, 480), true), ..Counts::default() };
+        let told = |counts: &Counts| frames(counts, &now(counts));
+        let section = told(&counts);
+        assert_eq!(section.level, Level::Warn);
+        assert!(section.message.ends_with("camera_info is for 1280x960 px, images have 640x480: it is scaled to them"));
+        counts.misfit = misfit(size(640, 400), false);
+        assert!(told(&counts).message.contains("images have 640x400: the aspect is another one, it is left out"));
+        counts.misfit = None;
+        assert_eq!(told(&counts).level, Level::Ok);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the node counts and measures about itself, for diagnostics. Written by its threads, read once a second.
 
-use crate::pipeline::{Blind, Failure, FrameReport, Input};
+use crate::pipeline::{Blind, Failure, FrameReport, Input, Misfit};
 use crate::types::{Answer, Plan};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -49,6 +49,8 @@ pub struct Counts {
     pub last: Option<LastFrame>,
     /// What the language model did.
     pub reason: ReasonCounts,
+    /// A camera_info that was not of the size of the newest image.
+    pub misfit: Option<Misfit>,
     /// Why there are no more prompts, once their thread has ended.
     pub prompts_ended: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! Logs the ROS way: to stderr, to `/rosout` and to the log file, through rcutils, so that `--ros-args --log-level`
 //! and `rqt_console` work as with any node. And warnings at a limited rate.
 
+use crate::config::LogLevel;
 use crate::ros::clock::{steady_now, wall_now};
 use r2r::QosProfile;
 use r2r::rcl_interfaces::msg::Log;
@@ -10,7 +11,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Where ROS logs come together.
 const ROSOUT: &str = "/rosout";
@@ -47,6 +51,23 @@ fn rosout_qos() -> QosProfile {
 /// level, which is info unless the command line says otherwise.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RosLog;
+
+impl RosLog {
+    /// Sends this process's log the way of all ROS nodes: to stderr, to the log file and to `/rosout`. `RUST_LOG` decides
+    /// what is said, without it `level` (`--log-level`), info unless that says otherwise.
+    pub fn start(level: Option<LogLevel>) {
+        let level = match level {
+            Some(LogLevel::Debug) => LevelFilter::DEBUG,
+            Some(LogLevel::Info) | None => LevelFilter::INFO,
+            Some(LogLevel::Warn) => LevelFilter::WARN,
+            Some(LogLevel::Error | LogLevel::Fatal) => LevelFilter::ERROR,
+        };
+        // ONNX Runtime writes hundreds of info lines per session.
+        let quiet = "ort=warn".parse().expect("a constant directive");
+        let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy().add_directive(quiet);
+        tracing_subscriber::registry().with(filter).with(Self).init();
+    }
+}
 
 impl<S: Subscriber> Layer<S> for RosLog {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

@@ -117,6 +117,16 @@ def two_inputs():
     write("two_inputs", nodes, inputs, outputs, {})
 
 
+def mostly_on_the_cpu():
+    """`value * 3`, then tangent and arctangent in turn: the CUDA provider has the product and neither of the others, so
+    that a GPU reads the input and the CPU holds most nodes."""
+    nodes = [helper.make_node("Mul", ["value", "three"], ["value_0"])]
+    for step in range(12):
+        nodes.append(helper.make_node("Atan" if step % 2 == 0 else "Tan", [f"value_{step}"], [f"value_{step + 1}"]))
+    value, out = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in ("value", "value_12"))
+    write("mostly_on_the_cpu", nodes, [value], [out], {"three": np.array([3], np.float32)})
+
+
 def byte_input():
     """A uint8 input, as some detection hubs export it: refused by type."""
     nodes = [helper.make_node("Cast", ["images"], ["output0"], to=TensorProto.FLOAT)]
@@ -272,6 +282,7 @@ end_to_end("yolo_end_to_end")
 end_to_end("yolo_end_to_end_f16", np.float16)
 transposed()
 two_inputs()
+mostly_on_the_cpu()
 byte_input()
 growing_output()
 growing_cache()

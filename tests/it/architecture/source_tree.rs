@@ -82,15 +82,17 @@ struct Named {
 }
 
 impl SourceTree {
-    /// Reads the library below `src/`, and the binary beside it.
+    /// Reads the library below `src/`, and the binaries beside it.
     ///
     /// # Panics
     /// When a file is missing or does not parse.
     pub fn read(src: &Path) -> Self {
         let mut tree = Self::default();
         tree.library = tree.read_root(src, "lib.rs");
-        if src.join("main.rs").is_file() {
-            tree.read_root(src, "main.rs");
+        for binary in ["main.rs", "vedette_node.rs"] {
+            if src.join(binary).is_file() {
+                tree.read_root(src, binary);
+            }
         }
         tree.references = tree.resolved();
         tree

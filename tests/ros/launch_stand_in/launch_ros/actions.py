@@ -28,7 +28,7 @@ class Node:
         if self.namespace is not None:
             command += ["-r", f"__ns:=/{self.namespace.lstrip('/')}"]
         for parameters in self.parameters:
-            command += ["--params-file", parameters if isinstance(parameters, str) else written(parameters)]
+            command += ["--params-file", parameters if isinstance(parameters, str) else self.written(parameters)]
         for old, new in self.remappings:
             command += ["-r", f"{old}:={new}"]
         return command
@@ -36,9 +36,10 @@ class Node:
     def environment(self):
         return os.environ | self.additional_env
 
-
-def written(parameters):
-    """Parameters that are no file become one."""
-    with tempfile.NamedTemporaryFile("w", prefix="launch_params_", delete=False) as file:
-        yaml.dump({"/**": {"ros__parameters": parameters}}, file)
-    return file.name
+    def written(self, parameters):
+        """Parameters that are no file become one: for the node's full name where name and namespace are given."""
+        is_named = self.name is not None and self.namespace is not None
+        section = f"/{self.namespace.strip('/')}/{self.name}" if is_named else "/**"
+        with tempfile.NamedTemporaryFile("w", prefix="launch_params_", delete=False) as file:
+            yaml.dump({section: {"ros__parameters": parameters}}, file)
+        return file.name
