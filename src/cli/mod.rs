@@ -12,7 +12,7 @@ mod outcome;
 mod parameter_args;
 mod pictures;
 mod replay;
-mod summary;
+mod replay_summary;
 
 use clap::{Parser, Subcommand};
 use outcome::{Outcome, in_words};

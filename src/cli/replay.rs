@@ -4,7 +4,7 @@ use super::Outcome;
 use super::ending::{Ending, UntilAsked};
 use super::parameter_args::ParameterArgs;
 use super::pictures::Pictures;
-use super::summary::Summary;
+use super::replay_summary::Summary;
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressStyle};

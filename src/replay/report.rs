@@ -1,6 +1,6 @@
 //! What a replay tells: frame by frame to whoever watches, and in numbers at its end.
 
-use super::repeats::Repeats;
+use super::repeated::Repeats;
 use crate::pipeline::{FrameError, FrameReport, Input, Moment, Remark, Said};
 use crate::types::Stamp;
 use std::collections::BTreeMap;

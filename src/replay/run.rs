@@ -2,7 +2,7 @@
 
 use super::error::ReplayError;
 use super::recorded::RecordedProposals;
-use super::repeats::{Repeated, Repeats};
+use super::repeated::{Repeated, Repeats};
 use super::report::{ReplayObserver, ReplayReport};
 use super::topic_choice::ReplayTopics;
 use crate::bag::{Loss, MAX_DAMAGES, Source};

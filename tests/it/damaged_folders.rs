@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 const BAGS: u64 = 500;
 
-/// Folders, and whether CRCs guard all their content.
+/// Folders, and whether CRCs guard their content, as in what the `mcap` package writes.
 const FORMS: [(&str, bool); 9] = [
     ("split", true),
-    ("mcap_none", true),
-    ("mcap_file", true),
-    ("mcap_message", true),
-    ("mcap_storage", true),
+    ("mcap_none", false),
+    ("mcap_file", false),
+    ("mcap_message", false),
+    ("mcap_storage", false),
     ("sqlite3_none", false),
     ("sqlite3_file", false),
     ("sqlite3_message", false),
@@ -87,6 +87,9 @@ fn mutate(text: &str, random: &mut ChaCha8Rng) -> String {
 /// Damages one file of the folder; its path, and what was done.
 fn damage_one(folder: &Path, random: &mut ChaCha8Rng) -> (PathBuf, String) {
     let files = files(folder);
+    if files.is_empty() {
+        return (folder.to_owned(), "nothing is left".to_owned());
+    }
     let path = files[below(random, files.len())].clone();
     let bytes = fs::read(&path).unwrap();
     let what = match below(random, 8) {
@@ -129,6 +132,7 @@ fn bags_damaged_at_random_give_all_that_is_whole_in_little_memory_and_tell_the_r
     let expected: BTreeSet<String> =
         fs::read_to_string(data().join("expected.txt")).unwrap().lines().map(str::to_owned).collect();
     let (mut all, mut some, mut none) = (0, 0, 0);
+    let mut faults = Vec::new();
     for seed in 0..BAGS {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let (form, is_guarded) = FORMS[below(&mut random, FORMS.len())];
@@ -153,22 +157,30 @@ fn bags_damaged_at_random_give_all_that_is_whole_in_little_memory_and_tell_the_r
         let peak = peak_bytes_in(|| outcome = read(&bag));
         assert!(peak < MOST_BYTES, "{what}: takes {peak} bytes");
         let given: BTreeSet<&String> = outcome.given.iter().collect();
+        let told = &outcome.told;
         for (path, lines) in &whole {
             let missing = lines.iter().filter(|line| !given.contains(line)).count();
-            assert_eq!(missing, 0, "{what}: {} is whole, {:?}", path.display(), outcome.told);
+            if missing > 0 {
+                faults.push(format!("{what}: {missing} of {} are missing, which is whole; {told:?}", path.display()));
+            }
         }
-        let strange = outcome.given.iter().find(|line| !expected.contains(*line));
-        assert!(!is_guarded || strange.is_none(), "{what}: {strange:?}");
-        assert!(is_guarded || given.len() == outcome.given.len(), "{what}: a message twice");
-        let is_counted = form != KILLED && bag.join("metadata.yaml").exists();
-        let misses = outcome.given.len() < expected.len();
-        assert!(!(is_guarded && is_counted && misses && outcome.told.is_empty()), "{what}: lost in silence");
+        if let Some(strange) = outcome.given.iter().find(|line| is_guarded && !expected.contains(*line)) {
+            faults.push(format!("{what}: {strange} was never recorded"));
+        }
+        if given.len() < outcome.given.len() {
+            faults.push(format!("{what}: a message twice"));
+        }
+        let is_counted = bag.join("metadata.yaml").exists();
+        if is_counted && is_guarded && outcome.given.len() < expected.len() && told.is_empty() {
+            faults.push(format!("{what}: lost in silence"));
+        }
         match outcome.given.len() {
             0 => none += 1,
             given if given < expected.len() => some += 1,
             _ => all += 1,
         }
     }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     // The damage is worth the name, and so is what is left.
     assert!(all > 100 && some > 50 && none < 250, "of {BAGS} bags {all} gave all, {some} some, {none} nothing");
 }

@@ -209,6 +209,8 @@ pub(super) struct ChunkHeader {
     pub(super) data_at: u64,
     /// How many there are; in a chunk that is cut off, how many are left of them.
     pub(super) data: usize,
+    /// Whether that is as many as it says.
+    pub(super) is_all_there: bool,
 }
 
 /// The header of the chunk record `frame`, of which the file holds the bytes before `end`.
@@ -242,6 +244,7 @@ pub(super) fn chunk_header(
     let start_ns = log_time_ns(start);
     let available = end.saturating_sub(data_at);
     if !whole {
+        let is_all_there = data <= available;
         let data = data.min(available).min(MAX_INFLATED);
         return Ok(ChunkHeader {
             start_ns,
@@ -250,6 +253,7 @@ pub(super) fn chunk_header(
             crc,
             data_at,
             data: to_usize(data),
+            is_all_there,
         });
     }
     let limit = inflated_limit(data);
@@ -265,7 +269,15 @@ pub(super) fn chunk_header(
     };
     match wrong {
         Some(reason) => Err(blocks.corrupt(frame.at, reason)),
-        None => Ok(ChunkHeader { start_ns, codec, inflated: to_usize(inflated), crc, data_at, data: to_usize(data) }),
+        None => Ok(ChunkHeader {
+            start_ns,
+            codec,
+            inflated: to_usize(inflated),
+            crc,
+            data_at,
+            data: to_usize(data),
+            is_all_there: true,
+        }),
     }
 }
 

@@ -202,17 +202,24 @@ impl Walk<'_> {
         let mut recovered = 0;
         if next.is_none() {
             let mut from = at + 1;
-            if let Some(record) = record.filter(|record| record.opcode == op::CHUNK) {
+            if let Some(mut record) = record.filter(|record| record.opcode == op::CHUNK) {
                 self.scanned += 1;
-                let chunk =
-                    self.look_into(ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole: false });
+                let end = self.blocks.len();
+                let header = chunk_header(self.blocks, record, end, false).ok();
+                let whole = header.is_some_and(|header| header.is_all_there && header.data > 0);
+                if let Some(header) = header {
+                    from = header.data_at + header.data as u64;
+                    if whole {
+                        // Only the length before its header is wrong.
+                        record.body = from - record.body_at();
+                    }
+                }
+                let chunk = self.look_into(ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole });
                 recovered = self.scratch.entries.len() as u64;
                 if recovered > 0 {
                     self.survey.chunks.push(chunk);
-                    // Only the length before its header may be wrong.
-                    let end = self.blocks.len();
-                    let header = chunk_header(self.blocks, record, end, false)?;
-                    from = header.data_at + header.data as u64;
+                } else {
+                    from = at + 1;
                 }
             }
             if self.survey.losses.len() < MAX_DAMAGES {

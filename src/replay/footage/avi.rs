@@ -3,7 +3,8 @@
 //! Source: the RIFF and AVI 1.0 and OpenDML 1.02 documents. The index is not used: chunks are found by walking from one
 //! to the next, so a file that was cut or has none is read as far as it goes.
 
-use super::{FootageError, Rate};
+use super::error::FootageError;
+use super::rate::Rate;
 use crate::bag::Loss;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -9,87 +9,22 @@
 //! and whole.
 
 mod avi;
-mod decode;
-mod pictures;
+mod error;
+mod picture_folder;
+mod rate;
+mod still;
+
+pub use error::FootageError;
+pub use rate::Rate;
 
 use crate::bag::{Loss, Source, SourceError, TopicInfo};
 use crate::pipeline::Input;
-use crate::types::{RawMessage, Stamp};
+use crate::types::RawMessage;
 use avi::Avi;
-use decode::Decoder;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-/// Why footage cannot be replayed.
-#[derive(Debug, thiserror::Error)]
-pub enum FootageError {
-    /// The file system says no.
-    #[error("cannot read {path}", path = path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A video that is not read.
-    #[error(
-        "{path}: {found}, which is not read here: make pictures of it with `mkdir frames && ffmpeg -i {path} -qscale:v 2 \
-         frames/%06d.jpg`, then `vedette replay frames --fps N`",
-        path = path.display()
-    )]
-    Video {
-        /// The file.
-        path: PathBuf,
-        /// `an MP4 or MOV video`.
-        found: String,
-    },
-    /// A video without pictures.
-    #[error("{path}: {reason}", path = path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is missing.
-        reason: String,
-    },
-}
-
-/// Pictures for each second of footage.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate(f64);
-
-impl Rate {
-    /// What pictures have that nobody gave a rate.
-    pub const DEFAULT: Self = Self(10.0);
-
-    /// `None` outside of 0.001 to 1000.
-    pub fn new(fps: f64) -> Option<Self> {
-        (0.001..=1000.0).contains(&fps).then_some(Self(fps))
-    }
-
-    /// The stamp of the picture with this number, counted from 1.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a thousand years of footage fit")]
-    fn stamp(self, number: u64) -> Stamp {
-        Stamp::from_ns((number as f64 * 1e9 / self.0).round() as i64)
-    }
-}
-
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl FromStr for Rate {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().ok().and_then(Self::new).ok_or_else(|| "expected pictures per second, 0.001 to 1000".to_owned())
-    }
-}
+use still::Decoder;
 
 /// Where the pictures lie.
 enum Frames {
@@ -119,7 +54,7 @@ impl Footage {
         // What cannot be looked at is a bag's affair, whose errors speak of it.
         let Ok(kind) = std::fs::metadata(path) else { return Ok(None) };
         let (frames, own_rate) = if kind.is_dir() {
-            let pictures = pictures::in_folder(path).map_err(failed)?;
+            let pictures = picture_folder::in_folder(path).map_err(failed)?;
             if pictures.is_empty() {
                 return Ok(None);
             }
@@ -133,7 +68,7 @@ impl Footage {
                 (Frames::Avi(Box::new(avi)), rate)
             } else if let Some(found) = other_video(&first) {
                 return Err(FootageError::Video { path: path.to_owned(), found: found.to_owned() });
-            } else if decode::is_picture(&first) {
+            } else if still::is_picture(&first) {
                 (Frames::Pictures(vec![path.to_owned()]), None)
             } else {
                 return Ok(None);
@@ -147,7 +82,7 @@ impl Footage {
         };
         let (name, type_name) = (topic.to_owned(), Input::Image.type_name().to_owned());
         let rate = rate.or(own_rate).unwrap_or(Rate::DEFAULT);
-        tracing::info!(path = %path.display(), pictures = count, fps = rate.0, "footage");
+        tracing::info!(path = %path.display(), pictures = count, fps = %rate, "footage");
         Ok(Some(Self {
             frames,
             rate,
@@ -168,7 +103,7 @@ impl Footage {
     fn read(&mut self, place: usize) -> Option<(u64, io::Result<()>)> {
         match &mut self.frames {
             Frames::Pictures(pictures) => {
-                let read = pictures::read(pictures.get(place)?, &mut self.bytes);
+                let read = picture_folder::read(pictures.get(place)?, &mut self.bytes);
                 Some((place as u64 + 1, read))
             }
             Frames::Avi(avi) => avi.read(place, &mut self.bytes),
@@ -304,14 +239,5 @@ mod tests {
                 "{error}"
             );
         }
-    }
-
-    #[test]
-    fn a_rate_is_a_number_of_pictures() {
-        assert_eq!("29.97".parse(), Ok(Rate(29.97)));
-        for text in ["0", "-1", "nan", "inf", "many", "1001", ""] {
-            assert!(text.parse::<Rate>().is_err(), "{text}");
-        }
-        assert_eq!(Rate(30.0).stamp(30), Stamp::from_ns(1_000_000_000));
     }
 }
