@@ -12,6 +12,7 @@ mod infer_caches;
 mod infer_shapes;
 mod language;
 mod messages;
+mod onnx_file;
 mod onnx_runtime;
 mod parity;
 mod prompts;
