@@ -102,6 +102,18 @@ pub enum ManifestError {
         /// The command that brings it.
         fetch: String,
     },
+    /// A file of which nobody knows the hash is not even what its name says.
+    #[error("model {model}: file {}: {reason}; remove it and run `{fetch}`", path.display())]
+    FileBroken {
+        /// The manifest's name.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// What it is instead, with the cure where there is one.
+        reason: String,
+        /// The command that brings it.
+        fetch: String,
+    },
     /// A file has other bytes than the manifest says.
     #[error("model {model}: file {} has sha256 {found}, expected {expected}; remove it and run `{fetch}`", path.display())]
     FileHash {

@@ -30,6 +30,6 @@ pub use detect::{Detector, constant_detector, load, open};
 pub use error::{ManifestError, ZooError};
 pub use manifest::{
     Expected, Family, FetchRecord, FetchedFile, Generation, Input, Integrity, License, Manifest, ModelFile, Scoring,
-    Task, find, list,
+    Task, check_contents, find, list,
 };
 pub use prompt::{Conse, CropMatch, EncodedPrompts, PromptEncoder, PromptForm, SentenceEncoder, prompt_encoder};

@@ -4,6 +4,7 @@ use super::Outcome;
 use anyhow::Result;
 use serde_json::{Value, json};
 use vedette::config::Config;
+use vedette::config::assembly::model_folders;
 use vedette::zoo::{self, FetchRecord, Integrity, Manifest, ManifestError};
 
 /// What is said of a model whose manifest was never tried.
@@ -15,7 +16,7 @@ fn manifests(config: &Config) -> Vec<(String, Result<Manifest, ManifestError>)> 
         let folder = file.parent().and_then(|folder| folder.file_name());
         folder.map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned())
     };
-    zoo::list(&config.model_dirs).into_iter().map(|file| (name(&file), Manifest::load(&file))).collect()
+    zoo::list(&model_folders(config)).into_iter().map(|file| (name(&file), Manifest::load(&file))).collect()
 }
 
 fn state(manifest: &Manifest) -> &'static str {
@@ -49,7 +50,7 @@ pub fn list(config: &Config, as_json: bool) -> Result<Outcome> {
         return Ok(outcome);
     }
     if rows.is_empty() {
-        println!("no models in {:?}", config.model_dirs);
+        println!("no models in {:?}", model_folders(config));
     }
     for row in &rows {
         let text = |key: &str| row[key].as_str().unwrap_or_default();
@@ -67,7 +68,7 @@ pub fn list(config: &Config, as_json: bool) -> Result<Outcome> {
 
 pub fn verify(config: &Config, name: Option<&str>, as_json: bool) -> Result<Outcome> {
     let chosen = match name {
-        Some(name) => vec![(name.to_owned(), Ok(zoo::find(&config.model_dirs, name)?))],
+        Some(name) => vec![(name.to_owned(), Ok(zoo::find(&model_folders(config), name)?))],
         None => manifests(config),
     };
     let mut rows = Vec::new();

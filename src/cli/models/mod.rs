@@ -3,12 +3,14 @@
 mod download;
 mod fetch;
 mod listing;
+mod mirror;
 mod part;
 
 use super::Outcome;
 use super::parameter_args::ParameterArgs;
 use anyhow::Result;
 use clap::Subcommand;
+use vedette::config::assembly::model_folders;
 use vedette::zoo;
 
 /// List, verify, describe and fetch models.
@@ -46,7 +48,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     match &args.action {
         Action::List => listing::list(&config, args.json),
         Action::Verify { name } => listing::verify(&config, name.as_deref(), args.json),
-        Action::Info { name } => listing::info(&zoo::find(&config.model_dirs, name)?, args.json),
+        Action::Info { name } => listing::info(&zoo::find(&model_folders(&config), name)?, args.json),
         Action::Fetch(fetch) => fetch::run(fetch, &config, args.json),
     }
 }

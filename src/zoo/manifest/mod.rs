@@ -16,4 +16,4 @@ pub(in crate::zoo) use checkpoint_files::{
 };
 pub use contents::{Generation, Input, License, Manifest, ModelFile, Scoring};
 pub use family::{Family, Task};
-pub use integrity::{Expected, FetchRecord, FetchedFile, Integrity};
+pub use integrity::{Expected, FetchRecord, FetchedFile, Integrity, check_contents};
