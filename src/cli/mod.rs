@@ -12,6 +12,7 @@ mod outcome;
 mod parameter_args;
 mod pictures;
 mod replay;
+mod still;
 
 use clap::{Parser, Subcommand};
 use outcome::{Outcome, in_words};
