@@ -14,6 +14,7 @@ mod letterbox;
 mod nms;
 mod preprocess;
 mod processor;
+mod tensor_form;
 
 pub use annotate::Canvas;
 pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
@@ -25,3 +26,4 @@ pub use processor::{
     ImageProcessor, MAX_TENSOR_SIDE_PX, NormalizedGeometry, ProcessorConfig, ProcessorConfigError, ProcessorError,
     Resize, SizeRule, TileLayout, TileProcessor,
 };
+pub use tensor_form::{Colors, Fit, TensorForm};

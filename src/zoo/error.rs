@@ -1,6 +1,6 @@
 //! What can go wrong with a manifest, and with a model of a family.
 
-use super::{Family, Task};
+use super::{Family, LayoutName, Task};
 use crate::infer::InferError;
 use crate::language::LanguageError;
 use crate::types::Size;
@@ -178,6 +178,24 @@ pub enum ZooError {
         found: String,
         /// The layouts of the family.
         expected: String,
+    },
+    /// The outputs can be read in several ways, and nothing tells which is meant.
+    #[error("model gives [{found}], which may be {readings}: say which in the manifest, layout = \"...\"")]
+    TwoReadings {
+        /// The model's outputs.
+        found: String,
+        /// The layouts with what they are, `a or b`.
+        readings: String,
+    },
+    /// Numbers that cannot be what the layout promises: it is another one.
+    #[error("the model's {output} are not {layout}: {reason}")]
+    NotThatLayout {
+        /// The output's name.
+        output: String,
+        /// The layout that was taken.
+        layout: LayoutName,
+        /// What was found, and the likely cause with its cure.
+        reason: String,
     },
     /// An output has other dimensions than the graph's form promises.
     #[error("model gives {output} {found:?}, expected {expected}")]

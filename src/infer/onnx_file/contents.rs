@@ -224,15 +224,15 @@ fn read_dimension(reader: &mut Reader<impl Read + Seek>, end: u64) -> Result<Opt
 fn element_of(number: u64) -> Result<Element, &'static str> {
     Err(match number {
         1 => return Ok(Element::F32),
+        2 => return Ok(Element::U8),
+        6 => return Ok(Element::I32),
         7 => return Ok(Element::I64),
         9 => return Ok(Element::Bool),
         10 => return Ok(Element::F16),
         0 => "no tensor",
-        2 => "uint8",
         3 => "int8",
         4 => "uint16",
         5 => "int16",
-        6 => "int32",
         8 => "string",
         11 => "float64",
         12 => "uint32",

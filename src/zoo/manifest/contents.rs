@@ -3,6 +3,7 @@
 //! ```toml
 //! family = "yolo"
 //! task = "detect"            # the family's
+//! layout = "end_to_end"      # only where the graph can be read in two ways: see LayoutName
 //! source = "where the weights come from, in words"
 //! verified = true            # the default; false: nobody has run these files yet
 //! labels = ["red", "green"]  # only to stand in for the names in the model's own files
@@ -11,6 +12,11 @@
 //! name = "images"            # the default
 //! width_px = 640
 //! height_px = 640
+//! fit = "letterbox"          # this and the rest only where the layout's own is wrong: letterbox, corner, stretch
+//! colors = "rgb"             # rgb, bgr
+//! range = 1                  # 1: bytes become 0..=1, 255: they stay; or:
+//! mean = [0.485, 0.456, 0.406]  # of 0..=1, in the order red, green, blue
+//! std = [0.229, 0.224, 0.225]
 //!
 //! [scoring]                  # clip and siglip
 //! logit_scale = 100.0        # the factor itself, not its logarithm
@@ -33,7 +39,7 @@
 //! ```
 
 use crate::types::Size;
-use crate::zoo::{Family, ManifestError, Task};
+use crate::zoo::{Family, LayoutName, ManifestError, Pixels, Task};
 use serde::Deserialize;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -49,12 +55,21 @@ pub struct License {
 }
 
 /// The tensor that takes the picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     /// Its name.
     pub name: String,
     /// Its size.
     pub size: Size,
+    /// What its pixels are, where the manifest says it.
+    pub pixels: Pixels,
+}
+
+impl Input {
+    /// A tensor whose pixels are as its layout has them.
+    pub fn new(name: String, size: Size) -> Self {
+        Self { name, size, pixels: Pixels::default() }
+    }
 }
 
 /// How a similarity of picture and words becomes a logit: `logit_scale * similarity + logit_bias`. A graph that gives
@@ -112,6 +127,8 @@ pub struct Manifest {
     pub family: Family,
     /// What it is for: the family's task.
     pub task: Task,
+    /// How its outputs hold boxes, where the manifest says it.
+    pub layout: Option<LayoutName>,
     /// Where the weights come from, in words.
     pub source: String,
     /// Whether its writer has fetched these files and run them. Only then size and hash of every file are known.
@@ -190,7 +207,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let manifest = Manifest::load(&write_manifest(root.path(), "tiny", MINIMAL)).unwrap();
         let size = Size { width_px: 64, height_px: 32 };
-        assert_eq!(manifest.input().unwrap(), &Input { name: "images".to_owned(), size });
+        assert_eq!(manifest.input().unwrap(), &Input { name: "images".to_owned(), size, pixels: Pixels::default() });
         assert_eq!((manifest.name.as_str(), manifest.verified, &manifest.labels), ("tiny", true, &None));
         assert_eq!(manifest.model_path(), root.path().join("tiny/tiny.onnx"));
     }

@@ -4,8 +4,23 @@ use toml::{Table, Value};
 
 /// Tables by their path, with the keys that each may hold.
 const KNOWN: [(&str, &[&str]); 6] = [
-    ("", &["family", "task", "source", "verified", "input", "scoring", "generation", "labels", "license", "files"]),
-    ("input", &["name", "width_px", "height_px"]),
+    (
+        "",
+        &[
+            "family",
+            "task",
+            "layout",
+            "source",
+            "verified",
+            "input",
+            "scoring",
+            "generation",
+            "labels",
+            "license",
+            "files",
+        ],
+    ),
+    ("input", &["name", "width_px", "height_px", "fit", "colors", "range", "mean", "std"]),
     ("scoring", &["logit_scale", "logit_bias"]),
     ("generation", &["context_tokens", "shared_cache_tokens"]),
     ("license", &["name", "notice"]),

@@ -6,6 +6,8 @@ mod contents;
 mod family;
 mod integrity;
 pub(super) mod keys;
+mod layout_name;
+mod pixels;
 mod reading;
 #[cfg(test)]
 mod samples;
@@ -17,3 +19,5 @@ pub(in crate::zoo) use checkpoint_files::{
 pub use contents::{Generation, Input, License, Manifest, ModelFile, Scoring};
 pub use family::{Family, Task};
 pub use integrity::{Expected, FetchRecord, FetchedFile, Integrity, check_contents};
+pub use layout_name::LayoutName;
+pub use pixels::Pixels;

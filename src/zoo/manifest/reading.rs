@@ -3,7 +3,8 @@
 use super::contents::{Generation, Input, License, Manifest, ModelFile, Scoring};
 use super::keys;
 use crate::types::Size;
-use crate::zoo::{Family, ManifestError, Task};
+use crate::vision::{Colors, Fit, Normalize};
+use crate::zoo::{Family, LayoutName, ManifestError, Pixels, Task};
 use serde::Deserialize;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -18,6 +19,7 @@ const INPUT_NAME: &str = "images";
 struct RawManifest {
     family: Family,
     task: Task,
+    layout: Option<LayoutName>,
     source: String,
     #[serde(default = "verified")]
     verified: bool,
@@ -34,6 +36,22 @@ struct RawInput {
     name: Option<String>,
     width_px: u32,
     height_px: u32,
+    fit: Option<Fit>,
+    colors: Option<Colors>,
+    range: Option<u32>,
+    mean: Option<[f32; 3]>,
+    std: Option<[f32; 3]>,
+}
+
+impl RawInput {
+    fn pixels(&self) -> Pixels {
+        let normalize = match (self.range, self.mean, self.std) {
+            (None, None, None) => None,
+            (Some(255), ..) => Some(Normalize::BYTES),
+            (_, mean, std) => Some(Normalize { mean: mean.unwrap_or([0.0; 3]), std: std.unwrap_or([1.0; 3]) }),
+        };
+        Pixels { fit: self.fit, colors: self.colors, normalize }
+    }
 }
 
 impl Manifest {
@@ -90,15 +108,17 @@ impl RawManifest {
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let absolute = fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
         let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let input = self.input.map(|RawInput { name, width_px, height_px }| Input {
-            name: name.unwrap_or_else(|| INPUT_NAME.to_owned()),
-            size: Size { width_px, height_px },
+        let input = self.input.map(|input| Input {
+            pixels: input.pixels(),
+            name: input.name.unwrap_or_else(|| INPUT_NAME.to_owned()),
+            size: Size { width_px: input.width_px, height_px: input.height_px },
         });
         Ok(Manifest {
             name,
             folder,
             family: self.family,
             task: self.task,
+            layout: self.layout,
             source: self.source,
             verified: self.verified,
             input,
@@ -115,6 +135,13 @@ impl RawManifest {
         if self.task != task {
             let expected = format!("\"{task}\", the task of family {}", self.family);
             return Err(BadValue::new("task", format!("\"{}\"", self.task), expected));
+        }
+        if let Some(layout) = self.layout.filter(|layout| layout.family() != self.family) {
+            let expected = match LayoutName::of_family(self.family) {
+                none if none.is_empty() => format!("no such key for family {}", self.family),
+                names => format!("one of family {}: {names}", self.family),
+            };
+            return Err(BadValue::new("layout", format!("\"{layout}\""), expected));
         }
         self.check_tables()?;
         if self.labels.as_ref().is_some_and(Vec::is_empty) {
@@ -184,6 +211,23 @@ fn check_input(input: &RawInput) -> Result<(), BadValue> {
     }
     if input.name.as_ref().is_some_and(String::is_empty) {
         return Err(BadValue::new("input.name", "empty", "the name of the model's input"));
+    }
+    if let Some(range) = input.range.filter(|range| !matches!(range, 1 | 255)) {
+        return Err(BadValue::new("input.range", range, "1 (bytes become 0..=1) or 255 (they stay as they are)"));
+    }
+    if input.range.is_some() && (input.mean.is_some() || input.std.is_some()) {
+        return Err(BadValue::new("input.range", "there", "no such key beside mean and std, which are of 0..=1"));
+    }
+    let wrong = |values: Option<[f32; 3]>, is_right: fn(f32) -> bool| {
+        values.filter(|values| !values.iter().all(|value| is_right(*value)))
+    };
+    if let Some(mean) = wrong(input.mean, |value| (-1.0..=1.0).contains(&value)) {
+        let expected = "three numbers of 0..=1; divide what is written for 0..=255 by 255";
+        return Err(BadValue::new("input.mean", format!("{mean:?}"), expected));
+    }
+    if let Some(std) = wrong(input.std, |value| value > 0.0 && value <= 1.0) {
+        let expected = "three numbers above 0, at most 1; divide what is written for 0..=255 by 255";
+        return Err(BadValue::new("input.std", format!("{std:?}"), expected));
     }
     Ok(())
 }
@@ -266,6 +310,25 @@ mod tests {
             ("\"detect\"", "\"answer\"", "task is \"answer\", expected \"detect\", the task of family yolo"),
             ("width_px = 64", "width_px = \"64\"", "line 6: invalid type: string \"64\", expected u32"),
             ("bytes = 3\n", "", "files[0].bytes is missing, expected the length of the file, or verified = false"),
+            (
+                "task",
+                "layout = \"logits\"\ntask",
+                "layout is \"logits\", expected one of family yolo: rows, oriented_rows",
+            ),
+            ("task", "layout = \"row\"\ntask", "unknown variant `row`, expected one of `rows`, `oriented_rows`"),
+            ("width_px = 64", "range = 2\nwidth_px = 64", "input.range is 2, expected 1 (bytes become 0..=1) or 255"),
+            (
+                "width_px = 64",
+                "range = 255\nmean = [0.5, 0.5, 0.5]\nwidth_px = 64",
+                "input.range is there, expected no such key beside mean and std",
+            ),
+            (
+                "width_px = 64",
+                "mean = [123.7, 116.3, 103.5]\nwidth_px = 64",
+                "input.mean is [123.7, 116.3, 103.5], expected three numbers of 0..=1; divide what is written",
+            ),
+            ("width_px = 64", "std = [0.2, 0.0, 0.2]\nwidth_px = 64", "input.std is [0.2, 0.0, 0.2], expected three"),
+            ("width_px = 64", "fit = \"crop\"\nwidth_px = 64", "unknown variant `crop`, expected one of `letterbox`"),
             ("bytes = 3\n", "role = \"\"\nbytes = 3\n", "files[0].role is empty, expected what the family uses"),
             ("bytes = 3\n", "url = \"x\"\nbytes = 3\n", "files[0].url is \"x\", expected an address with https://"),
             ("[input]\nwidth_px = 64\nheight_px = 32", "", "input is missing, expected a table with width_px"),

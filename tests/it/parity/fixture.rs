@@ -151,6 +151,7 @@ impl Fixture {
             folder: self.checkpoint(),
             family,
             task: family.task(),
+            layout: None,
             source: "models/parity".to_owned(),
             verified: false,
             input: None,
