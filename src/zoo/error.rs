@@ -1,6 +1,7 @@
 //! What can go wrong with a manifest, and with a model of a family.
 
-use super::{Family, LayoutName, Task};
+use super::manifest::FaultList;
+use super::{Family, Fault, LayoutName, Task};
 use crate::infer::InferError;
 use crate::language::LanguageError;
 use crate::types::Size;
@@ -54,27 +55,24 @@ pub enum ManifestError {
         /// The parser's reason with line and column, in one line.
         reason: String,
     },
-    /// A key that no manifest has.
-    #[error("manifest {}: unknown key {key:?}{nearest}", path.display())]
-    UnknownKey {
+    /// Keys that no manifest has, and values that cannot be: all of them.
+    #[error("manifest {}: {}", path.display(), FaultList(faults))]
+    Faults {
         /// The file.
         path: PathBuf,
-        /// The key with its tables: `files[0].sha265`.
-        key: String,
-        /// `, did you mean "sha256"?`, or empty.
-        nearest: String,
+        /// At least one.
+        faults: Vec<Fault>,
     },
-    /// A value that cannot be.
-    #[error("manifest {}: {key} is {found}, expected {expected}", path.display())]
-    Value {
-        /// The file.
+    /// A file that is to be a model is none.
+    #[error(transparent)]
+    Model(Box<InferError>),
+    /// A file or folder without a manifest that does not say enough of itself.
+    #[error("model file {}: {reason}", path.display())]
+    NotUnderstood {
+        /// The file or folder.
         path: PathBuf,
-        /// The key with its tables.
-        key: String,
-        /// The value.
-        found: String,
-        /// What it should be.
-        expected: String,
+        /// What was found, what was expected, and what to do about it.
+        reason: String,
     },
     /// A file of the model is not there.
     #[error("model {model}: file {} is missing; `{fetch}` fetches it ({origin})", path.display())]

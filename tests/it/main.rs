@@ -5,6 +5,7 @@ mod allocations;
 mod architecture;
 mod bad_input;
 mod blind;
+mod by_path;
 mod conse;
 mod damaged_bags;
 mod infer;

@@ -24,6 +24,7 @@ fn manifest(input: Size) -> Manifest {
         layout: None,
         source: "tests/data/models/generate.py".to_owned(),
         verified: true,
+        is_written: true,
         input: Some(Input::new("images".to_owned(), input)),
         scoring: None,
         generation: None,

@@ -18,8 +18,8 @@ use crate::zoo::prompt::clip::{CropScorer, TextEncoder};
 use crate::zoo::prompt::conse::ClassPromptEncoder;
 use crate::zoo::prompt::crops::CropPromptEncoder;
 use crate::zoo::{
-    Conse, CropMatch, Detector, EncodedPrompts, Integrity, Manifest, ManifestError, SentenceEncoder, Task,
-    VisionLanguageModel,
+    Conse, CropMatch, Detector, EncodedPrompts, Examined, Integrity, Manifest, ManifestError, SentenceEncoder, Task,
+    Understood, VisionLanguageModel,
 };
 use std::path::PathBuf;
 
@@ -86,14 +86,25 @@ pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     Ok(LoadedModel { name: manifest.name, detector, prompts, prompter })
 }
 
-/// The manifest of a model whose files are as it says, as far as it does.
+/// The manifest of a model whose files are as it says, as far as it does. Where there is none, what its files amount to,
+/// which is told.
 fn verified(folders: &[PathBuf], name: &str) -> Result<Manifest, ManifestError> {
     let manifest = zoo::find(folders, name)?;
     let integrity = manifest.verify()?;
-    if integrity != Integrity::Whole {
-        tracing::warn!("model {}: {integrity}", manifest.name);
+    match integrity {
+        Integrity::Whole => {}
+        Integrity::Unwritten => tracing::info!("model {}: {integrity}{}", manifest.name, in_words(&manifest)),
+        _ => tracing::warn!("model {}: {integrity}", manifest.name),
     }
     Ok(manifest)
+}
+
+/// What was understood of a detector's file: `; yolo, layout rows, 640x640 px, letterbox, rgb, 0..1, 80 classes`. Why
+/// nothing was, its loading says.
+fn in_words(manifest: &Manifest) -> String {
+    let Ok(Examined { understood, .. }) = zoo::examine(manifest) else { return String::new() };
+    let Understood { family, layout, size, form, labels, .. } = understood;
+    format!("; {family}, layout {layout}, {size} px, {form}, {} classes", labels.len())
 }
 
 /// What loads the model's own encoder.

@@ -1,12 +1,12 @@
 //! A model's file before it is loaded: whether it is one, what it says of itself, and what ONNX Runtime's refusal means.
 
 mod complaint;
-mod contents;
 mod disguise;
+mod header;
 mod wire;
 
 pub(super) use complaint::{in_words, is_about_the_model};
-pub use contents::OnnxFile;
+pub use header::OnnxFile;
 
 use super::InferError;
 use std::fs::File;
@@ -31,7 +31,7 @@ impl OnnxFile {
         if let Some(disguise::Disguise { what, cure }) = disguise::of(&first, length) {
             return Err(InferError::NoModel { path: path.to_path_buf(), what, cure });
         }
-        contents::read(&mut Reader::new(file, length)).map_err(|reason| {
+        header::read(&mut Reader::new(file, length)).map_err(|reason| {
             broken(match reason {
                 Broken::CutOff { .. } => format!("{reason}: fetch or copy it again"),
                 reason => reason.to_string(),

@@ -26,7 +26,7 @@ use graph::Inputs;
 pub use graph::{Hints, NamesFrom, Understood};
 pub use yolo::constant::constant_detector;
 
-use crate::infer::{Backend, InferError, OrtBackend, Runtime, SessionOptions, Signature};
+use crate::infer::{Backend, InferError, OnnxFile, OrtBackend, Runtime, SessionOptions, Signature};
 use crate::zoo::{Family, LayoutName, Manifest, Task, ZooError};
 
 /// Reads a graph as a detector with fixed classes: family, layout, size, classes, and how pictures get in. Nothing is
@@ -76,9 +76,8 @@ pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) ->
     open(manifest, Box::new(backend))
 }
 
-/// What the inputs are called and how they stand shows only once the model is open; their shapes are wanted before that.
-/// A wrong guess opens it a second time, without shapes, and where the graph leaves some open a third time, with those
-/// that were understood.
+/// The file itself says what its inputs are called and which of their dimensions are open: the session is opened once, with
+/// the shapes that will be bound.
 fn load_closed(
     manifest: &Manifest,
     open_with: impl Fn(&[(String, Vec<usize>)]) -> Result<OrtBackend, InferError>,
@@ -87,17 +86,12 @@ fn load_closed(
     if hints.size.is_none() && manifest.family == Family::Detr {
         hints.size = detr::configured_size(manifest)?;
     }
-    let name = manifest.input.as_ref().map_or("pixel_values", |input| input.name.as_str());
-    let likely: Vec<_> = hints.size.map(|size| (name.to_owned(), yolo::input_shape(size))).into_iter().collect();
-    let opened = match open_with(&likely) {
-        Err(InferError::UnknownInput { .. } | InferError::Shape { .. }) => open_with(&[])?,
-        opened => opened?,
+    let signature = match OnnxFile::read(&manifest.model_path()) {
+        Ok(file) => file.signature,
+        // ONNX Runtime's own format; or a reason that opening the file gives too.
+        Err(_) => open_with(&[])?.signature().clone(),
     };
-    let signature = opened.signature();
-    if signature.inputs.iter().all(|input| !input.shape.contains(&None)) {
-        return Ok(opened);
-    }
-    let shapes = Inputs::of(signature, &hints, manifest.family.word())?.shapes(signature);
+    let shapes = Inputs::of(&signature, &hints, manifest.family.word())?.shapes(&signature);
     Ok(open_with(&shapes)?)
 }
 

@@ -29,6 +29,8 @@ const RECORD: &str = "fetched.toml";
 /// What is known of a model's files when none of them is missing or changed. The weakest file decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Integrity {
+    /// Nobody has written a manifest: the files are what they are.
+    Unwritten,
     /// A file is there that neither the manifest nor a record describes.
     Unverified,
     /// Every file is as the manifest says, or as it was when it was first fetched.
@@ -40,6 +42,7 @@ pub enum Integrity {
 impl fmt::Display for Integrity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Unwritten => "taken as they are: no manifest (`vedette models add` writes one)",
             Self::Unverified => "unverified: no size and hash in the manifest",
             Self::AsFirstFetched => "as first fetched, unverified: no size and hash in the manifest",
             Self::Whole => "whole",
@@ -137,7 +140,7 @@ impl Manifest {
     /// [`ManifestError::FileBroken`] for the first file that is not as it should be; as [`FetchRecord::load`].
     pub fn verify(&self) -> Result<Integrity, ManifestError> {
         let record = FetchRecord::load(self)?;
-        let mut weakest = Integrity::Whole;
+        let mut weakest = if self.is_written { Integrity::Whole } else { Integrity::Unwritten };
         for file in &self.files {
             let expected = record.expected(file);
             self.verify_file(file, &expected)?;

@@ -154,6 +154,7 @@ impl Fixture {
             layout: None,
             source: "models/parity".to_owned(),
             verified: false,
+            is_written: true,
             input: None,
             scoring,
             generation: None,

@@ -24,7 +24,7 @@ impl<'a> From<&'a Manifest> for Hints<'a> {
         Self {
             family: Some(manifest.family),
             layout: manifest.layout,
-            size: manifest.input.as_ref().map(|input| input.size),
+            size: manifest.input.as_ref().and_then(|input| input.size),
             pixels: manifest.input.as_ref().map(|input| input.pixels).unwrap_or_default(),
             labels: manifest.labels.as_deref(),
         }
