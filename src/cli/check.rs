@@ -184,7 +184,7 @@ fn tried(walk: &mut Walk, picture: Option<&Path>) -> Result<Finding> {
         count => format!("{count} boxes: {}, ...", named.get(..NAMED_BOXES).unwrap_or_default().join(", ")),
     };
     let what = picture.map_or_else(|| "a picture of nothing".to_owned(), |path| path.display().to_string());
-    let text = format!("{what} ({}) in {median_ms:.1} ms: {named}", still.size());
+    let text = format!("{what} ({}) in {median_ms:.2} ms: {named}", still.size());
     let found = boxes.iter().map(|found| {
         let bbox = &found.bbox;
         let bbox_px = [bbox.x_min(), bbox.y_min(), bbox.x_max(), bbox.y_max()];

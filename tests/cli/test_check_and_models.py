@@ -83,7 +83,7 @@ def test_check_says_how_long_a_picture_takes_and_what_came_out(check, model, tmp
     picture = tmp_path / "red.png"
     picture.write_bytes(png(96, 64, (255, 0, 0)))
     found = check(model, "-p", "providers:=[cpu]", "--picture", picture)["picture"]
-    assert found["text"].startswith(f"{picture} (96x64) in ") and "boxes: red 1.00" in found["text"]
+    assert found["text"].startswith(f"{picture} (96x64) in ") and "boxes: red 0.82" in found["text"]
     assert {box["class"] for box in found["details"]["boxes"]} == {"red"}
     found = check(model, "-p", "providers:=[cpu]", "--picture", tmp_path / "nowhere.png", code=1)["picture"]
     assert f"cannot read the picture {tmp_path / 'nowhere.png'}" in found["text"]

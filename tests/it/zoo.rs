@@ -281,7 +281,7 @@ fn a_trained_model_is_not_opened_with_another_size() {
     let Some(manifest) = yolov12n_or_skip("yolov12n size") else { return };
     let smaller = Manifest { input: Some(Input::new("images".to_owned(), SIZE)), ..manifest };
     let error = zoo::load(&smaller, runtime, &cpu()).err().unwrap().to_string();
-    assert_eq!(error, "input images float32 [1, 3, 640, 640] does not take shape [1, 3, 64, 64]");
+    assert_eq!(error, "model takes pictures of 640x640 px, the manifest says 64x64 px");
     let missing = small_model("no_such_model");
     let manifest = Manifest { folder: missing, ..smaller };
     assert!(matches!(zoo::load(&manifest, runtime, &cpu()), Err(ZooError::Infer(_))));

@@ -22,8 +22,8 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     license: Option<String>,
     /// What becomes of the files.
-    #[arg(long, value_enum, default_value_t = Files::Copy)]
-    files: Files,
+    #[arg(long = "files", value_name = "HOW", value_enum, default_value_t = Files::Copy)]
+    how: Files,
 }
 
 /// How a model's files come to its manifest.
@@ -62,7 +62,7 @@ pub fn run(args: &Args, config: &Config, as_json: bool) -> Result<Outcome> {
     }
     manifest.source = format!("vedette models add {}", absolute(&args.path).display());
     let source = manifest.folder.clone();
-    if args.files == Files::Stay {
+    if args.how == Files::Stay {
         let name = absolute(&source).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         ensure!(
             args.name.as_ref().is_none_or(|wanted| *wanted == name),
@@ -80,7 +80,7 @@ pub fn run(args: &Args, config: &Config, as_json: bool) -> Result<Outcome> {
             "{} is there already: give the model another --name, or remove the old one",
             manifest.folder.display()
         );
-        let made = bring(&source, &mut manifest, args.files, examined.as_ref());
+        let made = bring(&source, &mut manifest, args.how, examined.as_ref());
         if made.is_err() {
             // It was made here, and nothing in it is of use to anybody.
             let _ = fs::remove_dir_all(&manifest.folder);
@@ -151,7 +151,7 @@ fn tell(manifest: &Manifest, examined: Option<&Examined>, args: &Args, as_json: 
             "name": manifest.name,
             "manifest": path,
             "files": manifest.files.iter().map(|file| manifest.folder.join(&file.path)).collect::<Vec<_>>(),
-            "how": args.files.done(),
+            "how": args.how.done(),
             "license": manifest.license.name,
             "understood": examined.map(described::json),
         });
@@ -161,7 +161,7 @@ fn tell(manifest: &Manifest, examined: Option<&Examined>, args: &Args, as_json: 
     println!("model     {}", manifest.name);
     println!("manifest  {}", path.display());
     let names: Vec<_> = manifest.files.iter().map(|file| file.path.display().to_string()).collect();
-    println!("files     {}: {}", args.files.done(), names.join(", "));
+    println!("files     {}: {}", args.how.done(), names.join(", "));
     println!("license   {}{}", manifest.license.name, if is_known { "" } else { ": nobody has said it (--license)" });
     if let Some(examined) = examined {
         print!("{}", described::table(examined));

@@ -253,6 +253,7 @@ fn read_file(table: &Table, at: &str, verified: bool, faults: &mut Faults) -> Op
 mod tests {
     use super::*;
     use crate::zoo::manifest::samples::{MINIMAL, UNVERIFIED, write_manifest};
+    use proptest::prelude::*;
 
     fn refusal(text: &str) -> String {
         let root = tempfile::tempdir().unwrap();
@@ -374,6 +375,18 @@ role = "data"
         assert_eq!((input.size, input.name, input.pixels.is_silent()), (None, None, false));
         let text = MINIMAL.replace("[input]\nwidth_px = 64\nheight_px = 32", "");
         assert_eq!(Manifest::load(&write_manifest(root.path(), "tiny", &text)).unwrap().input, None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_in_a_manifest_is_read_or_refused_in_one_line(text in "[a-z0-9 =\"\\[\\]{}.\n-]{0,20}", at in 0..MINIMAL.len()) {
+            let root = tempfile::tempdir().unwrap();
+            let (before, after) = MINIMAL.split_at(at);
+            let file = write_manifest(root.path(), "tiny", &format!("{before}{text}{after}"));
+            if let Err(error) = Manifest::load(&file) {
+                prop_assert!(!error.to_string().contains('\n'), "{error}");
+            }
+        }
     }
 
     #[test]
