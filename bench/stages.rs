@@ -5,12 +5,12 @@
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
-use vedette::types::{BBox, ImagePx, ImageView, PixelFormat, Size, TensorData, TensorMut};
+use vedette::types::{BBox, ImagePx, ImageView, PixelFormat, Size, TensorData, TensorMut, TensorRef};
 use vedette::vision::{
     ImageProcessor, Letterbox, Normalize, PictureDecoder, Preprocessor, ProcessorConfig, TileProcessor, suppress,
 };
-use vedette::zoo::Thresholds;
 use vedette::zoo::detect::yolo::{Decoder, Layout};
+use vedette::zoo::{LayoutName, Thresholds};
 
 const TENSOR: Size = Size { width_px: 640, height_px: 640 };
 const WARM_UP: usize = 50;
@@ -116,13 +116,15 @@ fn process(config: &[u8], pixels: &[u8], size: Size) -> f64 {
 /// From the model's raw output to clipped boxes in image pixels, as perceive does it.
 fn decode(bytes: &[u8]) -> f64 {
     let rows: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes"))).collect();
-    let decoder = Decoder::new(Layout::Rows { classes: 80, boxes: rows.len() / 84 }, "output0");
+    let decoder = Decoder::new(Layout::new(LayoutName::Rows, 80), &["output0"], TENSOR);
+    let shape = [1, 84, rows.len() / 84];
     let letterbox = Letterbox::new(Size { width_px: 768, height_px: 576 }, TENSOR);
     let thresholds = Thresholds { score: 0.1, iou: 0.45, ..Thresholds::default() };
     let (mut candidates, mut boxes) = (Vec::new(), Vec::<BBox<ImagePx>>::new());
     median_ms(|| {
         candidates.clear();
-        decoder.decode(TensorData::F32(black_box(&rows)), &thresholds, &mut candidates).expect("numbers");
+        let output = |_| TensorRef { shape: &shape, data: TensorData::F32(black_box(&rows)) };
+        decoder.decode(output, &thresholds, &mut candidates).expect("numbers");
         suppress(&mut candidates, thresholds.iou, thresholds.max_detections);
         boxes.clear();
         boxes.extend(candidates.iter().filter_map(|candidate| letterbox.image_from_tensor(candidate.bbox)));

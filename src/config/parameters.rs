@@ -131,10 +131,11 @@ const PERIOD_OR_ZERO_MS: Domain = Domain::Integers { min: 0, max: 600_000 };
 
 parameters! {
     "Model" {
-        /// The detector: the name of a folder below one of `model_dirs`, or a path to such a folder or to its
-        /// `model.toml`.
+        /// The detector: a path to an ONNX file, to a checkpoint's folder or to a `model.toml`, or the name of a folder
+        /// below one of `model_dirs`.
         model: String = "yolov12n".to_owned(), Domain::Text { may_be_empty: false };
-        /// Folders in which `model` is looked for, in this order; relative to the working folder.
+        /// Folders in which models are looked for by name, in this order; relative to the working folder. After them those
+        /// of the environment variable `VEDETTE_MODELS` and those beside the binary.
         model_dirs: Vec<PathBuf> = vec![PathBuf::from("models")], Domain::Texts { may_be_empty: false };
     }
     "Prompts" {

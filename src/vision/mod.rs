@@ -17,6 +17,7 @@ mod nms;
 mod preprocess;
 mod processor;
 mod rows;
+mod tensor_form;
 
 pub use annotate::Canvas;
 pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
@@ -29,3 +30,4 @@ pub use processor::{
     ImageProcessor, MAX_TENSOR_SIDE_PX, NormalizedGeometry, ProcessorConfig, ProcessorConfigError, ProcessorError,
     Resize, SizeRule, TileLayout, TileProcessor,
 };
+pub use tensor_form::{Colors, Fit, TensorForm};

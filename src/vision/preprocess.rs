@@ -3,6 +3,7 @@
 use super::kernels::{Affine, Columns, Kernel, RowPair, rebuild_row_pairs};
 use super::letterbox::Letterbox;
 use super::rows::{RowReader, packed_as};
+use super::tensor_form::{Colors, Fit, TensorForm};
 use crate::types::{Element, ImageView, Size, TensorMut};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -20,6 +21,12 @@ pub struct Normalize {
 impl Normalize {
     /// Leaves `0..=1` as it is: what YOLO models take.
     pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
+
+    /// The bytes as they are, `0..=255`: what YOLOX takes.
+    pub const BYTES: Self = Self { mean: [0.0; 3], std: [1.0 / 255.0; 3] };
+
+    /// What most backbones were trained on, for RGB.
+    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
     fn affine(&self) -> [Affine; 3] {
         std::array::from_fn(|channel| Affine {
@@ -57,6 +64,9 @@ pub enum VisionError {
 #[derive(Debug)]
 pub struct Preprocessor {
     tensor: Size,
+    fit: Fit,
+    colors: Colors,
+    /// In the order of the tensor's channels.
     affine: [Affine; 3],
     kernel: Kernel,
     reader: RowReader,
@@ -71,15 +81,26 @@ pub struct Preprocessor {
 }
 
 impl Preprocessor {
-    /// For input tensors of `tensor`'s height and width.
+    /// For letterboxed RGB input tensors of `tensor`'s height and width.
     pub fn new(tensor: Size, normalize: Normalize) -> Self {
-        Self::with_kernel(tensor, normalize, Kernel::detect())
+        Self::of_form(tensor, TensorForm { normalize, ..TensorForm::YOLO })
     }
 
-    fn with_kernel(tensor: Size, normalize: Normalize, kernel: Kernel) -> Self {
+    /// For input tensors of another form.
+    pub fn of_form(tensor: Size, form: TensorForm) -> Self {
+        Self::with_kernel(tensor, form, Kernel::detect())
+    }
+
+    fn with_kernel(tensor: Size, TensorForm { fit, colors, normalize }: TensorForm, kernel: Kernel) -> Self {
+        let mut affine = normalize.affine();
+        if colors == Colors::Bgr {
+            affine.reverse();
+        }
         Self {
             tensor,
-            affine: normalize.affine(),
+            fit,
+            colors,
+            affine,
             kernel,
             reader: RowReader::new(kernel),
             made_for: None,
@@ -90,8 +111,8 @@ impl Preprocessor {
         }
     }
 
-    /// Fills `out`, `[1, 3, H, W]` (NCHW, RGB), with the letterboxed picture, bilinearly resized and normalized, bars
-    /// included. The bytes before normalization are those of OpenCV's `resize` with `INTER_LINEAR`, which means no
+    /// Fills `out`, `[1, 3, H, W]` (NCHW; RGB unless the form says BGR), with the picture in its place, bilinearly resized
+    /// and normalized, bars included. The bytes before normalization are those of OpenCV's `resize` with `INTER_LINEAR`, which means no
     /// low-pass filter when shrinking. Gray becomes three equal channels, alpha is left out; YUV, mosaics and 16 bits become
     /// colors row by row, and only the rows that are needed.
     ///
@@ -103,8 +124,7 @@ impl Preprocessor {
         match out {
             TensorMut::F32(out) => self.fill(image, out),
             TensorMut::F16(out) => self.fill(image, out),
-            TensorMut::I64(_) => Err(VisionError::Element { found: Element::I64 }),
-            TensorMut::Bool(_) => Err(VisionError::Element { found: Element::Bool }),
+            other => Err(VisionError::Element { found: other.element() }),
         }
     }
 
@@ -115,7 +135,7 @@ impl Preprocessor {
         if out.len() != 3 * plane_len {
             return Err(VisionError::Length { found: out.len(), expected: 3 * plane_len, tensor });
         }
-        let letterbox = Letterbox::new(image.size(), tensor);
+        let letterbox = Letterbox::placed(image.size(), tensor, self.fit);
         if plane_len == 0 {
             return Ok(letterbox);
         }
@@ -124,7 +144,10 @@ impl Preprocessor {
         planes.fill_bars(self.affine);
 
         let picture_width = self.columns.len();
-        let source_planes = packed_as(image.format()).order();
+        let mut source_planes = packed_as(image.format()).order();
+        if self.colors == Colors::Bgr {
+            source_planes.reverse();
+        }
         let mut held = [None; 2];
         for (row, pair) in self.row_pairs.iter().enumerate() {
             for source_row in pair.rows {
@@ -283,7 +306,7 @@ pub(super) mod tests {
 
     fn preprocessors(tensor: Size) -> [Preprocessor; 2] {
         let detected = Preprocessor::new(tensor, Normalize::UNIT);
-        let portable = Preprocessor::with_kernel(tensor, Normalize::UNIT, Kernel::Portable);
+        let portable = Preprocessor::with_kernel(tensor, TensorForm::YOLO, Kernel::Portable);
         [detected, portable]
     }
 

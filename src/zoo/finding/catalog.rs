@@ -1,31 +1,59 @@
 //! Finds manifests: by name in the folders of models, or by path.
 
-use super::keys;
+use super::unwritten::unwritten;
+use crate::zoo::manifest::keys;
 use crate::zoo::{Manifest, ManifestError};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = "model.toml";
 
-/// The manifest of a model: `yolov12n` is looked for as `<folder>/yolov12n/model.toml` in each of `models_dirs` in
-/// order; what holds a slash or names a file is a path to a model's folder or to its `model.toml`.
+/// The manifest of a model: `yolov12n` is looked for as `<folder>/yolov12n` in each of `folders` in order; what holds a
+/// slash or names a file is a path, see [`find_at`].
 ///
 /// # Errors
-/// [`ManifestError::Unknown`] with the nearest name or all that there are; what [`Manifest::load`] returns.
-pub fn find(models_dirs: &[PathBuf], name_or_path: &str) -> Result<Manifest, ManifestError> {
+/// [`ManifestError::Unknown`] with the nearest name, all that there are and where they were looked for; as [`find_at`].
+pub fn find(folders: &[PathBuf], name_or_path: &str) -> Result<Manifest, ManifestError> {
     let path = Path::new(name_or_path);
-    let as_path = name_or_path.contains('/') || path.is_file();
-    let folders =
-        if as_path { vec![path.to_path_buf()] } else { models_dirs.iter().map(|dir| dir.join(path)).collect() };
-    let found = folders.iter().flat_map(|folder| [folder.join(MANIFEST), folder.clone()]).find(|path| path.is_file());
-    match found {
-        Some(file) => Manifest::load(&file),
-        None if as_path => {
-            let hint = "expected a folder with a model.toml, or that file".to_owned();
-            Err(ManifestError::Unknown { name: name_or_path.to_owned(), hint })
-        }
-        None => Err(ManifestError::Unknown { name: name_or_path.to_owned(), hint: hint(models_dirs, name_or_path) }),
+    if name_or_path.contains('/') || path.is_file() {
+        return find_at(path);
     }
+    let found = folders.iter().map(|folder| folder.join(path)).find(|path| path.exists());
+    found.map_or_else(
+        || Err(ManifestError::Unknown { name: name_or_path.to_owned(), hint: hint(folders, name_or_path) }),
+        |path| find_at(&path),
+    )
+}
+
+/// The manifest of a model at a path: that of a folder or file with a `model.toml`; of an ONNX file that a `model.toml`
+/// beside it (or above its folder `onnx`) lists, that one; of any other ONNX file or folder with one what it says itself.
+///
+/// # Errors
+/// [`ManifestError::Unknown`] where there is nothing; as [`Manifest::load`]; [`ManifestError::Model`] and
+/// [`ManifestError::NotUnderstood`] for files without a manifest that are no detector.
+pub fn find_at(path: &Path) -> Result<Manifest, ManifestError> {
+    if path.is_dir() {
+        let written = path.join(MANIFEST);
+        return if written.is_file() { Manifest::load(&written) } else { unwritten(path) };
+    }
+    if !path.is_file() {
+        let hint = "expected an ONNX file, or a folder with a model.toml or an ONNX file".to_owned();
+        return Err(ManifestError::Unknown { name: path.display().to_string(), hint });
+    }
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return Manifest::load(path);
+    }
+    let beside = path.parent().unwrap_or(Path::new(""));
+    for folder in [Some(beside), beside.parent().filter(|_| beside.file_name().is_some_and(|name| name == "onnx"))] {
+        let Some(written) = folder.map(|folder| folder.join(MANIFEST)).filter(|written| written.is_file()) else {
+            continue;
+        };
+        let manifest = Manifest::load(&written)?;
+        if manifest.files.iter().any(|file| manifest.folder.join(&file.path) == path) {
+            return Ok(manifest);
+        }
+    }
+    unwritten(path)
 }
 
 /// The `model.toml` files of all models in `models_dirs`, by folder and name. A folder that does not exist has none.
@@ -79,6 +107,8 @@ mod tests {
         assert!(error.starts_with("no model \"yolo12n\": there are yolov12n in "), "{error}");
         assert!(error.ends_with("did you mean \"yolov12n\"?"), "{error}");
         let error = find(&[], "/nowhere/tiny").unwrap_err().to_string();
-        assert_eq!(error, "no model \"/nowhere/tiny\": expected a folder with a model.toml, or that file");
+        let expected =
+            "no model \"/nowhere/tiny\": expected an ONNX file, or a folder with a model.toml or an ONNX file";
+        assert_eq!(error, expected);
     }
 }
