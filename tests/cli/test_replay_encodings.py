@@ -107,3 +107,27 @@ def test_distances_are_no_pictures(replay, report, tmp_path):
     assert "no sensor_msgs/msg/Image topic in the bag" in replay(bag, code=1).stderr
     found = report(bag_of(tmp_path / "named", depth, COMPRESSED), code=3)
     assert found["lost"] == {"image: bad_picture": FRAMES} and "holds distances" in found["stderr"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        (cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        (cv2.IMWRITE_JPEG_OPTIMIZE, 1),
+        (cv2.IMWRITE_JPEG_RST_INTERVAL, 4),
+        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422),
+        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+    ],
+)
+def test_every_kind_of_jpeg_is_read(report, tmp_path, flags):
+    messages = [compressed(frame, flags=flags) for frame in range(FRAMES)]
+    found = report(bag_of(tmp_path / "bag", messages, COMPRESSED))
+    assert (found["processed"], found["lost"]) == (FRAMES, {}) and found["detections"] > 0
+
+
+def test_bytes_behind_the_end_of_a_jpeg_are_passed_over(report, tmp_path):
+    """Cameras fill their buffers up."""
+    messages = [compressed(frame) for frame in range(FRAMES)]
+    for message in messages:
+        message.data = np.concatenate([message.data, np.zeros(5000, np.uint8)])
+    assert report(bag_of(tmp_path / "bag", messages, COMPRESSED))["processed"] == FRAMES

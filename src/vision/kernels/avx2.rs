@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "AVX2 loads and calls; audited block by block, tested against the portable twin")]
 
 use super::bilinear::{Affine, Columns, Weights, blend_rows};
-use super::colors::{self, Packed, RawRow, Rgba};
+use super::colors::{self, BayerRow, Convert, Packed, Rgba};
 use super::taps::{LOW_BITS, Taps, WEIGHT_BITS};
 use super::weighing::{BATCH, RingRows, STRIDE_BYTES};
 use std::arch::x86_64::*;
@@ -66,12 +66,6 @@ impl Avx2 {
         }
     }
 
-    /// As [`colors::convert_row`].
-    pub fn convert_row(self, row: RawRow<'_>, out: &mut [Rgba]) {
-        // SAFETY: `self` is proof of AVX2.
-        unsafe { convert_row(row, out) }
-    }
-
     /// As [`colors::narrow_row`].
     pub fn narrow_row(self, row: &[u8], is_big_endian: bool, out: &mut [u8]) {
         // SAFETY: `self` is proof of AVX2.
@@ -85,10 +79,52 @@ impl Avx2 {
     }
 }
 
-/// The portable function, compiled for AVX2.
-#[target_feature(enable = "avx2")]
-fn convert_row(row: RawRow<'_>, out: &mut [Rgba]) {
-    colors::convert_row(row, out);
+/// The portable functions, compiled for AVX2.
+impl Convert for Avx2 {
+    fn yuv422<const LUMA_FIRST: bool>(self, pixels: &[u8], out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled<const LUMA_FIRST: bool>(pixels: &[u8], out: &mut [Rgba]) {
+            colors::yuv422::<LUMA_FIRST>(pixels, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled::<LUMA_FIRST>(pixels, out) }
+    }
+
+    fn shared<const BLUE_FIRST: bool>(self, luma: &[u8], chroma: &[u8], out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled<const BLUE_FIRST: bool>(luma: &[u8], chroma: &[u8], out: &mut [Rgba]) {
+            colors::shared::<BLUE_FIRST>(luma, chroma, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled::<BLUE_FIRST>(luma, chroma, out) }
+    }
+
+    fn unshared(self, luma: &[u8], chroma: &[[u8; 2]], out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled(luma: &[u8], chroma: &[[u8; 2]], out: &mut [Rgba]) {
+            colors::unshared(luma, chroma, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled(luma, chroma, out) }
+    }
+
+    fn bayer(self, rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled(rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]) {
+            colors::bayer(rows, colors, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled(rows, colors, out) }
+    }
+
+    fn wide<const N: usize>(self, pixels: &[u8], order: [usize; 3], out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled<const N: usize>(pixels: &[u8], order: [usize; 3], out: &mut [Rgba]) {
+            colors::wide::<N>(pixels, order, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled::<N>(pixels, order, out) }
+    }
 }
 
 /// The portable function, compiled for AVX2.

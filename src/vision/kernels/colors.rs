@@ -86,32 +86,73 @@ impl BayerRow {
     }
 }
 
-/// Converts as many pixels as `out` has and the row holds.
+/// What converts rows, each kind by a function of its own: in one function for all, compilers give up on some.
+pub(super) trait Convert: Copy {
+    /// Two pixels in four bytes.
+    fn yuv422<const LUMA_FIRST: bool>(self, pixels: &[u8], out: &mut [Rgba]);
+    /// A chroma for each two lumas, or for the last one alone.
+    fn shared<const BLUE_FIRST: bool>(self, luma: &[u8], chroma: &[u8], out: &mut [Rgba]);
+    /// A chroma for each luma.
+    fn unshared(self, luma: &[u8], chroma: &[[u8; 2]], out: &mut [Rgba]);
+    /// A row between its neighbours.
+    fn bayer(self, rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]);
+    /// Three bytes of each pixel of `N`.
+    fn wide<const N: usize>(self, pixels: &[u8], order: [usize; 3], out: &mut [Rgba]);
+
+    /// Converts as many pixels as `out` has and the row holds.
+    fn convert_row(self, row: RawRow<'_>, out: &mut [Rgba]) {
+        match row {
+            RawRow::Yuv422 { pixels, luma_first: true } => self.yuv422::<true>(pixels, out),
+            RawRow::Yuv422 { pixels, luma_first: false } => self.yuv422::<false>(pixels, out),
+            RawRow::TwoPlanes { luma, chroma, is_shared: true, blue_first: true } => {
+                self.shared::<true>(luma, chroma, out);
+            }
+            RawRow::TwoPlanes { luma, chroma, is_shared: true, blue_first: false } => {
+                self.shared::<false>(luma, chroma, out);
+            }
+            RawRow::TwoPlanes { luma, chroma, is_shared: false, .. } => self.unshared(luma, chroma.as_chunks().0, out),
+            RawRow::Bayer { rows, colors } => self.bayer(rows, colors, out),
+            RawRow::Wide { pixels, channels, is_blue_first, is_big_endian } => {
+                let high = usize::from(!is_big_endian);
+                let order = if is_blue_first { [high + 4, high + 2, high] } else { [high, high + 2, high + 4] };
+                if channels == 3 { self.wide::<6>(pixels, order, out) } else { self.wide::<8>(pixels, order, out) }
+            }
+        }
+    }
+}
+
+/// The functions as they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Portable;
+
+impl Convert for Portable {
+    fn yuv422<const LUMA_FIRST: bool>(self, pixels: &[u8], out: &mut [Rgba]) {
+        yuv422::<LUMA_FIRST>(pixels, out);
+    }
+
+    fn shared<const BLUE_FIRST: bool>(self, luma: &[u8], chroma: &[u8], out: &mut [Rgba]) {
+        shared::<BLUE_FIRST>(luma, chroma, out);
+    }
+
+    fn unshared(self, luma: &[u8], chroma: &[[u8; 2]], out: &mut [Rgba]) {
+        unshared(luma, chroma, out);
+    }
+
+    fn bayer(self, rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]) {
+        bayer(rows, colors, out);
+    }
+
+    fn wide<const N: usize>(self, pixels: &[u8], order: [usize; 3], out: &mut [Rgba]) {
+        wide::<N>(pixels, order, out);
+    }
+}
+
+/// Three bytes of each pixel of `N`.
 #[inline(always)]
-pub(super) fn convert_row(row: RawRow<'_>, out: &mut [Rgba]) {
-    match row {
-        RawRow::Yuv422 { pixels, luma_first: true } => yuv422(pixels, |&[y0, u, y1, v]| ([y0, y1], [u, v]), out),
-        RawRow::Yuv422 { pixels, luma_first: false } => yuv422(pixels, |&[u, y0, v, y1]| ([y0, y1], [u, v]), out),
-        RawRow::TwoPlanes { luma, chroma, is_shared: true, blue_first: true } => {
-            shared(luma, chroma, |&[u, v]| [u, v], out)
-        }
-        RawRow::TwoPlanes { luma, chroma, is_shared: true, blue_first: false } => {
-            shared(luma, chroma, |&[v, u]| [u, v], out);
-        }
-        RawRow::TwoPlanes { luma, chroma, is_shared: false, .. } => {
-            for ((&y, &chroma), out) in luma.iter().zip(chroma.as_chunks::<2>().0).zip(out) {
-                *out = pixel(y, chroma_parts(chroma));
-            }
-        }
-        RawRow::Bayer { rows, colors } => bayer(rows, colors, out),
-        RawRow::Wide { pixels, channels, is_blue_first, is_big_endian } => {
-            let order = if is_blue_first { [2, 1, 0] } else { [0, 1, 2] };
-            let high = usize::from(!is_big_endian);
-            for (pixel, out) in pixels.chunks_exact(2 * channels).zip(out) {
-                let [r, g, b] = order.map(|channel| pixel[2 * channel + high]);
-                *out = [r, g, b, 255];
-            }
-        }
+pub(super) fn wide<const N: usize>(pixels: &[u8], order: [usize; 3], out: &mut [Rgba]) {
+    for (pixel, out) in pixels.as_chunks::<N>().0.iter().zip(out) {
+        let [r, g, b] = order.map(|byte| pixel[byte]);
+        *out = [r, g, b, 255];
     }
 }
 
@@ -144,41 +185,76 @@ fn pixel(y: u8, chroma: [i32; 3]) -> Rgba {
     (r | g << 8 | b << 16 | 255 << 24).to_le_bytes()
 }
 
+/// Pixels that are made at a time. They pass through arrays of their own, which compilers know to be apart from all else,
+/// so that they make SIMD of the loops; the loops are over slices, since a loop of known length is unrolled instead.
+const BLOCK: usize = 64;
+
+/// A block of pixels, as many of them as `out` has; a chroma, U and V, for each luma.
 #[inline(always)]
-fn yuv422(pixels: &[u8], parts: impl Fn(&[u8; 4]) -> ([u8; 2], [u8; 2]), out: &mut [Rgba]) {
+fn colors(luma: &[u8], chroma: &[[u8; 2]], out: &mut [Rgba]) {
+    let mut block = [[0; 4]; BLOCK];
+    for ((out, &y), &chroma) in block.iter_mut().zip(luma).zip(chroma) {
+        *out = pixel(y, chroma_parts(chroma));
+    }
+    out.copy_from_slice(&block[..out.len()]);
+}
+
+/// Two pixels in four bytes.
+#[inline(always)]
+pub(super) fn yuv422<const LUMA_FIRST: bool>(pixels: &[u8], out: &mut [Rgba]) {
     let (pairs, rest) = pixels.as_chunks::<4>();
-    let (outs, last) = out.as_chunks_mut::<2>();
-    for (pair, out) in pairs.iter().zip(outs) {
-        let (luma, chroma) = parts(pair);
-        let chroma = chroma_parts(chroma);
-        *out = luma.map(|y| pixel(y, chroma));
+    let (whole, last) = out.split_at_mut(out.len().min(2 * pairs.len()));
+    let (mut luma, mut chroma) = ([[0; 2]; BLOCK / 2], [[0; 4]; BLOCK / 2]);
+    for (pairs, out) in pairs.chunks(BLOCK / 2).zip(whole.chunks_mut(BLOCK)) {
+        for ((pair, luma), chroma) in pairs.iter().zip(&mut luma).zip(&mut chroma) {
+            // U, Y, V, Y is Y, V, Y, U from its second byte on.
+            let pair = u32::from_le_bytes(*pair).rotate_right(if LUMA_FIRST { 0 } else { 8 });
+            let both = if LUMA_FIRST { pair >> 8 & 0xff | pair >> 16 & 0xff00 } else { pair >> 24 | pair & 0xff00 };
+            let [y0, y1, ..] = (pair & 0xff | pair >> 8 & 0xff00).to_le_bytes();
+            *luma = [y0, y1];
+            *chroma = (both * 0x1_0001).to_le_bytes();
+        }
+        colors(luma.as_flattened(), chroma.as_flattened().as_chunks().0, out);
     }
     // Half a pair has one chroma of its own; the other is that of the pair before it.
-    if let ([first, second], [last]) = (rest, last) {
-        let mut pair = pairs.last().copied().unwrap_or([128; 4]);
-        (pair[0], pair[1]) = (*first, *second);
-        let (luma, chroma) = parts(&pair);
-        *last = pixel(luma[0], chroma_parts(chroma));
+    if let (&[first, second], [last, ..]) = (rest, last) {
+        let before = pairs.last().copied().unwrap_or([128; 4]);
+        let (y, chroma) = if LUMA_FIRST { (first, [second, before[3]]) } else { (second, [first, before[2]]) };
+        *last = pixel(y, chroma_parts(chroma));
     }
 }
 
+/// A chroma for each two lumas, or for the last one alone.
 #[inline(always)]
-fn shared(luma: &[u8], chroma: &[u8], blue_first: impl Fn(&[u8; 2]) -> [u8; 2], out: &mut [Rgba]) {
-    let (lumas, rest) = luma.as_chunks::<2>();
-    let (chromas, _) = chroma.as_chunks::<2>();
-    let (outs, last) = out.as_chunks_mut::<2>();
-    for ((luma, chroma), out) in lumas.iter().zip(chromas).zip(outs) {
-        let chroma = chroma_parts(blue_first(chroma));
-        *out = luma.map(|y| pixel(y, chroma));
+pub(super) fn shared<const BLUE_FIRST: bool>(luma: &[u8], chroma: &[u8], out: &mut [Rgba]) {
+    let (mut lumas, mut doubled) = ([0; BLOCK], [[0; 4]; BLOCK / 2]);
+    let out = &mut out[..luma.len()];
+    for ((luma, chroma), out) in luma.chunks(BLOCK).zip(chroma.chunks(BLOCK)).zip(out.chunks_mut(BLOCK)) {
+        lumas[..luma.len()].copy_from_slice(luma);
+        for (&pair, doubled) in chroma.as_chunks::<2>().0.iter().zip(&mut doubled) {
+            let both = u16::from_le_bytes(pair);
+            let both = if BLUE_FIRST { both } else { both.swap_bytes() };
+            *doubled = (u32::from(both) * 0x1_0001).to_le_bytes();
+        }
+        colors(&lumas[..luma.len()], doubled.as_flattened().as_chunks().0, out);
     }
-    if let ([y], [last], Some(chroma)) = (rest, last, chromas.last()) {
-        *last = pixel(*y, chroma_parts(blue_first(chroma)));
+}
+
+/// A chroma for each luma.
+#[inline(always)]
+pub(super) fn unshared(luma: &[u8], chroma: &[[u8; 2]], out: &mut [Rgba]) {
+    let (mut lumas, mut chromas) = ([0; BLOCK], [[0; 2]; BLOCK]);
+    let out = &mut out[..luma.len()];
+    for ((luma, chroma), out) in luma.chunks(BLOCK).zip(chroma.chunks(BLOCK)).zip(out.chunks_mut(BLOCK)) {
+        lumas[..luma.len()].copy_from_slice(luma);
+        chromas[..chroma.len()].copy_from_slice(chroma);
+        colors(&lumas[..luma.len()], &chromas[..chroma.len()], out);
     }
 }
 
 /// The first and last column have no neighbours on one side: they become as the columns beside them, as in OpenCV.
 #[inline(always)]
-fn bayer(rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]) {
+pub(super) fn bayer(rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]) {
     let width = out.len().min(rows[1].len());
     let [above, row, below] = rows.map(|row| &row[..width]);
     if width < 3 {
@@ -186,40 +262,58 @@ fn bayer(rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]) {
         row.iter().zip(out).for_each(|(&gray, out)| *out = [gray, gray, gray, 255]);
         return;
     }
-    let inner = &mut out[1..width - 1];
     let BayerRow { is_red, is_green_first } = colors;
-    // The first inner column is an odd one.
-    match (is_red, is_green_first) {
-        (true, true) => mosaic::<true>(above, row, below, 0, inner),
-        (true, false) => mosaic::<true>(above, row, below, 1, inner),
-        (false, true) => mosaic::<false>(above, row, below, 0, inner),
-        (false, false) => mosaic::<false>(above, row, below, 1, inner),
+    let mut block = [[0; BLOCK + 2]; 3];
+    let inner = &mut out[1..width - 1];
+    for (index, out) in inner.chunks_mut(BLOCK).enumerate() {
+        let from = index * BLOCK;
+        for (block, row) in block.iter_mut().zip([above, row, below]) {
+            block[..out.len() + 2].copy_from_slice(&row[from..from + out.len() + 2]);
+        }
+        // The first column of a block is an odd one.
+        match (is_red, is_green_first) {
+            (true, true) => mosaic::<true>(&block, 0, out),
+            (true, false) => mosaic::<true>(&block, 1, out),
+            (false, true) => mosaic::<false>(&block, 0, out),
+            (false, false) => mosaic::<false>(&block, 1, out),
+        }
     }
     out[0] = out[1];
     out[width - 1] = out[width - 2];
 }
 
-/// Columns 1 to the last but one; `green` is 0 where the first of them is no green, else 1.
+/// All bits at the odd places.
+const EVERY_OTHER: [u16; BLOCK + 1] = {
+    let mut bits = [0; BLOCK + 1];
+    let mut place = 1;
+    while place <= BLOCK {
+        bits[place] = u16::MAX;
+        place += 2;
+    }
+    bits
+};
+
+/// The pixels between the first and the last column of a block, as many of them as `out` has; `green` is 0 where the first
+/// of them is no green, else 1.
 #[inline(always)]
-fn mosaic<const RED: bool>(above: &[u8], row: &[u8], below: &[u8], green: usize, out: &mut [Rgba]) {
+fn mosaic<const RED: bool>([above, row, below]: &[[u8; BLOCK + 2]; 3], green: usize, out: &mut [Rgba]) {
     let len = out.len();
-    let (a0, a1, a2) = (&above[..len], &above[1..][..len], &above[2..][..len]);
-    let (r0, r1, r2) = (&row[..len], &row[1..][..len], &row[2..][..len]);
-    let (b0, b1, b2) = (&below[..len], &below[1..][..len], &below[2..][..len]);
-    for x in 0..len {
+    let is_green = &EVERY_OTHER[green..][..len];
+    let mut block = [[0; 4]; BLOCK];
+    let [above, row, below] = [above, row, below].map(|row| [&row[..len], &row[1..][..len], &row[2..][..len]]);
+    for (x, out) in block[..len].iter_mut().enumerate() {
         let wide = |row: &[u8]| u16::from(row[x]);
-        let across = wide(r0) + wide(r2);
-        let down = wide(a1) + wide(b1);
-        let own = wide(r1);
-        let corners = (wide(a0) + wide(a2) + wide(b0) + wide(b2) + 2) >> 2;
+        let across = wide(row[0]) + wide(row[2]);
+        let down = wide(above[1]) + wide(below[1]);
+        let own = wide(row[1]);
+        let corners = (wide(above[0]) + wide(above[2]) + wide(below[0]) + wide(below[2]) + 2) >> 2;
         let cross = (across + down + 2) >> 2;
         let (across, down) = ((across + 1) >> 1, (down + 1) >> 1);
-        let is_green = (x + green) % 2 == 1;
+        let either = |at_green: u16, elsewhere: u16| elsewhere ^ (at_green ^ elsewhere) & is_green[x];
         // The row's own color, green, the other rows' color.
-        let same = if is_green { across } else { own };
-        let middle = if is_green { own } else { cross };
-        let other = if is_green { down } else { corners };
+        let (same, middle, other) = (either(across, own), either(own, cross), either(down, corners));
         let [r, b] = if RED { [same, other] } else { [other, same] };
-        out[x] = (u32::from(r) | u32::from(middle) << 8 | u32::from(b) << 16 | 255 << 24).to_le_bytes();
+        *out = (u32::from(r) | u32::from(middle) << 8 | u32::from(b) << 16 | 255 << 24).to_le_bytes();
     }
+    out.copy_from_slice(&block[..out.len()]);
 }

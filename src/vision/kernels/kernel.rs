@@ -4,7 +4,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::avx2::{self, Avx2};
 use super::bilinear::{self, Affine, Columns, Weights};
-use super::colors::{self, Packed, RawRow, Rgba};
+use super::colors::{self, Convert, Packed, RawRow, Rgba};
 use super::taps::Taps;
 use super::weighing::{self, RingRows};
 
@@ -53,7 +53,7 @@ impl Kernel {
     /// Converts as many pixels as `out` has and the row holds.
     pub fn convert_row(self, row: RawRow<'_>, out: &mut [Rgba]) {
         match self {
-            Self::Portable => colors::convert_row(row, out),
+            Self::Portable => colors::Portable.convert_row(row, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.convert_row(row, out),
         }
