@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 from camera import LATCHED, wait_until
 from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message
@@ -23,9 +24,9 @@ REMAP = "image:=/camera/image"
 PARAMETERS = ("model:=yolov12n", "providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
 
 
-def replayed(binary, bag, out, *remaps):
+def replayed(binary, bag, out, parameters, *remaps):
     """The bytes that `vedette replay` records, by topic."""
-    parameters = [flag for value in PARAMETERS for flag in ("--param", value)]
+    parameters = [flag for value in parameters for flag in ("--param", value)]
     remaps = [flag for rule in remaps for flag in ("--remap", rule)]
     command = [binary, "replay", bag, "--out", out, "--json", "--limit", FRAMES, *parameters, *remaps]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
@@ -45,9 +46,12 @@ def is_same(live, replayed):
     return live[: len(replayed)] == replayed and len(padding) < 4 and not any(padding)
 
 
-def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(start, binary, bag, listen, tmp_path):
-    expected = replayed(binary, bag, tmp_path / "replay.mcap", REMAP)
-    parameters = [flag for value in PARAMETERS for flag in ("-p", value)]
+@pytest.mark.parametrize("camera", [(), ("camera_info_file:=tests/data/lenses/fisheye.yaml",)], ids=["its own", "a file"])
+def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(
+    start, binary, bag, listen, tmp_path, camera
+):
+    expected = replayed(binary, bag, tmp_path / "replay.mcap", PARAMETERS + camera, REMAP)
+    parameters = [flag for value in PARAMETERS + camera for flag in ("-p", value)]
     node = start(*parameters, "-r", REMAP)
     live = listen(PER_FRAME, raw=True)
     latched = listen(ONCE, qos=LATCHED, raw=True)
