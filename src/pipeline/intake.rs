@@ -306,6 +306,9 @@ impl Joins {
         if is_of_poses {
             self.remarks.say(Remark::SpeedOfPoses { motion: Moved(motion) });
         }
+        if let Some(remark) = self.motions.reached().and_then(|odom| Remark::on_odometry(odom, time.stamp)) {
+            self.remarks.say(remark);
+        }
         Ok(Moment { frame: Stamped::new(time.stamp, self.frame_id.clone(), frame), motion, misfit })
     }
 

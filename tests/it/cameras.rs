@@ -363,6 +363,21 @@ fn an_odometry_whose_pose_moves_under_a_twist_of_zeros_has_the_poses_speed() {
 }
 
 #[test]
+fn odometry_of_another_epoch_is_told_and_the_speed_assumed() {
+    let pair = |number| {
+        let picture = Recorded::Message(Input::Image, image(stamp(1_700_000_000_000 + 100 * number)));
+        [Recorded::Message(Input::Odom, odometry(nth(number), 0.4)), picture]
+    };
+    let mut recording = Recording::new(&[Input::Image, Input::Odom], (0..5).flat_map(pair).collect());
+    recording.log_time = |message| stamp(1_700_000_000_000 + 50 * message);
+    let replayed = recording.replayed();
+    let [remark] = &replayed.report.remarks[..] else { panic!("{:?}", replayed.report.remarks) };
+    assert!(remark.starts_with("odometry stamps are decades off: 1.0"), "{remark}");
+    let verdict = replayed.heard.plans().last().unwrap().verdict.clone();
+    assert!(verdict.contains("assumed"), "{verdict}");
+}
+
+#[test]
 fn what_is_odd_costs_no_allocation_once_it_was_said() {
     let mut intake = intake(&Config::default());
     let twice = Info { size: Size { width_px: 128, height_px: 96 }, ..info() };
