@@ -58,11 +58,12 @@ def test_info_tells_what_is_understood_of_a_file(vedette, file):
     told = vedette("models", "info", file).stdout
     for line in [
         "name      best",
-        "family    yolo, layout rows",
+        "family    yolo, task detect",
+        "layout    rows",
         "takes     images float32 [1, 3, 64, 64]",
         "gives     output0 float32 [1, 7, 6]",
         "input     64x64 px (images), letterbox, rgb, 0..1",
-        "task      detect",
+        "trained   detect",
         "license   unknown",
         "classes   3, named by the model's metadata",
         "  0 red              1 green            2 traffic light",
@@ -78,12 +79,12 @@ def test_info_tells_what_is_understood_of_a_file(vedette, file):
 def test_info_shows_a_trained_models_notes_and_names(vedette, weights):
     told = vedette("models", "info", "yolov12n").stdout
     assert "classes   80, named by the model's metadata" in told and "79 toothbrush" in told
-    assert "stride    32" in told and "layout rows" in told
+    assert "stride    32" in told and "layout    rows" in told
 
 
 def test_info_shows_a_checkpoint_with_its_configuration(vedette):
     told = vedette("models", "info", CHECKPOINT).stdout
-    assert "family    detr, layout logits" in told and "pixels as preprocessor_config.json says" in told
+    assert "family    detr, task detect" in told and "layout    logits" in told and "pixels as preprocessor_config.json says" in told
     assert "named by the manifest, config.json or a list beside the file" in told
 
 
@@ -97,10 +98,11 @@ def test_info_shows_a_checkpoint_with_its_configuration(vedette):
     ],
     ids=["pointer", "page", "empty", "checkpoint"],
 )
-def test_what_is_no_model_is_named_with_the_cure(vedette, tmp_path, content, words):
+def test_what_is_no_model_is_named_with_the_cure(vedette, ten_frames, tmp_path, content, words):
     path = tmp_path / "best.onnx"
     path.write_bytes(content)
-    for args in [("models", "info", path), ("models", "add", path), ("replay", "--discard", tmp_path, "-p", f"model:={path}")]:
+    replay = ("replay", ten_frames, "--discard", "-p", f"model:={path}")
+    for args in [("models", "info", path), ("models", "add", path), replay]:
         assert f"model file {path} {words}" in vedette(*args, code=1).stderr
     assert words in vedette("check", "-p", f"model:={path}", code=1).stdout
 
@@ -167,6 +169,21 @@ def test_a_checkpoint_is_added_with_its_configuration(add, vedette, tmp_path):
     assert not (folder / "onnx/model.onnx").is_symlink()
     found = vedette("check", "-p", f"model:={folder}", "-p", "providers:=[cpu]").stdout
     assert "dfine-ONNX (detr), files whole" in found
+
+
+def test_names_that_lie_beside_a_file_are_taken(vedette, tmp_path):
+    path = tmp_path / "best.onnx"
+    path.write_bytes((MODELS / "yolo_rows.onnx").read_bytes().replace(b"names", b"label"))
+    assert "class names: " in vedette("models", "info", path, code=1).stderr
+    (tmp_path / "labels.txt").write_text("rot\ngrün\nAmpel\n")
+    told = vedette("models", "info", path).stdout
+    assert "classes   3, named by the manifest, config.json or a list beside the file" in told and "2 Ampel" in told
+
+
+def test_nothing_of_a_file_without_a_manifest_is_fetched_or_recorded(vedette, file):
+    assert json.loads(vedette("models", "fetch", file, "--json").stdout) == []
+    assert "taken as they are: no manifest" in vedette("models", "verify", file).stdout
+    assert [path.name for path in file.parent.iterdir()] == ["best.onnx"]
 
 
 def test_nothing_is_overwritten_and_nothing_is_left_of_what_failed(add, file, tmp_path):

@@ -160,6 +160,7 @@ fn tell(manifest: &Manifest, examined: Option<&Examined>, args: &Args, as_json: 
     }
     println!("model     {}", manifest.name);
     println!("manifest  {}", path.display());
+    println!("family    {}, task {}", manifest.family, manifest.task);
     let names: Vec<_> = manifest.files.iter().map(|file| file.path.display().to_string()).collect();
     println!("files     {}: {}", args.how.done(), names.join(", "));
     println!("license   {}{}", manifest.license.name, if is_known { "" } else { ": nobody has said it (--license)" });

@@ -9,19 +9,19 @@ const LINE_CHARS: usize = 100;
 /// Lines of a key and what it is, the classes last.
 pub fn table(examined: &Examined) -> String {
     let Examined { file, understood, .. } = examined;
-    let Understood { family, layout, size, labels, notes, .. } = understood;
+    let Understood { layout, size, labels, notes, .. } = understood;
     let opsets: Vec<String> = file.opsets.iter().map(|(domain, version)| format!("{domain} {version}")).collect();
     let producer = if file.producer.is_empty() { String::new() } else { format!(", written by {}", file.producer) };
     let mut rows = vec![
         ("format", format!("ONNX, IR version {}, opset {}{producer}", file.ir_version, opsets.join(", "))),
         ("takes", file.signature.inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         ("gives", file.signature.outputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-        ("family", format!("{family}, layout {layout}")),
+        ("layout", layout.to_string()),
         ("input", format!("{size} px ({}), {}", understood.input, pixels(examined))),
     ];
-    for key in ["task", "stride", "description", "date", "author"] {
+    for (key, row) in [("task", "trained"), ("stride", "stride"), ("description", "about"), ("date", "date")] {
         if let Some(note) = file.signature.metadata.get(key).filter(|note| !note.trim().is_empty()) {
-            rows.push((key, one_line(note)));
+            rows.push((row, one_line(note)));
         }
     }
     rows.extend(notes.iter().map(|note| ("note", note.clone())));

@@ -87,7 +87,8 @@ fn chosen(args: &Args, config: &Config) -> Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
     for name in names {
         let manifest = zoo::find(&model_folders(config), name)?;
-        if seen.insert(manifest.folder.clone()) {
+        // What has no manifest is there already.
+        if manifest.is_written && seen.insert(manifest.folder.clone()) {
             manifests.push(manifest);
         }
     }

@@ -93,18 +93,25 @@ fn verified(folders: &[PathBuf], name: &str) -> Result<Manifest, ManifestError> 
     let integrity = manifest.verify()?;
     match integrity {
         Integrity::Whole => {}
-        Integrity::Unwritten => tracing::info!("model {}: {integrity}{}", manifest.name, in_words(&manifest)),
+        Integrity::Unwritten => tell_understood(&manifest, integrity),
         _ => tracing::warn!("model {}: {integrity}", manifest.name),
     }
     Ok(manifest)
 }
 
-/// What was understood of a detector's file: `; yolo, layout rows, 640x640 px, letterbox, rgb, 0..1, 80 classes`. Why
-/// nothing was, its loading says.
-fn in_words(manifest: &Manifest) -> String {
-    let Ok(Examined { understood, .. }) = zoo::examine(manifest) else { return String::new() };
-    let Understood { family, layout, size, form, labels, .. } = understood;
-    format!("; {family}, layout {layout}, {size} px, {form}, {} classes", labels.len())
+/// Says what was understood of a detector's file, and warns of what was assumed. Why nothing was, its loading says.
+fn tell_understood(manifest: &Manifest, integrity: Integrity) {
+    let name = &manifest.name;
+    let Ok(Examined { understood, .. }) = zoo::examine(manifest) else {
+        tracing::info!("model {name}: {integrity}");
+        return;
+    };
+    let Understood { family, layout, size, form, labels, notes, .. } = understood;
+    let classes = labels.len();
+    tracing::info!("model {name}: {integrity}; {family}, layout {layout}, {size} px, {form}, {classes} classes");
+    for note in notes {
+        tracing::warn!("model {name}: {note}");
+    }
 }
 
 /// What loads the model's own encoder.

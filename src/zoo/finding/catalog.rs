@@ -15,14 +15,20 @@ const MANIFEST: &str = "model.toml";
 /// [`ManifestError::Unknown`] with the nearest name, all that there are and where they were looked for; as [`find_at`].
 pub fn find(folders: &[PathBuf], name_or_path: &str) -> Result<Manifest, ManifestError> {
     let path = Path::new(name_or_path);
-    if name_or_path.contains('/') || path.is_file() {
+    if name_or_path.contains('/') || path.is_file() || is_onnx(path) {
         return find_at(path);
     }
-    let found = folders.iter().map(|folder| folder.join(path)).find(|path| path.exists());
-    found.map_or_else(
-        || Err(ManifestError::Unknown { name: name_or_path.to_owned(), hint: hint(folders, name_or_path) }),
-        |path| find_at(&path),
-    )
+    let there: Vec<PathBuf> = folders.iter().map(|folder| folder.join(path)).filter(|path| path.exists()).collect();
+    // A folder with a manifest before one that only looks like a model.
+    let written = there.iter().find(|path| path.is_file() || path.join(MANIFEST).is_file());
+    match written.or(there.first()) {
+        Some(found) => find_at(found),
+        None => Err(ManifestError::Unknown { name: name_or_path.to_owned(), hint: hint(folders, name_or_path) }),
+    }
+}
+
+fn is_onnx(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "onnx")
 }
 
 /// The manifest of a model at a path: that of a folder or file with a `model.toml`; of an ONNX file that a `model.toml`
@@ -37,7 +43,8 @@ pub fn find_at(path: &Path) -> Result<Manifest, ManifestError> {
         return if written.is_file() { Manifest::load(&written) } else { unwritten(path) };
     }
     if !path.is_file() {
-        let hint = "expected an ONNX file, or a folder with a model.toml or an ONNX file".to_owned();
+        let expected = "expected an ONNX file, or a folder with a model.toml or an ONNX file";
+        let hint = if path.starts_with("~") { format!("{expected} (~ is not expanded)") } else { expected.to_owned() };
         return Err(ManifestError::Unknown { name: path.display().to_string(), hint });
     }
     if path.extension().is_some_and(|extension| extension == "toml") {
@@ -97,6 +104,13 @@ mod tests {
             assert_eq!(find(&dirs, name).unwrap().name, "tiny", "{name}");
         }
         assert_eq!(list(&dirs), [file]);
+        let empty = root.path().join("empty");
+        fs::create_dir_all(empty.join("tiny")).unwrap();
+        assert_eq!(
+            find(&[empty, root.path().to_path_buf()], "tiny").unwrap().name,
+            "tiny",
+            "a folder without anything"
+        );
     }
 
     #[test]
@@ -106,6 +120,8 @@ mod tests {
         let error = find(&[root.path().to_path_buf()], "yolo12n").unwrap_err().to_string();
         assert!(error.starts_with("no model \"yolo12n\": there are yolov12n in "), "{error}");
         assert!(error.ends_with("did you mean \"yolov12n\"?"), "{error}");
+        let error = find(&[], "~/tiny.onnx").unwrap_err().to_string();
+        assert!(error.ends_with("or an ONNX file (~ is not expanded)"), "{error}");
         let error = find(&[], "/nowhere/tiny").unwrap_err().to_string();
         let expected =
             "no model \"/nowhere/tiny\": expected an ONNX file, or a folder with a model.toml or an ONNX file";
