@@ -5,11 +5,8 @@ import pathlib
 import subprocess
 import sys
 
-<<<<<<< HEAD
 import cv2
 import numpy as np
-=======
->>>>>>> refs/heads/lenses
 import pytest
 from camera import LATCHED, wait_until
 from nav_msgs.msg import Path
@@ -30,7 +27,6 @@ REMAP = "image:=/camera/image"
 PARAMETERS = ("model:=yolov12n", "providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
 
 
-<<<<<<< HEAD
 @pytest.fixture(scope="session")
 def jpeg_bag(bag, tmp_path_factory):
     """The beginning of the bag as a driver records it that publishes jpeg only."""
@@ -56,10 +52,7 @@ def jpeg_bag(bag, tmp_path_factory):
     return folder
 
 
-def replayed(binary, bag, out, *remaps):
-=======
 def replayed(binary, bag, out, parameters, *remaps):
->>>>>>> refs/heads/lenses
     """The bytes that `vedette replay` records, by topic."""
     parameters = [flag for value in parameters for flag in ("--param", value)]
     remaps = [flag for rule in remaps for flag in ("--remap", rule)]
@@ -81,22 +74,17 @@ def is_same(live, replayed):
     return live[: len(replayed)] == replayed and len(padding) < 4 and not any(padding)
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("transport", ["raw", "jpeg"])
+@pytest.mark.parametrize(
+    ("transport", "camera"),
+    [("raw", ()), ("jpeg", ()), ("raw", ("camera_info_file:=tests/data/lenses/fisheye.yaml",))],
+    ids=["raw", "jpeg", "a camera_info file"],
+)
 def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(
-    start, binary, bag, jpeg_bag, listen, tmp_path, transport
+    start, binary, bag, jpeg_bag, listen, tmp_path, transport, camera
 ):
     bag = jpeg_bag if transport == "jpeg" else bag
-    expected = replayed(binary, bag, tmp_path / "replay.mcap", REMAP)
-    parameters = [flag for value in PARAMETERS for flag in ("-p", value)]
-=======
-@pytest.mark.parametrize("camera", [(), ("camera_info_file:=tests/data/lenses/fisheye.yaml",)], ids=["its own", "a file"])
-def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(
-    start, binary, bag, listen, tmp_path, camera
-):
     expected = replayed(binary, bag, tmp_path / "replay.mcap", PARAMETERS + camera, REMAP)
     parameters = [flag for value in PARAMETERS + camera for flag in ("-p", value)]
->>>>>>> refs/heads/lenses
     node = start(*parameters, "-r", REMAP)
     live = listen(PER_FRAME, raw=True)
     latched = listen(ONCE, qos=LATCHED, raw=True)
