@@ -293,7 +293,7 @@ impl Joins {
         cdr: &'a [u8],
         time: ImageTime,
     ) -> Result<Moment<'a>, FrameError> {
-        let (header, image) = pictures.read(transport, cdr)?;
+        let (header, image) = pictures.read(transport, cdr, &mut self.remarks)?;
         if self.frame_id.as_str() != header.frame_id {
             self.frame_id = FrameId::new(header.frame_id);
         }

@@ -1,7 +1,8 @@
 //! From an image's message to its pixels: borrowed where they are raw, decoded where they are compressed. What is unusual
-//! about them and was taken all the same is said once.
+//! about them and was taken all the same is remarked once.
 
 use super::loss::FrameError;
+use super::remarks::{Remark, Remarks};
 use super::topics::Transport;
 use crate::types::{ImageView, PixelFormat, Size, Stamp};
 use crate::vision::{Codec, PictureDecoder};
@@ -15,7 +16,7 @@ pub(super) struct PictureReader {
     said: Said,
 }
 
-/// What has been said.
+/// What has been remarked.
 #[derive(Debug, Default)]
 struct Said {
     encoding: bool,
@@ -34,7 +35,7 @@ pub(super) fn stamp_of(transport: Transport, cdr: &[u8]) -> Result<Stamp, FrameE
 }
 
 impl PictureReader {
-    /// The header and the pixels.
+    /// The header and the pixels; what is unusual is added to `remarks`.
     ///
     /// # Errors
     /// [`FrameError::Wire`] when the bytes are no such message, [`FrameError::Picture`] when there is no whole picture in
@@ -43,18 +44,19 @@ impl PictureReader {
         &'a mut self,
         transport: Transport,
         cdr: &'a [u8],
+        remarks: &mut Remarks,
     ) -> Result<(HeaderRef<'a>, ImageView<'a>), FrameError> {
         match transport {
             Transport::Raw => {
                 let message = decode_image(cdr)?;
-                self.said.about_raw(&message);
+                self.said.about_raw(&message, remarks);
                 Ok((message.header, message.image))
             }
             Transport::Compressed => {
                 let message = decode_compressed_image(cdr)?;
                 let decoded = self.decoder.decode(message.format, message.data)?;
-                self.said.about_compressed(message.format, decoded.codec);
-                self.said.about_size(decoded.image.format(), decoded.image.size());
+                self.said.about_compressed(message.format, decoded.codec, remarks);
+                self.said.about_size(decoded.image.format(), decoded.image.size(), remarks);
                 Ok((message.header, decoded.image))
             }
         }
@@ -62,49 +64,35 @@ impl PictureReader {
 }
 
 impl Said {
-    fn about_raw(&mut self, message: &ImageRef<'_>) {
-        let ImageRef { image, encoding, is_big_endian, step_bytes, .. } = *message;
-        let (format, size) = (image.format(), image.size());
+    fn about_raw(&mut self, message: &ImageRef<'_>, remarks: &mut Remarks) {
+        let ImageRef { image, encoding, is_big_endian, step_bytes: found, .. } = *message;
+        let (format, size, taken) = (image.format(), image.size(), image.step_bytes());
         if !format.is_ros_name(encoding) && first(&mut self.encoding) {
-            tracing::warn!(
-                "images have the encoding {encoding:?}, which is no name of ROS: taken for {}",
-                format.encoding()
-            );
+            remarks.say(Remark::Encoding { encoding: encoding.to_owned(), format });
         }
-        if image.step_bytes() != step_bytes as usize && first(&mut self.step) {
-            tracing::warn!(
-                "images of {size} px, {} have step {step_bytes} and exactly the bytes of pictures without padding: taken \
-                 for step {}",
-                format.encoding(),
-                image.step_bytes()
-            );
+        if taken != found as usize && first(&mut self.step) {
+            remarks.say(Remark::Step { size, format, found, taken });
         }
         if is_big_endian && !format.is_wide() && first(&mut self.byte_order) {
-            tracing::warn!("images are {} and is_bigendian: passed over, their channels are bytes", format.encoding());
+            remarks.say(Remark::ByteOrder { format });
         }
-        self.about_size(format, size);
+        self.about_size(format, size, remarks);
     }
 
-    fn about_size(&mut self, format: PixelFormat, size: Size) {
+    fn about_size(&mut self, format: PixelFormat, size: Size, remarks: &mut Remarks) {
         if format.is_odd(size.width_px, size.height_px) && first(&mut self.odd_size) {
-            tracing::warn!(
-                "images of {} have {size} px: the last column or row is taken with the colors that are there",
-                format.encoding()
-            );
+            remarks.say(Remark::OddSize { format, size });
         }
     }
 
-    fn about_compressed(&mut self, format: &str, codec: Codec) {
+    fn about_compressed(&mut self, format: &str, codec: Codec, remarks: &mut Remarks) {
         if Codec::named_in(format) != Some(codec) && first(&mut self.codec) {
-            let format: String = format.chars().take(64).collect();
-            tracing::warn!(
-                "compressed images have the format {format:?} and are {codec} by their first bytes: taken as that"
-            );
+            remarks.say(Remark::Codec { format: format.chars().take(64).collect(), codec });
         }
     }
 }
 
-/// Whether it is the first time.
+/// Whether it is the first time: a remark may hold text, and is made once.
 fn first(said: &mut bool) -> bool {
     !std::mem::replace(said, true)
 }

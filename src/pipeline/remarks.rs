@@ -1,12 +1,58 @@
 //! What is odd about a camera or its robot and costs nothing by itself: each is said once, with its cure.
 
-use crate::types::{CameraModel, CameraModelError, Distortion, FrameId, Motion, Size, Stamp};
+use crate::types::{CameraModel, CameraModelError, Distortion, FrameId, Motion, PixelFormat, Size, Stamp};
+use crate::vision::Codec;
 use std::fmt;
 use std::mem::discriminant;
 
 /// Something odd in what comes in. What it costs, if anything, is counted elsewhere.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Remark {
+    /// The encoding has a name that only OpenCV has, or is spelled otherwise.
+    #[error("images have the encoding {encoding:?}, which is no name of ROS: taken for {}", format.encoding())]
+    Encoding {
+        /// As it came.
+        encoding: String,
+        /// What it was taken for.
+        format: PixelFormat,
+    },
+    /// A row takes more bytes than the step says, and the data are those of a picture without padding.
+    #[error(
+        "images of {size} px, {} have step {found} and exactly the bytes of pictures without padding: taken for step {taken}",
+        format.encoding()
+    )]
+    Step {
+        /// The image's size.
+        size: Size,
+        /// Its encoding.
+        format: PixelFormat,
+        /// The step as it came.
+        found: u32,
+        /// The step in bytes that it was taken for.
+        taken: usize,
+    },
+    /// Bytes have no byte order.
+    #[error("images are {} and is_bigendian: passed over, their channels are bytes", format.encoding())]
+    ByteOrder {
+        /// The image's encoding.
+        format: PixelFormat,
+    },
+    /// Colors of pairs, and a side without a pair.
+    #[error("images of {} have {size} px: the last column or row is taken with the colors that are there", format.encoding())]
+    OddSize {
+        /// The image's encoding.
+        format: PixelFormat,
+        /// Its size.
+        size: Size,
+    },
+    /// A file is of another kind than the message says.
+    #[error("compressed images have the format {format:?} and are {codec} by their first bytes: taken as that")]
+    Codec {
+        /// As it came, cut to 64 characters.
+        format: String,
+        /// By the first bytes.
+        codec: Codec,
+    },
     /// Camera and image have different sizes.
     #[error("{0}")]
     Size(Misfit),
