@@ -47,7 +47,7 @@ def assert_goes_on(node, camera, listener):
         pytest.param({"width": 0, "height": 0, "step": 0, "data": b""}, id="no size"),
         pytest.param({"width": 2**32 - 1, "height": 2**32 - 1}, id="a huge size"),
         pytest.param({"step": 2**32 - 1}, id="a huge step"),
-        pytest.param({"step": 5}, id="a step shorter than a row"),
+        pytest.param({"step": 5, "data": bytes(3 * WIDTH * HEIGHT + 1)}, id="a step shorter than a row"),
         pytest.param({"encoding": "bayer_magic12"}, id="an unknown encoding"),
         pytest.param({"encoding": ""}, id="no encoding"),
     ],
