@@ -6,6 +6,7 @@ use crate::messages::{
     FOCAL_PX, FRAME_ID, Heard, SIZE, camera_info, image, nth, odometry, patched, stamp, stamped, walk_with,
 };
 use crate::replay::{ALL, CAMERA, Recorded, Recording, Replayed};
+use proptest::prelude::*;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use vedette::config::{Config, ImageStamp, Rectified};
@@ -166,6 +167,27 @@ fn a_camera_info_of_another_aspect_is_left_out_and_told_with_both_sizes() {
     let expected = "camera_info is for 64x36 px, images have 64x48: the aspect is another one, it is left out, and nothing \
                     has a place on the ground";
     assert_eq!(remarks[0].to_string(), expected);
+}
+
+proptest! {
+    /// With numbers like those of cameras among others, so that some of them are one.
+    #[test]
+    fn any_numbers_are_a_camera_or_a_counted_loss(
+        model in prop::sample::select(vec!["plumb_bob", "rational_polynomial", "equidistant", "fisheye", "", "x"]),
+        d in prop::collection::vec(prop_oneof![Just(0.0), -1.0f64..1.0, prop::num::f64::ANY], 0..20),
+        k in prop::array::uniform9(prop_oneof![10.0f64..100.0, prop::num::f64::ANY]),
+        p in prop::array::uniform12(prop_oneof![10.0f64..100.0, prop::num::f64::ANY]),
+        (binning, roi) in (prop::array::uniform2(any::<u32>()), prop::array::uniform4(any::<u32>())),
+        (is_part, is_rectified) in (any::<bool>(), any::<bool>()),
+    ) {
+        let (binning, roi) = if is_part { (binning, roi) } else { ([1, 1], [0; 4]) };
+        let image_is_rectified = if is_rectified { Rectified::Yes } else { Rectified::No };
+        let mut driven = walk_with(&Config { image_is_rectified, ..Config::default() });
+        if let Err(error) = driven.camera_info(&Info { model, d, k, p, binning, roi, ..info() }.at(nth(0))) {
+            prop_assert_eq!(error.cause(), "bad_message");
+        }
+        prop_assert!(driven.image(&image(nth(0)), &mut Heard::default()).is_ok());
+    }
 }
 
 #[test]
