@@ -1,6 +1,8 @@
 """The peers' side of the stage benches: OpenCV and NumPy preprocessing and decoding, and a bare session loop.
 
     python3 bench/peers.py preprocess FRAME.bin 768x576    one JSON line with the median in ms
+    python3 bench/peers.py convert FRAME.bin 768x576 yuyv  with cvtColor before it, one thread; bayer_rggb8 too
+    python3 bench/peers.py jpeg FRAME.jpg                  with imdecode before it, one thread
     python3 bench/peers.py decode OUTPUT.bin
     python3 bench/peers.py session MODEL.onnx FRAMES
     python3 bench/peers.py generate FOLDER TOKENS          of bench/decoder_model.py: tokens per second
@@ -22,6 +24,8 @@ from detect import Detector, decode, preprocess  # noqa: E402
 THREADS = 2
 WARM_UP = 20
 ITERATIONS = 200
+# What converts an encoding to BGR, and the bytes of its pixels.
+CONVERSIONS = {"yuyv": (cv2.COLOR_YUV2BGR_YUY2, (2,)), "bayer_rggb8": (cv2.COLOR_BayerRGGB2BGR, ())}
 # The same as in generation.rs: the tokens say nothing.
 PROMPT = [42] * 512
 
@@ -75,6 +79,16 @@ def main():
         width, height = map(int, rest[0].split("x"))
         image = np.fromfile(path, np.uint8).reshape(height, width, 3)
         print(json.dumps({"median_ms": median_ms(lambda: preprocess(image))}))
+    elif stage == "convert":
+        cv2.setNumThreads(1)
+        width, height = map(int, rest[0].split("x"))
+        code, shape = CONVERSIONS[rest[1]]
+        image = np.fromfile(path, np.uint8).reshape(height, width, *shape)
+        print(json.dumps({"median_ms": median_ms(lambda: preprocess(cv2.cvtColor(image, code)))}))
+    elif stage == "jpeg":
+        cv2.setNumThreads(1)
+        data = np.fromfile(path, np.uint8)
+        print(json.dumps({"median_ms": median_ms(lambda: preprocess(cv2.imdecode(data, cv2.IMREAD_COLOR)))}))
     elif stage == "decode":
         output = np.fromfile(path, np.float32).reshape(1, 84, 8400)
         scale, pad, size = 640 / 768, (0, 80), (768, 576)
@@ -92,7 +106,7 @@ def main():
     elif stage == "generate":
         print(json.dumps({"tokens_per_s": tokens_per_s(path, int(rest[0]))}))
     else:
-        sys.exit(f"unknown stage {stage!r}, expected preprocess, decode, session or generate")
+        sys.exit(f"unknown stage {stage!r}, expected preprocess, convert, jpeg, decode, session or generate")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-//! Our side of the stage benches: `stages preprocess FRAME.bin 768x576`, `stages decode OUTPUT.bin` and
-//! `stages process CONFIG.json FRAME.bin 768x576` print one line of JSON with the median time in milliseconds.
+//! Our side of the stage benches: `stages preprocess FRAME.bin 768x576 [ENCODING]`, `stages jpeg FRAME.jpg`, `stages decode
+//! OUTPUT.bin` and `stages process CONFIG.json FRAME.bin 768x576` print one line of JSON with the median time in milliseconds.
 //! `bench/run.py` and `bench/processors.py` run it in turn with the peers.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
-use vedette::types::{BBox, ImagePx, ImageView, PixelFormat, Size, TensorData, TensorMut};
-use vedette::vision::{ImageProcessor, Letterbox, Normalize, Preprocessor, ProcessorConfig, TileProcessor, suppress};
-use vedette::zoo::Thresholds;
+use vedette::types::{BBox, ImagePx, ImageView, PixelFormat, Size, TensorData, TensorMut, TensorRef};
+use vedette::vision::{
+    ImageProcessor, Letterbox, Normalize, PictureDecoder, Preprocessor, ProcessorConfig, TileProcessor, suppress,
+};
 use vedette::zoo::detect::yolo::{Decoder, Layout};
+use vedette::zoo::{LayoutName, Thresholds};
 
 const TENSOR: Size = Size { width_px: 640, height_px: 640 };
 const WARM_UP: usize = 50;
@@ -19,14 +21,17 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let median_ms = match args.as_slice() {
-        ["preprocess", file, size] => preprocess(&read(file), parse_size(size)),
+        ["preprocess", file, size] => preprocess(&read(file), parse_size(size), "bgr8"),
+        ["preprocess", file, size, encoding] => preprocess(&read(file), parse_size(size), encoding),
+        ["jpeg", file] => jpeg(&read(file)),
         ["decode", file] => decode(&read(file)),
         ["process", config, file, size] => process(&read(config), &read(file), parse_size(size)),
         // Run by plain `cargo bench`, without work to do.
         [] => return ExitCode::SUCCESS,
         _ => {
             eprintln!(
-                "usage: stages preprocess FRAME.bin WIDTHxHEIGHT | stages decode OUTPUT.bin | stages process CONFIG.json FRAME.bin WIDTHxHEIGHT, found {args:?}"
+                "usage: stages preprocess FRAME.bin WIDTHxHEIGHT [ENCODING] | stages jpeg FRAME.jpg | stages decode OUTPUT.bin \
+                 | stages process CONFIG.json FRAME.bin WIDTHxHEIGHT, found {args:?}"
             );
             return ExitCode::from(2);
         }
@@ -65,13 +70,26 @@ fn median_ms_of(warm_up: usize, iterations: usize, mut work: impl FnMut()) -> f6
     times[times.len() / 2]
 }
 
-fn preprocess(pixels: &[u8], size: Size) -> f64 {
-    let image = ImageView::new(pixels, size, size.width_px * 3, PixelFormat::Bgr8).expect("a whole frame");
+fn preprocess(pixels: &[u8], size: Size, encoding: &str) -> f64 {
+    let format = PixelFormat::from_encoding(encoding).expect("an encoding");
+    let step_bytes = size.width_px * u32::try_from(format.bytes_per_pixel()).expect("1 to 8");
+    let image = ImageView::new(pixels, size, step_bytes, format).expect("a whole frame");
     let mut tensor = vec![0.0; 3 * 640 * 640];
     let mut preprocessor = Preprocessor::new(TENSOR, Normalize::UNIT);
     median_ms(|| {
         let out = &mut TensorMut::F32(&mut tensor);
         black_box(preprocessor.run(black_box(&image), out).expect("a tensor of this size"));
+    })
+}
+
+/// From a jpeg file to the tensor.
+fn jpeg(data: &[u8]) -> f64 {
+    let mut tensor = vec![0.0; 3 * 640 * 640];
+    let (mut decoder, mut preprocessor) = (PictureDecoder::default(), Preprocessor::new(TENSOR, Normalize::UNIT));
+    median_ms(|| {
+        let decoded = decoder.decode("jpeg", black_box(data)).expect("a whole picture");
+        let out = &mut TensorMut::F32(&mut tensor);
+        black_box(preprocessor.run(&decoded.image, out).expect("a tensor of this size"));
     })
 }
 
@@ -98,13 +116,15 @@ fn process(config: &[u8], pixels: &[u8], size: Size) -> f64 {
 /// From the model's raw output to clipped boxes in image pixels, as perceive does it.
 fn decode(bytes: &[u8]) -> f64 {
     let rows: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes"))).collect();
-    let decoder = Decoder::new(Layout::Rows { classes: 80, boxes: rows.len() / 84 }, "output0");
+    let decoder = Decoder::new(Layout::new(LayoutName::Rows, 80), &["output0"], TENSOR);
+    let shape = [1, 84, rows.len() / 84];
     let letterbox = Letterbox::new(Size { width_px: 768, height_px: 576 }, TENSOR);
     let thresholds = Thresholds { score: 0.1, iou: 0.45, ..Thresholds::default() };
     let (mut candidates, mut boxes) = (Vec::new(), Vec::<BBox<ImagePx>>::new());
     median_ms(|| {
         candidates.clear();
-        decoder.decode(TensorData::F32(black_box(&rows)), &thresholds, &mut candidates).expect("numbers");
+        let output = |_| TensorRef { shape: &shape, data: TensorData::F32(black_box(&rows)) };
+        decoder.decode(output, &thresholds, &mut candidates).expect("numbers");
         suppress(&mut candidates, thresholds.iou, thresholds.max_detections);
         boxes.clear();
         boxes.extend(candidates.iter().filter_map(|candidate| letterbox.image_from_tensor(candidate.bbox)));

@@ -4,10 +4,10 @@
     play_bag.py data/vtest --restamp --wait-for-node          # now, at the recorded pace
     play_bag.py data/vtest --paced --wait-for-node            # recorded stamps and /clock, frame by frame
 
-Played are the topics of type sensor_msgs/Image, sensor_msgs/CameraInfo and nav_msgs/Odometry, under their recorded
-names (`--remap old:=new` renames). Messages go out as the bytes that were recorded; `--restamp` moves their stamps to
-now, all by the same amount, so that what belongs together stays together. Without `--restamp` the recorded stamps
-stay, and `/clock` carries the recorded time: give the node use_sim_time.
+Played are the topics of type sensor_msgs/Image, sensor_msgs/CompressedImage, sensor_msgs/CameraInfo and
+nav_msgs/Odometry, under their recorded names (`--remap old:=new` renames). Messages go out as the bytes that were
+recorded; `--restamp` moves their stamps to now, all by the same amount, so that what belongs together stays together.
+Without `--restamp` the recorded stamps stay, and `/clock` carries the recorded time: give the node use_sim_time.
 
 `--paced` sends a frame only when the node has answered the one before it, so that nothing is dropped.
 
@@ -30,8 +30,8 @@ from rosbags.typesys import Stores, get_typestore
 from rosgraph_msgs.msg import Clock
 from vision_msgs.msg import Detection2DArray
 
-IMAGE = "sensor_msgs/msg/Image"
-PLAYED = {IMAGE, "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry"}
+IMAGES = {"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"}
+PLAYED = {*IMAGES, "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry"}
 NS_PER_S = 1_000_000_000
 # After all endpoints have met on our side: until the node has noticed, too.
 SETTLE_S = 0.7
@@ -80,9 +80,9 @@ class Player:
             )
             for connection in self.connections
         }
-        self.images = [connection.id for connection in self.connections if connection.msgtype == IMAGE]
+        self.images = [connection.id for connection in self.connections if connection.msgtype in IMAGES]
         if not self.images:
-            raise PlayError(f"no {IMAGE} topic in {args.bag}")
+            raise PlayError(f"no topic of {' or '.join(sorted(IMAGES))} in {args.bag}")
         self.clock = None if args.restamp else node.create_publisher(Clock, "/clock", 10)
         self.detections = f"{args.node.rstrip('/')}/detections"
         self.answered_ns = None

@@ -2,16 +2,15 @@
 
 use super::Outcome;
 use super::parameter_args::ParameterArgs;
+use super::still::Still;
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use vedette::config::assembly::load_reason_model;
-use vedette::types::{
-    Answer, AnswerForm, Cancel, CancelReason, FinishReason, ImageView, PixelFormat, Question, Sampling, Size,
-};
+use vedette::types::{Answer, AnswerForm, Cancel, CancelReason, FinishReason, Question, Sampling};
 
 /// Ask a vision-language model about a picture. The answer comes as it is made; Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
@@ -49,7 +48,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if let Some(model) = &args.model {
         config.reason_model.clone_from(model);
     }
-    let picture = Picture::read(&args.image)?;
+    let picture = Still::read(&args.image)?;
     let Some(mut loaded) = load_reason_model(&config)? else {
         let message = "no model: expected --model NAME, or the parameter reason_model";
         return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message).into());
@@ -117,27 +116,6 @@ fn top_p(text: &str) -> Result<f32, String> {
 
 fn number(text: &str, is_in_range: impl Fn(f32) -> bool, expected: &str) -> Result<f32, String> {
     text.parse().ok().filter(|value| is_in_range(*value)).ok_or_else(|| format!("expected {expected}"))
-}
-
-/// A decoded file, RGB.
-struct Picture {
-    rgb: Vec<u8>,
-    size: Size,
-}
-
-impl Picture {
-    fn read(path: &Path) -> Result<Self> {
-        let read = || -> Result<Self> {
-            let picture = image::ImageReader::open(path)?.with_guessed_format()?.decode()?.into_rgb8();
-            let size = Size { width_px: picture.width(), height_px: picture.height() };
-            Ok(Self { rgb: picture.into_raw(), size })
-        };
-        read().with_context(|| format!("cannot read the picture {}", path.display()))
-    }
-
-    fn view(&self) -> Result<ImageView<'_>> {
-        Ok(ImageView::new(&self.rgb, self.size, self.size.width_px.saturating_mul(3), PixelFormat::Rgb8)?)
-    }
 }
 
 fn report(model: &str, answer: &Answer, took: Duration) -> serde_json::Value {

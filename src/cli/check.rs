@@ -2,14 +2,18 @@
 
 use super::node;
 use super::parameter_args::ParameterArgs;
+use super::still::Still;
 use super::{Outcome, in_words};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::env;
-use vedette::config::assembly::{LoadError, LoadedModel, load_camera, load_model, load_reason_model};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use vedette::config::assembly::{LoadError, LoadedModel, load_camera, load_model, load_reason_model, model_folders};
 use vedette::config::{Config, Rectified};
 use vedette::infer::{Proof, Provider, Runtime};
 use vedette::pipeline::Walk;
+use vedette::types::{Detection, Size};
 use vedette::zoo::{self, Manifest};
 
 /// Say what this machine can run: ONNX Runtime, ROS, and everything that the node opens with these parameters, each
@@ -18,6 +22,9 @@ use vedette::zoo::{self, Manifest};
 /// It takes as long as the node takes to start: minutes where TensorRT builds engines.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// A PNG or JPEG file to try the detector on, in place of a picture of nothing.
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
     #[command(flatten)]
     parameters: ParameterArgs,
     /// Print JSON.
@@ -38,7 +45,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         Ok(config) => {
             let mut findings = vec![machine(), runtime()];
             findings.extend(camera(&config));
-            findings.extend(perception(&config));
+            findings.extend(perception(&config, args.picture.as_deref()));
             findings.extend(reasoning(&config));
             findings.push(ros());
             findings
@@ -96,7 +103,7 @@ fn begin(what: &str) {
 /// The files of the model that a parameter names, against its manifest; the manifest too, where there is one.
 fn model_files(parameter: &'static str, model: &str, config: &Config) -> (Option<Manifest>, Finding) {
     begin(&format!("comparing the files of {model} with their manifest"));
-    let manifest = match zoo::find(&config.model_dirs, model) {
+    let manifest = match zoo::find(&model_folders(config), model) {
         Ok(manifest) => manifest,
         Err(error) => return (None, bad(parameter, error.to_string())),
     };
@@ -112,8 +119,8 @@ fn model_files(parameter: &'static str, model: &str, config: &Config) -> (Option
 }
 
 /// Opens the detector and what its prompts need as the node would, asks ONNX Runtime where its nodes are, and tries the
-/// parameters that depend on the model.
-fn perception(config: &Config) -> Vec<Finding> {
+/// parameters that depend on the model, and the whole of it on a picture.
+fn perception(config: &Config, picture: Option<&Path>) -> Vec<Finding> {
     let (manifest, files) = model_files("model", &config.model, config);
     let mut findings = vec![files];
     // A family that takes prompts brings its own encoder.
@@ -137,7 +144,12 @@ fn perception(config: &Config) -> Vec<Finding> {
         good("prompts", text, json!({ "prompts": words }))
     });
     match Walk::prompted(config, detector, &name, prompts) {
-        Ok(walk) => findings.extend(proven("providers", walk.proofs().into_iter().chain(prompter.proofs()))),
+        Ok(mut walk) => {
+            findings.extend(proven("providers", walk.proofs().into_iter().chain(prompter.proofs())));
+            begin("looking at a picture");
+            let tried = tried(&mut walk, picture).unwrap_or_else(|error| bad("picture", in_words(&error)));
+            findings.push(tried);
+        }
         Err(error) => {
             findings.extend(proven("providers", [(ITSELF, &own)]));
             findings.push(bad("parameters", in_words(&error.into())));
@@ -159,6 +171,49 @@ fn camera(config: &Config) -> Option<Finding> {
     let path = config.camera_info_file.display();
     let text = format!("{path}: {size} px, focal length {fx_px:.1} x {fy_px:.1} px");
     Some(good(SUBJECT, text, json!({ "width_px": size.width_px, "height_px": size.height_px })))
+}
+
+/// How often the picture is looked at. The median is told.
+const LOOKS: usize = 5;
+
+/// How many boxes are named; JSON has all.
+const NAMED_BOXES: usize = 5;
+
+/// What the detector makes of a picture, and how long it takes, with pixels, model and boxes.
+fn tried(walk: &mut Walk, picture: Option<&Path>) -> Result<Finding> {
+    let still = picture.map_or_else(|| Ok(Still::of_nothing()), Still::read)?;
+    let (mut boxes, mut took_ms) = (Vec::new(), Vec::new());
+    for _ in 0..LOOKS {
+        #[expect(clippy::disallowed_methods, reason = "the edge: how long the model takes is told")]
+        let began = Instant::now();
+        walk.look(&still.view()?, &mut boxes)?;
+        took_ms.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    took_ms.sort_by(f64::total_cmp);
+    let median_ms = took_ms.get(LOOKS / 2).copied().unwrap_or_default();
+    let name = |detection: &Detection| walk.labels().name(detection.class).to_owned();
+    let named: Vec<String> = boxes.iter().map(|found| format!("{} {:.2}", name(found), found.score)).collect();
+    let named = match named.len() {
+        0 => "no boxes".to_owned(),
+        1 => format!("1 box: {}", named.join("")),
+        count if count <= NAMED_BOXES => format!("{count} boxes: {}", named.join(", ")),
+        count => format!("{count} boxes: {}, ...", named.get(..NAMED_BOXES).unwrap_or_default().join(", ")),
+    };
+    let what = picture.map_or_else(|| "a picture of nothing".to_owned(), |path| path.display().to_string());
+    let text = format!("{what} ({}) in {median_ms:.2} ms: {named}", still.size());
+    let found = boxes.iter().map(|found| {
+        let bbox = &found.bbox;
+        let bbox_px = [bbox.x_min(), bbox.y_min(), bbox.x_max(), bbox.y_max()];
+        json!({ "class": name(found), "score": found.score, "bbox_px": bbox_px })
+    });
+    let Size { width_px, height_px } = still.size();
+    let details = json!({
+        "file": picture,
+        "size": [width_px, height_px],
+        "median_ms": median_ms,
+        "boxes": found.collect::<Vec<_>>(),
+    });
+    Ok(good("picture", text, details))
 }
 
 /// Opens the language model, where there is to be one.

@@ -13,6 +13,7 @@ mod parameter_args;
 mod pictures;
 mod replay;
 mod replay_summary;
+mod still;
 
 use clap::{Parser, Subcommand};
 use outcome::{Outcome, in_words};

@@ -90,7 +90,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         refuse_to_replace(&args.bags, &path)?;
         OutFile::check(&path, McapSink::replace(args.force))?;
     }
-    let topics = ReplayTopics::choose(source.topics(), &names)
+    let topics = ReplayTopics::choose_by(source.topics(), &names, config.image_transport)
         .map_err(|error| with_damage(error, source.as_dyn()))?
         .with_proposals(source.topics(), &names.resolve(Output::Proposal.name()));
     // Before the model, which may take long: a calibration that cannot be read ends here.

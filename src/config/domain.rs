@@ -40,6 +40,9 @@ pub enum Domain {
     SomeOf(&'static [&'static str]),
 }
 
+/// What YAML makes `false` and `true` of.
+const YES_OR_NO: [&str; 2] = ["no", "yes"];
+
 /// Why a value is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -61,6 +64,10 @@ impl Domain {
             (Self::Text { may_be_empty }, V::String(text)) => (value.clone(), *may_be_empty || !text.is_empty()),
             (Self::FrameId, V::String(text)) => (value.clone(), !text.is_empty() && !text.starts_with('/')),
             (Self::OneOf(names), V::String(text)) => (value.clone(), names.contains(&text.as_str())),
+            // YAML reads the words yes and no as flags.
+            (Self::OneOf(names), V::Bool(flag)) if names.contains(&YES_OR_NO[usize::from(*flag)]) => {
+                (V::String(YES_OR_NO[usize::from(*flag)].to_owned()), true)
+            }
             (Self::Texts { may_be_empty }, V::StringArray(items)) => {
                 let items: &[String] = if matches!(items.as_slice(), [only] if only.is_empty()) { &[] } else { items };
                 let allowed = (*may_be_empty || !items.is_empty()) && items.iter().all(|item| !item.is_empty());
@@ -133,6 +140,15 @@ mod tests {
         assert_eq!(Domain::Texts { may_be_empty: true }.check(&texts(&[""])), Ok(texts(&[])));
         assert_eq!(Domain::Texts { may_be_empty: false }.check(&texts(&[""])), Err(Refusal::Value));
         assert_eq!(Domain::Texts { may_be_empty: true }.check(&texts(&["a", ""])), Err(Refusal::Value));
+    }
+
+    #[test]
+    fn a_yes_that_yaml_read_as_a_flag_is_a_yes_where_that_is_a_name() {
+        let text = |word: &str| Ok(ParameterValue::String(word.to_owned()));
+        let domain = Domain::OneOf(&["auto", "yes", "no"]);
+        assert_eq!(domain.check(&ParameterValue::Bool(true)), text("yes"));
+        assert_eq!(domain.check(&ParameterValue::Bool(false)), text("no"));
+        assert_eq!(Domain::OneOf(&["auto"]).check(&ParameterValue::Bool(true)), Err(Refusal::Type));
     }
 
     #[test]

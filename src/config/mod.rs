@@ -46,8 +46,10 @@ pub use consistency::PeriodWarning;
 pub use domain::Domain;
 pub use error::{ConfigError, ConfigWarning, Origin, Shown, in_words};
 pub use loading::Loaded;
-pub use naming::{NameError, Names, NodeName, RemapRule, camera_info_beside, names_rectified};
-pub use parameters::{Config, ImageStamp, Parameter, ProviderName, ProviderPolicy, Rectified, Unmatched};
+pub use naming::{NameError, Names, NodeName, RemapRule, camera_info_beside, image_of_compressed, names_rectified};
+pub use parameters::{
+    Config, ImageStamp, ImageTransport, Parameter, ProviderName, ProviderPolicy, Rectified, Unmatched,
+};
 pub use qos_overrides::{Durability, History, QosOverride, QosOverrides, Reliability};
 pub use sources::{ParameterOverride, ParameterSource, YamlError};
 pub use value::ParameterValue;

@@ -63,6 +63,18 @@ choices! {
     }
 }
 
+choices! {
+    /// How the camera's pictures travel.
+    pub enum ImageTransport {
+        /// As sensor_msgs/Image.
+        Raw = "raw",
+        /// As sensor_msgs/CompressedImage.
+        Compressed = "compressed",
+        /// As what is there; raw where both are.
+        Auto = "auto",
+    }
+}
+
 /// One row of the table.
 pub struct Parameter {
     /// The key in parameter files and in `ros2 param`.
@@ -119,10 +131,11 @@ const PERIOD_OR_ZERO_MS: Domain = Domain::Integers { min: 0, max: 600_000 };
 
 parameters! {
     "Model" {
-        /// The detector: the name of a folder below one of `model_dirs`, or a path to such a folder or to its
-        /// `model.toml`.
+        /// The detector: a path to an ONNX file, to a checkpoint's folder or to a `model.toml`, or the name of a folder
+        /// below one of `model_dirs`.
         model: String = "yolov12n".to_owned(), Domain::Text { may_be_empty: false };
-        /// Folders in which `model` is looked for, in this order; relative to the working folder.
+        /// Folders in which models are looked for by name, in this order; relative to the working folder. After them those
+        /// of the environment variable `VEDETTE_MODELS` and those beside the binary.
         model_dirs: Vec<PathBuf> = vec![PathBuf::from("models")], Domain::Texts { may_be_empty: false };
     }
     "Prompts" {
@@ -203,6 +216,11 @@ parameters! {
         /// Names of the classes to publish; empty is all. `[""]` is empty too. What is an obstacle is for
         /// `obstacle_classes` to say.
         classes: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true };
+    }
+    "Camera" {
+        /// How the pictures travel. `raw`: sensor_msgs/Image on `image`. `compressed`: sensor_msgs/CompressedImage (jpeg, png,
+        /// webp) on the image's topic with `/compressed` behind it. `auto`: whichever is there, raw where both are.
+        image_transport: ImageTransport = ImageTransport::Auto, Domain::OneOf(ImageTransport::NAMES);
     }
     "Time" {
         /// Age of a frame, ROS time minus the image's stamp, beyond which it is dropped. When no fresher frame has

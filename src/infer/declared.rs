@@ -54,6 +54,8 @@ fn spec(outlet: &Outlet) -> Result<TensorSpec, InferError> {
         Some(TensorElementType::Float16) => Element::F16,
         Some(TensorElementType::Int64) => Element::I64,
         Some(TensorElementType::Bool) => Element::Bool,
+        Some(TensorElementType::Int32) => Element::I32,
+        Some(TensorElementType::Uint8) => Element::U8,
         Some(other) => return Err(InferError::Element { name, found: onnx_name(other) }),
         None => return Err(InferError::Element { name, found: outlet.dtype().to_string() }),
     };
@@ -61,13 +63,11 @@ fn spec(outlet: &Outlet) -> Result<TensorSpec, InferError> {
     Ok(TensorSpec { name, element, shape: shape.unwrap_or_default() })
 }
 
-/// As ONNX spells the types that exports have and we do not pass: `int32`, not `i32`.
+/// As ONNX spells the types that exports have and we do not pass: `uint16`, not `u16`.
 fn onnx_name(element: TensorElementType) -> String {
     let name = match element {
         TensorElementType::Int8 => "int8",
         TensorElementType::Int16 => "int16",
-        TensorElementType::Int32 => "int32",
-        TensorElementType::Uint8 => "uint8",
         TensorElementType::Uint16 => "uint16",
         TensorElementType::Uint32 => "uint32",
         TensorElementType::Uint64 => "uint64",

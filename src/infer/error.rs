@@ -36,6 +36,47 @@ pub enum InferError {
         /// ONNX Runtime's reason, in one line.
         reason: String,
     },
+    /// The file is something else, which is known by its first bytes.
+    #[error("model file {} is no ONNX model but {what}: {cure}", path.display())]
+    NoModel {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What makes a model of it.
+        cure: &'static str,
+    },
+    /// Files of weights that the model names are not beside it.
+    #[error(
+        "model file {} has its weights in files that are missing beside it: {missing}; copy or fetch them too, under \
+         these names",
+        path.display()
+    )]
+    WeightsMissing {
+        /// The model's file.
+        path: PathBuf,
+        /// The names, as the model has them.
+        missing: String,
+    },
+    /// A file of weights ends before the last of them.
+    #[error(
+        "model file {}: its weights {} hold {found} bytes, expected at least {needed}: fetch or copy them again",
+        path.display(),
+        weights.display()
+    )]
+    WeightsShort {
+        /// The model's file.
+        path: PathBuf,
+        /// The file of weights.
+        weights: PathBuf,
+        /// Its length.
+        found: u64,
+        /// What the model reads of it.
+        needed: u64,
+    },
+    /// A model that this ONNX Runtime does not support.
+    #[error(transparent)]
+    Unsupported(Box<Unsupported>),
     /// Under the strict policy, the first provider does not run.
     #[error("provider {provider} does not run: {reason}; cure: {cure} (or provider_policy: fallback)")]
     Strict {
@@ -112,6 +153,22 @@ pub enum InferError {
         /// Its reason, in one line.
         reason: String,
     },
+}
+
+/// Something of a model that the loaded ONNX Runtime does not support.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("model file {}: {what}, this ONNX Runtime ({runtime}) {supported}: {cure}", path.display())]
+pub struct Unsupported {
+    /// The file.
+    pub path: PathBuf,
+    /// What it has: `IR version 99`, `operator Gelu of opset 13`.
+    pub what: String,
+    /// The runtime's version.
+    pub runtime: String,
+    /// What the runtime supports: `reads up to 14`.
+    pub supported: String,
+    /// What a person can do about it.
+    pub cure: String,
 }
 
 impl InferError {

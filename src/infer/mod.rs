@@ -21,6 +21,7 @@ mod checksum;
 mod declared;
 mod error;
 mod fake;
+mod onnx_file;
 mod ort_backend;
 mod owned_tensor;
 mod providers;
@@ -30,8 +31,9 @@ mod slot;
 mod values;
 
 pub use checksum::file_sha256;
-pub use error::InferError;
+pub use error::{InferError, Unsupported};
 pub use fake::FakeBackend;
+pub use onnx_file::OnnxFile;
 pub use ort_backend::OrtBackend;
 pub use owned_tensor::OwnedTensor;
 pub use providers::{BatchProfile, Proof, Provider, ProviderPolicy, Refusal, TensorRtOptions};

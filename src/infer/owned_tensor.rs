@@ -14,6 +14,10 @@ pub enum OwnedTensor {
     I64(Vec<i64>),
     /// Flags.
     Bool(Vec<bool>),
+    /// 32-bit integers.
+    I32(Vec<i32>),
+    /// Bytes.
+    U8(Vec<u8>),
 }
 
 impl OwnedTensor {
@@ -24,6 +28,8 @@ impl OwnedTensor {
             Element::F16 => Self::F16(vec![f16::ZERO; len]),
             Element::I64 => Self::I64(vec![0; len]),
             Element::Bool => Self::Bool(vec![false; len]),
+            Element::I32 => Self::I32(vec![0; len]),
+            Element::U8 => Self::U8(vec![0; len]),
         }
     }
 
@@ -34,6 +40,8 @@ impl OwnedTensor {
             Self::F16(_) => Element::F16,
             Self::I64(_) => Element::I64,
             Self::Bool(_) => Element::Bool,
+            Self::I32(_) => Element::I32,
+            Self::U8(_) => Element::U8,
         }
     }
 
@@ -44,6 +52,8 @@ impl OwnedTensor {
             Self::F16(values) => values.len(),
             Self::I64(values) => values.len(),
             Self::Bool(values) => values.len(),
+            Self::I32(values) => values.len(),
+            Self::U8(values) => values.len(),
         }
     }
 
@@ -59,6 +69,8 @@ impl OwnedTensor {
             Self::F16(values) => TensorMut::F16(values),
             Self::I64(values) => TensorMut::I64(values),
             Self::Bool(values) => TensorMut::Bool(values),
+            Self::I32(values) => TensorMut::I32(values),
+            Self::U8(values) => TensorMut::U8(values),
         }
     }
 
@@ -69,6 +81,8 @@ impl OwnedTensor {
             Self::F16(values) => TensorData::F16(values),
             Self::I64(values) => TensorData::I64(values),
             Self::Bool(values) => TensorData::Bool(values),
+            Self::I32(values) => TensorData::I32(values),
+            Self::U8(values) => TensorData::U8(values),
         }
     }
 }

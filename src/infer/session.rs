@@ -4,7 +4,8 @@ use super::providers::engine_cache::EngineKey;
 use super::providers::gpu::Gpu;
 use super::providers::tensorrt::OpenInput;
 use super::providers::{cure, engine_cache, node_assignment};
-use super::{InferError, Proof, Provider, ProviderPolicy, Refusal, Runtime, TensorRtOptions, checksum};
+use super::{InferError, OnnxFile, Proof, Provider, ProviderPolicy, Refusal, Runtime, TensorRtOptions};
+use super::{checksum, onnx_file};
 use ort::ErrorCode;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -56,9 +57,7 @@ pub(super) fn open<T>(
     shapes: &[(String, Vec<usize>)],
     start: impl FnMut(Session, Proof) -> Result<T, InferError>,
 ) -> Result<T, InferError> {
-    if !model.is_file() {
-        return Err(InferError::ModelMissing { path: model.to_path_buf() });
-    }
+    OnnxFile::check(model)?;
     Chain { runtime, model, options, shapes, refused: Vec::new() }.open(start)
 }
 
@@ -110,7 +109,7 @@ impl Chain<'_> {
                         (started, _) => return started,
                     }
                 }
-                Err(error) if is_about_the_model(error.code()) => error,
+                Err(error) if is_about_the_model(&error) => error,
                 Err(error) => match registered.iter().find(|provider| provider.is_gpu()) {
                     None => error,
                     Some(Provider::TensorRt) if clear_engines(engines.as_deref(), error.message()) => continue,
@@ -121,9 +120,12 @@ impl Chain<'_> {
                     }
                 },
             };
-            let reason = cure::one_line(broken_model.message());
-            return Err(InferError::ModelBroken { path: self.model.to_path_buf(), reason });
+            return Err(self.refused_model(&broken_model));
         }
+    }
+
+    fn refused_model(&self, error: &ort::Error) -> InferError {
+        onnx_file::in_words(self.model, self.runtime.version(), error.message())
     }
 
     /// # Errors
@@ -236,10 +238,7 @@ impl Chain<'_> {
                 .with_intra_threads(1)?
                 .commit_from_file(self.model)
         };
-        let session = build().map_err(|error| InferError::ModelBroken {
-            path: self.model.to_path_buf(),
-            reason: cure::one_line(error.message()),
-        })?;
+        let session = build().map_err(|error| self.refused_model(&error))?;
         let open = session.inputs().iter().filter_map(|input| {
             let declared = input.dtype().tensor_shape()?;
             let (name, shape) = self.shapes.iter().find(|(name, _)| name == input.name())?;
@@ -260,9 +259,10 @@ fn up_to_cpu(providers: &[Provider]) -> Vec<Provider> {
 }
 
 /// Whether the file itself is at fault, so that no other provider would take it.
-fn is_about_the_model(code: ErrorCode) -> bool {
+fn is_about_the_model(error: &ort::Error) -> bool {
     use ErrorCode::{InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile};
-    matches!(code, InvalidProtobuf | NoSuchFile | NoModel | InvalidGraph)
+    matches!(error.code(), InvalidProtobuf | NoSuchFile | NoModel | InvalidGraph)
+        || onnx_file::is_about_the_model(error.message())
 }
 
 /// A broken or stale engine must not be fatal: removes the cached files, and says whether there were any, so that the

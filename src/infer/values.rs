@@ -15,6 +15,8 @@ pub(super) enum Values {
     F16(Tensor<f16>),
     I64(Tensor<i64>),
     Bool(Tensor<bool>),
+    I32(Tensor<i32>),
+    U8(Tensor<u8>),
 }
 
 /// `$do` with the tensor of whichever type.
@@ -25,6 +27,8 @@ macro_rules! with_tensor {
             Values::F16($tensor) => $do,
             Values::I64($tensor) => $do,
             Values::Bool($tensor) => $do,
+            Values::I32($tensor) => $do,
+            Values::U8($tensor) => $do,
         }
     };
 }
@@ -40,6 +44,8 @@ impl Values {
             Element::F16 => Self::F16(zeros(shape)?),
             Element::I64 => Self::I64(zeros(shape)?),
             Element::Bool => Self::Bool(zeros(shape)?),
+            Element::I32 => Self::I32(zeros(shape)?),
+            Element::U8 => Self::U8(zeros(shape)?),
         })
     }
 
@@ -53,6 +59,8 @@ impl Values {
             Element::F16 => Self::F16(downcast(value)?),
             Element::I64 => Self::I64(downcast(value)?),
             Element::Bool => Self::Bool(downcast(value)?),
+            Element::I32 => Self::I32(downcast(value)?),
+            Element::U8 => Self::U8(downcast(value)?),
         })
     }
 
@@ -74,6 +82,8 @@ impl Values {
             Self::F16(tensor) => TensorMut::F16(tensor.extract_tensor_mut().1),
             Self::I64(tensor) => TensorMut::I64(tensor.extract_tensor_mut().1),
             Self::Bool(tensor) => TensorMut::Bool(tensor.extract_tensor_mut().1),
+            Self::I32(tensor) => TensorMut::I32(tensor.extract_tensor_mut().1),
+            Self::U8(tensor) => TensorMut::U8(tensor.extract_tensor_mut().1),
         }
     }
 
@@ -87,6 +97,8 @@ impl Values {
             Self::F16(tensor) => TensorData::F16(tensor.extract_tensor().1),
             Self::I64(tensor) => TensorData::I64(tensor.extract_tensor().1),
             Self::Bool(tensor) => TensorData::Bool(tensor.extract_tensor().1),
+            Self::I32(tensor) => TensorData::I32(tensor.extract_tensor().1),
+            Self::U8(tensor) => TensorData::U8(tensor.extract_tensor().1),
         }
     }
 

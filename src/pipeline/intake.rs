@@ -5,17 +5,19 @@
 //! decides. An image that is not complete yet waits here, and the intake says for what. How long it may wait only the
 //! edge can know, since nothing here has a clock: its one word is [`go_without`](Intake::go_without).
 //!
-//! In: CDR of sensor_msgs/Image, sensor_msgs/CameraInfo, nav_msgs/Odometry. Out: [`Moment`], with the pixels borrowed
-//! from the message. Whether a moment is fresh, in order or worth looking at is left to the edge and to the walk.
+//! In: CDR of sensor_msgs/Image or sensor_msgs/CompressedImage, sensor_msgs/CameraInfo, nav_msgs/Odometry. Out: [`Moment`],
+//! with the pixels borrowed from the message, or decoded once the moment is complete. Whether a moment is fresh, in order
+//! or worth looking at is left to the edge and to the walk.
 
 use super::joins::{CameraInfoJoin, JoinedMotion, MotionJoin};
 use super::loss::FrameError;
+use super::picture_reader::{PictureReader, stamp_of};
 use super::remarks::{Misfit, Moved, Remark, Remarks, StampCheck};
-use super::topics::Input;
+use super::topics::{Input, Transport};
 use crate::config::assembly::{CameraFileError, load_camera, settings};
 use crate::config::{Config, ImageStamp, Rectified, names_rectified};
 use crate::types::{CameraModel, Frame, FrameId, Motion, Size, Stamp, Stamped};
-use crate::wire::{self, WireError};
+use crate::wire;
 use nalgebra::Isometry3;
 use std::borrow::Cow;
 
@@ -59,8 +61,9 @@ pub enum Taken<'a> {
 pub struct Intake {
     joins: Joins,
     stamps: StampCheck,
-    /// The image that waits.
-    waiting: Option<ImageTime>,
+    pictures: PictureReader,
+    /// The image that waits, and how it came.
+    waiting: Option<(ImageTime, Transport)>,
     /// Its message, and memory for the next one.
     held: Vec<u8>,
 }
@@ -117,6 +120,7 @@ impl Intake {
                 frame_id: FrameId::new(""),
             },
             stamps: StampCheck::default(),
+            pictures: PictureReader::default(),
             waiting: None,
             held: Vec::new(),
         })
@@ -137,19 +141,49 @@ impl Intake {
         self.joins.camera_infos.set_expected(expected);
     }
 
-    /// A sensor_msgs/Image, which came at `received`, if that is known: live in ROS time, in a replay the log time.
+    /// The stamp that an image will have, from its message and from when that came, if that is known; `None` when there is
+    /// none in it. Nothing else is looked at: an edge asks before it hands over what may be too old.
+    pub fn stamp_of(&self, cdr: &[u8], received: Option<Stamp>) -> Option<Stamp> {
+        wire::peek_stamp(cdr).ok().map(|header| self.time_of(header, received).stamp)
+    }
+
+    /// An image is passed over by the edge, as too old. What is odd about its stamp is remarked all the same.
+    pub fn passed_over(&mut self, cdr: &[u8], received: Option<Stamp>) {
+        if let Ok(header) = wire::peek_stamp(cdr) {
+            self.look_at(header, received);
+        }
+    }
+
+    /// A sensor_msgs/Image, as [`picture`](Self::picture).
+    ///
+    /// # Errors
+    /// As [`picture`](Self::picture).
+    pub fn image<'a>(&'a mut self, cdr: Cow<'a, [u8]>, received: Option<Stamp>) -> Result<Taken<'a>, FrameError> {
+        self.picture(Transport::Raw, cdr, received)
+    }
+
+    /// A message of that transport, which came at `received`, if that is known: live in ROS time, in a replay the log time.
     /// Borrowed bytes are copied only when the image has to wait; owned ones never are. An image that still waits gives
     /// way to this one: [`go_without`](Self::go_without) first where it is not to be lost.
     ///
     /// # Errors
-    /// [`FrameError::Wire`] when the bytes are no image that can be read.
-    pub fn image<'a>(&'a mut self, cdr: Cow<'a, [u8]>, received: Option<Stamp>) -> Result<Taken<'a>, FrameError> {
+    /// [`FrameError::Wire`] when the bytes are no image that can be read, [`FrameError::Picture`] when a compressed one
+    /// cannot be decoded.
+    pub fn picture<'a>(
+        &'a mut self,
+        transport: Transport,
+        cdr: Cow<'a, [u8]>,
+        received: Option<Stamp>,
+    ) -> Result<Taken<'a>, FrameError> {
         self.waiting = None;
-        let header = wire::sensor_msgs::decode_image(&cdr)?.header.stamp;
+        let header = stamp_of(transport, &cdr)?;
+        self.look_at(header, received);
         let time = self.time_of(header, received);
         let is_ready = self.joins.camera_infos.is_ready_for(header);
         match cdr {
-            Cow::Borrowed(cdr) if is_ready => return Ok(Taken::Moment(self.joins.moment(cdr, time)?)),
+            Cow::Borrowed(cdr) if is_ready => {
+                return Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, cdr, time)?));
+            }
             Cow::Borrowed(cdr) => {
                 self.held.clear();
                 self.held.extend_from_slice(cdr);
@@ -157,22 +191,23 @@ impl Intake {
             Cow::Owned(cdr) => self.held = cdr,
         }
         if is_ready {
-            return Ok(Taken::Moment(self.joins.moment(&self.held, time)?));
+            return Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, &self.held, time)?));
         }
-        self.waiting = Some(time);
+        self.waiting = Some((time, transport));
         Ok(Taken::Waits { stamp: time.stamp, missing: Input::CameraInfo })
     }
 
-    fn time_of(&mut self, header: Stamp, received: Option<Stamp>) -> ImageTime {
-        match (self.joins.image_stamp, received) {
-            (ImageStamp::Received, Some(stamp)) => ImageTime { header, stamp },
-            (ImageStamp::Received, None) => ImageTime { header, stamp: header },
-            (ImageStamp::Header, received) => {
-                if let Some(remark) = self.stamps.look(header, received) {
-                    self.joins.remarks.say(remark);
-                }
-                ImageTime { header, stamp: header }
-            }
+    fn time_of(&self, header: Stamp, received: Option<Stamp>) -> ImageTime {
+        let stamp = received.filter(|_| self.joins.image_stamp == ImageStamp::Received).unwrap_or(header);
+        ImageTime { header, stamp }
+    }
+
+    /// Remarks what is odd about a stamp that is to count.
+    fn look_at(&mut self, header: Stamp, received: Option<Stamp>) {
+        if self.joins.image_stamp == ImageStamp::Header
+            && let Some(remark) = self.stamps.look(header, received)
+        {
+            self.joins.remarks.say(remark);
         }
     }
 
@@ -230,12 +265,12 @@ impl Intake {
     pub fn complete(&mut self) -> Result<Taken<'_>, FrameError> {
         match self.waiting {
             None => Ok(Taken::Nothing),
-            Some(time) if !self.joins.camera_infos.is_ready_for(time.header) => {
+            Some((time, _)) if !self.joins.camera_infos.is_ready_for(time.header) => {
                 Ok(Taken::Waits { stamp: time.stamp, missing: Input::CameraInfo })
             }
-            Some(time) => {
+            Some((time, transport)) => {
                 self.waiting = None;
-                Ok(Taken::Moment(self.joins.moment(&self.held, time)?))
+                Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, &self.held, time)?))
             }
         }
     }
@@ -245,13 +280,20 @@ impl Intake {
     /// # Errors
     /// As [`image`](Self::image).
     pub fn go_without(&mut self) -> Result<Option<Moment<'_>>, FrameError> {
-        self.waiting.take().map(|time| Ok(self.joins.moment(&self.held, time)?)).transpose()
+        let Some((time, transport)) = self.waiting.take() else { return Ok(None) };
+        self.joins.moment(&mut self.pictures, transport, &self.held, time).map(Some)
     }
 }
 
 impl Joins {
-    fn moment<'a>(&mut self, cdr: &'a [u8], time: ImageTime) -> Result<Moment<'a>, WireError> {
-        let wire::sensor_msgs::ImageRef { header, image } = wire::sensor_msgs::decode_image(cdr)?;
+    fn moment<'a>(
+        &mut self,
+        pictures: &'a mut PictureReader,
+        transport: Transport,
+        cdr: &'a [u8],
+        time: ImageTime,
+    ) -> Result<Moment<'a>, FrameError> {
+        let (header, image) = pictures.read(transport, cdr)?;
         if self.frame_id.as_str() != header.frame_id {
             self.frame_id = FrameId::new(header.frame_id);
         }
@@ -263,6 +305,9 @@ impl Joins {
         let JoinedMotion { motion, is_of_poses } = self.motions.at(time.stamp);
         if is_of_poses {
             self.remarks.say(Remark::SpeedOfPoses { motion: Moved(motion) });
+        }
+        if let Some(remark) = self.motions.reached().and_then(|odom| Remark::on_odometry(odom, time.stamp)) {
+            self.remarks.say(remark);
         }
         Ok(Moment { frame: Stamped::new(time.stamp, self.frame_id.clone(), frame), motion, misfit })
     }

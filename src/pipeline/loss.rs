@@ -2,6 +2,7 @@
 
 use crate::types::{CameraModelError, Stamp};
 pub use crate::vision::Blind;
+use crate::vision::CodecError;
 use crate::wire::WireError;
 use crate::zoo::ZooError;
 
@@ -14,6 +15,9 @@ pub enum FrameError {
     /// The numbers of a camera_info are no camera.
     #[error(transparent)]
     Camera(#[from] CameraModelError),
+    /// There is no whole picture in the file that the message holds.
+    #[error(transparent)]
+    Picture(#[from] CodecError),
     /// No recording and no robot has such a time.
     #[error("image stamped {stamp}, before the epoch, expected a stamp of at least 0")]
     BeforeEpoch {
@@ -41,6 +45,7 @@ impl FrameError {
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Wire(_) | Self::Camera(_) | Self::BeforeEpoch { .. } => "bad_message",
+            Self::Picture(_) => "bad_picture",
             Self::OutOfOrder { .. } => "out_of_order",
             Self::Blind(_) => "blind",
             Self::Detect(_) => "inference_failed",

@@ -2,7 +2,7 @@
 
 use crate::spatial::{place_of, sees_ahead};
 use crate::tracking::Tracker;
-use crate::types::{CameraModel, Detection, Frame, Glimpse, Place, Scene, Stamped};
+use crate::types::{CameraModel, Detection, Frame, Glimpse, ImageView, Place, Scene, Stamped};
 use crate::zoo::{ClassMask, Detector, EncodedPrompts, Thresholds, ZooError};
 use nalgebra::Isometry3;
 
@@ -84,6 +84,15 @@ impl Perceive {
         glimpses.clear();
         *is_full = false;
         Ok(())
+    }
+
+    /// Replaces `out` by the boxes of a picture that would be published. It is of no frame: tracks and scene stay as they
+    /// are.
+    ///
+    /// # Errors
+    /// When the detector could not run.
+    pub fn look(&mut self, image: &ImageView, out: &mut Vec<Detection>) -> Result<(), ZooError> {
+        self.detector.detect(image, &self.bounds.published, out)
     }
 
     /// Forgets all tracks: the stamps began again. Track ids go on counting.

@@ -54,11 +54,23 @@ pub enum Remark {
         /// When it came.
         received: Stamp,
     },
+    /// The odometry's stamps are of another epoch.
+    #[error(
+        "odometry stamps are decades off: {odom} beside an image of {image}; the speed is taken as assumed_speed_mps until \
+         both have the same clock"
+    )]
+    OdomDecadesOff {
+        /// The odometry's newest stamp.
+        odom: Stamp,
+        /// The image's.
+        image: Stamp,
+    },
     /// The image's TF frame is not called an optical one.
     #[error(
-        "the image's frame_id {frame_id:?} is not named as an optical frame: boxes and places are reckoned with z forward, \
+        "the image's frame_id {:?} is not named as an optical frame: boxes and places are reckoned with z forward, \
          x right and y down (REP-103); if the frame has x forward, what others reckon through TF from ~/detections is \
-         turned by 90 degrees"
+         turned by 90 degrees",
+        frame_id.as_str().chars().take(64).collect::<String>()
     )]
     FrameNotOptical {
         /// The frame.
@@ -136,7 +148,19 @@ const SAME_FOCAL: f64 = 1e-3;
 const SAME_CENTER_PX: f64 = 0.5;
 const SAME_LENS: f64 = 1e-3;
 
+/// One decade: a clock that counts from 1970, 1980 or 2000 is further off, a machine without a clock of its own too.
+const DECADE_NS: i64 = 10 * 365 * 24 * 3600 * 1_000_000_000;
+
+fn is_decades_from(stamp: Stamp, other: Stamp) -> bool {
+    stamp.ns_since(other).saturating_abs() > DECADE_NS
+}
+
 impl Remark {
+    /// What is odd about odometry that has come to `odom` beside an image, if anything.
+    pub(super) fn on_odometry(odom: Stamp, image: Stamp) -> Option<Self> {
+        is_decades_from(odom, image).then_some(Self::OdomDecadesOff { odom, image })
+    }
+
     /// What a published camera has otherwise than that of a file, if anything.
     pub(super) fn on_difference(fixed: &CameraModel, published: &CameraModel) -> Option<Self> {
         let of = |field, published, fixed| Some(Self::FileOutdoes { field, published, fixed });
@@ -208,8 +232,6 @@ pub(super) struct StampCheck {
 impl StampCheck {
     /// So many images alike are no accident: a bag that was merged with itself has two.
     const STANDS: u32 = 5;
-    /// One decade: a clock that counts from 1970, 1980 or 2000 is further off, a machine without a clock of its own too.
-    const DECADES_NS: i64 = 10 * 365 * 24 * 3600 * 1_000_000_000;
 
     /// What is odd about the stamp of the next image, which came at `received`, if that is known.
     pub(super) fn look(&mut self, stamp: Stamp, received: Option<Stamp>) -> Option<Remark> {
@@ -221,7 +243,7 @@ impl StampCheck {
         if self.alike == Self::STANDS {
             return Some(Remark::StampStands { images: self.alike, stamp });
         }
-        let received = received.filter(|received| received.ns_since(stamp).saturating_abs() > Self::DECADES_NS)?;
+        let received = received.filter(|received| is_decades_from(*received, stamp))?;
         Some(Remark::StampDecadesOff { stamp, received })
     }
 }

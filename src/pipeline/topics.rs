@@ -1,12 +1,15 @@
 //! The topics of the walk by their ROS names, and the one door through which results leave it.
 
+use crate::config::ImageTransport;
 use crate::types::Stamp;
 
 /// What the walk takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Input {
-    /// Pictures.
+    /// Pictures, raw.
     Image,
+    /// Pictures, compressed: in place of the raw ones, as parameter `image_transport` says.
+    CompressedImage,
     /// Intrinsics, joined with the pictures by stamp.
     CameraInfo,
     /// The robot's speed.
@@ -15,12 +18,18 @@ pub enum Input {
 
 impl Input {
     /// All inputs, the pictures first.
-    pub const ALL: [Self; 3] = [Self::Image, Self::CameraInfo, Self::Odom];
+    pub const ALL: [Self; 4] = [Self::Image, Self::CompressedImage, Self::CameraInfo, Self::Odom];
+
+    /// Whether it brings pictures.
+    pub const fn is_picture(self) -> bool {
+        matches!(self, Self::Image | Self::CompressedImage)
+    }
 
     /// The name that a remapping names, relative to the node's namespace.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Image => "image",
+            Self::CompressedImage => "image/compressed",
             Self::CameraInfo => "camera_info",
             Self::Odom => "odom",
         }
@@ -30,9 +39,60 @@ impl Input {
     pub const fn type_name(self) -> &'static str {
         match self {
             Self::Image => "sensor_msgs/msg/Image",
+            Self::CompressedImage => "sensor_msgs/msg/CompressedImage",
             Self::CameraInfo => "sensor_msgs/msg/CameraInfo",
             Self::Odom => "nav_msgs/msg/Odometry",
         }
+    }
+}
+
+/// How a camera's pictures travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// As [`Input::Image`].
+    Raw,
+    /// As [`Input::CompressedImage`].
+    Compressed,
+}
+
+impl Transport {
+    /// Both, the one that is preferred first: it costs no decoding.
+    pub const ALL: [Self; 2] = [Self::Raw, Self::Compressed];
+
+    /// The input.
+    pub const fn input(self) -> Input {
+        match self {
+            Self::Raw => Input::Image,
+            Self::Compressed => Input::CompressedImage,
+        }
+    }
+
+    /// Whether parameter `image_transport` allows it.
+    pub fn is_allowed(self, by: ImageTransport) -> bool {
+        match by {
+            ImageTransport::Raw => self == Self::Raw,
+            ImageTransport::Compressed => self == Self::Compressed,
+            ImageTransport::Auto => true,
+        }
+    }
+}
+
+/// What to do about a topic of this type, whose pictures cannot be decoded one by one: none for other types.
+pub fn video_cure(type_name: &str) -> Option<&'static str> {
+    match type_name {
+        "foxglove_msgs/msg/CompressedVideo" => Some(
+            "it is video (H.264 or the like), which is not decoded: let the camera's driver publish raw or jpeg pictures \
+             (sensor_msgs/msg/Image or CompressedImage) beside it",
+        ),
+        "ffmpeg_image_transport_msgs/msg/FFMPEGPacket" => Some(
+            "it is video (H.264 or the like), which is not decoded: `ros2 run image_transport republish --ros-args -p \
+             in_transport:=ffmpeg -p out_transport:=raw` makes raw pictures of it",
+        ),
+        "theora_image_transport/msg/Packet" => Some(
+            "it is video (Theora), which is not decoded: `ros2 run image_transport republish --ros-args -p \
+             in_transport:=theora -p out_transport:=raw` makes raw pictures of it",
+        ),
+        _ => None,
     }
 }
 

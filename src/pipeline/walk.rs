@@ -13,11 +13,11 @@ use crate::config::assembly::{PromptsRefused, settings};
 use crate::infer::Proof;
 use crate::planning::{Planner, PlanningParams};
 use crate::tracking::Tracker;
-use crate::types::{Labels, Plan, Scene, Stamp};
+use crate::types::{Detection, ImageView, Labels, Plan, Scene, Stamp};
 use crate::vision::{BlindCheck, Canvas};
 use crate::wire::{self, HeaderRef, WireError};
 use crate::world::World;
-use crate::zoo::{Detector, EncodedPrompts, Thresholds};
+use crate::zoo::{Detector, EncodedPrompts, Thresholds, ZooError};
 use std::sync::Arc;
 
 /// The walk of one camera. Owned by one thread; asks no clock, no ROS, no TF.
@@ -122,6 +122,15 @@ impl Walk {
         self.planner.set_obstacles(obstacles);
         self.advice.reset();
         Ok(())
+    }
+
+    /// Replaces `out` by the boxes of a picture that would be published. It belongs to no camera: nothing is said of it,
+    /// and the next moment finds everything as it was. To try the model on a picture.
+    ///
+    /// # Errors
+    /// [`ZooError`] as of a frame's.
+    pub fn look(&mut self, image: &ImageView, out: &mut Vec<Detection>) -> Result<(), ZooError> {
+        self.perceive.look(image, out)
     }
 
     /// One moment: perceives, plans and encodes. What is said is borrowed until the next frame; nothing is sent here.

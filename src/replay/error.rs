@@ -18,6 +18,16 @@ pub enum ReplayError {
         /// All topics of the bag, with types.
         found: String,
     },
+    /// The pictures are video.
+    #[error("{topic} ({type_name}) cannot be replayed: {cure}")]
+    Video {
+        /// The topic.
+        topic: String,
+        /// Its type.
+        type_name: String,
+        /// What to do about it.
+        cure: &'static str,
+    },
     /// Nothing to look at.
     #[error("no {type_name} topic in the bag, it has {found}")]
     NoImages {

@@ -75,12 +75,12 @@ pub fn replay_reasoning(
         };
         let Some(input) = topics.input(message.topic) else { continue };
         match input {
-            Input::Image => {
+            Input::Image | Input::CompressedImage => {
                 run.report.images += 1;
                 let waited = intake.go_without();
                 run.moment(waited)?;
                 if run.goes_on {
-                    let taken = intake.image(Cow::Borrowed(message.cdr), Some(message.log_time));
+                    let taken = intake.picture(topics.transport, Cow::Borrowed(message.cdr), Some(message.log_time));
                     run.taken(taken)?;
                 }
             }

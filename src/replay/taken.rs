@@ -20,12 +20,20 @@ pub struct TakenTopic {
 impl ReplayTopics {
     /// Why these topics were chosen out of `topics` under these names. Proposals are left out where there are none.
     pub fn why(&self, topics: &[TopicInfo], names: &Names) -> Vec<TakenTopic> {
-        let chosen = [Some(&self.image), self.camera_info.as_ref(), self.odom.as_ref()];
-        let inputs = Input::ALL.into_iter().zip(chosen).map(|(input, chosen)| {
+        let pictures = self.transport.input();
+        let chosen = [
+            (pictures, Some(&self.image)),
+            (Input::CameraInfo, self.camera_info.as_ref()),
+            (Input::Odom, self.odom.as_ref()),
+        ];
+        let inputs = chosen.into_iter().map(|(input, chosen)| {
             let name = names.resolve_input(input.name());
+            // The compressed pictures of an image that is remapped are beside it.
+            let is_remapped =
+                names.is_remapped(input.name()) || input.is_picture() && names.is_remapped(Input::Image.name());
             let topic = chosen.and_then(|chosen| topics.iter().find(|topic| topic.name == *chosen));
             let why = match topic {
-                Some(topic) if topic.name == name && names.is_remapped(input.name()) => "remapped".to_owned(),
+                Some(topic) if topic.name == name && is_remapped => "remapped".to_owned(),
                 Some(topic) if input == Input::CameraInfo && topic.name == camera_info_beside(&self.image) => {
                     "beside the image".to_owned()
                 }
@@ -101,6 +109,10 @@ mod tests {
             "odom        none: the bag has no nav_msgs/msg/Odometry",
         ];
         assert_eq!(told(&bag, &[]), expected);
+        let compressed = [topic("/front/image_raw/compressed", Input::CompressedImage), bag[1].clone()];
+        let expected =
+            "image/compressed /front/image_raw/compressed (sensor_msgs/msg/CompressedImage, 12 messages): remapped";
+        assert_eq!(told(&compressed, &["image:=/front/image_raw"])[0], expected);
         let bag = [topic("/front/image_raw", Input::Image), topic("/calibration", Input::CameraInfo)];
         assert!(told(&bag, &[])[1].ends_with("12 messages): guessed, as the only one of its type"));
     }

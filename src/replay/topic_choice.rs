@@ -2,14 +2,16 @@
 
 use super::error::ReplayError;
 use crate::bag::TopicInfo;
-use crate::config::{Names, camera_info_beside};
-use crate::pipeline::{Input, Output};
+use crate::config::{ImageTransport, Names, camera_info_beside, image_of_compressed};
+use crate::pipeline::{Input, Output, Transport, video_cure};
 
 /// Which topics of a bag feed the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayTopics {
     /// The pictures.
     pub image: String,
+    /// How they travel.
+    pub transport: Transport,
     /// Their camera_info, where the bag has it.
     pub camera_info: Option<String>,
     /// Odometry, where the bag has it.
@@ -19,48 +21,71 @@ pub struct ReplayTopics {
 }
 
 impl ReplayTopics {
-    /// Chooses the topics that a node with these names would read. Where there is no image at its name and no rule
-    /// renames it, the only image topic serves, with the camera_info beside it or else the only one.
+    /// As [`choose_by`](Self::choose_by), by the default of `image_transport`: what is there.
+    ///
+    /// # Errors
+    /// As [`choose_by`](Self::choose_by).
+    pub fn choose(topics: &[TopicInfo], names: &Names) -> Result<Self, ReplayError> {
+        Self::choose_by(topics, names, ImageTransport::Auto)
+    }
+
+    /// Chooses the topics that a node with these names would read: raw pictures or compressed ones, as parameter
+    /// `image_transport` says. Where there is no image at its name and no rule renames it, the only image topic serves, with
+    /// the camera_info beside it or else the only one.
     ///
     /// # Errors
     /// When a topic to which an input is remapped is missing, or no single image topic is there to take.
-    pub fn choose(topics: &[TopicInfo], names: &Names) -> Result<Self, ReplayError> {
+    pub fn choose_by(topics: &[TopicInfo], names: &Names, by: ImageTransport) -> Result<Self, ReplayError> {
         let of_type = |input: Input| topics.iter().filter(move |topic| topic.type_name == input.type_name());
-        let at =
-            |input: Input, name: &str| of_type(input).find(|topic| topic.name == name).map(|topic| topic.name.clone());
-        let named = |input: Input| {
-            let name = names.resolve_input(input.name());
-            match at(input, &name) {
-                None if names.is_remapped(input.name()) => Err(ReplayError::NoSuchTopic {
-                    input,
-                    topic: name,
-                    type_name: input.type_name(),
-                    found: listed(topics.iter()),
-                }),
-                found => Ok(found),
-            }
+        let at = |input: Input, name: &str| of_type(input).find(|topic| topic.name == name);
+        let missing = |input: Input| ReplayError::NoSuchTopic {
+            input,
+            topic: names.resolve_input(input.name()),
+            type_name: input.type_name(),
+            found: listed(topics.iter()),
+        };
+        let named = |input: Input| match at(input, &names.resolve_input(input.name())) {
+            None if names.is_remapped(input.name()) => Err(missing(input)),
+            found => Ok(found.map(|topic| topic.name.clone())),
         };
         let only = |input: Input| {
             let mut topics = of_type(input);
             topics.next().filter(|_| topics.next().is_none()).map(|topic| topic.name.clone())
         };
-        let (image, camera_info) = match named(Input::Image)? {
-            Some(image) => (image, named(Input::CameraInfo)?),
+        let pictures = Pictures::of(topics, by);
+        let is_remapped = Transport::ALL.into_iter().any(|transport| names.is_remapped(transport.input().name()));
+        let (picture, camera_info) = match pictures.at(|transport| names.resolve_input(transport.input().name())) {
+            Some(picture) => (picture, named(Input::CameraInfo)?),
             None => {
-                let image = only(Input::Image).ok_or_else(|| match of_type(Input::Image).next() {
-                    Some(_) => ReplayError::SeveralImages { found: listed(of_type(Input::Image)) },
-                    None => ReplayError::NoImages { type_name: Input::Image.type_name(), found: listed(topics.iter()) },
+                if is_remapped {
+                    if let Some(video) = video(topics, &names.resolve_input(Input::Image.name())) {
+                        return Err(video);
+                    }
+                    let is_raw = Transport::Raw.is_allowed(by) && names.is_remapped(Input::Image.name());
+                    return Err(missing(if is_raw { Input::Image } else { Input::CompressedImage }));
+                }
+                let picture = pictures.only().map_err(|several| match several {
+                    true => ReplayError::SeveralImages { found: listed(pictures.topics()) },
+                    false => video(topics, "").unwrap_or_else(|| {
+                        let transport =
+                            if Transport::Raw.is_allowed(by) { Transport::Raw } else { Transport::Compressed };
+                        ReplayError::NoImages { type_name: transport.input().type_name(), found: listed(topics.iter()) }
+                    }),
                 })?;
                 let camera_info = if names.is_remapped(Input::CameraInfo.name()) {
                     named(Input::CameraInfo)?
                 } else {
-                    at(Input::CameraInfo, &names.resolve(&camera_info_beside(&image)))
-                        .or_else(|| only(Input::CameraInfo))
+                    let beside = names.resolve(&camera_info_beside(image_of(&picture.topic.name)));
+                    at(Input::CameraInfo, &beside).map(|topic| topic.name.clone()).or_else(|| only(Input::CameraInfo))
                 };
-                (image, camera_info)
+                (picture, camera_info)
             }
         };
-        Ok(Self { image, camera_info, odom: named(Input::Odom)?, proposal: None })
+        let Picture { topic, transport } = picture;
+        if transport == Transport::Compressed && by == ImageTransport::Auto {
+            tracing::warn!("no raw pictures of this camera are there: those of {} are taken, compressed", topic.name);
+        }
+        Ok(Self { image: topic.name.clone(), transport, camera_info, odom: named(Input::Odom)?, proposal: None })
     }
 
     /// Takes the proposals that were recorded under this name (`~/proposal`, resolved), if there are any.
@@ -92,6 +117,62 @@ impl ReplayTopics {
             None
         }
     }
+}
+
+/// The image topics of a bag that may be taken.
+struct Pictures<'a>(Vec<Picture<'a>>);
+
+#[derive(Clone, Copy)]
+struct Picture<'a> {
+    topic: &'a TopicInfo,
+    transport: Transport,
+}
+
+impl<'a> Pictures<'a> {
+    /// The best first: recorders write down topics of which nothing came, too; and raw pictures need no decoding.
+    fn of(topics: &'a [TopicInfo], by: ImageTransport) -> Self {
+        let mut found: Vec<Picture> = Transport::ALL
+            .into_iter()
+            .filter(|transport| transport.is_allowed(by))
+            .flat_map(|transport| topics.iter().map(move |topic| Picture { topic, transport }))
+            .filter(|Picture { topic, transport }| topic.type_name == transport.input().type_name())
+            // Distances, which have the type of pictures.
+            .filter(|picture| !picture.topic.name.ends_with("/compressedDepth"))
+            .collect();
+        found.sort_by_key(|picture| picture.topic.messages == Some(0));
+        Self(found)
+    }
+
+    fn topics(&self) -> impl Iterator<Item = &'a TopicInfo> {
+        self.0.iter().map(|picture| picture.topic)
+    }
+
+    /// The one at the name that its transport has.
+    fn at(&self, name: impl Fn(Transport) -> String) -> Option<Picture<'a>> {
+        self.0.iter().find(|picture| picture.topic.name == name(picture.transport)).copied()
+    }
+
+    /// The best where all are of one camera; else whether there are several.
+    fn only(&self) -> Result<Picture<'a>, bool> {
+        let best = self.0.first().ok_or(false)?;
+        let is_same = |picture: &Picture| image_of(&picture.topic.name) == image_of(&best.topic.name);
+        if self.0.iter().all(is_same) { Ok(*best) } else { Err(true) }
+    }
+}
+
+/// The name of the raw pictures of which this topic has those, compressed perhaps.
+fn image_of(topic: &str) -> &str {
+    image_of_compressed(topic).unwrap_or(topic)
+}
+
+/// The refusal of the first video of this name or below it; all names are below the empty one.
+fn video(topics: &[TopicInfo], image: &str) -> Option<ReplayError> {
+    let is_meant = |topic: &str| topic.strip_prefix(image).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let mut videos = topics.iter().filter(|topic| is_meant(&topic.name));
+    videos.find_map(|TopicInfo { name, type_name, .. }| {
+        let cure = video_cure(type_name)?;
+        Some(ReplayError::Video { topic: name.clone(), type_name: type_name.clone(), cure })
+    })
 }
 
 fn listed<'a>(topics: impl Iterator<Item = &'a TopicInfo>) -> String {
@@ -170,7 +251,16 @@ mod tests {
             error.contains("--remap image:=TOPIC") && error.contains("/front/image") && error.contains("/rear/image")
         );
         let rear = ReplayTopics::choose(&bag, &names(&["image:=/rear/image"])).unwrap();
-        assert_eq!(rear, ReplayTopics { image: "/rear/image".into(), camera_info: None, odom: None, proposal: None });
+        assert_eq!(
+            rear,
+            ReplayTopics {
+                image: "/rear/image".into(),
+                transport: Transport::Raw,
+                camera_info: None,
+                odom: None,
+                proposal: None
+            }
+        );
     }
 
     #[test]
@@ -186,6 +276,61 @@ mod tests {
         assert_eq!(of(ours, None).as_deref(), Some("/vedette/proposal"), "the file does not tell");
         assert_eq!(of(ours, Some(0)), None);
         assert_eq!(of("std_msgs/msg/String", Some(3)), None);
+    }
+
+    #[test]
+    fn compressed_pictures_are_found_under_the_name_of_their_image_where_only_they_are_there() {
+        let (raw, compressed) = ("/front/image_raw", "/front/image_raw/compressed");
+        let empty = |name, input| TopicInfo { messages: Some(0), ..topic(name, input) };
+        let info = topic("/front/camera_info", Input::CameraInfo);
+        let only = vec![topic(compressed, Input::CompressedImage), info.clone()];
+        let both = vec![topic(compressed, Input::CompressedImage), topic(raw, Input::Image), info.clone()];
+        let nothing_raw = vec![empty(raw, Input::Image), topic(compressed, Input::CompressedImage), info];
+        for rules in [&[][..], &["image:=/front/image_raw"], &["image:=/front/image_raw/compressed"]] {
+            for (bag, by, image) in [
+                (&only, ImageTransport::Auto, Some(compressed)),
+                (&only, ImageTransport::Compressed, Some(compressed)),
+                (&only, ImageTransport::Raw, None),
+                (&both, ImageTransport::Auto, Some(raw)),
+                (&both, ImageTransport::Compressed, Some(compressed)),
+                (&nothing_raw, ImageTransport::Auto, Some(compressed)),
+            ] {
+                let chosen = ReplayTopics::choose_by(bag, &names(rules), by).ok();
+                assert_eq!(chosen.as_ref().map(|topics| topics.image.as_str()), image, "{rules:?} {by:?}");
+                if let Some(chosen) = chosen {
+                    assert_eq!(chosen.camera_info.as_deref(), Some("/front/camera_info"), "{rules:?} {by:?}");
+                    assert_eq!(chosen.transport == Transport::Compressed, chosen.image == compressed);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn distances_are_no_pictures_and_two_compressed_cameras_are_several() {
+        let depth = topic("/depth/image/compressedDepth", Input::CompressedImage);
+        let front = topic("/front/image/compressed", Input::CompressedImage);
+        let chosen = ReplayTopics::choose(&[depth.clone(), front.clone()], &Names::default()).unwrap();
+        assert_eq!(chosen.image, "/front/image/compressed");
+        let rear = topic("/rear/image/compressed", Input::CompressedImage);
+        let error = ReplayTopics::choose(&[depth.clone(), front, rear], &Names::default()).unwrap_err();
+        assert!(matches!(error, ReplayError::SeveralImages { .. }), "{error}");
+        let error = ReplayTopics::choose(&[depth], &Names::default()).unwrap_err();
+        assert!(matches!(error, ReplayError::NoImages { .. }), "{error}");
+    }
+
+    #[test]
+    fn video_is_refused_by_name_with_the_cure() {
+        let of =
+            |name: &str, type_name: &str| TopicInfo { name: name.into(), type_name: type_name.into(), messages: None };
+        let foxglove = of("/camera/image", "foxglove_msgs/msg/CompressedVideo");
+        let ffmpeg = of("/camera/image/ffmpeg", "ffmpeg_image_transport_msgs/msg/FFMPEGPacket");
+        for rules in [&[][..], &["image:=/camera/image"]] {
+            for (video, cure) in [(&foxglove, "raw or jpeg pictures"), (&ffmpeg, "republish")] {
+                let error = ReplayTopics::choose(std::slice::from_ref(video), &names(rules)).unwrap_err().to_string();
+                assert!(error.starts_with(&format!("{} ({})", video.name, video.type_name)), "{error}");
+                assert!(error.contains(cure), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Lane {
             match work {
                 Work::Order(order) => self.order(order),
                 Work::Image(arrival) => {
-                    let is_published = self.passage.shared.topics.has_publisher(Input::CameraInfo);
+                    let is_published = self.passage.shared.topics.publishers(Input::CameraInfo) > 0;
                     self.intake.expect_camera_info(is_published);
                     self.give_side(&mut side);
                     self.image(arrival, &mut side);
@@ -110,11 +110,14 @@ impl Lane {
         }
     }
 
-    fn image(&mut self, Arrival { cdr, taken: came, ros_time }: Arrival, side: &mut Side) {
+    fn image(&mut self, Arrival { transport, cdr, taken: came, ros_time }: Arrival, side: &mut Side) {
+        // What is too old already is neither decoded nor waited for.
+        if self.intake.stamp_of(&cdr, ros_time).is_some_and(|stamp| !self.passage.lets_in(stamp)) {
+            self.intake.passed_over(&cdr, ros_time);
+            return;
+        }
         let deadline = steady_now() + self.camera_info_wait;
-        match self.intake.image(Cow::Owned(cdr), ros_time) {
-            // What is too old already is not waited for.
-            Ok(Taken::Waits { stamp, .. }) if !self.passage.lets_in(stamp) => return,
+        match self.intake.picture(transport, Cow::Owned(cdr), ros_time) {
             Ok(Taken::Waits { .. }) => {}
             taken => return self.passage.taken(taken, came),
         }
@@ -189,7 +192,7 @@ impl Passage {
         }
         drop(counts);
         let cause = match input {
-            Input::Image => error.cause(),
+            Input::Image | Input::CompressedImage => error.cause(),
             Input::CameraInfo => "camera_info",
             Input::Odom => "odom",
         };

@@ -27,7 +27,7 @@ use super::watch::signals::Signals;
 use super::watch::stop::StopPlan;
 use crate::config::assembly::Prompter;
 use crate::config::{Config, Names};
-use crate::pipeline::{Input, Intake, Pace, Reason, Walk};
+use crate::pipeline::{Input, Intake, Pace, Reason, Transport, Walk};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,7 +134,7 @@ impl RunningNode {
             topics: Arc::new(Topics::new(topics(config, names))),
             clock,
         };
-        let image = shared.topics.lock()[0].0.name.clone();
+        let image = shared.topics.of_pictures();
         tracing::info!("{} listens to {image}; {}", names.node(), walk.proof());
         if intake.is_rectified() {
             tracing::info!("images of {image} are taken as rectified: the calibration's P holds, without distortion");
@@ -162,7 +162,7 @@ impl RunningNode {
             desk.as_ref().map(|desk| ReasonLane { desk: Arc::clone(desk), inbox: Arc::clone(&shared.inbox), told });
         let questions = Questions::new(&mut node, config, names.node(), reason_lane)
             .map_err(NodeError::endpoint("serve", ask::NAME))?;
-        let mut spin = Spin::new(node, shared.clone())?;
+        let mut spin = Spin::new(node, shared.clone(), config.image_transport)?;
 
         let reasoner = reason.zip(desk.clone()).map(|(reason, desk)| Reasoner {
             reason,
@@ -301,12 +301,16 @@ fn of_task(error: JoinError) -> NodeError {
 }
 
 /// The inputs by their names, with what is asked of those who publish them.
-fn topics(config: &Config, names: &Names) -> [Topic; 3] {
-    Input::ALL.map(|input| {
+fn topics(config: &Config, names: &Names) -> Vec<Topic> {
+    let is_left_out = |input: &Input| {
+        Transport::ALL.into_iter().any(|one| one.input() == *input && !one.is_allowed(config.image_transport))
+    };
+    let topic = |input: Input| {
         let name = names.resolve_input(input.name());
         let qos = qos::subscription(config.qos_overrides.get(&name));
         Topic { input, called: names.input(input.name()), name, qos }
-    })
+    };
+    Input::ALL.into_iter().filter(|input| !is_left_out(input)).map(topic).collect()
 }
 
 fn create(names: &Names) -> Result<r2r::Node, NodeError> {

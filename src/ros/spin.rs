@@ -7,9 +7,11 @@ use super::intake::gaps::Gaps;
 use super::intake::graph::{Publishing, Topic};
 use super::intake::inbox::Arrival;
 use super::intake::qos;
+use super::intake::transport::TransportChoice;
 use super::report::health::SUPERSEDED;
 use super::shared::Shared;
-use crate::pipeline::Input;
+use crate::config::ImageTransport;
+use crate::pipeline::{Input, Transport};
 use crate::wire;
 use futures::{FutureExt, Stream, StreamExt};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,10 +26,13 @@ type Messages = Box<dyn Stream<Item = Vec<u8>> + Unpin + Send>;
 
 /// All that the spin thread owns.
 pub struct Spin {
-    /// In the order of [`Input::ALL`].
-    messages: [Messages; 3],
+    /// The pictures by their transports, those that are subscribed to.
+    pictures: Vec<(Transport, Messages)>,
+    camera_info: Messages,
     /// camera_info that was published before we came, where it is offered to late subscribers.
     latched: Option<Messages>,
+    odom: Messages,
+    transport: TransportChoice,
     shared: Shared,
     gaps: Gaps,
     looked: Option<Instant>,
@@ -36,24 +41,22 @@ pub struct Spin {
 }
 
 impl Spin {
-    /// Subscribes to the inputs; nothing is taken before [`until`](Self::until).
+    /// Subscribes to the inputs; nothing is taken before [`until`](Self::until). Of the pictures one transport is
+    /// subscribed to, and the other one later where the graph shows that only that is published.
     ///
     /// # Errors
     /// The endpoint that DDS refuses.
-    pub fn new(mut node: r2r::Node, shared: Shared) -> Result<Self, NodeError> {
-        let topics = shared.topics.lock().clone();
-        let mut subscribe =
-            |(Topic { input, called, qos, .. }, _): &(Topic, Publishing)| -> Result<Messages, NodeError> {
-                let stream = node.subscribe_raw(called, input.type_name(), qos.clone());
-                Ok(Box::new(stream.map_err(NodeError::endpoint("subscribe to", called))?))
-            };
-        let [image, camera_info, odom] = &topics;
-        let messages = [subscribe(image)?, subscribe(camera_info)?, subscribe(odom)?];
-        let latched = match qos::latched_beside(&camera_info.0.qos) {
-            Some(qos) => Some(subscribe(&(Topic { qos, ..camera_info.0.clone() }, Publishing::default()))?),
-            None => None,
-        };
-        Ok(Self { messages, latched, gaps: Gaps::default(), looked: None, shared, node })
+    pub fn new(mut node: r2r::Node, shared: Shared, transport: ImageTransport) -> Result<Self, NodeError> {
+        let transport = TransportChoice::new(transport);
+        let taken = transport.taken();
+        let pictures = vec![(taken, subscribe(&mut node, topic_of(&shared, taken.input()))?)];
+        let of_camera = topic_of(&shared, Input::CameraInfo);
+        let latched =
+            of_camera.clone().and_then(|topic| Some(Topic { qos: qos::latched_beside(&topic.qos)?, ..topic }));
+        let latched = latched.map(|topic| subscribe(&mut node, Some(topic))).transpose()?;
+        let camera_info = subscribe(&mut node, of_camera)?;
+        let odom = subscribe(&mut node, topic_of(&shared, Input::Odom))?;
+        Ok(Self { pictures, camera_info, latched, odom, transport, gaps: Gaps::default(), looked: None, shared, node })
     }
 
     /// Works until it is told that the end has come, which it asks at least every [`MAX_WAIT`]. Services are taken
@@ -66,12 +69,12 @@ impl Spin {
             if self.looked.is_none_or(|looked| now.duration_since(looked) >= GRAPH_PERIOD) {
                 self.looked = Some(now);
                 self.look_at_graph();
+                self.choose_transport();
             }
         }
     }
 
     fn take_messages(&mut self) {
-        let [image, camera_info, odom] = &mut self.messages;
         let inbox = &self.shared.inbox;
         // camera_info first: it then is there when its picture is taken.
         if let Some(latched) = &mut self.latched {
@@ -79,28 +82,55 @@ impl Spin {
                 inbox.put_camera_info(cdr);
             }
         }
-        while let Some(Some(cdr)) = camera_info.next().now_or_never() {
+        while let Some(Some(cdr)) = self.camera_info.next().now_or_never() {
             inbox.put_camera_info(cdr);
         }
-        while let Some(Some(cdr)) = odom.next().now_or_never() {
+        while let Some(Some(cdr)) = self.odom.next().now_or_never() {
             inbox.put_odom(cdr);
         }
-        while let Some(Some(cdr)) = image.next().now_or_never() {
-            let missing = wire::peek_stamp(&cdr).map_or(0, |stamp| self.gaps.came(stamp));
-            let ros_time = self.shared.clock.now();
-            let replaced = inbox.put_image(Arrival { cdr, taken: steady_now(), ros_time });
-            let mut counts = self.shared.health.lock();
-            counts.received += 1;
-            counts.missing += missing;
-            if replaced.is_some() {
-                counts.drop_message(Input::Image, SUPERSEDED);
+        for (transport, pictures) in &mut self.pictures {
+            while let Some(Some(cdr)) = pictures.next().now_or_never() {
+                // Each picture comes once: what comes the other way is passed over.
+                if *transport != self.transport.taken() {
+                    continue;
+                }
+                let missing = wire::peek_stamp(&cdr).map_or(0, |stamp| self.gaps.came(stamp));
+                let ros_time = self.shared.clock.now();
+                let arrival = Arrival { transport: *transport, cdr, taken: steady_now(), ros_time };
+                let replaced = inbox.put_image(arrival);
+                let mut counts = self.shared.health.lock();
+                counts.received += 1;
+                counts.missing += missing;
+                if replaced.is_some() {
+                    counts.drop_message(Input::Image, SUPERSEDED);
+                }
             }
+        }
+    }
+
+    /// Listens to the transport that is there. The raw topic stays subscribed to, for its publisher may come back; the
+    /// compressed one goes, so that nobody compresses for us.
+    fn choose_transport(&mut self) {
+        let [raw, compressed] = Transport::ALL.map(|transport| self.shared.topics.publishers(transport.input()));
+        let Some(taken) = self.transport.look(raw, compressed) else { return };
+        match taken {
+            Transport::Raw => {
+                tracing::info!("raw pictures are published, the compressed ones are left");
+                self.pictures.retain(|(transport, _)| *transport == Transport::Raw);
+            }
+            Transport::Compressed => match subscribe(&mut self.node, topic_of(&self.shared, taken.input())) {
+                Ok(pictures) => {
+                    tracing::info!("only compressed pictures are published, they are taken");
+                    self.pictures.push((taken, pictures));
+                }
+                Err(error) => tracing::error!("{error}"),
+            },
         }
     }
 
     fn look_at_graph(&self) {
         let before = self.shared.topics.lock().clone();
-        let found = before.each_ref().map(|(topic, _)| topic.look(&self.node));
+        let found: Vec<Publishing> = before.iter().map(|(topic, _)| topic.look(&self.node)).collect();
         for ((_, before), found) in before.iter().zip(&found) {
             for problem in found.problems.iter().filter(|problem| !before.problems.contains(problem)) {
                 tracing::warn!("{problem}");
@@ -110,4 +140,16 @@ impl Spin {
             *publishing = found;
         }
     }
+}
+
+/// What is subscribed to for an input; `None` where it is not asked for.
+fn topic_of(shared: &Shared, input: Input) -> Option<Topic> {
+    shared.topics.lock().iter().find(|(topic, _)| topic.input == input).map(|(topic, _)| topic.clone())
+}
+
+/// Subscribes to a topic; nothing ever comes of none.
+fn subscribe(node: &mut r2r::Node, topic: Option<Topic>) -> Result<Messages, NodeError> {
+    let Some(Topic { input, called, qos, .. }) = topic else { return Ok(Box::new(futures::stream::pending())) };
+    let stream = node.subscribe_raw(&called, input.type_name(), qos);
+    Ok(Box::new(stream.map_err(NodeError::endpoint("subscribe to", &called))?))
 }

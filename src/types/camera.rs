@@ -216,28 +216,34 @@ impl Distortion {
         if d.needed == 0 {
             return Ok(Self::None);
         }
-        // As drivers and other calibration tools write them.
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+        // As drivers and other calibration tools write them: `Plumb Bob`, `brown-conrady`.
+        let letters = || name.bytes().filter(u8::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase());
+        let is_one_of = |known: &[&str]| known.iter().any(|known| letters().eq(known.bytes()));
         let of = |model, expected, counts: &[usize]| {
             // Zeros behind the numbers of a model change nothing.
             let fits = counts.iter().any(|count| (d.needed..=d.found).contains(count));
             if fits { Ok(()) } else { Err(CameraModelError::Coefficients { found: d.found, model, expected }) }
         };
-        match plain.to_ascii_lowercase().as_str() {
-            "" if d.found == 4 => Err(CameraModelError::Unnamed),
-            "" | "plumbbob" | "radtan" | "radialtangential" | "brownconrady" | "rational" | "rationalpolynomial" => {
-                of("plumb_bob or rational_polynomial", "0, 4, 5, 8, 12 or 14", &[4, 5, 8, 12, 14])?;
-                Ok(Self::Brown(d.numbers))
-            }
-            "equidistant" | "fisheye" | "kannalabrandt" | "kannalabrandt4" => {
-                of("equidistant", "0 or 4", &[4])?;
-                let [k1, k2, k3, k4, ..] = d.numbers;
-                Ok(Self::Equidistant([k1, k2, k3, k4]))
-            }
-            _ => Err(CameraModelError::DistortionModel { found: name.chars().take(64).collect() }),
+        if name.is_empty() && d.found == 4 {
+            Err(CameraModelError::Unnamed)
+        } else if name.is_empty() || is_one_of(BROWN_NAMES) {
+            of("plumb_bob or rational_polynomial", "0, 4, 5, 8, 12 or 14", &[4, 5, 8, 12, 14])?;
+            Ok(Self::Brown(d.numbers))
+        } else if is_one_of(EQUIDISTANT_NAMES) {
+            of("equidistant", "0 or 4", &[4])?;
+            let [k1, k2, k3, k4, ..] = d.numbers;
+            Ok(Self::Equidistant([k1, k2, k3, k4]))
+        } else {
+            Err(CameraModelError::DistortionModel { found: name.chars().take(64).collect() })
         }
     }
 }
+
+/// What drivers and calibration tools call the lens of [`Distortion::Brown`], without case and signs.
+const BROWN_NAMES: &[&str] =
+    &["plumbbob", "radtan", "radialtangential", "brownconrady", "rational", "rationalpolynomial"];
+/// The same for [`Distortion::Equidistant`].
+const EQUIDISTANT_NAMES: &[&str] = &["equidistant", "fisheye", "kannalabrandt", "kannalabrandt4"];
 
 /// What a matrix says along one axis of the picture, with the names of the fields.
 struct Axis {

@@ -1,5 +1,6 @@
 //! A borrowed picture: the bytes of a sensor_msgs/Image, checked once, never copied.
 
+use super::pixel_format::{Chroma, EncodingError, PixelFormat};
 use std::fmt;
 
 /// Width and height of a picture or tensor in pixels, both at least 1.
@@ -17,66 +18,12 @@ impl fmt::Display for Size {
     }
 }
 
-/// How the bytes of one pixel are laid out; names as in sensor_msgs `image_encodings.hpp`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PixelFormat {
-    /// Red, green, blue; 8 bits each.
-    Rgb8,
-    /// Blue, green, red; 8 bits each.
-    Bgr8,
-    /// Red, green, blue, alpha; 8 bits each.
-    Rgba8,
-    /// Blue, green, red, alpha; 8 bits each.
-    Bgra8,
-    /// One grey channel of 8 bits.
-    Mono8,
-}
-
-impl PixelFormat {
-    /// All that are understood, in the order of the documentation.
-    pub const ALL: [Self; 5] = [Self::Rgb8, Self::Bgr8, Self::Rgba8, Self::Bgra8, Self::Mono8];
-
-    /// The format of a sensor_msgs/Image `encoding` string.
-    ///
-    /// # Errors
-    /// [`ImageError::Encoding`] for a name that is not understood.
-    pub fn from_encoding(encoding: &str) -> Result<Self, ImageError> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.encoding() == encoding)
-            .ok_or_else(|| ImageError::Encoding { found: encoding.chars().take(64).collect() })
-    }
-
-    /// The sensor_msgs/Image `encoding` string.
-    pub const fn encoding(self) -> &'static str {
-        match self {
-            Self::Rgb8 => "rgb8",
-            Self::Bgr8 => "bgr8",
-            Self::Rgba8 => "rgba8",
-            Self::Bgra8 => "bgra8",
-            Self::Mono8 => "mono8",
-        }
-    }
-
-    /// Bytes of one pixel.
-    pub const fn bytes_per_pixel(self) -> usize {
-        match self {
-            Self::Rgb8 | Self::Bgr8 => 3,
-            Self::Rgba8 | Self::Bgra8 => 4,
-            Self::Mono8 => 1,
-        }
-    }
-}
-
 /// Why bytes are no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// The encoding is none of [`PixelFormat::ALL`].
-    #[error("image encoding {found:?} is not supported, expected one of rgb8, bgr8, rgba8, bgra8, mono8")]
-    Encoding {
-        /// The name as found, cut to 64 characters.
-        found: String,
-    },
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
     /// A side is zero or beyond [`ImageView::MAX_SIDE_PX`].
     #[error("image size {width_px}x{height_px} px, expected sides of 1 to 32768 px")]
     Size {
@@ -109,47 +56,94 @@ pub enum ImageError {
         /// Bytes that the rows take.
         needed_bytes: usize,
     },
+    /// Fewer bytes than the rows of both planes need.
+    #[error(
+        "image data holds {found_bytes} bytes, two planes of {encoding} with step {step_bytes} and height {height_px} \
+         need {needed_bytes}"
+    )]
+    Planes {
+        /// Bytes as found.
+        found_bytes: usize,
+        /// Bytes from row to row of the first plane.
+        step_bytes: u32,
+        /// Rows.
+        height_px: u32,
+        /// The encoding's name.
+        encoding: &'static str,
+        /// Bytes that the rows take.
+        needed_bytes: usize,
+    },
 }
 
 /// A borrowed picture whose rows are known to lie inside its bytes.
 ///
-/// Row `r` is `data[r * step ..][.. width * bytes_per_pixel]`; bytes between the row's end and `step` are padding.
+/// Row `r` is `data[r * step ..][.. width * bytes_per_pixel]`; bytes between the row's end and `step` are padding. Formats
+/// with a second plane have it behind the last row's step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageView<'a> {
     data: &'a [u8],
     size: Size,
     step_bytes: usize,
     format: PixelFormat,
+    is_big_endian: bool,
 }
 
 impl<'a> ImageView<'a> {
     /// The longest side that is taken for a picture: longer ones are a broken message, not a camera.
     pub const MAX_SIDE_PX: u32 = 32_768;
 
-    /// Checks sizes, step and length once. Bytes behind the last row are allowed and ignored.
+    /// Checks sizes, step and length once. Bytes behind the last row are allowed and ignored; channels of 16 bits are
+    /// little endian, see [`in_byte_order`](Self::in_byte_order).
     ///
     /// # Errors
     /// [`ImageError`] with what was found and what was needed.
     pub fn new(data: &'a [u8], size: Size, step_bytes: u32, format: PixelFormat) -> Result<Self, ImageError> {
-        let Size { width_px, height_px } = size;
-        let side_ok = |side: u32| (1..=Self::MAX_SIDE_PX).contains(&side);
-        if !side_ok(width_px) || !side_ok(height_px) {
-            return Err(ImageError::Size { width_px, height_px });
-        }
-        let row_bytes = width_px as usize * format.bytes_per_pixel();
+        let row_bytes = checked_row_bytes(size, format)?;
         if (step_bytes as usize) < row_bytes {
             return Err(ImageError::Step {
                 step_bytes,
-                width_px,
+                width_px: size.width_px,
                 encoding: format.encoding(),
                 needed_bytes: row_bytes,
             });
         }
-        let needed_bytes = (step_bytes as usize).saturating_mul(height_px as usize);
+        let view = Self { data, size, step_bytes: step_bytes as usize, format, is_big_endian: false };
+        let needed_bytes = view.needed_bytes();
         if data.len() < needed_bytes {
-            return Err(ImageError::Data { found_bytes: data.len(), step_bytes, height_px, needed_bytes });
+            let height_px = size.height_px;
+            return Err(match view.chroma() {
+                None => ImageError::Data { found_bytes: data.len(), step_bytes, height_px, needed_bytes },
+                Some(_) => ImageError::Planes {
+                    found_bytes: data.len(),
+                    step_bytes,
+                    height_px,
+                    encoding: format.encoding(),
+                    needed_bytes,
+                },
+            });
         }
-        Ok(Self { data, size, step_bytes: step_bytes as usize, format })
+        Ok(view)
+    }
+
+    /// As [`new`](Self::new), but a step that is too short for a row is passed over where the data has exactly the bytes
+    /// of a picture without padding: some drivers leave it 0, or give the width.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_any_step(data: &'a [u8], size: Size, step_bytes: u32, format: PixelFormat) -> Result<Self, ImageError> {
+        let row_bytes = checked_row_bytes(size, format)?;
+        let tight = Self { data, size, step_bytes: row_bytes, format, is_big_endian: false };
+        if (step_bytes as usize) < row_bytes && data.len() == tight.needed_bytes() {
+            Ok(tight)
+        } else {
+            Self::new(data, size, step_bytes, format)
+        }
+    }
+
+    /// The same picture with channels of 16 bits in this byte order. Says nothing about others.
+    #[must_use]
+    pub fn in_byte_order(self, is_big_endian: bool) -> Self {
+        Self { is_big_endian: is_big_endian && self.format.is_wide(), ..self }
     }
 
     /// Width and height.
@@ -162,6 +156,11 @@ impl<'a> ImageView<'a> {
         self.format
     }
 
+    /// Whether the first byte of a channel of 16 bits is its higher one.
+    pub fn is_big_endian(&self) -> bool {
+        self.is_big_endian
+    }
+
     /// Bytes from the start of one row to the start of the next.
     pub fn step_bytes(&self) -> usize {
         self.step_bytes
@@ -172,7 +171,7 @@ impl<'a> ImageView<'a> {
         self.data
     }
 
-    /// The pixels of one row, padding excluded.
+    /// The pixels of one row of the first plane, padding excluded.
     ///
     /// # Panics
     /// When `row` is not below the height.
@@ -181,6 +180,53 @@ impl<'a> ImageView<'a> {
         let start = row as usize * self.step_bytes;
         &self.data[start..start + self.size.width_px as usize * self.format.bytes_per_pixel()]
     }
+
+    /// The U and V of one row, padding excluded; none for a format without a second plane.
+    ///
+    /// # Panics
+    /// When `row` is not below the height.
+    pub fn chroma_row(&self, row: u32) -> Option<&'a [u8]> {
+        assert!(row < self.size.height_px, "row {row} of an image with {} rows", self.size.height_px);
+        let chroma = self.chroma()?;
+        // As many rows as the picture, or half as many.
+        let row = if chroma.rows == self.size.height_px { row } else { row / 2 };
+        Some(self.chroma_bytes(chroma, row))
+    }
+
+    /// The rows of all planes in order, padding excluded.
+    pub fn plane_rows(&self) -> impl Iterator<Item = &'a [u8]> {
+        let view = *self;
+        let chroma = view.chroma().into_iter();
+        let chroma = chroma.flat_map(move |chroma| (0..chroma.rows).map(move |row| view.chroma_bytes(chroma, row)));
+        (0..view.size.height_px).map(move |row| view.row(row)).chain(chroma)
+    }
+
+    /// The bytes from the first row on that the picture takes, padding included.
+    pub fn needed_bytes(&self) -> usize {
+        let chroma = self.chroma().map_or(0, |chroma| chroma.step_bytes.saturating_mul(chroma.rows as usize));
+        self.luma_bytes().saturating_add(chroma)
+    }
+
+    fn luma_bytes(&self) -> usize {
+        self.step_bytes.saturating_mul(self.size.height_px as usize)
+    }
+
+    fn chroma(&self) -> Option<Chroma> {
+        self.format.chroma(self.size.width_px, self.size.height_px, self.step_bytes)
+    }
+
+    fn chroma_bytes(&self, chroma: Chroma, row: u32) -> &'a [u8] {
+        &self.data[self.luma_bytes() + row as usize * chroma.step_bytes..][..chroma.row_bytes]
+    }
+}
+
+/// The bytes of a row of the first plane.
+fn checked_row_bytes(Size { width_px, height_px }: Size, format: PixelFormat) -> Result<usize, ImageError> {
+    let side_ok = |side: u32| (1..=ImageView::MAX_SIDE_PX).contains(&side);
+    if !side_ok(width_px) || !side_ok(height_px) {
+        return Err(ImageError::Size { width_px, height_px });
+    }
+    Ok(width_px as usize * format.bytes_per_pixel())
 }
 
 #[cfg(test)]
@@ -210,9 +256,48 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_encoding_is_refused_by_name() {
-        let error = PixelFormat::from_encoding("rgb16").unwrap_err();
-        assert!(error.to_string().starts_with("image encoding \"rgb16\" is not supported"));
+    fn a_step_that_cannot_be_is_passed_over_where_the_bytes_are_those_of_a_tight_picture() {
+        for (format, bytes) in [(PixelFormat::Rgb8, 36), (PixelFormat::Yuyv, 24), (PixelFormat::Nv12, 20)] {
+            let data = vec![0; bytes];
+            for step_bytes in [0, 3] {
+                let image = ImageView::with_any_step(&data, SIZE_4X3, step_bytes, format).unwrap();
+                assert_eq!(image.step_bytes(), 4 * format.bytes_per_pixel());
+                let other = &data[..bytes - 1];
+                assert!(ImageView::with_any_step(other, SIZE_4X3, step_bytes, format).is_err(), "{step_bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_second_plane_lies_behind_the_first_and_has_its_own_rows() {
+        let data: Vec<u8> = (0..30).collect();
+        let nv12 = ImageView::new(&data, SIZE_4X3, 6, PixelFormat::Nv12).unwrap();
+        assert_eq!(
+            (nv12.row(2), nv12.chroma_row(1), nv12.chroma_row(2)),
+            (&data[12..16], Some(&data[18..22]), Some(&data[24..28]))
+        );
+        assert_eq!(nv12.plane_rows().map(<[u8]>::len).collect::<Vec<_>>(), [4; 5]);
+        let error = ImageView::new(&data[..29], SIZE_4X3, 6, PixelFormat::Nv12).unwrap_err();
+        let expected = "image data holds 29 bytes, two planes of nv12 with step 6 and height 3 need 30";
+        assert_eq!(error.to_string(), expected);
+        let data: Vec<u8> = (0..36).collect();
+        let nv24 = ImageView::new(&data, SIZE_4X3, 4, PixelFormat::Nv24).unwrap();
+        assert_eq!(nv24.chroma_row(2), Some(&data[28..36]));
+        assert_eq!(ImageView::new(&data, SIZE_4X3, 12, PixelFormat::Rgb8).unwrap().chroma_row(0), None);
+    }
+
+    #[test]
+    fn the_chroma_of_an_odd_width_has_a_whole_last_pair() {
+        let size = Size { width_px: 3, height_px: 3 };
+        let data = vec![0; 9 + 8];
+        let image = ImageView::new(&data, size, 3, PixelFormat::Nv21).unwrap();
+        assert_eq!((image.chroma_row(2).unwrap().len(), image.needed_bytes()), (4, 17));
+    }
+
+    #[test]
+    fn the_byte_order_is_that_of_sixteen_bits_only() {
+        let view = |format| ImageView::new(&[0; 96], SIZE_4X3, 32, format).unwrap().in_byte_order(true);
+        assert!(view(PixelFormat::Rgba16).is_big_endian() && !view(PixelFormat::Rgba8).is_big_endian());
     }
 
     #[test]

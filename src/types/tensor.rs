@@ -14,6 +14,10 @@ pub enum Element {
     I64,
     /// True or false: masks and switches.
     Bool,
+    /// 32-bit signed integer: numbers of boxes, classes.
+    I32,
+    /// Bytes: pictures as they are.
+    U8,
 }
 
 impl fmt::Display for Element {
@@ -24,6 +28,8 @@ impl fmt::Display for Element {
             Self::F16 => "float16",
             Self::I64 => "int64",
             Self::Bool => "bool",
+            Self::I32 => "int32",
+            Self::U8 => "uint8",
         })
     }
 }
@@ -39,9 +45,25 @@ pub enum TensorMut<'a> {
     I64(&'a mut [i64]),
     /// Flags.
     Bool(&'a mut [bool]),
+    /// 32-bit integers.
+    I32(&'a mut [i32]),
+    /// Bytes.
+    U8(&'a mut [u8]),
 }
 
 impl TensorMut<'_> {
+    /// The type of its elements.
+    pub fn element(&self) -> Element {
+        match self {
+            Self::F32(_) => Element::F32,
+            Self::F16(_) => Element::F16,
+            Self::I64(_) => Element::I64,
+            Self::Bool(_) => Element::Bool,
+            Self::I32(_) => Element::I32,
+            Self::U8(_) => Element::U8,
+        }
+    }
+
     /// Ones, or true: a mask that hides nothing.
     pub fn fill_with_one(&mut self) {
         match self {
@@ -49,6 +71,8 @@ impl TensorMut<'_> {
             Self::F16(values) => values.fill(f16::ONE),
             Self::I64(values) => values.fill(1),
             Self::Bool(values) => values.fill(true),
+            Self::I32(values) => values.fill(1),
+            Self::U8(values) => values.fill(1),
         }
     }
 
@@ -82,6 +106,10 @@ pub enum TensorData<'a> {
     I64(&'a [i64]),
     /// Flags.
     Bool(&'a [bool]),
+    /// 32-bit integers.
+    I32(&'a [i32]),
+    /// Bytes.
+    U8(&'a [u8]),
 }
 
 /// An output to read: row-major, contiguous, `data` as long as the product of `shape`.

@@ -1,5 +1,7 @@
 //! A picture for people: boxes, names, scores and track numbers drawn on a copy of the image, the decision below.
 
+use super::kernels::Kernel;
+use super::rows::RowReader;
 use crate::types::{BBox, ClassId, Decision, ImageError, ImagePx, ImageView, Labels, PixelFormat, Plan, Scene, Size};
 use font8x8::legacy::BASIC_LEGACY;
 use std::fmt::Write;
@@ -14,8 +16,9 @@ const WHITE: Rgb = [255; 3];
 /// An RGB picture that owns its pixels and can be drawn on. Everything drawn is clipped to it.
 ///
 /// Lines and letters grow with the picture: one step for each 360 px of its shorter side.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Canvas {
+    reader: RowReader,
     pixels: Vec<u8>,
     size: Size,
     text: String,
@@ -24,7 +27,8 @@ pub struct Canvas {
 impl Canvas {
     /// A copy of `image`, converted to rgb8.
     pub fn new(image: &ImageView) -> Self {
-        let mut canvas = Self { pixels: Vec::new(), size: image.size(), text: String::new() };
+        let reader = RowReader::new(Kernel::detect());
+        let mut canvas = Self { reader, pixels: Vec::new(), size: image.size(), text: String::new() };
         canvas.load(image);
         canvas
     }
@@ -32,17 +36,10 @@ impl Canvas {
     /// Takes another picture in place of this one, in the same memory where it fits.
     pub fn load(&mut self, image: &ImageView) {
         self.size = image.size();
-        self.pixels.clear();
-        let bytes_per_pixel = image.format().bytes_per_pixel();
-        for row in (0..self.size.height_px).map(|row| image.row(row)) {
-            match image.format() {
-                PixelFormat::Rgb8 => self.pixels.extend_from_slice(row),
-                PixelFormat::Mono8 => self.pixels.extend(row.iter().flat_map(|&gray| [gray; 3])),
-                PixelFormat::Rgba8 => self.pixels.extend(row.chunks_exact(bytes_per_pixel).flat_map(|p| &p[..3])),
-                PixelFormat::Bgr8 | PixelFormat::Bgra8 => {
-                    self.pixels.extend(row.chunks_exact(bytes_per_pixel).flat_map(|p| [p[2], p[1], p[0]]));
-                }
-            }
+        let width = self.size.width_px as usize;
+        self.pixels.resize(width * self.size.height_px as usize * 3, 0);
+        for (row, pixels) in (0..).zip(self.pixels.as_chunks_mut().0.chunks_exact_mut(width)) {
+            self.reader.write_rgb(image, row, 0, pixels);
         }
     }
 

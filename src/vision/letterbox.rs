@@ -4,6 +4,7 @@
 //! that fits, enlarging included; sides rounded to whole pixels, halves to even; bars split evenly, an odd pixel to
 //! the right or below.
 
+use super::tensor_form::Fit;
 use crate::types::{BBox, ImagePx, Size, TensorPx};
 
 /// Where a picture lies inside a tensor, and the way back.
@@ -37,6 +38,15 @@ impl Letterbox {
             resized,
             left_px: (tensor.width_px - resized.width_px) / 2,
             top_px: (tensor.height_px - resized.height_px) / 2,
+        }
+    }
+
+    /// As [`new`](Self::new), in the corner, or with each side scaled on its own.
+    pub fn placed(source: Size, tensor: Size, fit: Fit) -> Self {
+        match fit {
+            Fit::Letterbox => Self::new(source, tensor),
+            Fit::Corner => Self { left_px: 0, top_px: 0, ..Self::new(source, tensor) },
+            Fit::Stretch => Self { source, tensor, resized: tensor, left_px: 0, top_px: 0 },
         }
     }
 
@@ -127,6 +137,18 @@ mod tests {
         let bars = BBox::from_corners(0.0, 10.0, 640.0, 130.0).unwrap();
         assert_eq!(letterbox.image_from_tensor(over), BBox::from_corners(0.0, 0.0, 960.0, 540.0));
         assert_eq!(letterbox.image_from_tensor(bars), None);
+    }
+
+    #[test]
+    fn a_picture_in_the_corner_or_stretched_begins_at_the_tensors_first_pixel() {
+        let corner = Letterbox::placed(size(1920, 1080), size(640, 640), Fit::Corner);
+        assert_eq!((corner.resized(), corner.offset_px()), (size(640, 360), (0, 0)));
+        let all = BBox::from_corners(0.0, 0.0, 640.0, 640.0).unwrap();
+        let stretched = Letterbox::placed(size(1920, 1080), size(640, 320), Fit::Stretch);
+        assert_eq!((stretched.resized(), stretched.offset_px()), (size(640, 320), (0, 0)));
+        let half = BBox::from_corners(0.0, 0.0, 320.0, 160.0).unwrap();
+        assert_eq!(stretched.image_from_tensor(half), BBox::from_corners(0.0, 0.0, 960.0, 540.0));
+        assert_eq!(corner.image_from_tensor(all), BBox::from_corners(0.0, 0.0, 1920.0, 1080.0));
     }
 
     /// The way there, which no stage goes with a box.

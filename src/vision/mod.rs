@@ -4,19 +4,24 @@
 //! [`PixelFormat`](crate::types::PixelFormat). Leaves: a model's input tensor and the [`Letterbox`] that places its
 //! pixels in the image ([`Preprocessor`]), or what a checkpoint's own configuration says ([`ImageProcessor`],
 //! [`TileProcessor`]) with its [`NormalizedGeometry`]; non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]);
-//! and before all of them, whether the picture shows anything at all ([`BlindCheck`]).
+//! and before all of them, the picture in a compressed one ([`PictureDecoder`]) and whether it shows anything at all
+//! ([`BlindCheck`]).
 //! Which names a model's tensors have and how its output is decoded is left to `zoo`.
 
 mod annotate;
 mod blindness;
+mod codec;
 mod kernels;
 mod letterbox;
 mod nms;
 mod preprocess;
 mod processor;
+mod rows;
+mod tensor_form;
 
 pub use annotate::Canvas;
 pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
+pub use codec::{Codec, CodecError, Decoded, PictureDecoder};
 pub use kernels::Resample;
 pub use letterbox::Letterbox;
 pub use nms::{Candidate, suppress};
@@ -25,3 +30,4 @@ pub use processor::{
     ImageProcessor, MAX_TENSOR_SIDE_PX, NormalizedGeometry, ProcessorConfig, ProcessorConfigError, ProcessorError,
     Resize, SizeRule, TileLayout, TileProcessor,
 };
+pub use tensor_form::{Colors, Fit, TensorForm};

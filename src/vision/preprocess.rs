@@ -2,7 +2,9 @@
 
 use super::kernels::{Affine, Columns, Kernel, RowPair, rebuild_row_pairs};
 use super::letterbox::Letterbox;
-use crate::types::{Element, ImageView, PixelFormat, Size, TensorMut};
+use super::rows::{RowReader, packed_as};
+use super::tensor_form::{Colors, Fit, TensorForm};
+use crate::types::{Element, ImageView, Size, TensorMut};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
@@ -19,6 +21,12 @@ pub struct Normalize {
 impl Normalize {
     /// Leaves `0..=1` as it is: what YOLO models take.
     pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
+
+    /// The bytes as they are, `0..=255`: what YOLOX takes.
+    pub const BYTES: Self = Self { mean: [0.0; 3], std: [1.0 / 255.0; 3] };
+
+    /// What most backbones were trained on, for RGB.
+    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
     fn affine(&self) -> [Affine; 3] {
         std::array::from_fn(|channel| Affine {
@@ -56,8 +64,12 @@ pub enum VisionError {
 #[derive(Debug)]
 pub struct Preprocessor {
     tensor: Size,
+    fit: Fit,
+    colors: Colors,
+    /// In the order of the tensor's channels.
     affine: [Affine; 3],
     kernel: Kernel,
+    reader: RowReader,
     /// The size and pixel bytes for which the tables stand.
     made_for: Option<(Size, usize)>,
     columns: Columns,
@@ -69,12 +81,28 @@ pub struct Preprocessor {
 }
 
 impl Preprocessor {
-    /// For input tensors of `tensor`'s height and width.
+    /// For letterboxed RGB input tensors of `tensor`'s height and width.
     pub fn new(tensor: Size, normalize: Normalize) -> Self {
+        Self::of_form(tensor, TensorForm { normalize, ..TensorForm::YOLO })
+    }
+
+    /// For input tensors of another form.
+    pub fn of_form(tensor: Size, form: TensorForm) -> Self {
+        Self::with_kernel(tensor, form, Kernel::detect())
+    }
+
+    fn with_kernel(tensor: Size, TensorForm { fit, colors, normalize }: TensorForm, kernel: Kernel) -> Self {
+        let mut affine = normalize.affine();
+        if colors == Colors::Bgr {
+            affine.reverse();
+        }
         Self {
             tensor,
-            affine: normalize.affine(),
-            kernel: Kernel::detect(),
+            fit,
+            colors,
+            affine,
+            kernel,
+            reader: RowReader::new(kernel),
             made_for: None,
             columns: Columns::default(),
             row_pairs: Vec::new(),
@@ -83,9 +111,10 @@ impl Preprocessor {
         }
     }
 
-    /// Fills `out`, `[1, 3, H, W]` (NCHW, RGB), with the letterboxed picture, bilinearly resized and normalized, bars
-    /// included. The bytes before normalization are those of OpenCV's `resize` with `INTER_LINEAR`, which means no
-    /// low-pass filter when shrinking. Gray becomes three equal channels, alpha is left out.
+    /// Fills `out`, `[1, 3, H, W]` (NCHW; RGB unless the form says BGR), with the picture in its place, bilinearly resized
+    /// and normalized, bars included. The bytes before normalization are those of OpenCV's `resize` with `INTER_LINEAR`, which means no
+    /// low-pass filter when shrinking. Gray becomes three equal channels, alpha is left out; YUV, mosaics and 16 bits become
+    /// colors row by row, and only the rows that are needed.
     ///
     /// Returns the place of the picture in the tensor, which the model's boxes need on their way back.
     ///
@@ -95,8 +124,7 @@ impl Preprocessor {
         match out {
             TensorMut::F32(out) => self.fill(image, out),
             TensorMut::F16(out) => self.fill(image, out),
-            TensorMut::I64(_) => Err(VisionError::Element { found: Element::I64 }),
-            TensorMut::Bool(_) => Err(VisionError::Element { found: Element::Bool }),
+            other => Err(VisionError::Element { found: other.element() }),
         }
     }
 
@@ -107,7 +135,7 @@ impl Preprocessor {
         if out.len() != 3 * plane_len {
             return Err(VisionError::Length { found: out.len(), expected: 3 * plane_len, tensor });
         }
-        let letterbox = Letterbox::new(image.size(), tensor);
+        let letterbox = Letterbox::placed(image.size(), tensor, self.fit);
         if plane_len == 0 {
             return Ok(letterbox);
         }
@@ -116,13 +144,16 @@ impl Preprocessor {
         planes.fill_bars(self.affine);
 
         let picture_width = self.columns.len();
-        let source_planes = source_planes(image.format());
+        let mut source_planes = packed_as(image.format()).order();
+        if self.colors == Colors::Bgr {
+            source_planes.reverse();
+        }
         let mut held = [None; 2];
         for (row, pair) in self.row_pairs.iter().enumerate() {
             for source_row in pair.rows {
                 let slot = source_row as usize % 2;
                 if held[slot] != Some(source_row) {
-                    let bytes = &image.data()[source_row as usize * image.step_bytes()..];
+                    let bytes = self.reader.row(image, source_row, 0);
                     self.kernel.blend_columns(bytes, &self.columns, &mut self.blended[slot]);
                     held[slot] = Some(source_row);
                 }
@@ -141,7 +172,7 @@ impl Preprocessor {
 
     /// Makes the tables unless they stand for pictures of this size and format.
     fn prepare(&mut self, image: &ImageView, letterbox: &Letterbox) {
-        let key = (image.size(), image.format().bytes_per_pixel());
+        let key = (image.size(), packed_as(image.format()).bytes_per_pixel());
         if self.made_for == Some(key) {
             return;
         }
@@ -152,15 +183,6 @@ impl Preprocessor {
             row.resize(self.columns.len() * self.columns.planes(), 0);
         }
         self.made_for = Some(key);
-    }
-}
-
-/// Which plane of a blended row is red, green and blue.
-fn source_planes(format: PixelFormat) -> [usize; 3] {
-    match format {
-        PixelFormat::Rgb8 | PixelFormat::Rgba8 => [0, 1, 2],
-        PixelFormat::Bgr8 | PixelFormat::Bgra8 => [2, 1, 0],
-        PixelFormat::Mono8 => [0, 0, 0],
     }
 }
 
@@ -239,11 +261,13 @@ impl Float for f16 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::types::PixelFormat;
     use proptest::prelude::*;
 
     const BEHIND: u32 = 5;
 
     /// The bytes of a picture in another format, rows padded with `BEHIND` bytes that nobody may read.
+    /// For the formats of whole bytes side by side.
     pub(in crate::vision) fn bytes_of(rgb: &image::RgbImage, format: PixelFormat) -> (Vec<u8>, u32) {
         let mut data = Vec::new();
         for row in rgb.rows() {
@@ -254,6 +278,7 @@ pub(super) mod tests {
                     PixelFormat::Rgba8 => data.extend([r, g, b, 7]),
                     PixelFormat::Bgra8 => data.extend([b, g, r, 7]),
                     PixelFormat::Mono8 => data.push(r),
+                    other => panic!("{other:?} is not put together here"),
                 }
             }
             data.extend([201; BEHIND as usize]);
@@ -281,7 +306,7 @@ pub(super) mod tests {
 
     fn preprocessors(tensor: Size) -> [Preprocessor; 2] {
         let detected = Preprocessor::new(tensor, Normalize::UNIT);
-        let portable = Preprocessor { kernel: Kernel::Portable, ..Preprocessor::new(tensor, Normalize::UNIT) };
+        let portable = Preprocessor::with_kernel(tensor, TensorForm::YOLO, Kernel::Portable);
         [detected, portable]
     }
 
@@ -383,19 +408,31 @@ pub(super) mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
-        fn every_element_is_written_and_both_kernels_agree(
-            (w, h) in (1u32..80, 1u32..80), (tw, th) in (1u32..70, 1u32..70), format in 0usize..5, seed in any::<u32>(),
+        fn every_element_is_written_and_both_kernels_agree_in_every_format(
+            (w, h) in (1u32..80, 1u32..80), (tw, th) in (1u32..70, 1u32..70), padding in 0u32..5,
+            format in 0..PixelFormat::ALL.len(), is_big_endian in any::<bool>(), seed in any::<u32>(),
         ) {
-            let picture = image::RgbImage::from_fn(w, h, |x, y| {
-                let bytes = ((x * 31 + y * 17).wrapping_mul(2_654_435_761) ^ seed).to_le_bytes();
-                image::Rgb([bytes[3], bytes[2], bytes[1]])
-            });
-            let [mut detected, mut portable] = preprocessors(Size { width_px: tw, height_px: th });
-            let tensor = tensor_of(&mut detected, &picture, PixelFormat::ALL[format]);
-            prop_assert!(tensor.iter().all(|value| (0.0..=1.0).contains(value)));
-            prop_assert_eq!(tensor, tensor_of(&mut portable, &picture, PixelFormat::ALL[format]));
+            let format = PixelFormat::ALL[format];
+            let step_bytes = w * u32::try_from(format.bytes_per_pixel()).unwrap() + padding;
+            let data: Vec<u8> =
+                (0..3 * (step_bytes + 1) * (h + 1)).map(|i| (i.wrapping_mul(2_654_435_761) ^ seed).to_le_bytes()[3]).collect();
+            let size = Size { width_px: w, height_px: h };
+            let image = ImageView::new(&data, size, step_bytes, format).unwrap().in_byte_order(is_big_endian);
+            // Nothing behind the picture may be read or matter.
+            let tight = ImageView::new(&data[..image.needed_bytes()], size, step_bytes, format).unwrap();
+            let tight = tight.in_byte_order(is_big_endian);
+            let mut tensors = preprocessors(Size { width_px: tw, height_px: th }).map(|mut preprocessor| {
+                [image, tight].map(|image| {
+                    let mut out = vec![f32::NAN; 3 * (tw * th) as usize];
+                    preprocessor.run(&image, &mut TensorMut::F32(&mut out)).unwrap();
+                    out
+                })
+            }).into_iter().flatten();
+            let first = tensors.next().unwrap();
+            prop_assert!(first.iter().all(|value| (0.0..=1.0).contains(value)));
+            prop_assert!(tensors.all(|tensor| tensor == first));
         }
     }
 }

@@ -1,12 +1,14 @@
-//! sensor_msgs: Image and CameraInfo.
+//! sensor_msgs: Image, CompressedImage and CameraInfo.
 
 use super::cdr::{Reader, Writer};
 use super::error::WireError;
 use super::std_msgs::{HeaderRef, read_header, write_header};
-use crate::types::{Calibration, ImageView, PixelFormat, SensorPart, Size};
+use crate::types::{Calibration, ImageError, ImageView, PixelFormat, SensorPart, Size};
 
 /// The type name of [`decode_image`] and [`encode_image`].
 pub const IMAGE: &str = "sensor_msgs/msg/Image";
+/// The type name of [`decode_compressed_image`].
+pub const COMPRESSED_IMAGE: &str = "sensor_msgs/msg/CompressedImage";
 /// The type name of [`decode_camera_info`].
 pub const CAMERA_INFO: &str = "sensor_msgs/msg/CameraInfo";
 
@@ -17,9 +19,15 @@ pub struct ImageRef<'a> {
     pub header: HeaderRef<'a>,
     /// The pixels.
     pub image: ImageView<'a>,
+    /// The encoding's name as written, of which the image has the meaning.
+    pub encoding: &'a str,
+    /// `is_bigendian` as written: it says nothing about channels of 8 bits.
+    pub is_big_endian: bool,
+    /// `step` as written. A step that cannot be is passed over where the data is that of a picture without padding.
+    pub step_bytes: u32,
 }
 
-/// An Image, in constant time whatever its size. `is_bigendian` says nothing about 8-bit channels and is passed over.
+/// An Image, in constant time whatever its size.
 ///
 /// # Errors
 /// [`WireError::Image`] for an encoding that is not understood or sizes that do not fit together, any other for bytes
@@ -30,12 +38,35 @@ pub fn decode_image(cdr: &[u8]) -> Result<ImageRef<'_>, WireError> {
     let height_px = reader.u32("height")?;
     let width_px = reader.u32("width")?;
     let encoding = reader.str("encoding")?;
-    reader.u8("is_bigendian")?;
+    let is_big_endian = reader.u8("is_bigendian")? != 0;
     let step_bytes = reader.u32("step")?;
     let data = reader.byte_sequence("data")?;
-    let format = PixelFormat::from_encoding(encoding)?;
-    let image = ImageView::new(data, Size { width_px, height_px }, step_bytes, format)?;
-    Ok(ImageRef { header, image })
+    let format = PixelFormat::from_encoding(encoding).map_err(ImageError::from)?;
+    let image = ImageView::with_any_step(data, Size { width_px, height_px }, step_bytes, format)?;
+    Ok(ImageRef { header, image: image.in_byte_order(is_big_endian), encoding, is_big_endian, step_bytes })
+}
+
+/// A CompressedImage, still compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompressedImageRef<'a> {
+    /// When it was taken, and the camera's optical frame.
+    pub header: HeaderRef<'a>,
+    /// What its writer calls the data: `jpeg`, `bgr8; jpeg compressed bgr8`, `16UC1; png compressed`, or nothing.
+    pub format: &'a str,
+    /// The file, borrowed from the message.
+    pub data: &'a [u8],
+}
+
+/// A CompressedImage, in constant time whatever its size.
+///
+/// # Errors
+/// [`WireError`] for bytes that are no CompressedImage. Whether its data is a picture is left to who decodes it.
+pub fn decode_compressed_image(cdr: &[u8]) -> Result<CompressedImageRef<'_>, WireError> {
+    let mut reader = Reader::new(cdr, COMPRESSED_IMAGE)?;
+    let header = read_header(&mut reader)?;
+    let format = reader.str("format")?;
+    let data = reader.byte_sequence("data")?;
+    Ok(CompressedImageRef { header, format, data })
 }
 
 /// An Image, row padding kept; bytes behind the last row are left out.
@@ -49,10 +80,10 @@ pub fn encode_image(out: &mut Vec<u8>, header: HeaderRef<'_>, image: &ImageView<
     writer.u32(height_px);
     writer.u32(width_px);
     writer.str(image.format().encoding());
-    writer.u8(0);
+    writer.u8(u8::from(image.is_big_endian()));
     // An ImageView's step was given as a u32.
     writer.u32(u32::try_from(image.step_bytes()).unwrap_or(u32::MAX));
-    writer.byte_sequence(&image.data()[..image.step_bytes() * height_px as usize]);
+    writer.byte_sequence(&image.data()[..image.needed_bytes()]);
 }
 
 /// A CameraInfo.
@@ -99,7 +130,7 @@ fn read_region(reader: &mut Reader<'_>) -> Result<SensorPart, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{CameraModelError, Distortion, ImageError, Stamp};
+    use crate::types::{CameraModelError, Distortion, EncodingError, Stamp};
     use crate::wire::big_endian::swapped;
     use proptest::prelude::*;
 
@@ -125,7 +156,8 @@ mod tests {
         let data = image_data();
         for cdr in [IMAGE_LE, IMAGE_BE] {
             let decoded = decode_image(cdr).unwrap();
-            assert_eq!(decoded, ImageRef { header: HEADER, image: image(&data) });
+            assert_eq!((decoded.header, decoded.image), (HEADER, image(&data)));
+            assert_eq!((decoded.encoding, decoded.is_big_endian, decoded.step_bytes), ("bgr8", false, 16));
         }
     }
 
@@ -157,7 +189,25 @@ mod tests {
         let mut cdr = IMAGE_LE.to_vec();
         let at = cdr.windows(4).position(|window| window == b"bgr8").unwrap();
         cdr[at] = b'x';
-        assert_eq!(decode_image(&cdr).unwrap_err(), ImageError::Encoding { found: "xgr8".to_owned() }.into());
+        let expected = ImageError::from(EncodingError { found: "xgr8".to_owned() });
+        assert_eq!(decode_image(&cdr).unwrap_err(), expected.into());
+    }
+
+    #[test]
+    fn a_compressed_image_keeps_its_words_and_borrows_its_data() {
+        let mut cdr = Vec::new();
+        let mut writer = Writer::new(&mut cdr);
+        write_header(&mut writer, HEADER);
+        writer.str("bgr8; jpeg compressed bgr8");
+        writer.byte_sequence(&[0xff, 0xd8, 0xff]);
+        for cdr in [swapped(COMPRESSED_IMAGE, &cdr), cdr] {
+            let CompressedImageRef { header, format, data } = decode_compressed_image(&cdr).unwrap();
+            assert_eq!((header, format, data), (HEADER, "bgr8; jpeg compressed bgr8", &[0xff, 0xd8, 0xff][..]));
+            assert!(cdr.as_ptr_range().contains(&data.as_ptr()));
+            for length in 0..cdr.len() {
+                assert!(decode_compressed_image(&cdr[..length]).is_err(), "{length} bytes");
+            }
+        }
     }
 
     #[test]
@@ -197,18 +247,22 @@ mod tests {
     proptest! {
         #[test]
         fn an_image_survives_the_round_trip_in_both_endians(
-            (width_px, height_px) in (1u32..9, 1u32..9), padding in 0u32..5, format in 0usize..5,
-            frame_id in ".{0,9}", ns in 0i64..i64::from(i32::MAX) * 1_000_000_000, fill in any::<u8>(),
+            (width_px, height_px) in (1u32..9, 1u32..9), padding in 0u32..5, format in 0..PixelFormat::ALL.len(),
+            big in any::<bool>(), frame_id in ".{0,9}", ns in 0i64..i64::from(i32::MAX) * 1_000_000_000, fill in any::<u8>(),
         ) {
             let format = PixelFormat::ALL[format];
             let step = width_px * u32::try_from(format.bytes_per_pixel()).unwrap() + padding;
-            let data = vec![fill; (step * height_px) as usize];
-            let image = ImageView::new(&data, Size { width_px, height_px }, step, format).unwrap();
+            // Enough for a second plane too.
+            let data = vec![fill; 4 * (step * (height_px + 1)) as usize];
+            let image = ImageView::new(&data, Size { width_px, height_px }, step, format).unwrap().in_byte_order(big);
+            let data = &data[..image.needed_bytes()];
+            let image = ImageView::new(data, Size { width_px, height_px }, step, format).unwrap().in_byte_order(big);
             let header = HeaderRef { stamp: Stamp::from_ns(ns), frame_id: &frame_id };
             let mut out = Vec::new();
             encode_image(&mut out, header, &image);
             for cdr in [swapped(IMAGE, &out), out] {
-                prop_assert_eq!(decode_image(&cdr).unwrap(), ImageRef { header, image });
+                let decoded = decode_image(&cdr).unwrap();
+                prop_assert_eq!((decoded.header, decoded.image), (header, image));
             }
         }
     }

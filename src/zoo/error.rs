@@ -1,6 +1,7 @@
 //! What can go wrong with a manifest, and with a model of a family.
 
-use super::{Family, Task};
+use super::manifest::FaultList;
+use super::{Family, Fault, LayoutName, Task};
 use crate::infer::InferError;
 use crate::language::LanguageError;
 use crate::types::Size;
@@ -54,27 +55,24 @@ pub enum ManifestError {
         /// The parser's reason with line and column, in one line.
         reason: String,
     },
-    /// A key that no manifest has.
-    #[error("manifest {}: unknown key {key:?}{nearest}", path.display())]
-    UnknownKey {
+    /// Keys that no manifest has, and values that cannot be: all of them.
+    #[error("manifest {}: {}", path.display(), FaultList(faults))]
+    Faults {
         /// The file.
         path: PathBuf,
-        /// The key with its tables: `files[0].sha265`.
-        key: String,
-        /// `, did you mean "sha256"?`, or empty.
-        nearest: String,
+        /// At least one.
+        faults: Vec<Fault>,
     },
-    /// A value that cannot be.
-    #[error("manifest {}: {key} is {found}, expected {expected}", path.display())]
-    Value {
-        /// The file.
+    /// A file that is to be a model is none.
+    #[error(transparent)]
+    Model(Box<InferError>),
+    /// A file or folder without a manifest that does not say enough of itself.
+    #[error("model file {}: {reason}", path.display())]
+    NotUnderstood {
+        /// The file or folder.
         path: PathBuf,
-        /// The key with its tables.
-        key: String,
-        /// The value.
-        found: String,
-        /// What it should be.
-        expected: String,
+        /// What was found, what was expected, and what to do about it.
+        reason: String,
     },
     /// A file of the model is not there.
     #[error("model {model}: file {} is missing; `{fetch}` fetches it ({origin})", path.display())]
@@ -99,6 +97,18 @@ pub enum ManifestError {
         found: u64,
         /// The manifest's, or that of the first fetch.
         expected: String,
+        /// The command that brings it.
+        fetch: String,
+    },
+    /// A file of which nobody knows the hash is not even what its name says.
+    #[error("model {model}: file {}: {reason}; remove it and run `{fetch}`", path.display())]
+    FileBroken {
+        /// The manifest's name.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// What it is instead, with the cure where there is one.
+        reason: String,
         /// The command that brings it.
         fetch: String,
     },
@@ -166,6 +176,24 @@ pub enum ZooError {
         found: String,
         /// The layouts of the family.
         expected: String,
+    },
+    /// The outputs can be read in several ways, and nothing tells which is meant.
+    #[error("model gives [{found}], which may be {readings}: say which in the manifest, layout = \"...\"")]
+    TwoReadings {
+        /// The model's outputs.
+        found: String,
+        /// The layouts with what they are, `a or b`.
+        readings: String,
+    },
+    /// Numbers that cannot be what the layout promises: it is another one.
+    #[error("the model's {output} are not {layout}: {reason}")]
+    NotThatLayout {
+        /// The output's name.
+        output: String,
+        /// The layout that was taken.
+        layout: LayoutName,
+        /// What was found, and the likely cause with its cure.
+        reason: String,
     },
     /// An output has other dimensions than the graph's form promises.
     #[error("model gives {output} {found:?}, expected {expected}")]

@@ -21,15 +21,17 @@
 pub mod answer;
 pub mod detect;
 mod error;
+mod finding;
 mod manifest;
 pub mod prompt;
 
 pub use answer::{VisionLanguageModel, load_vision_language};
 pub use detect::thresholds::{ClassMask, Thresholds, UnknownClass};
-pub use detect::{Detector, constant_detector, load, open};
+pub use detect::{Detector, Hints, NamesFrom, Understood, constant_detector, load, open, understand};
 pub use error::{ManifestError, ZooError};
+pub use finding::{Examined, UNKNOWN_LICENSE, examine, find, find_at, list, written};
 pub use manifest::{
-    Expected, Family, FetchRecord, FetchedFile, Generation, Input, Integrity, License, Manifest, ModelFile, Scoring,
-    Task, find, list,
+    Expected, Family, Fault, FetchRecord, FetchedFile, Generation, Input, Integrity, LayoutName, License, Manifest,
+    ModelFile, Pixels, Scoring, Task, check_contents,
 };
 pub use prompt::{Conse, CropMatch, EncodedPrompts, PromptEncoder, PromptForm, SentenceEncoder, prompt_encoder};

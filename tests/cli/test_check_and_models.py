@@ -1,8 +1,13 @@
 """`vedette check` and `vedette models`: what is there, and what is wrong with it."""
 
 import json
+import os
 import random
 import re
+import shutil
+import struct
+import subprocess
+import zlib
 
 import pytest
 from models import MODELS, write_answering_model, write_model
@@ -29,7 +34,7 @@ def assert_all_nodes_on_the_cpu(finding):
 
 def test_check_proves_the_provider_with_node_counts(check, model):
     findings = check(model, "-p", "providers:=[cpu]")
-    assert list(findings) == ["machine", "onnxruntime", "model", "providers", "ros"]
+    assert list(findings) == ["machine", "onnxruntime", "model", "providers", "picture", "ros"]
     assert_all_nodes_on_the_cpu(findings["providers"])
     assert findings["providers"]["details"]["fallback"] is False and findings["providers"]["details"]["refused"] == []
     assert findings["onnxruntime"]["details"]["version"].startswith("1.")
@@ -68,7 +73,32 @@ def test_a_corrupt_model_file_is_named(check, tmp_path):
 def test_a_model_of_another_size_than_its_manifest_says_is_refused(check, tmp_path):
     folder = write_model(tmp_path / "larger", width_px=640, height_px=640)
     text = check(folder, code=1)["providers"]["text"]
-    assert text == "model larger: input images float32 [1, 3, 64, 64] does not take shape [1, 3, 640, 640]"
+    assert text == "model larger: model takes pictures of 64x64 px, the manifest says 640x640 px"
+
+
+def test_check_says_how_long_a_picture_takes_and_what_came_out(check, model, tmp_path):
+    found = check(model, "-p", "providers:=[cpu]")["picture"]
+    assert re.fullmatch(r"a picture of nothing \(640x480\) in [0-9.]+ ms: .*", found["text"])
+    assert found["details"]["size"] == [640, 480] and found["details"]["median_ms"] > 0
+    picture = tmp_path / "red.png"
+    picture.write_bytes(png(96, 64, (255, 0, 0)))
+    found = check(model, "-p", "providers:=[cpu]", "--picture", picture)["picture"]
+    assert found["text"].startswith(f"{picture} (96x64) in ") and "boxes: red 0.82" in found["text"]
+    assert {box["class"] for box in found["details"]["boxes"]} == {"red"}
+    found = check(model, "-p", "providers:=[cpu]", "--picture", tmp_path / "nowhere.png", code=1)["picture"]
+    assert f"cannot read the picture {tmp_path / 'nowhere.png'}" in found["text"]
+
+
+def png(width, height, rgb):
+    """A picture of one colour."""
+
+    def chunk(kind, content):
+        crc = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
+
+    rows = (b"\0" + bytes(rgb) * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +132,8 @@ def test_check_opens_the_reason_model_too_and_proves_its_provider(check, vedette
     folder = write_answering_model(tmp_path / "talker", "smolvlm")
     findings = check(model, "-p", f"reason_model:={folder}", "-p", "providers:=[cpu]")
     sessions = [f"reasoning/{role}" for role in ("vision_encoder", "embed_tokens", "decoder_model_merged")]
-    assert list(findings) == ["machine", "onnxruntime", "model", "providers", "reason_model", *sessions, "ros"]
+    subjects = ["machine", "onnxruntime", "model", "providers", "picture", "reason_model", *sessions, "ros"]
+    assert list(findings) == subjects
     assert findings["reason_model"]["details"]["name"] == "talker"
     for session in sessions:
         assert_all_nodes_on_the_cpu(findings[session])
@@ -120,7 +151,7 @@ def test_a_reason_model_that_does_not_open_is_named(check, model, tmp_path):
     for reason_model, words in [
         ("nosuch", 'no model "nosuch": '),
         (absent, " is missing; "),
-        (garbage, " does not load: "),
+        (garbage, " no ONNX model: "),
         (model, "family yolo is for detect, expected a model for answer"),
     ]:
         findings = check(model, "-p", f"reason_model:={reason_model}", "-p", "providers:=[cpu]", code=1)
@@ -168,6 +199,17 @@ def test_models_lists_a_broken_manifest_with_its_fault_beside_the_others(zoo, tm
     write_model(tmp_path / "broken", more="licence = 1")
     told = zoo("list", code=1)
     assert "whole " in told and f"broken: manifest {tmp_path / 'broken/model.toml'}: unknown key " in told
+
+
+def test_all_faults_of_a_manifest_are_told_at_once(zoo, tmp_path):
+    folder = write_model(tmp_path / "broken", width_px=0, more='licence = 1\nlabels = "person"')
+    told = zoo("list", code=1)
+    faults = [
+        'unknown key "licence", did you mean "license"?',
+        "input.width_px is 0, expected 1 to 8192",
+        'labels is "person", expected a sequence',
+    ]
+    assert f"broken: manifest {folder / 'model.toml'}: 3 faults: {'; '.join(faults)}" in told
 
 
 def test_models_says_where_there_are_none(zoo, tmp_path):
@@ -252,6 +294,28 @@ def test_models_verify_tells_the_hashes_of_a_changed_file(zoo, tmp_path):
     file.write_bytes(content)
     (row,) = json.loads(zoo("verify", "--json", code=1))
     assert row["verdict"].startswith(f"model changed: file {file} has sha256 ") and ", expected " in row["verdict"]
+
+
+def test_models_are_found_in_the_environments_folders_and_beside_the_binary(vedette, binary, tmp_path):
+    """In this order, behind `model_dirs`; a name that is nowhere lists them all."""
+    write_model(tmp_path / "elsewhere/colours")
+    write_model(tmp_path / "prefix/share/vedette/models/shapes")
+    installed = tmp_path / "prefix/bin/vedette"
+    installed.parent.mkdir()
+    shutil.copy(binary, installed)
+    environment = os.environ | {"VEDETTE_MODELS": f"{tmp_path / 'elsewhere'}:{tmp_path / 'more'}"}
+
+    def run(*args):
+        command = [installed, "models", *args, "-p", f"model_dirs:=[{tmp_path / 'given'}]"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    folders = [row["folder"] for row in json.loads(run("list", "--json").stdout)]
+    assert folders == [str(tmp_path / "elsewhere/colours"), str(tmp_path / "prefix/share/vedette/models/shapes")]
+    assert json.loads(run("info", "shapes", "--json").stdout)["name"] == "shapes"
+    refused = run("info", "whale")
+    places = ["given", "elsewhere", "more", "prefix/bin/models", "prefix/share/vedette/models"]
+    assert refused.returncode == 1
+    assert f"there are colours, shapes in {', '.join(str(tmp_path / place) for place in places)}" in refused.stderr
 
 
 @pytest.mark.parametrize("args", [(), ("info",), ("remove", "x"), ("list", "x")])

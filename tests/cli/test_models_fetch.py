@@ -25,8 +25,15 @@ from model_server import (
     well,
 )
 
-WEIGHTS = random.Random(1).randbytes(300_000)
-OTHER_WEIGHTS = random.Random(2).randbytes(300_000)
+
+
+def model_of(seed):
+    """An ONNX file of 300,000 bytes: an empty graph, and a documentation of random ones."""
+    return bytes([8, 8, 0x3A, 0, 0x32]) + b"\xd8\xa7\x12" + random.Random(seed).randbytes(299_992)
+
+
+WEIGHTS = model_of(1)
+OTHER_WEIGHTS = model_of(2)
 TOKENIZER = b'{"version": "1.0"}'
 FILES = {"onnx/model.onnx": WEIGHTS, "tokenizer.json": TOKENIZER}
 NO_PROXY = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "")
@@ -310,7 +317,7 @@ def test_a_passing_failure_is_tried_again_and_a_lasting_one_is_not(fetch, server
     before = len(server.requests)
     text = failure(fetch("gone", code=1))
     assert text == f"{server.url}/nowhere/onnx/model.onnx: the server answers 404 Not Found"
-    assert len(server.requests) == before + 1
+    assert len(server.requests) == before + 2, "each file once"
 
 
 def test_nobody_listens(fetch, tmp_path, server):
@@ -352,10 +359,93 @@ def test_a_mirror_in_a_folder_is_copied_and_checked(fetch, tmp_path, tmp_path_fa
     (mirror / "model/tokenizer.json").write_bytes(TOKENIZER)
     assert f"expected {sha256(WEIGHTS)}" in failure(fetch("model", "--from", mirror, code=1))
     (mirror / "model/onnx/model.onnx").write_bytes(WEIGHTS[:100])
-    assert f"holds 100 bytes, expected {len(WEIGHTS)}" in failure(fetch("model", "--from", mirror, code=1))
+    assert "it ends in the middle, after 100 bytes" in failure(fetch("model", "--from", mirror, code=1))
+    (mirror / "model/onnx/model.onnx").write_bytes(WEIGHTS[:2] + WEIGHTS[2:4])
+    assert f"holds 4 bytes, expected {len(WEIGHTS)}" in failure(fetch("model", "--from", mirror, code=1))
     (mirror / "model/onnx/model.onnx").write_bytes(WEIGHTS)
     fetch("model", "--from", mirror)
     assert_whole(folder)
+
+
+def write_checkpoint(folder, files=None):
+    for path, content in (files or FILES).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+def test_a_checkpoint_of_a_hub_is_taken_as_it_is(fetch, tmp_path, tmp_path_factory):
+    folder = write_manifest(tmp_path / "model", is_known=False)
+    checkpoint = write_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+    row = fetch("model", "--from", checkpoint)["onnx/model.onnx"]
+    assert row["from"] == str(checkpoint / "onnx/model.onnx")
+    assert_whole(folder)
+
+
+def test_the_cache_of_a_hub_is_taken_as_it_is(fetch, tmp_path, tmp_path_factory):
+    """With its links into the folder of blobs, by the folder of all models and by that of one."""
+    url = "https://huggingface.co/some/model-ONNX/resolve/main"
+    cache = tmp_path_factory.mktemp("hub")
+    repository = cache / "models--some--model-ONNX"
+    for path, content in FILES.items():
+        blob = repository / "blobs" / sha256(content)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(content)
+        link = repository / "snapshots/0123abcd" / path
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(blob)
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text("0123abcd")
+    for number, place in enumerate([cache, repository, repository / "snapshots/0123abcd"]):
+        folder = write_manifest(tmp_path / f"model{number}", url)
+        fetch(f"model{number}", "--from", place)
+        assert_whole(folder)
+        assert not (folder / "onnx/model.onnx").is_symlink()
+
+
+def test_all_files_that_a_folder_does_not_have_are_named(fetch, tmp_path, tmp_path_factory):
+    files = FILES | {"config.json": b"{}", "preprocessor_config.json": b"{}"}
+    write_manifest(tmp_path / "model", files=files)
+    checkpoint = write_checkpoint(tmp_path_factory.mktemp("checkpoint"), {"config.json": b"{}"})
+    rows = fetch("model", "--from", checkpoint, code=1)
+    assert rows["config.json"]["state"] == "fetched"
+    for path in ("onnx/model.onnx", "tokenizer.json", "preprocessor_config.json"):
+        assert failure(rows, path) == f"{checkpoint / path} is not there"
+    write_manifest(tmp_path / "other", files=files)
+    rows = fetch("other", code=1)
+    assert all("is missing; " in failure(rows, path) for path in files)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 300000\n"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize(
+    ("path", "content", "words"),
+    [
+        ("onnx/model.onnx", POINTER, "no ONNX model but a Git LFS pointer, not the file it stands for: run `git lfs pull`"),
+        ("onnx/model.onnx", WEIGHTS[:1000], "it ends in the middle, after 1000 bytes"),
+        ("tokenizer.json", b"<html>", "no JSON: expected value at line 1"),
+    ],
+)
+def test_a_file_that_does_not_parse_is_not_fetched(fetch, server, tmp_path, tmp_path_factory, is_known, path, content, words):
+    """From a folder it is told before anything is copied; from a server where no size and hash refuse it before."""
+    folder = write_manifest(tmp_path / "model", server.url, is_known)
+    checkpoint = write_checkpoint(tmp_path_factory.mktemp("checkpoint"), FILES | {path: content})
+    assert words in failure(fetch("model", "--from", checkpoint, code=1), path)
+    server.files[f"/{path}"] = content
+    text = failure(fetch("model", code=1), path)
+    assert is_known or (words in text and "nothing of it is kept" in text)
+    assert not (folder / path).exists() and not (folder / f"{path}.part").exists()
+
+
+def test_a_file_that_was_put_there_and_does_not_parse_is_not_there(fetch, server, tmp_path, vedette):
+    folder = write_manifest(tmp_path / "model", server.url, is_known=False)
+    (folder / "tokenizer.json").write_bytes(POINTER)
+    assert "no JSON: " in failure(fetch("model", code=1), "tokenizer.json")
+    assert "tokenizer.json: no JSON: " in vedette("models", "verify", folder, code=1).stdout
+    told = vedette("models", "list", "-p", f"model_dirs:=[{tmp_path}]").stdout
+    assert "damaged" in told
 
 
 def test_a_mirror_that_is_no_folder_is_named(fetch, tmp_path):

@@ -47,7 +47,7 @@ const ONLY_IN: [(&str, &[&str]); 30] = [
     ("crc32fast", &["vision/", "bag/"]),
     ("font8x8", &["vision/"]),
     ("futures", &["ros/"]),
-    ("image", &["cli/", "replay/"]),
+    ("image", &["vision/", "cli/", "replay/"]),
     ("indicatif", &["cli/"]),
     ("llguidance", &["language/"]),
     ("lz4", &["bag/"]),
@@ -72,6 +72,7 @@ const ONLY_IN: [(&str, &[&str]); 30] = [
     ("tracing_subscriber", &["ros/", "cli/"]),
     ("ureq", &["cli/"]),
     ("zstd", &["bag/"]),
+    ("zune_jpeg", &["vision/"]),
 ];
 
 /// Words of the language, as it were: any room may use them.

@@ -180,10 +180,10 @@ fn frames_of_a_camera_info_with_nan_and_none_before_it_have_boxes_without_places
 }
 
 #[test]
-fn a_camera_info_for_another_size_places_nothing() {
-    let doubled = Size { width_px: 128, height_px: 96 };
+fn a_camera_info_for_another_aspect_places_nothing() {
+    let other = Size { width_px: 128, height_px: 72 };
     let (heard, reports) = drive_after(|walk, number| {
-        walk.camera_info(&camera_info_of(nth(number), doubled, FOCAL_PX)).unwrap();
+        walk.camera_info(&camera_info_of(nth(number), other, FOCAL_PX)).unwrap();
     });
     has_boxes_without_places(&heard, &reports);
 }

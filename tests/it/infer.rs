@@ -109,12 +109,9 @@ fn weights_in_a_file_beside_the_model_are_found_and_missed() {
     std::fs::copy(small_model("external_weights"), &alone).unwrap();
     for options in [cpu(), SessionOptions::default()] {
         let error = OrtBackend::open(runtime, &alone, &options, &[]).unwrap_err();
-        assert!(matches!(&error, InferError::ModelBroken { path, .. } if *path == alone), "{error}");
+        assert!(matches!(&error, InferError::WeightsMissing { path, .. } if *path == alone), "{error}");
         assert!(error.to_string().contains("external_weights.onnx_data"), "{error}");
     }
-    std::fs::write(folder.path().join("external_weights.onnx_data"), b"cut").unwrap();
-    let error = OrtBackend::open(runtime, &alone, &cpu(), &[]).unwrap_err();
-    assert!(matches!(error, InferError::ModelBroken { .. }), "{error}");
 }
 
 #[test]
@@ -139,8 +136,8 @@ fn a_missing_file_and_a_broken_one_are_named() {
     assert_eq!(error, InferError::ModelMissing { path: missing });
 
     let whole = std::fs::read(small_model("yolo_rows")).unwrap();
-    for (what, bytes) in [("cut", &whole[..whole.len() / 2]), ("text", b"<html>404</html>".as_slice()), ("empty", b"")]
-    {
+    let garbled = [&whole[..20], &[0xff; 100]].concat();
+    for (what, bytes) in [("cut", &whole[..whole.len() / 2]), ("garbled", &garbled)] {
         let path = folder.path().join(format!("{what}.onnx"));
         std::fs::write(&path, bytes).unwrap();
         for options in [cpu(), SessionOptions::default()] {

@@ -2,14 +2,14 @@
 
 use crate::messages::{
     Driven, FOCAL_PX, Heard, SIZE, camera_info, camera_info_of, camera_info_with_nan, image, image_with, nth, odometry,
-    pixels, walk,
+    pixels, walk, walk_with,
 };
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::Path;
 use vedette::bag::{BagSource, Loss, McapSink, Source, SourceError, TopicInfo};
-use vedette::config::{Names, NodeName};
-use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Remark, Said};
+use vedette::config::{Config, Names, NodeName};
+use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Remark, Said, Transport};
 use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
 use vedette::types::{RawMessage, Stamp};
 use vedette::wire::schema::message_definition;
@@ -22,13 +22,15 @@ fn topic_of(input: Input) -> &'static str {
 }
 
 /// What a place of a recording holds.
-enum Recorded {
+pub enum Recorded {
     Message(Input, Vec<u8>),
     Damage,
 }
 
 /// A recording in memory, in the order in which it was logged.
-struct Recording {
+pub struct Recording {
+    /// Of a message, by its place from 1.
+    pub log_time: fn(i64) -> Stamp,
     topics: Vec<TopicInfo>,
     recorded: Vec<Recorded>,
     selected: Vec<String>,
@@ -37,7 +39,7 @@ struct Recording {
 }
 
 impl Recording {
-    fn new(inputs: &[Input], recorded: Vec<Recorded>) -> Self {
+    pub fn new(inputs: &[Input], recorded: Vec<Recorded>) -> Self {
         let topic = |input: &Input| TopicInfo {
             name: topic_of(*input).into(),
             type_name: input.type_name().into(),
@@ -45,12 +47,17 @@ impl Recording {
         };
         let topics: Vec<_> = inputs.iter().map(topic).collect();
         let selected = topics.iter().map(|topic| topic.name.clone()).collect();
-        Self { topics, recorded, selected, next: 0, losses: Vec::new() }
+        Self { log_time: Stamp::from_ns, topics, recorded, selected, next: 0, losses: Vec::new() }
     }
 
-    fn replayed(mut self) -> Replayed {
+    pub fn replayed(self) -> Replayed {
+        self.replayed_with(&Config::default())
+    }
+
+    /// With other parameters.
+    pub fn replayed_with(mut self, config: &Config) -> Replayed {
         let topics = ReplayTopics::choose(&self.topics, &Names::default()).unwrap();
-        Replayed::of(&mut self, &topics)
+        Replayed::by(walk_with(config), Watched::default(), &mut self, &topics)
     }
 }
 
@@ -70,7 +77,7 @@ impl Source for Recording {
             self.next += 1;
             match recorded {
                 Recorded::Message(input, cdr) if self.selected.iter().any(|topic| topic == topic_of(*input)) => {
-                    let log_time = Stamp::from_ns(i64::try_from(self.next).unwrap());
+                    let log_time = (self.log_time)(i64::try_from(self.next).unwrap());
                     return Ok(Some(RawMessage { topic: topic_of(*input), log_time, cdr }));
                 }
                 Recorded::Message(..) => {}
@@ -89,10 +96,10 @@ impl Source for Recording {
 }
 
 #[derive(Default)]
-struct Watched {
-    frames: Vec<FrameReport>,
+pub struct Watched {
+    pub frames: Vec<FrameReport>,
     lost: Vec<(Input, String)>,
-    remarks: Vec<Remark>,
+    pub remarks: Vec<Remark>,
     end_after: Option<usize>,
 }
 
@@ -124,10 +131,10 @@ fn replay_all(
     replay(source, topics, &mut intake, &mut walk, outputs, observer)
 }
 
-struct Replayed {
-    report: ReplayReport,
-    heard: Heard,
-    watched: Watched,
+pub struct Replayed {
+    pub report: ReplayReport,
+    pub heard: Heard,
+    pub watched: Watched,
 }
 
 impl Replayed {
@@ -135,9 +142,13 @@ impl Replayed {
         Self::watched_by(Watched::default(), source, topics)
     }
 
-    fn watched_by(mut watched: Watched, source: &mut dyn Source, topics: &ReplayTopics) -> Self {
-        let mut heard = Heard::default();
-        let report = replay_all(source, topics, &mut heard, &mut watched).unwrap();
+    fn watched_by(watched: Watched, source: &mut dyn Source, topics: &ReplayTopics) -> Self {
+        Self::by(walk(), watched, source, topics)
+    }
+
+    fn by(driven: Driven, mut watched: Watched, source: &mut dyn Source, topics: &ReplayTopics) -> Self {
+        let (mut heard, Driven { mut intake, mut walk }) = (Heard::default(), driven);
+        let report = replay(source, topics, &mut intake, &mut walk, &mut heard, &mut watched).unwrap();
         assert_eq!(report.processed, watched.frames.len() as u64);
         assert_eq!(report.lost.values().sum::<u64>(), watched.lost.len() as u64);
         Self { report, heard, watched }
@@ -161,8 +172,8 @@ fn odom_of(number: i64) -> Recorded {
     Recorded::Message(Input::Odom, odometry(nth(number), 0.4))
 }
 
-const ALL: [Input; 3] = [Input::CameraInfo, Input::Image, Input::Odom];
-const CAMERA: [Input; 2] = [Input::CameraInfo, Input::Image];
+pub const ALL: [Input; 3] = [Input::CameraInfo, Input::Image, Input::Odom];
+pub const CAMERA: [Input; 2] = [Input::CameraInfo, Input::Image];
 
 fn drive(frames: i64) -> Recording {
     Recording::new(&ALL, (0..frames).flat_map(|number| [odom_of(number), info_of(number), image_of(number)]).collect())
@@ -239,7 +250,13 @@ fn without_camera_info_there_are_boxes_and_no_places() {
 
 #[test]
 fn topics_that_were_not_chosen_are_not_read() {
-    let topics = ReplayTopics { image: topic_of(Input::Image).into(), camera_info: None, odom: None, proposal: None };
+    let topics = ReplayTopics {
+        image: topic_of(Input::Image).into(),
+        transport: Transport::Raw,
+        camera_info: None,
+        odom: None,
+        proposal: None,
+    };
     let only_images = Replayed::of(&mut drive(10), &topics);
     assert!(same(&only_images, &Recording::new(&[Input::Image], (0..10).map(image_of).collect()).replayed()));
 }

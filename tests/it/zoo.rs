@@ -21,9 +21,11 @@ fn manifest(input: Size) -> Manifest {
         folder: PathBuf::new(),
         family: Family::Yolo,
         task: Task::Detect,
+        layout: None,
         source: "tests/data/models/generate.py".to_owned(),
         verified: true,
-        input: Some(Input { name: "images".to_owned(), size: input }),
+        is_written: true,
+        input: Some(Input::new("images".to_owned(), input)),
         scoring: None,
         generation: None,
         labels: None,
@@ -278,9 +280,9 @@ fn the_trained_model_gives_the_same_bytes_twice_with_two_threads() {
 fn a_trained_model_is_not_opened_with_another_size() {
     let Some(runtime) = runtime_or_skip("yolov12n size") else { return };
     let Some(manifest) = yolov12n_or_skip("yolov12n size") else { return };
-    let smaller = Manifest { input: Some(Input { name: "images".to_owned(), size: SIZE }), ..manifest };
+    let smaller = Manifest { input: Some(Input::new("images".to_owned(), SIZE)), ..manifest };
     let error = zoo::load(&smaller, runtime, &cpu()).err().unwrap().to_string();
-    assert_eq!(error, "input images float32 [1, 3, 640, 640] does not take shape [1, 3, 64, 64]");
+    assert_eq!(error, "model takes pictures of 640x640 px, the manifest says 64x64 px");
     let missing = small_model("no_such_model");
     let manifest = Manifest { folder: missing, ..smaller };
     assert!(matches!(zoo::load(&manifest, runtime, &cpu()), Err(ZooError::Infer(_))));

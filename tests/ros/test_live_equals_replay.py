@@ -5,10 +5,14 @@ import pathlib
 import subprocess
 import sys
 
+import cv2
+import numpy as np
+import pytest
 from camera import LATCHED, wait_until
 from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores, get_typestore
 from vedette_msgs.msg import Plan
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
@@ -23,9 +27,34 @@ REMAP = "image:=/camera/image"
 PARAMETERS = ("model:=yolov12n", "providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
 
 
-def replayed(binary, bag, out, *remaps):
+@pytest.fixture(scope="session")
+def jpeg_bag(bag, tmp_path_factory):
+    """The beginning of the bag as a driver records it that publishes jpeg only."""
+    store, folder = get_typestore(Stores.ROS2_JAZZY), tmp_path_factory.mktemp("bags") / "jpeg"
+    compressed = "sensor_msgs/msg/CompressedImage"
+    with AnyReader([bag], default_typestore=store) as reader, Writer(folder, version=9) as writer:
+        written, frames = {}, 0
+        for connection, logged_ns, cdr in reader.messages():
+            topic, msgtype = connection.topic, connection.msgtype
+            if msgtype == "sensor_msgs/msg/Image":
+                image = reader.deserialize(cdr, msgtype)
+                assert image.encoding == "bgr8"
+                pixels = np.asarray(image.data).reshape(image.height, image.width, 3)
+                _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])
+                message = store.types[compressed](image.header, "bgr8; jpeg compressed bgr8", data.reshape(-1))
+                topic, msgtype, cdr = f"{topic}/compressed", compressed, store.serialize_cdr(message, compressed)
+                frames += 1
+            if topic not in written:
+                written[topic] = writer.add_connection(topic, msgtype, typestore=store)
+            writer.write(written[topic], logged_ns, bytes(cdr))
+            if frames > FRAMES:
+                break
+    return folder
+
+
+def replayed(binary, bag, out, parameters, *remaps):
     """The bytes that `vedette replay` records, by topic."""
-    parameters = [flag for value in PARAMETERS for flag in ("--param", value)]
+    parameters = [flag for value in parameters for flag in ("--param", value)]
     remaps = [flag for rule in remaps for flag in ("--remap", rule)]
     command = [binary, "replay", bag, "--out", out, "--json", "--limit", FRAMES, *parameters, *remaps]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
@@ -45,9 +74,17 @@ def is_same(live, replayed):
     return live[: len(replayed)] == replayed and len(padding) < 4 and not any(padding)
 
 
-def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(start, binary, bag, listen, tmp_path):
-    expected = replayed(binary, bag, tmp_path / "replay.mcap", REMAP)
-    parameters = [flag for value in PARAMETERS for flag in ("-p", value)]
+@pytest.mark.parametrize(
+    ("transport", "camera"),
+    [("raw", ()), ("jpeg", ()), ("raw", ("camera_info_file:=tests/data/lenses/fisheye.yaml",))],
+    ids=["raw", "jpeg", "a camera_info file"],
+)
+def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(
+    start, binary, bag, jpeg_bag, listen, tmp_path, transport, camera
+):
+    bag = jpeg_bag if transport == "jpeg" else bag
+    expected = replayed(binary, bag, tmp_path / "replay.mcap", PARAMETERS + camera, REMAP)
+    parameters = [flag for value in PARAMETERS + camera for flag in ("-p", value)]
     node = start(*parameters, "-r", REMAP)
     live = listen(PER_FRAME, raw=True)
     latched = listen(ONCE, qos=LATCHED, raw=True)

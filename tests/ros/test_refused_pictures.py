@@ -6,7 +6,7 @@ import math
 import time
 
 import pytest
-from camera import NS_PER_S, WIDTH, ns, wait_until
+from camera import HEIGHT, NS_PER_S, WIDTH, ns, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
 from vedette_msgs.msg import Plan
 
@@ -18,7 +18,7 @@ REFUSED = {
     "no size": {"width": 0, "height": 0, "step": 0, "data": b""},
     "data too short": {"data": b"\x00" * 90},
     "no data": {"data": b""},
-    "a step shorter than a row": {"step": 5},
+    "a step shorter than a row": {"step": 5, "data": bytes(3 * WIDTH * HEIGHT + 1)},
     "a step beyond the data": {"step": 3 * WIDTH + 64},
     "before the epoch": {"stamp_ns": lambda now, began: -5 * NS_PER_S},
     "an older stamp": {"stamp_ns": lambda now, began: began - 50 * MS},

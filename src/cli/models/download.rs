@@ -8,14 +8,14 @@ use super::part::Part;
 use anyhow::{Context, Result, anyhow, bail};
 use indicatif::ProgressBar;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, thread};
 use ureq::http::header::{CONTENT_RANGE, ETAG, TRANSFER_ENCODING};
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::{Agent, Body, ResponseExt};
-use vedette::zoo::Expected;
+use vedette::zoo::{self, Expected};
 
 /// A try that brings as much has not failed.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -50,6 +50,18 @@ pub struct Arrived {
     pub sha256: String,
     /// Bytes that an earlier fetch had left and that were not fetched again.
     pub kept: u64,
+}
+
+/// Why a file is not to be had: it is not where it was looked for. Others may be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Absent(String);
+
+impl Absent {
+    /// As the error of a command.
+    pub fn error(reason: &impl ToString) -> anyhow::Error {
+        Self(reason.to_string()).into()
+    }
 }
 
 /// Fetches files, with patience but without end.
@@ -102,6 +114,10 @@ impl Downloader {
         }
         match self.fill(&mut part, origin, expected, bar) {
             Ok(()) => {
+                if let (None, Err(reason)) = (&expected.sha256, zoo::check_contents(part.path(), target)) {
+                    part.discard()?;
+                    bail!("{origin}: {reason}; nothing of it is kept");
+                }
                 let arrived = Arrived { bytes: part.length(), sha256: part.sha256(), kept: part.kept() };
                 part.finish(target)?;
                 Ok(arrived)
@@ -269,6 +285,9 @@ fn length_of(response: &Response<Body>, url: &str, part: &mut Part) -> Result<Op
             Err(Trouble::Passing(format!("the server answers {status}")))
         }
         status if status.is_server_error() => Err(Trouble::Passing(format!("the server answers {status}"))),
+        status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => {
+            Err(Absent::error(&format!("the server answers {status}")).into())
+        }
         status => Err(anyhow!("the server answers {status}").into()),
     }
 }
@@ -300,7 +319,14 @@ impl ContentRange {
 }
 
 fn copy(from: &Path, part: &mut Part, expected: &Expected, bar: &ProgressBar) -> Result<()> {
-    let mut file = File::open(from).with_context(|| from.display().to_string())?;
+    let mut file = match File::open(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!(Absent(format!("{} is not there", from.display())));
+        }
+        opened => opened.with_context(|| from.display().to_string())?,
+    };
+    // Before its length is compared: a pointer in place of a file has another one, and the better reason.
+    zoo::check_contents(from, from).map_err(|reason| anyhow!("{reason}"))?;
     let length = file.metadata().with_context(|| from.display().to_string())?.len();
     if let Some(bytes) = expected.bytes.filter(|bytes| *bytes != length) {
         bail!("{} holds {length} bytes, expected {bytes}", from.display());

@@ -2,7 +2,8 @@
 //! Vedette fetches anything.
 
 use super::Outcome;
-use super::download::{Arrived, Downloader, Origin};
+use super::download::{Absent, Arrived, Downloader, Origin};
+use super::mirror::{Mirror, Place};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -10,9 +11,9 @@ use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 use vedette::config::Config;
+use vedette::config::assembly::model_folders;
 use vedette::zoo::{self, FetchRecord, FetchedFile, Manifest, ModelFile};
 
 /// Fetch models' files and check them. Without a name: the models that the parameters name.
@@ -23,7 +24,8 @@ pub struct Args {
     /// All models in `model_dirs`.
     #[arg(long, conflicts_with = "names")]
     all: bool,
-    /// A mirror in place of the manifests' addresses: a base address or a folder, with each file at <MODEL>/<PATH>.
+    /// A mirror in place of the manifests' addresses: a base address or a folder, with each file at <MODEL>/<PATH>. For
+    /// one model also its own folder as a hub gives it, or a hub's cache.
     #[arg(long, value_name = "BASE|FOLDER")]
     from: Option<Mirror>,
     /// A server that sends nothing for so long has stalled.
@@ -32,32 +34,6 @@ pub struct Args {
     /// Tries in a row that may fail before a file is given up.
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
     retries: u32,
-}
-
-/// A place that holds files as `<model>/<path>`.
-#[derive(Debug, Clone)]
-enum Mirror {
-    Base(String),
-    Folder(PathBuf),
-}
-
-impl FromStr for Mirror {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_address = text.starts_with("https://") || text.starts_with("http://");
-        Ok(if is_address { Self::Base(text.trim_end_matches('/').to_owned()) } else { Self::Folder(text.into()) })
-    }
-}
-
-impl Mirror {
-    fn origin(&self, model: &str, file: &Path) -> Origin {
-        let path = Path::new(model).join(file);
-        match self {
-            Self::Base(base) => Origin::Url(format!("{base}/{}", percent_encoded(&path.to_string_lossy()))),
-            Self::Folder(folder) => Origin::File(folder.join(path)),
-        }
-    }
 }
 
 /// What became of one file.
@@ -78,15 +54,14 @@ struct Row {
 }
 
 pub fn run(args: &Args, config: &Config, as_json: bool) -> Result<Outcome> {
-    if let Some(Mirror::Folder(folder)) = &args.from {
-        anyhow::ensure!(folder.is_dir(), "--from {} is no folder and no http(s) address", folder.display());
-    }
+    args.from.as_ref().map(Mirror::check).transpose()?;
     let manifests = chosen(args, config)?;
     let downloader = Downloader::new(Duration::from_secs(args.timeout_s), args.retries);
     let mut rows = Vec::new();
     for manifest in &manifests {
         let before = rows.len();
-        fetch_model(manifest, args.from.as_ref(), &downloader, &mut rows)?;
+        let place = args.from.as_ref().map(|mirror| mirror.place(manifest, manifests.len() == 1));
+        fetch_model(manifest, place.as_ref(), &downloader, &mut rows)?;
         if !as_json {
             rows.iter().skip(before).for_each(|row| print_row(row, manifest));
         }
@@ -100,7 +75,7 @@ pub fn run(args: &Args, config: &Config, as_json: bool) -> Result<Outcome> {
 /// The models that are asked for, each once.
 fn chosen(args: &Args, config: &Config) -> Result<Vec<Manifest>> {
     if args.all {
-        return zoo::list(&config.model_dirs).iter().map(|file| Ok(Manifest::load(file)?)).collect();
+        return zoo::list(&model_folders(config)).iter().map(|file| Ok(Manifest::load(file)?)).collect();
     }
     let named = [&config.model, &config.text_model, &config.reason_model].map(String::as_str);
     let names: Vec<&str> = if args.names.is_empty() {
@@ -111,21 +86,18 @@ fn chosen(args: &Args, config: &Config) -> Result<Vec<Manifest>> {
     let mut seen = BTreeSet::new();
     let mut manifests = Vec::new();
     for name in names {
-        let manifest = zoo::find(&config.model_dirs, name)?;
-        if seen.insert(manifest.folder.clone()) {
+        let manifest = zoo::find(&model_folders(config), name)?;
+        // What has no manifest is there already.
+        if manifest.is_written && seen.insert(manifest.folder.clone()) {
             manifests.push(manifest);
         }
     }
     Ok(manifests)
 }
 
-/// Adds a row for each file, up to the first that fails.
-fn fetch_model(
-    manifest: &Manifest,
-    mirror: Option<&Mirror>,
-    downloader: &Downloader,
-    rows: &mut Vec<Row>,
-) -> Result<()> {
+/// Adds a row for each file, up to the first that fails. One that is nowhere to be had does not end it, so that all of
+/// them are named at once.
+fn fetch_model(manifest: &Manifest, place: Option<&Place>, downloader: &Downloader, rows: &mut Vec<Row>) -> Result<()> {
     let _lock = lock(manifest)?;
     let mut record = FetchRecord::load(manifest)?;
     let mut is_told = false;
@@ -147,14 +119,14 @@ fn fetch_model(
             is_told = true;
         }
         let result = if is_missing {
-            fetch_file(manifest, file, mirror, downloader, &mut record, &mut row)
+            fetch_file(manifest, file, place, downloader, &mut record, &mut row)
         } else {
             check_file(manifest, file, &mut record, &mut row)
         };
+        let goes_on = result.as_ref().err().is_none_or(|error| error.is::<Absent>());
         row.error = result.err().map(|error| super::super::in_words(&error));
-        let has_failed = row.error.is_some();
         rows.push(row);
-        if has_failed {
+        if !goes_on {
             break;
         }
     }
@@ -182,17 +154,17 @@ fn tell_license(Manifest { name, license, .. }: &Manifest) {
 fn fetch_file(
     manifest: &Manifest,
     file: &ModelFile,
-    mirror: Option<&Mirror>,
+    place: Option<&Place>,
     downloader: &Downloader,
     record: &mut FetchRecord,
     row: &mut Row,
 ) -> Result<()> {
     let expected = record.expected(file);
-    let origin = match (mirror, &file.url) {
-        (Some(mirror), _) => mirror.origin(&manifest.name, &file.path),
+    let origin = match (place, &file.url) {
+        (Some(place), _) => place.origin(file),
         (None, Some(url)) => Origin::Url(url.clone()),
         // Says that the file is missing and where it comes from.
-        (None, None) => return Ok(manifest.verify_file(file, &expected)?),
+        (None, None) => return manifest.verify_file(file, &expected).map_err(|missing| Absent::error(&missing)),
     };
     row.from = Some(origin.to_string());
     let bar = progress_bar(format!("{}/{}", manifest.name, file.path.display()));
@@ -259,28 +231,4 @@ fn progress_bar(name: String) -> ProgressBar {
     }
     let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left");
     ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(name)
-}
-
-/// A path for an address: what RFC 3986 does not leave unreserved is written as `%20`.
-fn percent_encoded(path: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    path.bytes().map(encode).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mirror_holds_each_model_below_its_base() {
-        let file = Path::new("onnx/model 1.onnx");
-        let base: Mirror = "https://mirror.example/models/".parse().unwrap();
-        let expected = "https://mirror.example/models/owl/onnx/model%201.onnx";
-        assert_eq!(base.origin("owl", file), Origin::Url(expected.to_owned()));
-        let folder: Mirror = "/media/stick".parse().unwrap();
-        assert_eq!(folder.origin("owl", file), Origin::File("/media/stick/owl/onnx/model 1.onnx".into()));
-    }
 }

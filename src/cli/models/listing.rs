@@ -1,10 +1,12 @@
 //! What is known of models: the list, one of them in full, and whether their files are as they should be.
 
-use super::Outcome;
+use super::{Outcome, described};
 use anyhow::Result;
 use serde_json::{Value, json};
+use std::fs::Metadata;
 use vedette::config::Config;
-use vedette::zoo::{self, FetchRecord, Integrity, Manifest, ManifestError};
+use vedette::config::assembly::model_folders;
+use vedette::zoo::{self, Expected, FetchRecord, Integrity, Manifest, ManifestError, Task};
 
 /// What is said of a model whose manifest was never tried.
 const UNVERIFIED: &str = "unverified: nobody has run these files with Vedette yet";
@@ -15,11 +17,27 @@ fn manifests(config: &Config) -> Vec<(String, Result<Manifest, ManifestError>)> 
         let folder = file.parent().and_then(|folder| folder.file_name());
         folder.map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned())
     };
-    zoo::list(&config.model_dirs).into_iter().map(|file| (name(&file), Manifest::load(&file))).collect()
+    zoo::list(&model_folders(config)).into_iter().map(|file| (name(&file), Manifest::load(&file))).collect()
 }
 
+/// Whether the files are there. `damaged` is one that has another length than it should, or that nobody knows the hash
+/// of and that is not what its name says.
 fn state(manifest: &Manifest) -> &'static str {
-    let there = manifest.files.iter().filter(|file| manifest.folder.join(&file.path).is_file()).count();
+    let record = FetchRecord::load(manifest).unwrap_or_default();
+    let mut there = 0;
+    for file in &manifest.files {
+        let path = manifest.folder.join(&file.path);
+        let Some(metadata) = path.metadata().ok().filter(Metadata::is_file) else { continue };
+        there += 1;
+        let Expected { bytes, sha256, .. } = record.expected(file);
+        let is_whole = match sha256 {
+            Some(_) => bytes.is_none_or(|bytes| bytes == metadata.len()),
+            None => zoo::check_contents(&path, &file.path).is_ok(),
+        };
+        if !is_whole {
+            return "damaged";
+        }
+    }
     match there {
         0 => "not fetched",
         count if count < manifest.files.len() => "partly fetched",
@@ -49,7 +67,7 @@ pub fn list(config: &Config, as_json: bool) -> Result<Outcome> {
         return Ok(outcome);
     }
     if rows.is_empty() {
-        println!("no models in {:?}", config.model_dirs);
+        println!("no models in {:?}", model_folders(config));
     }
     for row in &rows {
         let text = |key: &str| row[key].as_str().unwrap_or_default();
@@ -67,7 +85,7 @@ pub fn list(config: &Config, as_json: bool) -> Result<Outcome> {
 
 pub fn verify(config: &Config, name: Option<&str>, as_json: bool) -> Result<Outcome> {
     let chosen = match name {
-        Some(name) => vec![(name.to_owned(), Ok(zoo::find(&config.model_dirs, name)?))],
+        Some(name) => vec![(name.to_owned(), Ok(zoo::find(&model_folders(config), name)?))],
         None => manifests(config),
     };
     let mut rows = Vec::new();
@@ -102,6 +120,8 @@ fn verdict(manifest: &Manifest, integrity: Integrity) -> String {
 }
 
 pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
+    let understood = zoo::examine(manifest).map_err(|error| error.to_string());
+    let is_detector = manifest.task == Task::Detect && !manifest.family.takes_prompts();
     let record = FetchRecord::load(manifest)?;
     let mut files = Vec::new();
     for file in &manifest.files {
@@ -121,7 +141,7 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
             "folder": manifest.folder,
             "family": manifest.family.to_string(),
             "task": manifest.task.to_string(),
-            "input": manifest.input.as_ref().map(|input| [input.size.width_px, input.size.height_px]),
+            "input": manifest.input.as_ref().and_then(|input| input.size).map(|size| [size.width_px, size.height_px]),
             "scoring": manifest.scoring.map(|scoring| {
                 json!({ "logit_scale": scoring.logit_scale, "logit_bias": scoring.logit_bias })
             }),
@@ -137,6 +157,8 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
             "notice": manifest.license.notice,
             "labels": manifest.labels,
             "state": state(manifest),
+            "written": manifest.is_written,
+            "understood": understood.as_ref().ok().map(described::json),
             "files": files,
         });
         println!("{}", serde_json::to_string_pretty(&all)?);
@@ -145,8 +167,8 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
     println!("name      {}", manifest.name);
     println!("folder    {}", manifest.folder.display());
     println!("family    {}, task {}", manifest.family, manifest.task);
-    if let Some(input) = &manifest.input {
-        println!("input     {} ({})", input.size, input.name);
+    if let Some(size) = manifest.input.as_ref().and_then(|input| input.size).filter(|_| understood.is_err()) {
+        println!("input     {size} px");
     }
     if let Some(scoring) = manifest.scoring {
         println!("scoring   {} x similarity + {}", scoring.logit_scale, scoring.logit_bias);
@@ -160,8 +182,20 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
     for file in &files {
         println!("file      {}", file_in_words(file));
     }
-    let verified = if manifest.verified { "" } else { UNVERIFIED };
-    println!("state     {}{}{verified}", state(manifest), if verified.is_empty() { "" } else { ", " });
+    let verified = match (manifest.is_written, manifest.verified) {
+        (false, _) => {
+            ", read from the files themselves: there is no manifest (`vedette models add` writes one)".to_owned()
+        }
+        (true, false) => format!(", {UNVERIFIED}"),
+        (true, true) => String::new(),
+    };
+    println!("state     {}{verified}", state(manifest));
+    match understood {
+        Ok(examined) => print!("{}", described::table(&examined)),
+        // Of other tasks nothing is understood; of a model that is not there, nothing can be.
+        Err(reason) if is_detector && state(manifest) == "fetched" => println!("refused   {reason}"),
+        Err(_) => {}
+    }
     Ok(Outcome::Done)
 }
 

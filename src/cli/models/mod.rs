@@ -1,17 +1,21 @@
 //! `vedette models`: what is there, whether it is whole, and how it comes here.
 
+mod add;
+mod described;
 mod download;
 mod fetch;
 mod listing;
+mod mirror;
 mod part;
 
 use super::Outcome;
 use super::parameter_args::ParameterArgs;
 use anyhow::Result;
 use clap::Subcommand;
+use vedette::config::assembly::model_folders;
 use vedette::zoo;
 
-/// List, verify, describe and fetch models.
+/// List, verify, describe, add and fetch models.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -33,11 +37,13 @@ enum Action {
         /// Folder name or path.
         name: Option<String>,
     },
-    /// All that a model's manifest says.
+    /// All that a model's manifest says, and what is understood of its file: inputs and outputs, layout, size, pixels and
+    /// class names. Nothing is run.
     Info {
-        /// Folder name or path.
+        /// Folder name or path; an ONNX file needs no manifest.
         name: String,
     },
+    Add(add::Args),
     Fetch(fetch::Args),
 }
 
@@ -46,7 +52,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     match &args.action {
         Action::List => listing::list(&config, args.json),
         Action::Verify { name } => listing::verify(&config, name.as_deref(), args.json),
-        Action::Info { name } => listing::info(&zoo::find(&config.model_dirs, name)?, args.json),
+        Action::Info { name } => listing::info(&zoo::find(&model_folders(&config), name)?, args.json),
+        Action::Add(add) => add::run(add, &config, args.json),
         Action::Fetch(fetch) => fetch::run(fetch, &config, args.json),
     }
 }

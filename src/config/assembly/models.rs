@@ -7,6 +7,7 @@
 //! encoder.
 
 use super::error::LoadError;
+use super::model_folders::model_folders;
 use super::prompter::{OpenEncoder, Prompter};
 use super::settings;
 use crate::config::Config;
@@ -17,8 +18,8 @@ use crate::zoo::prompt::clip::{CropScorer, TextEncoder};
 use crate::zoo::prompt::conse::ClassPromptEncoder;
 use crate::zoo::prompt::crops::CropPromptEncoder;
 use crate::zoo::{
-    Conse, CropMatch, Detector, EncodedPrompts, Integrity, Manifest, ManifestError, SentenceEncoder, Task,
-    VisionLanguageModel,
+    Conse, CropMatch, Detector, EncodedPrompts, Examined, Integrity, Manifest, ManifestError, SentenceEncoder, Task,
+    Understood, VisionLanguageModel,
 };
 use std::path::PathBuf;
 
@@ -57,7 +58,8 @@ pub struct LoadedReasonModel {
 /// # Errors
 /// [`LoadError`], naming the model, the file or the provider, and what to do about it.
 pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
-    let manifest = verified(&config.model_dirs, &config.model)?;
+    let folders = model_folders(config);
+    let manifest = verified(&folders, &config.model)?;
     let engine_cache = config.engine_cache_folder(|name| std::env::var_os(name));
     let options = settings::session(config, engine_cache);
     let runtime = Runtime::load(None)?;
@@ -72,7 +74,7 @@ pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     let own = detector.labels().clone();
     let (detector, mut prompter) = if manifest.family.takes_prompts() {
         (detector, Prompter::new(own.clone(), own_encoder(manifest.clone())))
-    } else if zoo::find(&config.model_dirs, &config.text_model).is_ok_and(|manifest| manifest.task == Task::Score) {
+    } else if zoo::find(&folders, &config.text_model).is_ok_and(|manifest| manifest.task == Task::Score) {
         let crops: Box<dyn Detector> = Box::new(CropMatch::new(detector, settings::matching(config)));
         (crops, Prompter::new(own.clone(), crop_prompt_encoder(config, own.clone())))
     } else {
@@ -84,14 +86,32 @@ pub fn load_model(config: &Config) -> Result<LoadedModel, LoadError> {
     Ok(LoadedModel { name: manifest.name, detector, prompts, prompter })
 }
 
-/// The manifest of a model whose files are as it says, as far as it does.
-fn verified(model_dirs: &[PathBuf], name: &str) -> Result<Manifest, ManifestError> {
-    let manifest = zoo::find(model_dirs, name)?;
+/// The manifest of a model whose files are as it says, as far as it does. Where there is none, what its files amount to,
+/// which is told.
+fn verified(folders: &[PathBuf], name: &str) -> Result<Manifest, ManifestError> {
+    let manifest = zoo::find(folders, name)?;
     let integrity = manifest.verify()?;
-    if integrity != Integrity::Whole {
-        tracing::warn!("model {}: {integrity}", manifest.name);
+    match integrity {
+        Integrity::Whole => {}
+        Integrity::Unwritten => tell_understood(&manifest, integrity),
+        _ => tracing::warn!("model {}: {integrity}", manifest.name),
     }
     Ok(manifest)
+}
+
+/// Says what was understood of a detector's file, and warns of what was assumed. Why nothing was, its loading says.
+fn tell_understood(manifest: &Manifest, integrity: Integrity) {
+    let name = &manifest.name;
+    let Ok(Examined { understood, .. }) = zoo::examine(manifest) else {
+        tracing::info!("model {name}: {integrity}");
+        return;
+    };
+    let Understood { family, layout, size, form, labels, notes, .. } = understood;
+    let classes = labels.len();
+    tracing::info!("model {name}: {integrity}; {family}, layout {layout}, {size} px, {form}, {classes} classes");
+    for note in notes {
+        tracing::warn!("model {name}: {note}");
+    }
 }
 
 /// What loads the model's own encoder.
@@ -103,9 +123,9 @@ fn own_encoder(manifest: Manifest) -> OpenEncoder {
 
 /// What loads the parameter `text_model`, for a detector with the classes `own`.
 fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
-    let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
+    let (folders, text_model) = (model_folders(config), config.text_model.clone());
     Box::new(move || {
-        let manifest = verified(&model_dirs, &text_model)?;
+        let manifest = verified(&folders, &text_model)?;
         let runtime = Runtime::load(None)?;
         tracing::info!(model = manifest.name, "loading the text encoder");
         let sentences = SentenceEncoder::load(&manifest, runtime)
@@ -117,10 +137,10 @@ fn class_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
 /// What loads the parameter `text_model` where it is a model that looks at boxes, for a detector with the classes `own`:
 /// the text model to stay, the vision model to travel with the prompts.
 fn crop_prompt_encoder(config: &Config, own: Labels) -> OpenEncoder {
-    let (model_dirs, text_model) = (config.model_dirs.clone(), config.text_model.clone());
+    let (folders, text_model) = (model_folders(config), config.text_model.clone());
     let options = settings::crop_session(config, config.engine_cache_folder(|name| std::env::var_os(name)));
     Box::new(move || {
-        let manifest = verified(&model_dirs, &text_model)?;
+        let manifest = verified(&folders, &text_model)?;
         let runtime = Runtime::load(None)?;
         tracing::info!(model = manifest.name, "loading the model that looks at boxes");
         let refused = |source| LoadError::Model { name: manifest.name.clone(), source };
@@ -139,7 +159,7 @@ pub fn load_reason_model(config: &Config) -> Result<Option<LoadedReasonModel>, L
     if config.reason_model.is_empty() {
         return Ok(None);
     }
-    let manifest = verified(&config.model_dirs, &config.reason_model)?;
+    let manifest = verified(&model_folders(config), &config.reason_model)?;
     let engine_cache = config.engine_cache_folder(|name| std::env::var_os(name));
     let options = settings::reason_session(config, engine_cache);
     let runtime = Runtime::load(None)?;

@@ -132,13 +132,32 @@ impl Names {
     /// `/front/image_raw`; the input `rear/camera_info` has the image `rear/image`). As in image_transport, a rule may
     /// rename the one beside the image too.
     ///
+    /// In the same way `image/compressed` has the name of its image with `/compressed` behind it; and an `image` that is
+    /// renamed to such a topic is that one's, so that both rules come to the same.
+    ///
     /// A ROS subscription is made by this name: rcl applies the rules to it. Whoever reads a bag takes
     /// [`resolve_input`](Self::resolve_input).
     pub fn input(&self, name: &str) -> String {
-        let camera = name.strip_suffix(CAMERA_INFO).filter(|camera| camera.is_empty() || camera.ends_with('/'));
-        match camera {
-            Some(camera) if !self.is_remapped(name) => camera_info_beside(&self.resolve(&format!("{camera}image"))),
-            _ => name.to_owned(),
+        let camera_of =
+            |input: &str| name.strip_suffix(input).filter(|camera| camera.is_empty() || camera.ends_with('/'));
+        let image_of = |camera: &str| self.resolve(&format!("{camera}{IMAGE}"));
+        if camera_of(IMAGE).is_some() {
+            let image = self.resolve(name);
+            return image_of_compressed(&image).map_or_else(|| name.to_owned(), str::to_owned);
+        }
+        if self.is_remapped(name) {
+            return name.to_owned();
+        }
+        if let Some(camera) = camera_of(COMPRESSED_IMAGE) {
+            let image = image_of(camera);
+            return if image_of_compressed(&image).is_some() { image } else { format!("{image}{COMPRESSED}") };
+        }
+        match camera_of(CAMERA_INFO) {
+            Some(camera) => {
+                let image = image_of(camera);
+                camera_info_beside(image_of_compressed(&image).unwrap_or(&image))
+            }
+            None => name.to_owned(),
         }
     }
 
@@ -158,6 +177,16 @@ impl Default for Names {
     fn default() -> Self {
         Self::new(NodeName::default(), &[])
     }
+}
+
+const IMAGE: &str = "image";
+const COMPRESSED_IMAGE: &str = "image/compressed";
+/// What image_transport puts behind an image's name.
+const COMPRESSED: &str = "/compressed";
+
+/// The image of which this topic has the compressed pictures, by their names.
+pub fn image_of_compressed(topic: &str) -> Option<&str> {
+    topic.strip_suffix(COMPRESSED).filter(|image| !image.is_empty())
 }
 
 /// The last part of the name of every camera_info.
@@ -270,6 +299,25 @@ mod tests {
         );
         assert_eq!(names.input("odom"), "odom");
         assert_eq!(names.input("my_camera_info"), "my_camera_info", "no input of ours");
+    }
+
+    /// Rules, and where raw and compressed pictures and camera_info are then read.
+    #[test]
+    fn compressed_pictures_have_the_name_of_their_image_and_more() {
+        for (rules, image, compressed, camera_info) in [
+            (&[][..], "/image", "/image/compressed", "/camera_info"),
+            (&["image:=/front/image_raw"], "/front/image_raw", "/front/image_raw/compressed", "/front/camera_info"),
+            (&["image:=/front/image/compressed"], "/front/image", "/front/image/compressed", "/front/camera_info"),
+            (&["image/compressed:=/front/jpeg"], "/image", "/front/jpeg", "/camera_info"),
+            (&["image:=/a/b", "/a/b/compressed:=/a/jpeg"], "/a/b", "/a/jpeg", "/a/camera_info"),
+            (&["__ns:=/front", "image:=cam"], "/front/cam", "/front/cam/compressed", "/front/camera_info"),
+        ] {
+            let names = names(rules);
+            let found = ["image", "image/compressed", "camera_info"].map(|input| names.resolve_input(input));
+            assert_eq!(found, [image, compressed, camera_info], "{rules:?}");
+        }
+        let names = names(&["front/image:=/cam0/image_raw"]);
+        assert_eq!(names.resolve_input("front/image/compressed"), "/cam0/image_raw/compressed");
     }
 
     #[test]

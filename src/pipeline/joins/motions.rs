@@ -76,6 +76,11 @@ impl MotionJoin {
         self.history.push(stamp, Odometry { twist, pose });
     }
 
+    /// The newest stamp that has come.
+    pub fn reached(&self) -> Option<Stamp> {
+        self.history.reached()
+    }
+
     /// The motion at an image's stamp, from the newest odometry that is not after it.
     pub fn at(&mut self, stamp: Stamp) -> JoinedMotion {
         let assumed = JoinedMotion { motion: Motion::Assumed { forward_mps: self.assumed_mps }, is_of_poses: false };

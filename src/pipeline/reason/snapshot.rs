@@ -8,6 +8,7 @@ pub struct Snapshot {
     data: Vec<u8>,
     size: Size,
     format: PixelFormat,
+    is_big_endian: bool,
 }
 
 impl Snapshot {
@@ -15,12 +16,9 @@ impl Snapshot {
     pub fn copied(image: &ImageView<'_>, spare: Option<Self>) -> Self {
         let mut data = spare.map_or_else(Vec::new, |spare| spare.data);
         data.clear();
-        let Size { width_px, height_px } = image.size();
-        data.reserve(width_px as usize * height_px as usize * image.format().bytes_per_pixel());
-        for row in 0..height_px {
-            data.extend_from_slice(image.row(row));
-        }
-        Self { data, size: image.size(), format: image.format() }
+        data.reserve(image.plane_rows().map(<[u8]>::len).sum());
+        image.plane_rows().for_each(|row| data.extend_from_slice(row));
+        Self { data, size: image.size(), format: image.format(), is_big_endian: image.is_big_endian() }
     }
 
     /// The picture, borrowed.
@@ -30,7 +28,8 @@ impl Snapshot {
     pub fn view(&self) -> Result<ImageView<'_>, ImageError> {
         let row_bytes = self.size.width_px as usize * self.format.bytes_per_pixel();
         let step_bytes = u32::try_from(row_bytes).unwrap_or(u32::MAX);
-        ImageView::new(&self.data, self.size, step_bytes, self.format)
+        let view = ImageView::new(&self.data, self.size, step_bytes, self.format)?;
+        Ok(view.in_byte_order(self.is_big_endian))
     }
 }
 
@@ -47,6 +46,19 @@ mod tests {
         let data: Vec<u8> = (0..16).collect();
         let copy = Snapshot::copied(&view(&data, 2, 2, 8), None);
         assert_eq!(copy.view().unwrap(), view(&[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13], 2, 2, 6));
+    }
+
+    #[test]
+    fn a_copy_of_any_format_shows_the_same_picture() {
+        let size = Size { width_px: 5, height_px: 3 };
+        let data = (0..250).collect::<Vec<u8>>().repeat(2);
+        for format in PixelFormat::ALL {
+            let image = ImageView::new(&data, size, 41, format).unwrap().in_byte_order(true);
+            let copy = Snapshot::copied(&image, None);
+            let view = copy.view().unwrap();
+            assert!(view.plane_rows().eq(image.plane_rows()), "{format:?}");
+            assert_eq!((view.is_big_endian(), view.data().len()), (image.is_big_endian(), view.needed_bytes()));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who publishes our inputs, and whether DDS will ever connect them with us.
 
 use super::qos;
-use crate::pipeline::Input;
+use crate::pipeline::{Input, video_cure};
 use r2r::QosProfile;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -37,7 +37,8 @@ impl Topic {
             let who = format!("{namespace}/{} on {}", publisher.node_name, self.name);
             let wanted_type = self.input.type_name();
             if publisher.topic_type != wanted_type {
-                found.problems.push(format!("{who} publishes {}, expected {wanted_type}", publisher.topic_type));
+                let cure = video_cure(&publisher.topic_type).map(|cure| format!(": {cure}")).unwrap_or_default();
+                found.problems.push(format!("{who} publishes {}, expected {wanted_type}{cure}", publisher.topic_type));
             } else if let Some(reason) = qos::mismatch(&publisher.qos_profile, &self.qos) {
                 found.problems.push(format!("{who} does not meet our quality of service: {reason}"));
             } else {
@@ -50,21 +51,33 @@ impl Topic {
 
 /// The subscribed topics and what the graph said of them last. The spin thread looks, others read.
 #[derive(Debug)]
-pub struct Topics(Mutex<[(Topic, Publishing); 3]>);
+pub struct Topics(Mutex<Vec<(Topic, Publishing)>>);
 
 impl Topics {
-    /// Nobody publishes them yet, in the order of [`Input::ALL`].
-    pub fn new(topics: [Topic; 3]) -> Self {
-        Self(Mutex::new(topics.map(|topic| (topic, Publishing::default()))))
+    /// Nobody publishes them yet.
+    pub fn new(topics: Vec<Topic>) -> Self {
+        Self(Mutex::new(topics.into_iter().map(|topic| (topic, Publishing::default())).collect()))
     }
 
     /// Locks them, for no longer than a copy takes.
-    pub fn lock(&self) -> MutexGuard<'_, [(Topic, Publishing); 3]> {
+    pub fn lock(&self) -> MutexGuard<'_, Vec<(Topic, Publishing)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody publishes this input.
-    pub fn has_publisher(&self, input: Input) -> bool {
-        self.lock().iter().any(|(topic, publishing)| topic.input == input && publishing.publishers > 0)
+    /// How many publish this input.
+    pub fn publishers(&self, input: Input) -> usize {
+        self.lock().iter().filter(|(topic, _)| topic.input == input).map(|(_, publishing)| publishing.publishers).sum()
     }
+
+    /// The topics of the pictures, in words.
+    pub fn of_pictures(&self) -> String {
+        of_pictures(&self.lock())
+    }
+}
+
+/// The names of the topics that pictures may come on: `/image or /image/compressed`.
+pub fn of_pictures(topics: &[(Topic, Publishing)]) -> String {
+    let names: Vec<&str> =
+        topics.iter().filter(|(topic, _)| topic.input.is_picture()).map(|(topic, _)| topic.name.as_str()).collect();
+    names.join(" or ")
 }

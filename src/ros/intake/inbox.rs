@@ -1,6 +1,7 @@
 //! The hand-over from the other threads to the lane: one slot for the newest picture, short queues for what is joined
 //! with it, and orders, which come first.
 
+use crate::pipeline::Transport;
 use crate::ros::clock::steady_now;
 use crate::ros::order::Order;
 use crate::types::Stamp;
@@ -14,7 +15,9 @@ const SIDE_CAPACITY: usize = 128;
 /// A picture as it came.
 #[derive(Debug)]
 pub struct Arrival {
-    /// sensor_msgs/Image in CDR.
+    /// How it came.
+    pub transport: Transport,
+    /// sensor_msgs/Image or sensor_msgs/CompressedImage in CDR.
     pub cdr: Vec<u8>,
     /// When the spin thread had it, for the latency.
     pub taken: Instant,
@@ -158,7 +161,7 @@ mod tests {
     use std::time::Duration;
 
     fn picture(byte: u8) -> Arrival {
-        Arrival { cdr: vec![byte], taken: steady_now(), ros_time: None }
+        Arrival { transport: Transport::Raw, cdr: vec![byte], taken: steady_now(), ros_time: None }
     }
 
     fn next_picture(inbox: &Inbox, side: &mut Side) -> Option<Vec<u8>> {

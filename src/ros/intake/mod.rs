@@ -5,3 +5,4 @@ pub(super) mod gaps;
 pub(super) mod graph;
 pub(super) mod inbox;
 pub(super) mod qos;
+pub(super) mod transport;

@@ -3,7 +3,7 @@
 
 use super::health::{Counts, Inference, ReasonCounts, Window};
 use crate::infer::{Proof, Refusal};
-use crate::ros::intake::graph::{Publishing, Topic};
+use crate::ros::intake::graph::{Publishing, Topic, of_pictures};
 use crate::ros::watch::Silent;
 use crate::types::{ProposalStatus, Stamp};
 use crate::wire::diagnostic_msgs::{Level, Status, encode_diagnostics};
@@ -282,10 +282,10 @@ fn topics(topics: &[(Topic, Publishing)]) -> Section {
         for problem in &publishing.problems {
             section.raise(Level::Warn, problem);
         }
-        let is_needed = topic.input == crate::pipeline::Input::Image;
-        if is_needed && publishing.publishers == 0 && publishing.problems.is_empty() {
-            section.raise(Level::Warn, format!("nobody publishes {}", topic.name));
-        }
+    }
+    let pictures = || topics.iter().filter(|(topic, _)| topic.input.is_picture());
+    if pictures().all(|(_, publishing)| publishing.publishers == 0 && publishing.problems.is_empty()) {
+        section.raise(Level::Warn, format!("nobody publishes {}", of_pictures(topics)));
     }
     if section.message.is_empty() {
         section.message = "connected".to_owned();

@@ -1,6 +1,8 @@
 //! The luma of 128 x 96 points spread over a picture.
 
-use crate::types::{ImageView, PixelFormat};
+use crate::types::ImageView;
+use crate::vision::kernels::{Kernel, Packed};
+use crate::vision::rows::{RowReader, packed_as};
 
 /// Points of one row.
 pub(super) const COLUMNS: usize = 128;
@@ -9,13 +11,14 @@ pub(super) const ROWS: usize = 96;
 
 /// Luma, 0 to 255, row by row: BT.601 weights in 256ths.
 pub(super) struct Points {
+    reader: RowReader,
     luma: Vec<u8>,
 }
 
 impl Points {
     /// All black.
     pub fn new() -> Self {
-        Self { luma: vec![0; COLUMNS * ROWS] }
+        Self { reader: RowReader::new(Kernel::detect()), luma: vec![0; COLUMNS * ROWS] }
     }
 
     /// Reads the points of a picture: the centres of 128 x 96 equal fields. A picture with fewer columns or rows gives
@@ -25,13 +28,14 @@ impl Points {
         let columns: [usize; COLUMNS] = std::array::from_fn(|column| (2 * column + 1) * width / (2 * COLUMNS));
         for (number, points) in self.luma.chunks_exact_mut(COLUMNS).enumerate() {
             // Below the height, which is at most 32,768.
-            let row = image.row(u32::try_from((2 * number + 1) * height / (2 * ROWS)).unwrap_or(0));
-            match image.format() {
-                PixelFormat::Rgb8 => read(row, &columns, points, |[r, g, b]| weighted(r, g, b)),
-                PixelFormat::Bgr8 => read(row, &columns, points, |[b, g, r]| weighted(r, g, b)),
-                PixelFormat::Rgba8 => read(row, &columns, points, |[r, g, b, _]| weighted(r, g, b)),
-                PixelFormat::Bgra8 => read(row, &columns, points, |[b, g, r, _]| weighted(r, g, b)),
-                PixelFormat::Mono8 => read(row, &columns, points, |[grey]| grey),
+            let row = u32::try_from((2 * number + 1) * height / (2 * ROWS)).unwrap_or(0);
+            let row = self.reader.row(image, row, 0);
+            match packed_as(image.format()) {
+                Packed::Rgb => read(row, &columns, points, |[r, g, b]| weighted(r, g, b)),
+                Packed::Bgr => read(row, &columns, points, |[b, g, r]| weighted(r, g, b)),
+                Packed::Rgba => read(row, &columns, points, |[r, g, b, _]| weighted(r, g, b)),
+                Packed::Bgra => read(row, &columns, points, |[b, g, r, _]| weighted(r, g, b)),
+                Packed::Mono => read(row, &columns, points, |[grey]| grey),
             }
         }
     }
@@ -80,7 +84,7 @@ fn weighted(r: u8, g: u8, b: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Size;
+    use crate::types::{PixelFormat, Size};
 
     fn points(data: &[u8], size: Size, format: PixelFormat) -> Points {
         let step = data.len() / size.height_px as usize;

@@ -55,9 +55,7 @@ impl Repeats {
 
 fn whole_of(image: &ImageView<'_>) -> u32 {
     let mut crc = crc32fast::Hasher::new();
-    for row in 0..image.size().height_px {
-        crc.update(image.row(row));
-    }
+    image.plane_rows().for_each(|row| crc.update(row));
     crc.finalize()
 }
 

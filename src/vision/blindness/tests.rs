@@ -244,6 +244,8 @@ proptest! {
         let width_px = width_px.min(u32::try_from(data.len()).unwrap() / bytes);
         let height_px = u32::try_from(data.len()).unwrap() / (width_px * bytes);
         let size = Size { width_px, height_px };
+        // A second plane has at most twice the bytes of the first and half a row.
+        let data = data.repeat(4);
         let image = ImageView::new(&data, size, width_px * bytes, format).unwrap();
         let mut check = BlindCheck::new(BlindParams::default());
         for ns in stamps {

@@ -5,9 +5,9 @@
 #![allow(unsafe_code, reason = "AVX2 loads and calls; audited block by block, tested against the portable twin")]
 
 use super::bilinear::{Affine, Columns, Weights, blend_rows};
+use super::colors::{self, BayerRow, Convert, Packed, Rgba};
 use super::taps::{LOW_BITS, Taps, WEIGHT_BITS};
-use super::weighing::{BATCH, RingRows, STRIDE_BYTES, color_order};
-use crate::types::PixelFormat;
+use super::weighing::{BATCH, RingRows, STRIDE_BYTES};
 use std::arch::x86_64::*;
 
 /// Bytes that are loaded at a pixel: a pair takes 2 to 8 of them, a group of four 12 or 16.
@@ -52,7 +52,7 @@ impl Avx2 {
     ///
     /// # Panics
     /// When a row is shorter than that.
-    pub fn weigh_columns(self, rows: &[&[u8]], layout: PixelFormat, columns: &Taps, out: &mut [&mut [u8]]) {
+    pub fn weigh_columns(self, rows: &[&[u8]], layout: Packed, columns: &Taps, out: &mut [&mut [u8]]) {
         // SAFETY: `self` is proof of AVX2.
         unsafe {
             match (rows, out) {
@@ -66,11 +66,71 @@ impl Avx2 {
         }
     }
 
+    /// As [`colors::narrow_row`].
+    pub fn narrow_row(self, row: &[u8], is_big_endian: bool, out: &mut [u8]) {
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { narrow_row(row, is_big_endian, out) }
+    }
+
     /// Makes resized row `y` of the ring's rows, all as long as `out`, a multiple of [`STRIDE_BYTES`].
     pub fn weigh_rows(self, ring: RingRows, rows: &Taps, y: usize, out: &mut [u8]) {
         // SAFETY: `self` is proof of AVX2.
         unsafe { weigh_rows(ring, rows, y, out) }
     }
+}
+
+/// The portable functions, compiled for AVX2.
+impl Convert for Avx2 {
+    fn yuv422<const LUMA_FIRST: bool>(self, pixels: &[u8], out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled<const LUMA_FIRST: bool>(pixels: &[u8], out: &mut [Rgba]) {
+            colors::yuv422::<LUMA_FIRST>(pixels, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled::<LUMA_FIRST>(pixels, out) }
+    }
+
+    fn shared<const BLUE_FIRST: bool>(self, luma: &[u8], chroma: &[u8], out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled<const BLUE_FIRST: bool>(luma: &[u8], chroma: &[u8], out: &mut [Rgba]) {
+            colors::shared::<BLUE_FIRST>(luma, chroma, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled::<BLUE_FIRST>(luma, chroma, out) }
+    }
+
+    fn unshared(self, luma: &[u8], chroma: &[[u8; 2]], out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled(luma: &[u8], chroma: &[[u8; 2]], out: &mut [Rgba]) {
+            colors::unshared(luma, chroma, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled(luma, chroma, out) }
+    }
+
+    fn bayer(self, rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled(rows: [&[u8]; 3], colors: BayerRow, out: &mut [Rgba]) {
+            colors::bayer(rows, colors, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled(rows, colors, out) }
+    }
+
+    fn wide<const N: usize>(self, pixels: &[u8], order: [usize; 3], out: &mut [Rgba]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled<const N: usize>(pixels: &[u8], order: [usize; 3], out: &mut [Rgba]) {
+            colors::wide::<N>(pixels, order, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled::<N>(pixels, order, out) }
+    }
+}
+
+/// The portable function, compiled for AVX2.
+#[target_feature(enable = "avx2")]
+fn narrow_row(row: &[u8], is_big_endian: bool, out: &mut [u8]) {
+    colors::narrow_row(row, is_big_endian, out);
 }
 
 const HALF: i32 = 1 << (WEIGHT_BITS - 1);
@@ -84,7 +144,7 @@ fn whole_parts(high: __m256i, low: __m256i) -> __m256i {
 
 /// Four pixels at a time, two in each lane, their colors side by side as words.
 #[target_feature(enable = "avx2")]
-fn weigh_columns<const N: usize>(rows: [&[u8]; N], layout: PixelFormat, columns: &Taps, out: [&mut [u8]; N]) {
+fn weigh_columns<const N: usize>(rows: [&[u8]; N], layout: Packed, columns: &Taps, out: [&mut [u8]; N]) {
     const { assert!(N <= BATCH) };
     let bytes_per_pixel = layout.bytes_per_pixel();
     let pairs = pixel_pairs(layout);
@@ -124,9 +184,9 @@ fn weigh_columns<const N: usize>(rows: [&[u8]; N], layout: PixelFormat, columns:
 /// Which bytes of four pixels go where: in each lane the red of two pixels side by side, their green, their blue, and
 /// nothing, as words.
 #[target_feature(enable = "avx2")]
-fn pixel_pairs(layout: PixelFormat) -> __m256i {
+fn pixel_pairs(layout: Packed) -> __m256i {
     let mut places = [-1i8; 32];
-    for (color, offset) in color_order(layout).into_iter().enumerate() {
+    for (color, offset) in layout.order().into_iter().enumerate() {
         for pixel in 0..4 {
             let place = pixel / 2 * 16 + color * 4 + pixel % 2 * 2;
             // At most the sixteenth byte.

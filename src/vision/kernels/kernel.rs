@@ -4,9 +4,9 @@
 #[cfg(target_arch = "x86_64")]
 use super::avx2::{self, Avx2};
 use super::bilinear::{self, Affine, Columns, Weights};
+use super::colors::{self, Convert, Packed, RawRow, Rgba};
 use super::taps::Taps;
 use super::weighing::{self, RingRows};
-use crate::types::PixelFormat;
 
 /// Which instructions compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,24 @@ impl Kernel {
         }
     }
 
+    /// Converts as many pixels as `out` has and the row holds.
+    pub fn convert_row(self, row: RawRow<'_>, out: &mut [Rgba]) {
+        match self {
+            Self::Portable => colors::Portable.convert_row(row, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.convert_row(row, out),
+        }
+    }
+
+    /// Takes the high bytes of as many numbers of 16 bits as `out` has room for and the row holds.
+    pub fn narrow_row(self, row: &[u8], is_big_endian: bool, out: &mut [u8]) {
+        match self {
+            Self::Portable => colors::narrow_row(row, is_big_endian, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.narrow_row(row, is_big_endian, out),
+        }
+    }
+
     /// Bytes that must lie behind a source row's pixels.
     pub fn bytes_behind(self) -> usize {
         match self {
@@ -61,7 +79,7 @@ impl Kernel {
     }
 
     /// Resizes the columns of up to [`BATCH`] rows of `layout`'s pixels into rows of RGB bytes.
-    pub fn weigh_columns(self, rows: &[&[u8]], layout: PixelFormat, columns: &Taps, out: &mut [&mut [u8]]) {
+    pub fn weigh_columns(self, rows: &[&[u8]], layout: Packed, columns: &Taps, out: &mut [&mut [u8]]) {
         match self {
             Self::Portable => {
                 for (row, out) in rows.iter().zip(out) {

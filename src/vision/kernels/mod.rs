@@ -1,16 +1,19 @@
-//! The inner loops of both resizers and the tables that they read: all code for one kind of processor is here.
+//! The inner loops of both resizers, the tables that they read, and the conversions ahead of them: all code for one kind of
+//! processor is here.
 //!
 //! [`bilinear`] gives OpenCV's bytes, for the letterbox; [`weighing`] Pillow's, for image processors, by the filters of
-//! [`taps`]. [`Kernel`] chooses between their portable form and that of `avx2`.
+//! [`taps`]; [`colors`] makes pixels that they take. [`Kernel`] chooses between their portable form and that of `avx2`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod bilinear;
+mod colors;
 mod kernel;
 mod taps;
 mod weighing;
 
 pub(super) use bilinear::{Affine, Columns, RowPair, rebuild_row_pairs};
+pub(super) use colors::{BayerRow, Packed, RawRow, Rgba};
 pub(super) use kernel::Kernel;
 pub use taps::Resample;
 pub(super) use taps::{Span, Taps};

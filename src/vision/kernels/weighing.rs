@@ -3,8 +3,8 @@
 //! Two kernels: [`weigh_columns`] makes RGB bytes of the pixels of a row, [`weigh_rows`] one row of several; each
 //! rounds and clips to bytes. Here they are portable Rust, which is the reference.
 
+use super::colors::Packed;
 use super::taps::{Taps, WEIGHT_BITS};
-use crate::types::PixelFormat;
 
 /// Source rows that one call of the column kernel takes.
 pub(in crate::vision) const BATCH: usize = 4;
@@ -27,8 +27,8 @@ impl<'a> RingRows<'a> {
 }
 
 /// Resizes the columns of a row of `layout`'s pixels into RGB bytes.
-pub(super) fn weigh_columns(row: &[u8], layout: PixelFormat, columns: &Taps, out: &mut [u8]) {
-    let order = color_order(layout);
+pub(super) fn weigh_columns(row: &[u8], layout: Packed, columns: &Taps, out: &mut [u8]) {
+    let order = layout.order();
     let bytes_per_pixel = layout.bytes_per_pixel();
     for (span, out) in columns.spans().iter().zip(out.as_chunks_mut::<3>().0) {
         let pixels = &row[span.first * bytes_per_pixel..span.end() * bytes_per_pixel];
@@ -39,15 +39,6 @@ pub(super) fn weigh_columns(row: &[u8], layout: PixelFormat, columns: &Taps, out
             }
         }
         *out = sums.map(clipped);
-    }
-}
-
-/// Where red, green and blue are in a pixel.
-pub(super) fn color_order(layout: PixelFormat) -> [usize; 3] {
-    match layout {
-        PixelFormat::Rgb8 | PixelFormat::Rgba8 => [0, 1, 2],
-        PixelFormat::Bgr8 | PixelFormat::Bgra8 => [2, 1, 0],
-        PixelFormat::Mono8 => [0; 3],
     }
 }
 

@@ -10,7 +10,8 @@
 
 use super::window::Source;
 use crate::types::Size;
-use crate::vision::kernels::{self, Resample};
+use crate::vision::kernels::{self, Kernel, Resample};
+use crate::vision::rows::RowReader;
 
 /// The source pixels of one resized pixel, and how much of it is padding.
 #[derive(Debug, Clone, Copy)]
@@ -142,8 +143,9 @@ fn single(value: f64) -> f32 {
 }
 
 /// Resizes; owns tables and rows, which are made again when a size differs from the last one's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FloatResizer {
+    reader: RowReader,
     made_for: Option<(Size, Weighing, Size)>,
     columns: Taps,
     rows: Taps,
@@ -153,6 +155,22 @@ pub(super) struct FloatResizer {
     ring: Vec<[f32; 3]>,
     capacity: usize,
     out: Vec<[f32; 3]>,
+}
+
+impl Default for FloatResizer {
+    fn default() -> Self {
+        Self {
+            reader: RowReader::new(Kernel::detect()),
+            made_for: None,
+            columns: Taps::default(),
+            rows: Taps::default(),
+            bytes: Vec::new(),
+            floats: Vec::new(),
+            ring: Vec::new(),
+            capacity: 0,
+            out: Vec::new(),
+        }
+    }
 }
 
 impl FloatResizer {
@@ -172,7 +190,7 @@ impl FloatResizer {
         for (y, span) in self.rows.spans.iter().enumerate() {
             next = next.max(span.first);
             while next < span.first + span.len {
-                source.write_rgb(next, &mut self.bytes);
+                source.write_rgb(next, &mut self.reader, &mut self.bytes);
                 for (floats, bytes) in self.floats.iter_mut().zip(&self.bytes) {
                     *floats = bytes.map(|byte| rescaled[usize::from(byte)]);
                 }

@@ -191,7 +191,7 @@ impl ImageProcessor {
             TensorMut::F32(out) => tools.write(source, &plan, singles, &mut out[offset..end]),
             TensorMut::F16(out) => tools.write(source, &plan, halves, &mut out[offset..end]),
             // `len` has refused the others.
-            TensorMut::I64(_) | TensorMut::Bool(_) => {}
+            _ => {}
         }
         Ok(plan.geometry)
     }
@@ -263,8 +263,7 @@ pub(super) fn len(out: &TensorMut) -> Result<usize, ProcessorError> {
     match out {
         TensorMut::F32(out) => Ok(out.len()),
         TensorMut::F16(out) => Ok(out.len()),
-        TensorMut::I64(_) => Err(ProcessorError::Element { found: Element::I64 }),
-        TensorMut::Bool(_) => Err(ProcessorError::Element { found: Element::Bool }),
+        other => Err(ProcessorError::Element { found: other.element() }),
     }
 }
 

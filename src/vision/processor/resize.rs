@@ -5,8 +5,9 @@
 //! made, and of the rows between the two passes only as many are kept as one resized row needs, in a ring.
 
 use super::window::{Source, Window};
-use crate::types::{PixelFormat, Size};
-use crate::vision::kernels::{BATCH, Kernel, Resample, RingRows, STRIDE_BYTES, Span, Taps};
+use crate::types::Size;
+use crate::vision::kernels::{BATCH, Kernel, Packed, Resample, RingRows, STRIDE_BYTES, Span, Taps};
+use crate::vision::rows::RowReader;
 use std::ops::Range;
 
 /// What is to be made: a picture's size, its filter, and the window of it that counts.
@@ -30,6 +31,7 @@ impl Resizing {
 #[derive(Debug)]
 pub(super) struct Resizer {
     kernel: Kernel,
+    reader: RowReader,
     made_for: Option<(Size, Resizing)>,
     columns: Taps,
     rows: Taps,
@@ -40,7 +42,7 @@ pub(super) struct Resizer {
     row: Vec<u8>,
     /// One row of the window, where rows come first.
     last: Vec<u8>,
-    /// Source rows with room behind them, for kernels that read more than they use.
+    /// Source rows with room behind them, for kernels that read more than they use: as they are, or made RGB.
     copies: [Vec<u8>; BATCH],
 }
 
@@ -52,6 +54,7 @@ impl Resizer {
     pub fn with_kernel(kernel: Kernel) -> Self {
         Self {
             kernel,
+            reader: RowReader::new(kernel),
             made_for: None,
             columns: Taps::default(),
             rows: Taps::default(),
@@ -77,16 +80,17 @@ impl Resizer {
                 let count = BATCH.min(source_end - next);
                 let ring = Ring { bytes: &mut self.ring, stride, capacity: self.capacity };
                 if rows_first {
-                    copy_rows(source, next..next + count, ring);
+                    copy_rows(source, next..next + count, &mut self.reader, ring);
                 } else {
-                    resize_columns(self.kernel, source, next..next + count, &self.columns, &mut self.copies, ring);
+                    let tools = (self.kernel, &mut self.reader, &mut self.copies);
+                    resize_columns(tools, source, next..next + count, &self.columns, ring);
                 }
                 next += count;
             }
             let rows = RingRows { bytes: &self.ring, stride, capacity: self.capacity };
             self.kernel.weigh_rows(rows, &self.rows, y, &mut self.row);
             if rows_first {
-                self.kernel.weigh_columns(&[&self.row], PixelFormat::Rgb8, &self.columns, &mut [&mut self.last]);
+                self.kernel.weigh_columns(&[&self.row], Packed::Rgb, &self.columns, &mut [&mut self.last]);
             }
             let done = if rows_first { &self.last } else { &self.row };
             emit(y, &done[..width_bytes]);
@@ -119,11 +123,11 @@ impl Resizer {
 }
 
 /// Copies source rows into the ring, as RGB bytes.
-fn copy_rows(source: &Source, rows: Range<usize>, ring: Ring) {
+fn copy_rows(source: &Source, rows: Range<usize>, reader: &mut RowReader, ring: Ring) {
     let width = source.size().width_px as usize;
     let (first, count) = (rows.start, rows.len());
     for (row, slot) in rows.zip(&mut ring_slots(ring, first, count)[..count]) {
-        source.write_rgb(row, slot.as_chunks_mut().0.split_at_mut(width).0);
+        source.write_rgb(row, reader, slot.as_chunks_mut().0.split_at_mut(width).0);
     }
 }
 
@@ -136,39 +140,37 @@ struct Ring<'a> {
 
 /// Resizes the columns of some source rows into the ring.
 fn resize_columns(
-    kernel: Kernel,
+    (kernel, reader, copies): (Kernel, &mut RowReader, &mut [Vec<u8>; BATCH]),
     source: &Source,
     rows: Range<usize>,
     columns: &Taps,
-    copies: &mut [Vec<u8>; BATCH],
     ring: Ring,
 ) {
-    let format = source.format();
-    let width_bytes = source.size().width_px as usize * format.bytes_per_pixel();
+    let width = source.size().width_px as usize;
+    let colors = source.colors();
+    let layout = colors.unwrap_or(Packed::Rgb);
+    let width_bytes = width * layout.bytes_per_pixel();
     let needed = width_bytes + kernel.bytes_behind();
-    let count = rows.len();
-    let first = rows.start;
+    let (first, count) = (rows.start, rows.len());
     let mut copied = [false; BATCH];
     for (index, row) in rows.enumerate() {
-        let bytes = source.bytes_from(row);
-        let copy = &mut copies[index];
-        if format == PixelFormat::Mono8 {
-            let pixels = source.size().width_px as usize;
-            copy.resize(pixels * 3 + kernel.bytes_behind(), 0);
-            source.write_rgb(row, copy.as_chunks_mut().0.split_at_mut(pixels).0);
-            copied[index] = true;
-        } else if bytes.len() < needed {
-            copy.resize(needed, 0);
-            copy[..width_bytes].copy_from_slice(&bytes[..width_bytes]);
-            copied[index] = true;
+        let borrowed = colors.map(|colors| source.bytes_from(row, colors));
+        if borrowed.is_some_and(|bytes| bytes.len() >= needed) {
+            continue;
         }
+        let copy = &mut copies[index];
+        copy.resize(needed, 0);
+        match borrowed {
+            Some(bytes) => copy[..width_bytes].copy_from_slice(&bytes[..width_bytes]),
+            None => source.write_rgb(row, reader, copy.as_chunks_mut().0.split_at_mut(width).0),
+        }
+        copied[index] = true;
     }
-    let bytes: [&[u8]; BATCH] = std::array::from_fn(|index| match index {
-        index if index >= count => &[][..],
-        index if copied[index] => &copies[index],
-        index => source.bytes_from(first + index),
+    let bytes: [&[u8]; BATCH] = std::array::from_fn(|index| match colors {
+        _ if index >= count => &[][..],
+        Some(colors) if !copied[index] => source.bytes_from(first + index, colors),
+        _ => &copies[index],
     });
-    let layout = if format == PixelFormat::Mono8 { PixelFormat::Rgb8 } else { format };
     let mut slots = ring_slots(ring, first, count);
     kernel.weigh_columns(&bytes[..count], layout, columns, &mut slots[..count]);
 }

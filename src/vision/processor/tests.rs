@@ -4,6 +4,7 @@ use super::resize::{Resizer, Resizing};
 use super::window::{Source, Window};
 use super::*;
 use crate::types::{BBox, ImageView, PixelFormat, Size, TensorMut};
+use crate::vision::Canvas;
 use crate::vision::kernels::{Kernel, Resample};
 use crate::vision::preprocess::tests::bytes_of;
 use half::f16;
@@ -152,6 +153,42 @@ fn every_format_gives_the_same_tensor() {
         let gray = ImageView::new(&data, size_of(&rgb), step_bytes, PixelFormat::Mono8).unwrap();
         let as_rgb = image::RgbImage::from_fn(41, 30, |x, y| image::Rgb([rgb.get_pixel(x, y)[0]; 3]));
         assert_eq!(tensor_of(&mut processor, &gray), tensor_of(&mut processor, &view(&as_rgb)));
+    }
+}
+
+#[test]
+fn every_encoding_gives_the_tensor_of_its_colors() {
+    let bytes: Vec<u8> = drawn(90, 60, 7).into_raw().repeat(2);
+    let bbox = BBox::from_corners(3.9, 5.0, 22.1, 17.0).unwrap();
+    let tiles = r#"{"image_processor_type": "SmolVLMImageProcessor", "size": {"longest_edge": 40}, "max_image_size": {"longest_edge": 20}}"#;
+    let mut tiles = TileProcessor::new(ProcessorConfig::from_json(tiles).unwrap()).unwrap();
+    let mut others = [
+        processor(OWL),
+        clip(),
+        // The rows first.
+        processor(r#"{"image_processor_type": "RTDetrImageProcessor", "size": [5, 60]}"#),
+    ];
+    for format in PixelFormat::ALL {
+        let step_bytes = 41 * u32::try_from(format.bytes_per_pixel()).unwrap() + 3;
+        let image = ImageView::new(&bytes, size(41, 30), step_bytes, format).unwrap().in_byte_order(true);
+        let colors = Canvas::new(&image);
+        let colors = colors.view().unwrap();
+        for processor in &mut others {
+            assert_eq!(tensor_of(processor, &image), tensor_of(processor, &colors), "{format:?}");
+            let tensor = processor.tensor_size(size(19, 12)).unwrap();
+            let [of_image, of_colors] = [&image, &colors].map(|image| {
+                let mut out = vec![f32::NAN; 3 * (tensor.width_px * tensor.height_px) as usize];
+                processor.run_box(image, bbox, &mut TensorMut::F32(&mut out), 0).unwrap();
+                out
+            });
+            assert_eq!(of_image, of_colors, "{format:?}");
+        }
+        let [of_image, of_colors] = [&image, &colors].map(|image| {
+            let mut out = vec![f32::NAN; tiles.layout(image.size()).unwrap().elements()];
+            tiles.run(image, &mut TensorMut::F32(&mut out)).unwrap();
+            out
+        });
+        assert_eq!(of_image, of_colors, "{format:?}");
     }
 }
 

@@ -117,7 +117,7 @@ impl TileProcessor {
             TensorMut::F32(out) => self.steps.write(image, [first, second], layout, filter, &self.singles, out),
             TensorMut::F16(out) => self.steps.write(image, [first, second], layout, filter, &self.halves, out),
             // `len` has refused the others.
-            TensorMut::I64(_) | TensorMut::Bool(_) => {}
+            _ => {}
         }
         Ok(layout)
     }

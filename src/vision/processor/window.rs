@@ -1,6 +1,8 @@
 //! The part of a picture that is processed: all of it or a crop, in any pixel format.
 
-use crate::types::{BBox, ImagePx, ImageView, PixelFormat, Size};
+use crate::types::{BBox, ImagePx, ImageView, Size};
+use crate::vision::kernels::Packed;
+use crate::vision::rows::RowReader;
 
 /// A rectangle of whole pixels inside a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,34 +54,26 @@ impl<'a> Source<'a> {
         self.window.size
     }
 
-    /// The bytes of the window's row, and whatever of the picture lies behind it.
-    pub fn bytes_from(&self, row: usize) -> &'a [u8] {
-        let start = (self.window.top_px as usize + row) * self.image.step_bytes();
-        let left = self.window.left_px as usize * self.image.format().bytes_per_pixel();
-        &self.image.data()[start + left..]
+    /// How the picture's own pixels are laid out, where they are colors that kernels take as they are.
+    pub fn colors(&self) -> Option<Packed> {
+        Packed::of(self.image.format()).filter(|packed| *packed != Packed::Mono)
     }
 
-    /// The layout of [`Self::bytes_from`].
-    pub fn format(&self) -> PixelFormat {
-        self.image.format()
+    /// The bytes of the window's row, pixels of these [`colors`](Self::colors), and whatever of the picture lies behind it.
+    pub fn bytes_from(&self, row: usize, colors: Packed) -> &'a [u8] {
+        let start = self.row(row) as usize * self.image.step_bytes();
+        &self.image.data()[start + self.window.left_px as usize * colors.bytes_per_pixel()..]
     }
 
-    /// Writes the window's row as RGB triples: gray three times, alpha left out.
-    pub fn write_rgb(&self, row: usize, rgb: &mut [[u8; 3]]) {
-        let width = self.size().width_px as usize;
-        let bytes = &self.bytes_from(row)[..width * self.format().bytes_per_pixel()];
-        match self.format() {
-            PixelFormat::Rgb8 => rgb.iter_mut().zip(bytes.as_chunks().0).for_each(|(rgb, pixel)| *rgb = *pixel),
-            PixelFormat::Bgr8 => {
-                rgb.iter_mut().zip(bytes.as_chunks().0).for_each(|(rgb, &[b, g, r])| *rgb = [r, g, b]);
-            }
-            PixelFormat::Rgba8 => {
-                rgb.iter_mut().zip(bytes.as_chunks().0).for_each(|(rgb, &[r, g, b, _])| *rgb = [r, g, b]);
-            }
-            PixelFormat::Bgra8 => {
-                rgb.iter_mut().zip(bytes.as_chunks().0).for_each(|(rgb, &[b, g, r, _])| *rgb = [r, g, b]);
-            }
-            PixelFormat::Mono8 => rgb.iter_mut().zip(bytes).for_each(|(rgb, &gray)| *rgb = [gray; 3]),
-        }
+    /// Writes the window's row as RGB triples, as many as `rgb` has and the window is wide: gray three times, alpha left
+    /// out.
+    pub fn write_rgb(&self, row: usize, reader: &mut RowReader, rgb: &mut [[u8; 3]]) {
+        let width = rgb.len().min(self.size().width_px as usize);
+        reader.write_rgb(&self.image, self.row(row), self.window.left_px, &mut rgb[..width]);
+    }
+
+    /// The picture's row; sides are at most 32,768 px.
+    fn row(&self, row: usize) -> u32 {
+        self.window.top_px + u32::try_from(row).unwrap_or(0)
     }
 }

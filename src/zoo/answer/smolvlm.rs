@@ -109,7 +109,7 @@ impl SmolVlm {
             // Frames of zeros are taken for padding.
             TensorMut::F32(pixels) => pixels.fill(1.0),
             TensorMut::F16(pixels) => pixels.fill(half::f16::ONE),
-            TensorMut::I64(_) | TensorMut::Bool(_) => {}
+            _ => {}
         }
         let features = self.vision.run()?;
         let width = features.shape.last().copied().unwrap_or_default().max(1);

@@ -11,6 +11,7 @@
 
 mod detector;
 pub mod detr;
+mod graph;
 pub mod grounding_dino;
 pub(super) mod numbers;
 pub mod owl;
@@ -21,10 +22,28 @@ pub(super) mod thresholds;
 pub mod yolo;
 
 pub use detector::Detector;
+use graph::Inputs;
+pub use graph::{Hints, NamesFrom, Understood};
 pub use yolo::constant::constant_detector;
 
-use crate::infer::{Backend, InferError, OrtBackend, Runtime, SessionOptions};
-use crate::zoo::{Family, Manifest, Task, ZooError};
+use crate::infer::{Backend, InferError, OnnxFile, OrtBackend, Runtime, SessionOptions, Signature};
+use crate::zoo::{Family, LayoutName, Manifest, Task, ZooError};
+
+/// Reads a graph as a detector with fixed classes: family, layout, size, classes, and how pictures get in. Nothing is
+/// opened and nothing run; a detector is built from the same reading, so that what is told here is what will be done.
+///
+/// # Errors
+/// [`ZooError::Inputs`], [`ZooError::InputSize`] and [`ZooError::Outputs`] with the graph's tensors when they are of no
+/// known export; [`ZooError::TwoReadings`] when they are of two; [`ZooError::Names`] when nobody names the classes;
+/// [`ZooError::Task`] for a family that is not told by its graph.
+pub fn understand(signature: &Signature, hints: &Hints) -> Result<Understood, ZooError> {
+    let family = hints.family.or(hints.layout.map(LayoutName::family));
+    match family.unwrap_or(if detr::is_likely(signature) { Family::Detr } else { Family::Yolo }) {
+        Family::Yolo => yolo::understand(signature, hints),
+        Family::Detr => detr::understand(signature, hints),
+        family => Err(not_a_detector(family)),
+    }
+}
 
 /// The detector of a manifest's family around a backend that has the manifest's model.
 ///
@@ -32,7 +51,7 @@ use crate::zoo::{Family, Manifest, Task, ZooError};
 /// [`ZooError`] when inputs, outputs or class names are not those of the family.
 pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn Detector>, ZooError> {
     match manifest.family {
-        Family::Yolo => Ok(Box::new(yolo::Yolo::new(manifest.input()?.size, manifest.labels.as_deref(), backend)?)),
+        Family::Yolo => Ok(Box::new(yolo::Yolo::new(&Hints::from(manifest), backend)?)),
         Family::Detr => Ok(Box::new(detr::Detr::new(manifest, backend)?)),
         Family::Owl => owl::open(manifest, backend),
         Family::GroundingDino => grounding_dino::open(manifest, backend, grounding_dino::TEXT_THRESHOLD),
@@ -48,11 +67,7 @@ pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) ->
     let open_with =
         |shapes: &[(String, Vec<usize>)]| OrtBackend::open(runtime, &manifest.model_path(), options, shapes);
     let backend = match manifest.family {
-        Family::Yolo => {
-            let input = manifest.input()?;
-            open_with(&[(input.name.clone(), yolo::input_shape(input.size))])?
-        }
-        Family::Detr => load_detr(manifest, open_with)?,
+        Family::Yolo | Family::Detr => load_closed(manifest, open_with)?,
         // How many prompts there are, and for Grounding DINO how large a picture is, shows later. A profile of shapes
         // would hold TensorRT to the first ones.
         Family::Owl | Family::GroundingDino => open_with(&[])?,
@@ -61,16 +76,23 @@ pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) ->
     open(manifest, Box::new(backend))
 }
 
-/// What the picture's input is called shows only once the model is open; its shape is wanted before that. A wrong guess
-/// opens it a second time, without shapes.
-fn load_detr(
+/// The file itself says what its inputs are called and which of their dimensions are open: the session is opened once, with
+/// the shapes that will be bound.
+fn load_closed(
     manifest: &Manifest,
     open_with: impl Fn(&[(String, Vec<usize>)]) -> Result<OrtBackend, InferError>,
 ) -> Result<OrtBackend, ZooError> {
-    match open_with(&detr::likely_shapes(manifest)?) {
-        Err(InferError::UnknownInput { .. }) => Ok(open_with(&[])?),
-        opened => Ok(opened?),
+    let mut hints = Hints::from(manifest);
+    if hints.size.is_none() && manifest.family == Family::Detr {
+        hints.size = detr::configured_size(manifest)?;
     }
+    let signature = match OnnxFile::read(&manifest.model_path()) {
+        Ok(file) => file.signature,
+        // ONNX Runtime's own format; or a reason that opening the file gives too.
+        Err(_) => open_with(&[])?.signature().clone(),
+    };
+    let shapes = Inputs::of(&signature, &hints, manifest.family.word())?.shapes(&signature);
+    Ok(open_with(&shapes)?)
 }
 
 fn not_a_detector(family: Family) -> ZooError {

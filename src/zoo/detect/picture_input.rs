@@ -49,10 +49,18 @@ pub(in crate::zoo) fn shape(tensor: Size) -> [usize; 4] {
     [1, 3, tensor.height_px as usize, tensor.width_px as usize]
 }
 
+/// The size that a usual picture's tensor has.
+///
+/// # Errors
+/// [`ZooError::Processor`] when the processor makes none.
+pub(in crate::zoo) fn usual_size(processor: &ImageProcessor) -> Result<Size, ZooError> {
+    Ok(processor.tensor_size(USUAL)?)
+}
+
 /// The shape that a usual picture's tensor has, for the opening of a session.
 ///
 /// # Errors
 /// [`ZooError::Processor`] when the processor makes none.
 pub(in crate::zoo) fn usual_shape(processor: &ImageProcessor) -> Result<Vec<usize>, ZooError> {
-    Ok(shape(processor.tensor_size(USUAL)?).to_vec())
+    Ok(shape(usual_size(processor)?).to_vec())
 }

@@ -88,7 +88,7 @@ pub(in crate::zoo) fn floats<'a>(data: TensorData<'a>, scratch: &'a mut Vec<f32>
             values.convert_to_f32_slice(scratch);
             scratch
         }
-        TensorData::I64(_) | TensorData::Bool(_) => &[],
+        _ => &[],
     }
 }
 

@@ -1,54 +1,152 @@
-//! YOLO detectors as Ultralytics exports them to ONNX.
+//! YOLO detectors, and what gives boxes as they do.
 //!
-//! In: one input `[1, 3, H, W]`, float32 or float16, NCHW, RGB, 0..=1, letterboxed. Out: one output in either of
-//! two [`Layout`]s. The class names are in the metadata under `names`. Source: Ultralytics' documentation of its ONNX
-//! export.
+//! In: one picture, NCHW or NHWC, float32, float16 or bytes, prepared as the layout has it unless the manifest says
+//! otherwise. Out: boxes in one of the layouts of [`LayoutName`](crate::zoo::LayoutName) that belong to the family; what
+//! tells them apart is in `recognize`, a table of them in `docs/models.md`. The class names are in the metadata under
+//! `names`. Sources: the documentation of the exports of Ultralytics, YOLOv5, YOLOv7, YOLOX, YOLO-NAS and MMDeploy.
 
+mod boxes;
 mod class_names;
+mod columns;
 pub(super) mod constant;
 mod decode;
+mod finished;
 mod layout;
+mod notes;
+mod placed_picture;
+mod plausible;
+mod recognize;
+mod rows;
 
 pub use decode::Decoder;
 pub use layout::Layout;
 
+use super::graph::{Hints, Inputs, NamesFrom, Understood, coco};
 use crate::infer::{Backend, Proof, Signature};
 use crate::types::{ClassScores, Detection, Element, ImageView, Labels, Size};
-use crate::vision::{Candidate, Normalize, Preprocessor, suppress};
-use crate::zoo::{Detector, Thresholds, ZooError};
+use crate::vision::{Candidate, Colors, Fit, Normalize, TensorForm, suppress};
+use crate::zoo::{Detector, Family, LayoutName, Thresholds, ZooError};
 use layout::FAMILY;
+use placed_picture::PlacedPicture;
+use recognize::Found;
 
 /// The shape of the input for pictures letterboxed to `input`: `[1, 3, H, W]`.
 pub fn input_shape(input: Size) -> Vec<usize> {
     vec![1, 3, input.height_px as usize, input.width_px as usize]
 }
 
+/// What was understood of a graph, with its places.
+struct Recognized {
+    inputs: Inputs,
+    found: Found,
+    form: TensorForm,
+    labels: Vec<String>,
+    names_from: NamesFrom,
+}
+
+/// Reads a graph as one of this family.
+///
+/// # Errors
+/// As [`understand`](super::understand).
+pub(super) fn understand(signature: &Signature, hints: &Hints) -> Result<Understood, ZooError> {
+    let Recognized { inputs, found, form, labels, names_from } = recognized(signature, hints)?;
+    Ok(Understood {
+        family: Family::Yolo,
+        layout: found.layout.name,
+        input: inputs.picture.name,
+        element: inputs.picture.element,
+        channels_last: inputs.picture.channels_last,
+        size: inputs.picture.size,
+        form,
+        labels,
+        names_from,
+        notes: found.notes,
+    })
+}
+
+fn recognized(signature: &Signature, hints: &Hints) -> Result<Recognized, ZooError> {
+    let inputs = Inputs::of(signature, hints, FAMILY)?;
+    let named = match (hints.labels, signature.metadata.get("names")) {
+        (Some(given), _) => Some((given.to_vec(), NamesFrom::Given)),
+        (None, Some(text)) => Some((class_names::parse(text)?, NamesFrom::Metadata)),
+        (None, None) => None,
+    };
+    let count = named.as_ref().map(|(names, _)| names.len());
+    let mut found = recognize::layout_of(signature, hints, count, inputs.picture.size)?;
+    found.notes.extend(inputs.note.clone());
+    let assumed = || {
+        let classes = found.layout.has_class_scores().then_some(found.layout.classes)?;
+        coco::assumed(classes).map(|names| (names, NamesFrom::Coco))
+    };
+    let (labels, names_from) = named.or_else(assumed).ok_or_else(|| ZooError::Names {
+        reason: "neither the model's metadata nor the manifest's key labels has them".to_owned(),
+    })?;
+    if names_from == NamesFrom::Coco {
+        found.notes.push("nobody names the 80 classes: those of COCO are taken".to_owned());
+    }
+    if labels.is_empty() || u16::try_from(labels.len()).is_err() {
+        return Err(ZooError::Names { reason: format!("there are {}, expected 1 to 65535", labels.len()) });
+    }
+    let mut form = hints.pixels.over(form_of(found.layout.name));
+    if inputs.picture.element == Element::U8 {
+        form.normalize = Normalize::BYTES;
+    }
+    Ok(Recognized { inputs, found, form, labels, names_from })
+}
+
+/// How the pixels of a layout's models are prepared by those who write them.
+fn form_of(layout: LayoutName) -> TensorForm {
+    match layout {
+        LayoutName::Yolox => TensorForm { fit: Fit::Corner, colors: Colors::Bgr, normalize: Normalize::BYTES },
+        LayoutName::DetsAndLabels => {
+            TensorForm { fit: Fit::Corner, normalize: Normalize::IMAGENET, ..TensorForm::YOLO }
+        }
+        LayoutName::NormalizedColumns | LayoutName::NormalizedEndToEnd => {
+            TensorForm { fit: Fit::Stretch, ..TensorForm::YOLO }
+        }
+        _ => TensorForm::YOLO,
+    }
+}
+
 /// A YOLO detector around a backend.
 pub struct Yolo {
     backend: Box<dyn Backend>,
-    preprocessor: Preprocessor,
+    picture: PlacedPicture,
     decoder: Decoder,
+    /// The places of the layout's outputs.
+    outputs: Vec<usize>,
     candidates: Vec<Candidate>,
     labels: Labels,
     input: Size,
 }
 
 impl Yolo {
-    /// For a model whose pictures are letterboxed to `input`. `labels` stand in for the names in the metadata.
+    /// For a model of which `hints` say what its graph does not.
     ///
     /// # Errors
-    /// [`ZooError`] with the model's tensors and the family's, when they differ.
-    pub fn new(input: Size, labels: Option<&[String]>, backend: Box<dyn Backend>) -> Result<Self, ZooError> {
-        let signature = backend.signature();
-        check_input(signature, input)?;
-        let labels = labels_of(signature, labels)?;
-        let layout = Layout::of(signature, labels.len())?;
+    /// As [`understand`](super::understand); [`ZooError::Infer`] when the graph does not take its inputs' shapes.
+    pub fn new(hints: &Hints, mut backend: Box<dyn Backend>) -> Result<Self, ZooError> {
+        let Recognized { inputs, found: Found { layout, outputs, notes }, form, labels, .. } =
+            recognized(backend.signature(), hints)?;
+        for note in notes {
+            tracing::info!(layout = %layout.name, "{note}");
+        }
+        let size = inputs.picture.size;
+        backend.reshape(inputs.picture.place, &inputs.picture.shape())?;
+        inputs.prepare_beside(&mut *backend)?;
+        let specs = &backend.signature().outputs;
+        let names: Vec<&str> = outputs.iter().map(|place| specs[*place].name.as_str()).collect();
+        let room = outputs.first().map_or(0, |place| {
+            let sides = specs[*place].shape.iter().map(|side| side.unwrap_or(0));
+            sides.filter(|side| *side != layout.width).max().unwrap_or(0)
+        });
         Ok(Self {
-            preprocessor: Preprocessor::new(input, Normalize::UNIT),
-            decoder: Decoder::new(layout, &signature.outputs[0].name),
-            candidates: Vec::with_capacity(layout.boxes()),
-            labels,
-            input,
+            picture: PlacedPicture::new(&inputs.picture, form),
+            decoder: Decoder::new(layout, &names, size),
+            candidates: Vec::with_capacity(room),
+            labels: Labels::new(labels, 0),
+            input: size,
+            outputs,
             backend,
         })
     }
@@ -62,13 +160,13 @@ impl Yolo {
     ) -> Result<(), ZooError> {
         out.clear();
         self.candidates.clear();
-        let has_scores = matches!(self.decoder.layout(), Layout::Rows { .. });
+        let has_scores = self.decoder.layout().has_class_scores();
         if let Some(scores) = &mut scores {
             scores.start(if has_scores { self.labels.len() } else { 0 });
         }
-        let letterbox = self.preprocessor.run(image, &mut self.backend.input(0))?;
+        let letterbox = self.picture.fill(image, &mut *self.backend)?;
         self.backend.run()?;
-        let output = self.backend.output(0).data;
+        let output = |place: usize| self.backend.output(self.outputs[place]);
         self.decoder.decode(output, thresholds, &mut self.candidates)?;
         // An end-to-end model has suppressed already: for it, this only sorts and cuts.
         let iou = if self.decoder.layout().needs_nms() { thresholds.iou } else { f32::INFINITY };
@@ -77,7 +175,7 @@ impl Yolo {
             let Some(bbox) = letterbox.image_from_tensor(bbox) else { continue };
             out.push(Detection { bbox, class, score, track: None });
             if let Some(scores) = &mut scores {
-                self.decoder.class_scores(output, source, scores.next_row());
+                self.decoder.class_scores(output(0), source, scores.next_row());
             }
         }
         Ok(())
@@ -110,38 +208,4 @@ impl Detector for Yolo {
     fn proof(&self) -> &Proof {
         self.backend.proof()
     }
-}
-
-fn check_input(signature: &Signature, input: Size) -> Result<(), ZooError> {
-    let refused = || ZooError::Inputs {
-        family: FAMILY,
-        found: signature.inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        expected: "one input [1, 3, H, W] of float32 or float16".to_owned(),
-    };
-    let [spec] = signature.inputs.as_slice() else { return Err(refused()) };
-    let [Some(1), Some(3), Some(height), Some(width)] = spec.shape.as_slice() else { return Err(refused()) };
-    if !matches!(spec.element, Element::F32 | Element::F16) {
-        return Err(refused());
-    }
-    let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-    let model = Size { width_px: side(*width), height_px: side(*height) };
-    if model != input {
-        return Err(ZooError::InputSize { model, manifest: input });
-    }
-    Ok(())
-}
-
-fn labels_of(signature: &Signature, given: Option<&[String]>) -> Result<Labels, ZooError> {
-    let names = match (given, signature.metadata.get("names")) {
-        (Some(given), _) => given.to_vec(),
-        (None, Some(text)) => class_names::parse(text)?,
-        (None, None) => {
-            let reason = "neither the model's metadata nor the manifest's key labels has them".to_owned();
-            return Err(ZooError::Names { reason });
-        }
-    };
-    if u16::try_from(names.len()).is_err() {
-        return Err(ZooError::Names { reason: format!("{} are more than 65535", names.len()) });
-    }
-    Ok(Labels::new(names, 0))
 }

@@ -3,14 +3,19 @@
 //! ```toml
 //! family = "yolo"
 //! task = "detect"            # the family's
+//! layout = "end_to_end"      # only where the graph can be read in two ways: see LayoutName
 //! source = "where the weights come from, in words"
 //! verified = true            # the default; false: nobody has run these files yet
 //! labels = ["red", "green"]  # only to stand in for the names in the model's own files
 //!
-//! [input]                    # yolo, and detr without a preprocessor_config.json; the others read it from there
-//! name = "images"            # the default
-//! width_px = 640
+//! [input]                    # yolo and detr, and only what the graph leaves open or the layout has wrong
+//! width_px = 640             # both or none
 //! height_px = 640
+//! fit = "letterbox"          # letterbox, corner, stretch
+//! colors = "rgb"             # rgb, bgr
+//! range = 1                  # 1: bytes become 0..=1, 255: they stay; or:
+//! mean = [0.485, 0.456, 0.406]  # of 0..=1, in the order red, green, blue
+//! std = [0.229, 0.224, 0.225]
 //!
 //! [scoring]                  # clip and siglip
 //! logit_scale = 100.0        # the factor itself, not its logarithm
@@ -33,7 +38,7 @@
 //! ```
 
 use crate::types::Size;
-use crate::zoo::{Family, ManifestError, Task};
+use crate::zoo::{Family, LayoutName, ManifestError, Pixels, Task};
 use serde::Deserialize;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -48,13 +53,22 @@ pub struct License {
     pub notice: String,
 }
 
-/// The tensor that takes the picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a manifest says of the tensor that takes the picture; the graph says the rest.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Input {
     /// Its name.
-    pub name: String,
-    /// Its size.
-    pub size: Size,
+    pub name: Option<String>,
+    /// Its size. It must be the graph's, where that has one.
+    pub size: Option<Size>,
+    /// What its pixels are, where the manifest says it.
+    pub pixels: Pixels,
+}
+
+impl Input {
+    /// A tensor whose pixels are as its layout has them.
+    pub fn new(name: String, size: Size) -> Self {
+        Self { name: Some(name), size: Some(size), pixels: Pixels::default() }
+    }
 }
 
 /// How a similarity of picture and words becomes a logit: `logit_scale * similarity + logit_bias`. A graph that gives
@@ -112,11 +126,15 @@ pub struct Manifest {
     pub family: Family,
     /// What it is for: the family's task.
     pub task: Task,
+    /// How its outputs hold boxes, where the manifest says it.
+    pub layout: Option<LayoutName>,
     /// Where the weights come from, in words.
     pub source: String,
     /// Whether its writer has fetched these files and run them. Only then size and hash of every file are known.
     pub verified: bool,
-    /// The tensor that takes the picture, where the manifest says it. See [`Manifest::input`].
+    /// Whether there is a `model.toml`. Where nobody has written one, all this is what the model's own files say.
+    pub is_written: bool,
+    /// What the manifest says of the tensor that takes the picture, if anything.
     pub input: Option<Input>,
     /// From similarity to logit, where the manifest says it. See [`Manifest::scoring`].
     pub scoring: Option<Scoring>,
@@ -131,14 +149,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The tensor that takes the picture.
-    ///
-    /// # Errors
-    /// [`ManifestError::NoTable`] where the manifest does not say it.
-    pub fn input(&self) -> Result<&Input, ManifestError> {
-        self.input.as_ref().ok_or_else(|| self.no_table("input", "width_px and height_px"))
-    }
-
     /// From similarity to logit.
     ///
     /// # Errors
@@ -186,11 +196,11 @@ mod tests {
     use crate::zoo::manifest::samples::{MINIMAL, UNVERIFIED, loaded, write_manifest};
 
     #[test]
-    fn a_minimal_manifest_takes_labels_from_the_model_and_the_input_images() {
+    fn a_minimal_manifest_takes_labels_and_the_inputs_name_from_the_model() {
         let root = tempfile::tempdir().unwrap();
         let manifest = Manifest::load(&write_manifest(root.path(), "tiny", MINIMAL)).unwrap();
         let size = Size { width_px: 64, height_px: 32 };
-        assert_eq!(manifest.input().unwrap(), &Input { name: "images".to_owned(), size });
+        assert_eq!(manifest.input, Some(Input { name: None, size: Some(size), pixels: Pixels::default() }));
         assert_eq!((manifest.name.as_str(), manifest.verified, &manifest.labels), ("tiny", true, &None));
         assert_eq!(manifest.model_path(), root.path().join("tiny/tiny.onnx"));
     }
@@ -205,8 +215,6 @@ mod tests {
     #[test]
     fn a_table_that_a_family_needs_and_the_manifest_has_not_is_named() {
         let manifest = loaded(UNVERIFIED);
-        let error = manifest.input().unwrap_err().to_string();
-        assert_eq!(error, "model tiny: the manifest has no [input], expected one with width_px and height_px");
         let error = manifest.generation().unwrap_err().to_string();
         assert_eq!(error, "model tiny: the manifest has no [generation], expected one with context_tokens");
         assert!(loaded(MINIMAL).scoring().unwrap_err().to_string().contains("logit_scale"));

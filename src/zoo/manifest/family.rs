@@ -7,9 +7,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
-    /// YOLO detectors as Ultralytics exports them.
+    /// YOLO detectors, and what gives boxes as they do.
     Yolo,
-    /// RT-DETR, D-FINE and RF-DETR.
+    /// DETR, RT-DETR, D-FINE, DEIM, RF-DETR, LW-DETR, and PaddleDetection's.
     Detr,
     /// OWL-ViT and OWLv2: boxes for prompts.
     Owl,
@@ -40,6 +40,21 @@ impl Family {
         matches!(self, Self::Owl | Self::GroundingDino)
     }
 
+    /// Its word in manifests.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Yolo => "yolo",
+            Self::Detr => "detr",
+            Self::Owl => "owl",
+            Self::GroundingDino => "grounding_dino",
+            Self::Clip => "clip",
+            Self::Siglip => "siglip",
+            Self::SentenceEncoder => "sentence_encoder",
+            Self::Smolvlm => "smolvlm",
+            Self::Florence2 => "florence2",
+        }
+    }
+
     /// What its models are for.
     pub const fn task(self) -> Task {
         match self {
@@ -54,17 +69,7 @@ impl Family {
 impl fmt::Display for Family {
     /// The word in manifests.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Yolo => "yolo",
-            Self::Detr => "detr",
-            Self::Owl => "owl",
-            Self::GroundingDino => "grounding_dino",
-            Self::Clip => "clip",
-            Self::Siglip => "siglip",
-            Self::SentenceEncoder => "sentence_encoder",
-            Self::Smolvlm => "smolvlm",
-            Self::Florence2 => "florence2",
-        })
+        f.write_str(self.word())
     }
 }
 

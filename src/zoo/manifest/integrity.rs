@@ -13,10 +13,13 @@
 //! ```
 
 use super::reading::syntax;
-use crate::infer::file_sha256;
+use crate::infer::{InferError, OnnxFile, file_sha256};
 use crate::zoo::{Manifest, ManifestError, ModelFile};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Write};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
@@ -26,6 +29,8 @@ const RECORD: &str = "fetched.toml";
 /// What is known of a model's files when none of them is missing or changed. The weakest file decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Integrity {
+    /// Nobody has written a manifest: the files are what they are.
+    Unwritten,
     /// A file is there that neither the manifest nor a record describes.
     Unverified,
     /// Every file is as the manifest says, or as it was when it was first fetched.
@@ -37,6 +42,7 @@ pub enum Integrity {
 impl fmt::Display for Integrity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Unwritten => "taken as they are: no manifest (`vedette models add` writes one)",
             Self::Unverified => "unverified: no size and hash in the manifest",
             Self::AsFirstFetched => "as first fetched, unverified: no size and hash in the manifest",
             Self::Whole => "whole",
@@ -130,11 +136,11 @@ impl Manifest {
     /// where the manifest does not know them.
     ///
     /// # Errors
-    /// [`ManifestError::FileMissing`], [`ManifestError::FileSize`], [`ManifestError::FileHash`] for the first file
-    /// that is not as it should be; as [`FetchRecord::load`].
+    /// [`ManifestError::FileMissing`], [`ManifestError::FileSize`], [`ManifestError::FileHash`],
+    /// [`ManifestError::FileBroken`] for the first file that is not as it should be; as [`FetchRecord::load`].
     pub fn verify(&self) -> Result<Integrity, ManifestError> {
         let record = FetchRecord::load(self)?;
-        let mut weakest = Integrity::Whole;
+        let mut weakest = if self.is_written { Integrity::Whole } else { Integrity::Unwritten };
         for file in &self.files {
             let expected = record.expected(file);
             self.verify_file(file, &expected)?;
@@ -158,7 +164,15 @@ impl Manifest {
             let (found, expected) = (metadata.len(), format!("{bytes}{first}"));
             return Err(ManifestError::FileSize { model, path, found, expected, fetch: self.fetch_command(file) });
         }
-        let Some(sha256) = &expected.sha256 else { return Ok(()) };
+        let Some(sha256) = &expected.sha256 else {
+            let (named, fetch) = (file.path.as_path(), self.fetch_command(file));
+            return check_contents(&path, named).map_err(|reason| ManifestError::FileBroken {
+                model,
+                path,
+                reason,
+                fetch,
+            });
+        };
         let found = hash_of(&path)?;
         if found != *sha256 {
             let expected = format!("{sha256}{first}");
@@ -173,6 +187,28 @@ impl Manifest {
     }
 }
 
+/// Whether a file holds what its name promises, where no hash says it: an ONNX model, or JSON. `named` is the name that
+/// it has or is to have; files of other names may hold anything.
+///
+/// # Errors
+/// The reason, which does not name the file.
+pub fn check_contents(path: &Path, named: &Path) -> Result<(), String> {
+    let extension = named.extension().and_then(OsStr::to_str).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "onnx" => OnnxFile::read(path).map(drop).map_err(|error| match error {
+            InferError::NoModel { what, cure, .. } => format!("no ONNX model but {what}: {cure}"),
+            InferError::ModelBroken { reason, .. } => reason,
+            other => other.to_string(),
+        }),
+        "json" => {
+            let file = File::open(path).map_err(|error| error.to_string())?;
+            let parsed = serde_json::from_reader::<_, IgnoredAny>(BufReader::new(file));
+            parsed.map(drop).map_err(|error| format!("no JSON: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn hash_of(path: &Path) -> Result<String, ManifestError> {
     file_sha256(path).map_err(|error| ManifestError::Unreadable { path: path.to_path_buf(), reason: error.to_string() })
 }
@@ -183,6 +219,9 @@ mod tests {
     use crate::zoo::manifest::samples::{MINIMAL, UNVERIFIED, write_manifest};
 
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    /// An ONNX model of version 8 with an empty graph.
+    const MODEL: [u8; 4] = [8, 8, 0x3a, 0];
 
     fn abc(path: &str) -> FetchedFile {
         FetchedFile { path: path.into(), bytes: 3, sha256: ABC.to_owned(), from: "a test".to_owned() }
@@ -211,9 +250,11 @@ mod tests {
 
         fs::create_dir(manifest.folder.join("onnx")).unwrap();
         for file in &manifest.files {
-            fs::write(manifest.folder.join(&file.path), b"abc").unwrap();
+            fs::write(manifest.folder.join(&file.path), MODEL).unwrap();
         }
         assert_eq!(manifest.verify(), Ok(Integrity::Unverified));
+        let sha256 = file_sha256(&manifest.model_path()).unwrap();
+        let abc = |path: &str| FetchedFile { bytes: MODEL.len() as u64, sha256: sha256.clone(), ..abc(path) };
 
         let mut record = FetchRecord::load(&manifest).unwrap();
         record.keep(&manifest, abc("onnx/vision_model.onnx")).unwrap();
@@ -223,10 +264,42 @@ mod tests {
         assert_eq!(manifest.verify(), Ok(Integrity::AsFirstFetched));
         assert_eq!(FetchRecord::load(&manifest).unwrap(), record, "the record survives the file");
 
-        fs::write(manifest.model_path(), b"abd").unwrap();
+        fs::write(manifest.model_path(), [8, 9, 0x3a, 0]).unwrap();
         let error = manifest.verify().unwrap_err().to_string();
-        let expected = format!("expected {ABC} as it was first fetched; remove it and run `vedette models fetch tiny`");
+        let expected =
+            format!("expected {sha256} as it was first fetched; remove it and run `vedette models fetch tiny`");
         assert!(error.ends_with(&expected), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_nobody_has_a_hash_of_must_be_what_its_name_says() {
+        let root = tempfile::tempdir().unwrap();
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 123\n";
+        for (name, bytes, expected) in [
+            (
+                "model.onnx",
+                &pointer[..],
+                "no ONNX model but a Git LFS pointer, not the file it stands for: run `git lfs",
+            ),
+            ("MODEL.ONNX", b"<html>", "no ONNX model but an HTML page: "),
+            ("model.onnx", &MODEL[..3], "it ends in the middle, after 3 bytes: "),
+            ("config.json", b"<html>", "no JSON: expected value at line 1 column 1"),
+            ("config.json", b"{\"a\": 1", "no JSON: EOF while parsing"),
+        ] {
+            let path = root.path().join("file");
+            fs::write(&path, bytes).unwrap();
+            let reason = check_contents(&path, Path::new(name)).unwrap_err();
+            assert!(reason.starts_with(expected), "{name}: {reason}");
+        }
+        fs::write(root.path().join("file"), "anything").unwrap();
+        check_contents(&root.path().join("file"), Path::new("merges.txt")).unwrap();
+
+        let manifest = Manifest::load(&write_manifest(root.path(), "tiny", UNVERIFIED)).unwrap();
+        fs::create_dir(manifest.folder.join("onnx")).unwrap();
+        fs::write(manifest.model_path(), pointer).unwrap();
+        let error = manifest.verify().unwrap_err().to_string();
+        assert!(error.contains("text_model_quantized.onnx: no ONNX model but a Git LFS pointer"), "{error}");
+        assert!(error.ends_with("remove it and run `vedette models fetch tiny`"), "{error}");
     }
 
     #[test]

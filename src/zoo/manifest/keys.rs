@@ -4,8 +4,23 @@ use toml::{Table, Value};
 
 /// Tables by their path, with the keys that each may hold.
 const KNOWN: [(&str, &[&str]); 6] = [
-    ("", &["family", "task", "source", "verified", "input", "scoring", "generation", "labels", "license", "files"]),
-    ("input", &["name", "width_px", "height_px"]),
+    (
+        "",
+        &[
+            "family",
+            "task",
+            "layout",
+            "source",
+            "verified",
+            "input",
+            "scoring",
+            "generation",
+            "labels",
+            "license",
+            "files",
+        ],
+    ),
+    ("input", &["name", "width_px", "height_px", "fit", "colors", "range", "mean", "std"]),
     ("scoring", &["logit_scale", "logit_bias"]),
     ("generation", &["context_tokens", "shared_cache_tokens"]),
     ("license", &["name", "notice"]),
@@ -18,28 +33,33 @@ pub(in crate::zoo) struct UnknownKey {
     pub nearest: String,
 }
 
-/// The first key of the document that is not known.
-pub(in crate::zoo) fn find_unknown(document: &Table) -> Option<UnknownKey> {
-    unknown_in(document, "", "")
+/// The keys of the document that are not known, in its order.
+pub(in crate::zoo) fn find_unknown(document: &Table) -> Vec<UnknownKey> {
+    let mut unknown = Vec::new();
+    collect_unknown(document, "", "", &mut unknown);
+    unknown
 }
 
 /// `table` names the entry of [`KNOWN`], `path` is what stands before the key.
-fn unknown_in(content: &Table, table: &str, path: &str) -> Option<UnknownKey> {
-    let (_, known) = KNOWN.iter().find(|(name, _)| *name == table)?;
-    content.iter().find_map(|(key, value)| {
+fn collect_unknown(content: &Table, table: &str, path: &str, unknown: &mut Vec<UnknownKey>) {
+    let Some((_, known)) = KNOWN.iter().find(|(name, _)| *name == table) else { return };
+    for (key, value) in content {
         if !known.contains(&key.as_str()) {
             let nearest = did_you_mean(key, known.iter().copied());
-            return Some(UnknownKey { key: format!("{path}{key}"), nearest });
+            unknown.push(UnknownKey { key: format!("{path}{key}"), nearest });
+            continue;
         }
         match value {
-            Value::Table(inner) => unknown_in(inner, key, &format!("{path}{key}.")),
-            Value::Array(entries) => entries
-                .iter()
-                .enumerate()
-                .find_map(|(index, entry)| unknown_in(entry.as_table()?, key, &format!("{path}{key}[{index}]."))),
-            _ => None,
+            Value::Table(inner) => collect_unknown(inner, key, &format!("{path}{key}."), unknown),
+            Value::Array(entries) => {
+                for (index, entry) in entries.iter().enumerate() {
+                    let Some(entry) = entry.as_table() else { continue };
+                    collect_unknown(entry, key, &format!("{path}{key}[{index}]."), unknown);
+                }
+            }
+            _ => {}
         }
-    })
+    }
 }
 
 /// `, did you mean "sha256"?` when one of `known` is near enough to be meant, else nothing.

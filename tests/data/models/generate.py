@@ -67,7 +67,7 @@ def rows(name, dtype=np.float32, shape=(1, 3, 64, 64)):
     # An open input leaves the output open too, as an export with dynamic axes does.
     anchors = 6 if shape[2] == 64 else "anchors"
     output = helper.make_tensor_value_info("output0", TYPES[dtype], [1, 7, anchors])
-    write(name, nodes, [images(dtype, shape)], [output], constants, {"names": NAMES, "task": "detect"})
+    write(name, nodes, [images(dtype, shape)], [output], constants, {"names": NAMES, "task": "detect", "end2end": "False"})
 
 
 def end_to_end(name, dtype=np.float32):

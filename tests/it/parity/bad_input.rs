@@ -42,7 +42,7 @@ fn detr(logits: Vec<f32>, boxes: Vec<f32>) -> Box<dyn Detector> {
 
 fn detr_of(element: Element, logits: OwnedTensor, boxes: OwnedTensor) -> Box<dyn Detector> {
     let manifest = Manifest {
-        input: Some(Input { name: "pixel_values".to_owned(), size: Size { width_px: 64, height_px: 64 } }),
+        input: Some(Input::new("pixel_values".to_owned(), Size { width_px: 64, height_px: 64 })),
         labels: Some(["a", "b", "c"].map(str::to_owned).to_vec()),
         files: Vec::new(),
         ..manifest("rtdetr", Family::Detr)

@@ -74,10 +74,9 @@ impl Export {
     fn manifest(&self, fixture: &Fixture) -> Manifest {
         match self.input {
             None => fixture.manifest(Family::Detr, &HUB),
-            Some(name) => Manifest {
-                input: Some(Input { name: name.to_owned(), size: SIDE }),
-                ..fixture.manifest(Family::Detr, &HUB[..2])
-            },
+            Some(name) => {
+                Manifest { input: Some(Input::new(name.to_owned(), SIDE)), ..fixture.manifest(Family::Detr, &HUB[..2]) }
+            }
         }
     }
 

@@ -63,7 +63,7 @@ const PICTURE: &[usize] = &[1, 3, 64, 64];
 
 fn manifest(family: Family, labels: &[&str]) -> Manifest {
     Manifest {
-        input: Some(Input { name: "images".to_owned(), size: SIDE }),
+        input: Some(Input::new("images".to_owned(), SIDE)),
         labels: Some(labels.iter().map(|name| (*name).to_owned()).collect()),
         files: Vec::new(),
         ..Fixture::open("rtdetr").manifest(family, &[])

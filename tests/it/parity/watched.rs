@@ -49,6 +49,8 @@ fn read(tensor: TensorData) -> Vec<f32> {
         TensorData::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
         TensorData::I64(values) => values.iter().map(|value| *value as f32).collect(),
         TensorData::Bool(values) => values.iter().map(|value| f32::from(u8::from(*value))).collect(),
+        TensorData::I32(values) => values.iter().map(|value| *value as f32).collect(),
+        TensorData::U8(values) => values.iter().map(|value| f32::from(*value)).collect(),
     }
 }
 
@@ -58,6 +60,8 @@ fn as_data<'a>(tensor: &'a TensorMut) -> TensorData<'a> {
         TensorMut::F16(values) => TensorData::F16(values),
         TensorMut::I64(values) => TensorData::I64(values),
         TensorMut::Bool(values) => TensorData::Bool(values),
+        TensorMut::I32(values) => TensorData::I32(values),
+        TensorMut::U8(values) => TensorData::U8(values),
     }
 }
 

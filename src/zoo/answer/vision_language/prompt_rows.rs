@@ -33,7 +33,7 @@ impl PromptRows {
         match rows.data {
             TensorData::F32(values) => self.rows.extend_from_slice(values),
             TensorData::F16(values) => self.rows.extend(values.iter().map(|value| value.to_f32())),
-            TensorData::I64(_) | TensorData::Bool(_) => {}
+            _ => {}
         }
         let added = self.rows.len() - before;
         if width == 0 || added == 0 || rows.shape.last() != Some(&width) {
@@ -67,7 +67,7 @@ impl PromptRows {
                 }
             }
             // The elements were checked with the signature.
-            TensorData::I64(_) | TensorData::Bool(_) => {}
+            _ => {}
         }
         Ok(())
     }

@@ -1,17 +1,17 @@
 //! Which of the family's exports a graph is.
 
-use crate::infer::Signature;
-use crate::zoo::ZooError;
-use crate::zoo::detect::queries::{input, is_float, is_int, output, tensors};
+use crate::infer::{Signature, TensorSpec};
+use crate::types::Element;
+use crate::zoo::detect::graph::{Hints, Inputs};
+use crate::zoo::detect::queries::{is_float, output, tensors};
+use crate::zoo::{LayoutName, ZooError};
 
-const FAMILY: &str = "detr";
+pub(super) const FAMILY: &str = "detr";
 
 /// The places of a graph's tensors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Export {
-    pub picture: usize,
-    /// `orig_target_sizes`.
-    pub sizes: Option<usize>,
+    pub inputs: Inputs,
     pub form: Form,
 }
 
@@ -19,71 +19,97 @@ pub(super) struct Export {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// Logits of all classes, boxes as center and size in `0..=1`.
-    Logits {
-        logits: usize,
-        boxes: usize,
-        /// Whether the classes are numbered as COCO's categories.
-        rf_detr: bool,
-    },
+    Logits { logits: usize, boxes: usize, origin: Origin },
     /// Best pairs, boxes as corners in pixels of the image.
     Decoded { labels: usize, boxes: usize, scores: usize },
+    /// Rows of class, score and corners in pixels of the tensor.
+    Rows { rows: usize },
 }
 
+/// Who writes logits under these names, which says how pixels are prepared and classes numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// `logits` and `pred_boxes`.
+    Transformers,
+    /// `labels` and `dets`: RF-DETR and LW-DETR, whose classes may be numbered as COCO's categories.
+    RfDetr,
+    /// `pred_logits` and `pred_boxes`: the authors' networks as they are, TAO.
+    Raw,
+}
+
+/// Names of logits and boxes.
+const PAIRS: [([&str; 2], Origin); 3] = [
+    (["logits", "pred_boxes"], Origin::Transformers),
+    (["labels", "dets"], Origin::RfDetr),
+    (["pred_logits", "pred_boxes"], Origin::Raw),
+];
+
 impl Export {
-    /// The export that a graph's inputs tell.
+    /// The export that a graph's outputs tell.
     ///
     /// # Errors
-    /// [`ZooError::Inputs`], [`ZooError::Outputs`].
-    pub fn of(signature: &Signature) -> Result<Self, ZooError> {
-        let picture = |name| input(signature, name, |spec| is_float(spec, 4));
-        let floats = |name, rank| output(signature, name, |spec| is_float(spec, rank));
-        let outputs = |expected: &str| ZooError::Outputs {
+    /// [`ZooError::Inputs`], [`ZooError::InputSize`], [`ZooError::Outputs`].
+    pub fn of(signature: &Signature, hints: &Hints) -> Result<Self, ZooError> {
+        let inputs = Inputs::of(signature, hints, FAMILY)?;
+        if inputs.picture.channels_last || inputs.picture.element == Element::U8 {
+            return Err(ZooError::Inputs {
+                family: FAMILY,
+                found: tensors(&signature.inputs),
+                expected: "pictures of float32 or float16 [1, 3, H, W]".to_owned(),
+            });
+        }
+        let wanted = |form: &Form| match (hints.layout, form) {
+            (None, _) => true,
+            (Some(LayoutName::Decoded), form) => matches!(form, Form::Decoded { .. }),
+            (Some(LayoutName::ClassScoreBox), form) => matches!(form, Form::Rows { .. }),
+            (Some(_), form) => matches!(form, Form::Logits { .. }),
+        };
+        let form = Form::of(signature).filter(wanted).ok_or_else(|| ZooError::Outputs {
             family: FAMILY,
             found: tensors(&signature.outputs),
-            expected: expected.to_owned(),
-        };
-        let logits = |picture, [logits, boxes]: [&'static str; 2], rf_detr| {
-            let (logits, boxes) = (floats(logits, 3)?, floats(boxes, 3)?);
-            Some(Self { picture, sizes: None, form: Form::Logits { logits, boxes, rf_detr } })
-        };
-        match signature.inputs.len() {
-            1 => {
-                if let Some(picture) = picture("pixel_values") {
-                    let export = logits(picture, ["logits", "pred_boxes"], false);
-                    return export
-                        .ok_or_else(|| outputs("logits [1, N, C] and pred_boxes [1, N, 4] beside pixel_values"));
-                }
-                if let Some(picture) = picture("input") {
-                    let export = logits(picture, ["labels", "dets"], true);
-                    return export.ok_or_else(|| outputs("dets [1, N, 4] and labels [1, N, C] of floats beside input"));
-                }
-            }
-            2 => {
-                let sizes = input(signature, "orig_target_sizes", |spec| is_int(spec, 2));
-                if let (Some(picture), Some(sizes)) = (picture("images"), sizes) {
-                    let labels = output(signature, "labels", |spec| is_int(spec, 2));
-                    return match (labels, floats("boxes", 3), floats("scores", 2)) {
-                        (Some(labels), Some(boxes), Some(scores)) => {
-                            Ok(Self { picture, sizes: Some(sizes), form: Form::Decoded { labels, boxes, scores } })
-                        }
-                        _ => Err(outputs(
-                            "labels int64 [1, N], boxes [1, N, 4] and scores [1, N] beside images and orig_target_sizes",
-                        )),
-                    };
-                }
-            }
-            _ => {}
-        }
-        Err(ZooError::Inputs {
-            family: FAMILY,
-            found: tensors(&signature.inputs),
-            expected: "pixel_values (transformers), images and orig_target_sizes int64 [1, 2] (the authors' \
-                       repositories) or input (RF-DETR), pictures as float32 or float16 [1, 3, H, W]"
-                .to_owned(),
-        })
+            expected: EXPECTED.to_owned(),
+        })?;
+        Ok(Self { inputs, form })
     }
 
+    /// Whether pixels and classes are RF-DETR's.
     pub fn is_rf_detr(&self) -> bool {
-        matches!(self.form, Form::Logits { rf_detr: true, .. })
+        matches!(self.form, Form::Logits { origin: Origin::RfDetr, .. })
     }
+
+    /// How many slots its logits have, where they are fixed.
+    pub fn slots(&self, signature: &Signature) -> Option<usize> {
+        match self.form {
+            Form::Logits { logits, .. } => signature.outputs[logits].shape.last().copied().flatten(),
+            _ => None,
+        }
+    }
+}
+
+const EXPECTED: &str = "logits [1, N, C] and pred_boxes [1, N, 4] (transformers), dets [1, N, 4] and labels [1, N, C] of \
+                        floats (RF-DETR, LW-DETR), labels [1, N] of integers, boxes [1, N, 4] and scores [1, N] (RT-DETR, \
+                        D-FINE, DEIM), or [N, 6] and a number of boxes (PaddleDetection)";
+
+impl Form {
+    /// The form that outputs have by their names and shapes.
+    pub fn of(signature: &Signature) -> Option<Self> {
+        let floats = |name, rank| output(signature, name, |spec| is_float(spec, rank));
+        for ([logits, boxes], origin) in PAIRS {
+            if let (Some(logits), Some(boxes)) = (floats(logits, 3), floats(boxes, 3)) {
+                return Some(Self::Logits { logits, boxes, origin });
+            }
+        }
+        let labels = output(signature, "labels", |spec| is_integer(spec) && spec.shape.len() == 2);
+        if let (Some(labels), Some(boxes), Some(scores)) = (labels, floats("boxes", 3), floats("scores", 2)) {
+            return Some(Self::Decoded { labels, boxes, scores });
+        }
+        // PaddleDetection numbers its outputs: they are told by their shapes.
+        let rows = signature.outputs.iter().position(|spec| is_float(spec, 2) && spec.shape[1] == Some(6))?;
+        let counts = signature.outputs.iter().any(|spec| is_integer(spec) && spec.shape.len() <= 1);
+        counts.then_some(Self::Rows { rows })
+    }
+}
+
+fn is_integer(spec: &TensorSpec) -> bool {
+    matches!(spec.element, Element::I64 | Element::I32)
 }

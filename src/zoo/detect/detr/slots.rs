@@ -1,60 +1,101 @@
 //! Which class each of a model's logits stands for.
 
-use super::export::{Export, Form};
-use crate::infer::Signature;
 use crate::types::{ClassId, Labels};
-use crate::zoo::manifest::Document;
-use crate::zoo::{Manifest, ZooError};
+use crate::zoo::detect::graph::{NamesFrom, coco};
+use crate::zoo::{LayoutName, ZooError};
 
-/// How many category ids COCO has given, 0 included.
-const COCO_SLOTS: usize = 91;
-/// How many of them have a class.
-const COCO_CLASSES: usize = 80;
-/// Those that have none.
-const COCO_HOLES: [usize; COCO_SLOTS - COCO_CLASSES] = [0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83];
+/// Class names by slot: a slot without one is no class.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Names {
+    pub names: Vec<Option<String>>,
+    pub from: NamesFrom,
+    /// Whether each stands at the number of its slot, as `id2label` has them.
+    pub by_slot: bool,
+}
 
 /// The class of each slot, without holes among the classes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Slots {
     classes: Vec<Option<ClassId>>,
     labels: Labels,
+    /// How the slots stand: one of the layouts with logits, or for outputs without slots what they have.
+    pub layout: LayoutName,
+    pub names_from: NamesFrom,
+}
+
+/// What is known of a model's slots beside the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    /// How many there are; none for outputs that name a class.
+    pub slots: Option<usize>,
+    /// Whether they are RF-DETR's.
+    pub rf_detr: bool,
+    /// The layout that somebody says.
+    pub said: Option<LayoutName>,
+    /// The layout of outputs that name a class.
+    pub of_form: LayoutName,
 }
 
 impl Slots {
-    /// From the manifest's labels, or else `config.json`.
+    /// Puts names to slots.
     ///
     /// # Errors
-    /// [`ZooError::Names`] when there are none or not as many as the model has slots; [`ZooError::File`].
-    pub fn new(manifest: &Manifest, export: &Export, signature: &Signature) -> Result<Self, ZooError> {
-        let names = match (&manifest.labels, manifest.path_of("config")) {
-            (Some(labels), _) => labels.iter().map(|name| Some(name.clone()).filter(|name| name != "N/A")).collect(),
-            (None, Ok(_)) => Document::read(manifest, "config")?.class_names()?,
-            (None, Err(_)) => {
-                let reason = "neither a config.json nor the manifest's key labels has them".to_owned();
-                return Err(ZooError::Names { reason });
+    /// [`ZooError::Names`] when there are none or not as many as the model has slots; [`ZooError::TwoReadings`] when it
+    /// has more slots than names and nobody says where the others are.
+    pub fn of(names: Option<Names>, known: Known) -> Result<Self, ZooError> {
+        let Known { slots, rf_detr, said, of_form } = known;
+        let assumed = || {
+            let classes = slots.map(|slots| if slots == coco::SLOTS { coco::CLASSES.len() } else { slots })?;
+            let names = coco::assumed(classes)?.into_iter().map(Some).collect();
+            Some(Names { names, from: NamesFrom::Coco, by_slot: false })
+        };
+        let Some(Names { mut names, from, by_slot }) = names.or_else(assumed) else {
+            let reason = "neither a config.json nor the manifest's key labels has them".to_owned();
+            return Err(ZooError::Names { reason });
+        };
+        let Some(slots) = slots else { return Self::with(names, of_form, from) };
+        let is_coco = names.len() == coco::CLASSES.len();
+        let mut layout = said.unwrap_or(LayoutName::Logits);
+        if said.is_none() {
+            let softmax = !rf_detr && slots == names.len() + 1;
+            if is_coco && (slots == coco::SLOTS || (slots == coco::SLOTS + 1 && !rf_detr)) {
+                names = coco::at_category_ids(names);
+                if slots > coco::SLOTS {
+                    layout = LayoutName::SoftmaxBackgroundLast;
+                }
+            } else if softmax {
+                layout = LayoutName::SoftmaxBackgroundLast;
+            } else if rf_detr && slots > names.len() {
+                if !by_slot {
+                    let count = names.len();
+                    return Err(ZooError::TwoReadings {
+                        found: format!("logits of {slots} slots for {count} names"),
+                        readings:
+                            "background_first (the names belong to slots 1 and up) or background_last (to slots 0 and \
+                                   up)"
+                            .to_owned(),
+                    });
+                }
+                layout = LayoutName::BackgroundLast;
             }
-        };
-        let slots = match export.form {
-            Form::Logits { logits, .. } => signature.outputs[logits].shape.last().copied().flatten(),
-            Form::Decoded { .. } => None,
-        };
-        Self::of(names, slots, export.is_rf_detr())
-    }
-
-    fn of(mut names: Vec<Option<String>>, slots: Option<usize>, rf_detr: bool) -> Result<Self, ZooError> {
-        if rf_detr && slots == Some(COCO_SLOTS) && names.len() == COCO_CLASSES {
-            let mut given = names.into_iter();
-            let at = |slot| if COCO_HOLES.contains(&slot) { None } else { given.next().flatten() };
-            names = (0..COCO_SLOTS).map(at).collect();
         }
-        // RF-DETR has one slot more than its classes need.
-        if rf_detr && slots == Some(names.len() + 1) {
-            names.push(None);
+        match layout {
+            LayoutName::BackgroundFirst if slots > names.len() => {
+                names.insert(0, None);
+                names.resize(slots, None);
+            }
+            LayoutName::BackgroundLast if slots > names.len() => names.resize(slots, None),
+            LayoutName::SoftmaxBackgroundLast if slots == names.len() + 1 => names.push(None),
+            _ => {}
         }
-        if let Some(slots) = slots.filter(|slots| *slots != names.len()) {
+        if slots != names.len() {
             let reason = format!("there are {} for a model with {slots} classes", names.len());
             return Err(ZooError::Names { reason });
         }
+        Self::with(names, layout, from)
+    }
+
+    fn with(names: Vec<Option<String>>, layout: LayoutName, names_from: NamesFrom) -> Result<Self, ZooError> {
         let mut labels = Vec::new();
         let classes = names
             .into_iter()
@@ -67,7 +108,7 @@ impl Slots {
         if labels.is_empty() || u16::try_from(labels.len()).is_err() {
             return Err(ZooError::Names { reason: format!("there are {}, expected 1 to 65535", labels.len()) });
         }
-        Ok(Self { classes, labels: Labels::new(labels, 0) })
+        Ok(Self { classes, labels: Labels::new(labels, 0), layout, names_from })
     }
 
     /// One for each slot.
@@ -78,39 +119,97 @@ impl Slots {
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
+
+    /// Whether the slots of a query share one probability.
+    pub fn is_softmax(&self) -> bool {
+        self.layout == LayoutName::SoftmaxBackgroundLast
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(count: usize) -> Vec<Option<String>> {
-        (0..count).map(|index| Some(format!("thing {index}"))).collect()
+    fn of(
+        count: usize,
+        slots: usize,
+        rf_detr: bool,
+        by_slot: bool,
+        said: Option<LayoutName>,
+    ) -> Result<Slots, ZooError> {
+        let names = (0..count).map(|index| Some(format!("thing {index}"))).collect();
+        let names = Some(Names { names, from: NamesFrom::Given, by_slot }).filter(|_| count > 0);
+        Slots::of(names, Known { slots: Some(slots), rf_detr, said, of_form: LayoutName::Logits })
+    }
+
+    fn places(slots: &Slots) -> Vec<Option<u16>> {
+        slots.classes().iter().map(|class| class.map(|class| class.0)).collect()
     }
 
     #[test]
     fn cocos_80_names_are_put_at_their_category_ids() {
-        let slots = Slots::of(names(80), Some(91), true).unwrap();
-        assert_eq!((slots.labels().len(), slots.classes().len()), (80, 91));
-        let at = |slot: usize| slots.classes()[slot].map(|class| class.0);
-        // By COCO's numbering: 1 person, 13 stop sign (the 12th name), 90 toothbrush.
-        assert_eq!([at(0), at(1), at(11), at(12), at(13), at(90)], [None, Some(0), Some(10), None, Some(11), Some(79)]);
+        for (slots, rf_detr, layout) in [
+            (91, true, LayoutName::Logits),
+            (91, false, LayoutName::Logits),
+            (92, false, LayoutName::SoftmaxBackgroundLast),
+        ] {
+            let put = of(80, slots, rf_detr, false, None).unwrap();
+            assert_eq!((put.labels().len(), put.classes().len(), put.layout), (80, slots, layout));
+            let at = |slot: usize| put.classes()[slot].map(|class| class.0);
+            // By COCO's numbering: 1 person, 13 stop sign (the 12th name), 90 toothbrush.
+            let found = [at(0), at(1), at(11), at(12), at(13), at(90)];
+            assert_eq!(found, [None, Some(0), Some(10), None, Some(11), Some(79)]);
+        }
+    }
+
+    #[test]
+    fn slots_of_coco_are_named_by_coco_where_nobody_names_them() {
+        let slots = of(0, 91, true, false, None).unwrap();
+        assert_eq!((slots.labels().name(ClassId(0)), slots.names_from), ("person", NamesFrom::Coco));
+        assert_eq!(of(0, 80, false, false, None).unwrap().labels().name(ClassId(79)), "toothbrush");
+        let error = of(0, 3, false, false, None).unwrap_err().to_string();
+        assert_eq!(error, "class names: neither a config.json nor the manifest's key labels has them");
     }
 
     #[test]
     fn a_slot_that_no_class_has_leaves_no_hole_among_the_labels() {
-        let named = vec![None, Some("a".to_owned()), None, Some("b".to_owned())];
-        let slots = Slots::of(named, Some(4), false).unwrap();
+        let names = vec![None, Some("a".to_owned()), None, Some("b".to_owned())];
+        let names = Some(Names { names, from: NamesFrom::Given, by_slot: true });
+        let known = Known { slots: Some(4), rf_detr: false, said: None, of_form: LayoutName::Logits };
+        let slots = Slots::of(names, known).unwrap();
         assert_eq!(slots.classes(), [None, Some(ClassId(0)), None, Some(ClassId(1))]);
         assert_eq!(slots.labels().names().collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
-    fn rf_detr_may_leave_its_last_slot_without_a_name_and_the_others_not() {
-        assert_eq!(Slots::of(names(3), Some(4), true).unwrap().classes().len(), 4);
-        let error = Slots::of(names(3), Some(4), false).unwrap_err().to_string();
-        assert_eq!(error, "class names: there are 3 for a model with 4 classes");
-        assert!(Slots::of(names(80), Some(91), false).is_err());
-        assert!(Slots::of(vec![None], None, false).is_err());
+    fn a_slot_more_than_names_is_the_background_of_softmax_but_rf_detrs_must_be_said() {
+        let softmax = of(3, 4, false, false, None).unwrap();
+        assert_eq!((softmax.is_softmax(), places(&softmax)), (true, vec![Some(0), Some(1), Some(2), None]));
+        let error = of(3, 4, true, false, None).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "model gives [logits of 4 slots for 3 names], which may be background_first (the names belong to slots 1 and \
+             up) or background_last (to slots 0 and up): say which in the manifest, layout = \"...\""
+        );
+        let first = of(3, 4, true, false, Some(LayoutName::BackgroundFirst)).unwrap();
+        assert_eq!(places(&first), [None, Some(0), Some(1), Some(2)]);
+        let last = of(3, 4, true, false, Some(LayoutName::BackgroundLast)).unwrap();
+        assert_eq!(places(&last), [Some(0), Some(1), Some(2), None]);
+        assert!(!first.is_softmax() && !last.is_softmax());
+        // A config.json numbers its slots itself.
+        assert_eq!(places(&of(3, 4, true, true, None).unwrap()), places(&last));
+    }
+
+    #[test]
+    fn a_fine_tune_that_kept_91_slots_uses_the_first_of_them() {
+        let kept = of(2, 91, true, false, Some(LayoutName::BackgroundFirst)).unwrap();
+        assert_eq!(
+            (kept.classes().len(), kept.classes()[1], kept.classes()[2]),
+            (91, Some(ClassId(0)), Some(ClassId(1)))
+        );
+        assert!(kept.classes()[0].is_none() && kept.classes()[3..].iter().all(Option::is_none));
+        assert!(of(2, 91, false, false, None).is_err());
+        assert!(of(4, 3, true, false, None).is_err());
+        assert!(of(4, 3, true, false, Some(LayoutName::BackgroundLast)).is_err());
     }
 }

@@ -4,7 +4,8 @@ use super::{Yolo, input_shape};
 use crate::infer::{FakeBackend, OwnedTensor};
 use crate::types::{Element, Labels, Size};
 use crate::vision::Candidate;
-use crate::zoo::{Detector, ZooError};
+use crate::zoo::detect::graph::Hints;
+use crate::zoo::{Detector, LayoutName, ZooError};
 use std::collections::BTreeMap;
 
 /// A detector with a fake backend: letterboxes each picture into a tensor of size `input` as the real one does, then
@@ -25,11 +26,13 @@ pub fn constant_detector(
     let backend = FakeBackend::new(
         vec![("images", shape, picture)],
         vec![("output0", vec![1, candidates.len(), 6], OwnedTensor::F32(rows.collect()))],
-        BTreeMap::from([("end2end".to_owned(), "True".to_owned())]),
+        BTreeMap::new(),
     );
     let names: Vec<_> = labels.names().map(str::to_owned).collect();
     if names.is_empty() {
         return Err(ZooError::Names { reason: "the list is empty".to_owned() });
     }
-    Ok(Box::new(Yolo::new(input, Some(&names), Box::new(backend))?))
+    let hints =
+        Hints { layout: Some(LayoutName::EndToEnd), size: Some(input), labels: Some(&names), ..Hints::default() };
+    Ok(Box::new(Yolo::new(&hints, Box::new(backend))?))
 }

@@ -1,31 +1,35 @@
-//! From the output tensor of a YOLO model to candidate boxes.
+//! From the outputs of a YOLO model to candidate boxes.
 //!
-//! All numbers of the output are looked at, also those of boxes that nobody will hear of: see [`detect`](crate::zoo::detect)
-//! for what becomes of those that are none.
+//! All numbers of an output are looked at, also those of boxes that nobody will hear of: see
+//! [`detect`](crate::zoo::detect) for what becomes of those that are none. Then whether they can be what the layout
+//! promises: see `plausible`.
 
-use super::layout::Layout;
-use crate::types::{BBox, ClassId, TensorData, TensorPx};
+use super::boxes::BoxReader;
+use super::columns::Table;
+use super::finished::Finished;
+use super::layout::{BoxForm, Layout};
+use super::plausible;
+use super::rows::{Score, decode_rows};
+use crate::types::{Size, TensorData, TensorRef};
 use crate::vision::Candidate;
-use crate::zoo::detect::numbers::{self, Float, doubt, magnitude};
-use crate::zoo::{Thresholds, ZooError};
-use half::f16;
-
-/// Boxes whose class scores are searched together: a tile of 80 classes fits the second cache level.
-const TILE: usize = 256;
-/// Rows of scores that are searched together.
-const ROWS: usize = 4;
+use crate::zoo::detect::numbers::{self, Float};
+use crate::zoo::{LayoutName, Thresholds, ZooError};
 
 /// Reads outputs of one layout.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     layout: Layout,
-    output: String,
+    /// Names, in the layout's order.
+    outputs: Vec<String>,
+    reader: BoxReader,
+    tensor: Size,
 }
 
 impl Decoder {
-    /// For outputs of this layout, `output` by name.
-    pub fn new(layout: Layout, output: &str) -> Self {
-        Self { layout, output: output.to_owned() }
+    /// For outputs of this layout, by name in the layout's order, of a model whose input has the size `tensor`.
+    pub fn new(layout: Layout, outputs: &[&str], tensor: Size) -> Self {
+        let outputs = outputs.iter().map(|name| (*name).to_owned()).collect();
+        Self { layout, outputs, reader: BoxReader::new(layout, tensor), tensor }
     }
 
     /// The layout.
@@ -33,261 +37,224 @@ impl Decoder {
         self.layout
     }
 
-    /// Adds to `candidates` every box of `output` whose best class scores at least `thresholds.score` and is reported.
+    /// Adds to `candidates`, which should be empty, every box whose best class scores at least `thresholds.score` and
+    /// is reported. `output` gives the layout's outputs by their order.
     ///
     /// # Errors
-    /// [`ZooError::NotANumber`] when the output holds one that is none, [`ZooError::NoSuchClass`] when a box that is good
-    /// enough has a class without a name, [`ZooError::Shape`] for an output of another layout. `candidates` are then
-    /// worth nothing.
-    pub fn decode(
+    /// [`ZooError::NotANumber`] when an output holds one that is none, [`ZooError::NoSuchClass`] and
+    /// [`ZooError::NoSuchBox`] when a box that is good enough has a class without a name or a size below 0,
+    /// [`ZooError::NotThatLayout`] when the numbers cannot be those of the layout, [`ZooError::Shape`] for outputs of
+    /// other dimensions. `candidates` are then worth nothing.
+    pub fn decode<'a>(
         &self,
-        output: TensorData,
+        output: impl Fn(usize) -> TensorRef<'a>,
         thresholds: &Thresholds,
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), ZooError> {
-        match output {
-            TensorData::F32(values) => self.decode_floats(values, thresholds, candidates),
-            TensorData::F16(values) => self.decode_floats(values, thresholds, candidates),
-            TensorData::I64(values) => Err(self.wrong_shape(values.len())),
-            TensorData::Bool(values) => Err(self.wrong_shape(values.len())),
-        }
+        let best = match self.layout.name {
+            LayoutName::NumDets => self.counted(output, thresholds, candidates)?,
+            LayoutName::DetsAndLabels => self.dets_and_labels(output, thresholds, candidates)?,
+            _ => {
+                let TensorRef { shape, data } = output(0);
+                let boxes = self.boxes(shape)?;
+                match data {
+                    TensorData::F32(values) => self.one_output(values, boxes, thresholds, candidates),
+                    TensorData::F16(values) => self.one_output(values, boxes, thresholds, candidates),
+                    _ => Err(self.wrong_shape(0, shape, &self.layout.shape_text())),
+                }?
+            }
+        };
+        plausible::check(self.layout, self.name(0), self.tensor, best, candidates)
     }
 
-    fn decode_floats<E: Score>(
+    fn name(&self, output: usize) -> &str {
+        self.outputs.get(output).map_or("output", String::as_str)
+    }
+
+    /// How many boxes an output of these dimensions holds.
+    fn boxes(&self, shape: &[usize]) -> Result<usize, ZooError> {
+        let boxes = match *shape {
+            [boxes, _] | [1, boxes, _] if !self.layout.is_turned() => boxes,
+            [1, _, boxes] => boxes,
+            _ => usize::MAX,
+        };
+        if self.layout.shape(boxes) == shape {
+            return Ok(boxes);
+        }
+        Err(self.wrong_shape(0, shape, &self.layout.shape_text()))
+    }
+
+    fn one_output<E: Score>(
         &self,
         values: &[E],
+        boxes: usize,
         thresholds: &Thresholds,
         candidates: &mut Vec<Candidate>,
-    ) -> Result<(), ZooError> {
-        let shape = self.layout.shape();
-        if values.len() != shape.iter().product::<usize>() {
-            return Err(self.wrong_shape(values.len()));
-        }
-        match self.layout {
-            Layout::Rows { boxes, .. } => {
-                let decoded = decode_rows(values, boxes, thresholds, candidates);
-                if !decoded.are_numbers {
-                    numbers::check(values, &shape, &self.output)?;
-                }
-                decoded.no_box.map_or(Ok(()), |no_box| Err(no_box.of(&self.output)))
+    ) -> Result<f32, ZooError> {
+        let (shape, layout) = (self.layout.shape(boxes), self.layout);
+        let name = self.name(0);
+        if matches!(layout.name, LayoutName::Rows | LayoutName::OrientedRows) {
+            // Of what stands behind the scores, an angle is read.
+            let read = 4 + layout.classes + usize::from(matches!(layout.box_form(), BoxForm::Rotated(_)));
+            let read = &values[..read * boxes];
+            let decoded = decode_rows(read, (layout.classes, boxes), &self.reader, thresholds, candidates);
+            if !decoded.are_numbers {
+                numbers::check(read, &shape, name)?;
             }
-            Layout::EndToEnd { classes, .. } => {
-                numbers::check(values, &shape, &self.output)?;
-                decode_end_to_end(values, classes, thresholds, candidates, &self.output)
-            }
+            return decoded.no_box.map_or(Ok(decoded.best), |no_box| Err(no_box.of(name)));
         }
-    }
-
-    /// Reads the probabilities of all classes of the box that `output` has at [`Candidate::source`] into `scores`, one
-    /// for each class. Nothing for a layout without them and for a box that is not there.
-    pub(super) fn class_scores(&self, output: TensorData, source: u32, scores: &mut [f32]) {
-        let (Layout::Rows { boxes, .. }, Ok(at)) = (self.layout, usize::try_from(source)) else { return };
-        match output {
-            TensorData::F32(values) => copy_scores(values, boxes, at, scores),
-            TensorData::F16(values) => copy_scores(values, boxes, at, scores),
-            TensorData::I64(_) | TensorData::Bool(_) => {}
+        numbers::check(values, &shape, name)?;
+        if layout.has_class_scores() {
+            let decoded = Table { values, layout, boxes }.decode(&self.reader, thresholds, candidates);
+            plausible::check_grid(layout, name, self.tensor, decoded.farthest)?;
+            return decoded.no_box.map_or(Ok(decoded.best), |no_box| Err(no_box.of(name)));
         }
+        self.finished(thresholds, 0).rows(values, candidates)
     }
 
-    fn wrong_shape(&self, elements: usize) -> ZooError {
-        let expected = format!("float32 or float16 {:?}", self.layout.shape());
-        ZooError::Shape { output: self.output.clone(), found: vec![elements], expected }
-    }
-}
-
-/// An output's element as a score.
-trait Score: Float {
-    /// Orders as the scores do, in as few instructions as possible.
-    type Key: Copy + PartialOrd;
-
-    /// Below the key of every score.
-    const LOWEST: Self::Key;
-
-    fn key(self) -> Self::Key;
-
-    /// The score of a key.
-    fn score(key: Self::Key) -> f32;
-
-    /// Raises the keys of `best` to those of some rows of as many scores. False when a score may be none; true when all
-    /// are numbers.
-    fn raise(best: &mut [Self::Key], rows: [&[Self]; ROWS]) -> bool;
-}
-
-impl Score for f32 {
-    type Key = Self;
-
-    const LOWEST: Self = Self::NEG_INFINITY;
-
-    fn key(self) -> Self {
-        self
+    fn finished<'a>(&'a self, thresholds: &'a Thresholds, output: usize) -> Finished<'a> {
+        Finished { layout: self.layout, reader: &self.reader, thresholds, output: self.name(output) }
     }
 
-    fn score(key: Self) -> f32 {
-        key
-    }
-
-    fn raise(best: &mut [Self], [a, b, c, d]: [&[Self]; ROWS]) -> bool {
-        // Not a max function: this form is one vector instruction.
-        let higher = |one: Self, other: Self| if one > other { one } else { other };
-        let mut doubts = 0;
-        for ((((best, &a), &b), &c), &d) in best.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *best = higher(higher(higher(a, b), higher(c, d)), *best);
-            // One sum for four: it is finite unless one of them is not, or they are far beyond all scores.
-            doubts |= doubt((a + b) + (c + d));
-        }
-        doubts == 0
-    }
-}
-
-impl Score for f16 {
-    /// The bits of floats that are not negative order as integers do: no conversion is needed to find the best score.
-    type Key = i16;
-
-    const LOWEST: i16 = i16::MIN;
-
-    fn key(self) -> i16 {
-        self.to_bits().cast_signed()
-    }
-
-    fn score(key: i16) -> f32 {
-        Self::from_bits(key.cast_unsigned()).to_f32()
-    }
-
-    fn raise(best: &mut [i16], [a, b, c, d]: [&[Self]; ROWS]) -> bool {
-        let mut largest = 0;
-        for ((((best, &a), &b), &c), &d) in best.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *best = a.key().max(b.key()).max(c.key().max(d.key())).max(*best);
-            let magnitudes = magnitude(a).max(magnitude(b)).max(magnitude(c).max(magnitude(d)));
-            largest = magnitudes.max(largest);
-        }
-        largest < magnitude(Self::INFINITY)
-    }
-}
-
-/// Two passes for each tile of boxes: the best score of each box over all class rows, a loop that compiles to vector
-/// instructions; then, for the few boxes that reach the threshold, the class that has it. False when a number may be
-/// none; true when all are numbers. A good box of a negative size is given back: it is none.
-fn decode_rows<E: Score>(
-    values: &[E],
-    boxes: usize,
-    thresholds: &Thresholds,
-    candidates: &mut Vec<Candidate>,
-) -> DecodedRows {
-    let (corners, scores) = values.split_at(4 * boxes);
-    let mut are_numbers = E::are_numbers(corners);
-    let mut no_box = None;
-    let mut tile = [E::LOWEST; TILE];
-    for start in (0..boxes).step_by(TILE) {
-        let len = TILE.min(boxes - start);
-        let best = &mut tile[..len];
-        best.fill(E::LOWEST);
-        for rows in scores.chunks(ROWS * boxes) {
-            let last = rows.len() / boxes - 1;
-            // Where fewer are left, the last one again, which changes nothing.
-            let row = |index: usize| &rows[index.min(last) * boxes + start..][..len];
-            are_numbers &= E::raise(best, [row(0), row(1), row(2), row(3)]);
-        }
-        for (at, &key) in (start..).zip(best.iter()) {
-            let score = E::score(key);
-            if key == E::LOWEST || score < thresholds.score {
-                continue;
-            }
-            let class = scores.chunks_exact(boxes).position(|row| row[at].key() == key);
-            let Some(class) = class.and_then(|class| u16::try_from(class).ok()).map(ClassId) else { continue };
-            if !thresholds.reports(class) {
-                continue;
-            }
-            let [cx, cy, width, height] = [0, 1, 2, 3].map(|row| corners[row * boxes + at].value());
-            if let Some(bbox) = BBox::<TensorPx>::from_center(cx, cy, width, height) {
-                let (score, source) = (score.clamp(0.0, 1.0), u32::try_from(at).unwrap_or(u32::MAX));
-                candidates.push(Candidate { bbox, class, score, source });
-            } else {
-                no_box.get_or_insert(NoBox { at, width, height });
+    /// EfficientNMS: only the first boxes are any.
+    fn counted<'a>(
+        &self,
+        output: impl Fn(usize) -> TensorRef<'a>,
+        thresholds: &Thresholds,
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<f32, ZooError> {
+        let [number, boxes, scores, classes] = [0, 1, 2, 3].map(output);
+        let &[1, room, 4] = boxes.shape else { return Err(self.wrong_shape(1, boxes.shape, "[1, N, 4]")) };
+        for (place, tensor) in [(2, scores), (3, classes)] {
+            if tensor.shape != [1, room] || !is_class_or_float(tensor.data) {
+                return Err(self.wrong_shape(place, tensor.shape, &format!("[1, {room}]")));
             }
         }
-    }
-    DecodedRows { are_numbers, no_box }
-}
-
-/// What the rows have beside candidates.
-struct DecodedRows {
-    /// False when a number may be none.
-    are_numbers: bool,
-    /// The first good box that is none.
-    no_box: Option<NoBox>,
-}
-
-/// A good box of a negative size, or of one that is no number.
-struct NoBox {
-    at: usize,
-    width: f32,
-    height: f32,
-}
-
-impl NoBox {
-    fn of(self, output: &str) -> ZooError {
-        let Self { at, width, height } = self;
-        ZooError::NoSuchBox { output: output.to_owned(), at, width, height }
-    }
-}
-
-/// One column of scores. What is no probability becomes the nearest one.
-fn copy_scores<E: Float>(values: &[E], boxes: usize, at: usize, scores: &mut [f32]) {
-    let rows = values.chunks_exact(boxes.max(1)).skip(4);
-    for (row, score) in rows.zip(scores) {
-        *score = row.get(at).map_or(0.0, |value| value.value().clamp(0.0, 1.0));
-    }
-}
-
-/// Stops at a good box whose class has no name, and at one of a negative size.
-fn decode_end_to_end<E: Float>(
-    values: &[E],
-    classes: usize,
-    thresholds: &Thresholds,
-    candidates: &mut Vec<Candidate>,
-    output: &str,
-) -> Result<(), ZooError> {
-    for (row, source) in values.chunks_exact(6).zip(0u32..) {
-        let score = row[4].value();
-        if score < thresholds.score {
-            continue;
-        }
-        let class = class_of(row[5].value(), classes).ok_or_else(|| ZooError::NoSuchClass {
-            output: output.to_owned(),
-            at: source as usize,
-            found: row[5].value().to_string(),
-            classes,
-        })?;
-        if !thresholds.reports(class) {
-            continue;
-        }
-        let [x_min, y_min, x_max, y_max] = [0, 1, 2, 3].map(|column| row[column].value());
-        let Some(bbox) = BBox::<TensorPx>::from_corners(x_min, y_min, x_max, y_max) else {
-            return Err(NoBox { at: source as usize, width: x_max - x_min, height: y_max - y_min }.of(output));
+        let count = match number.data {
+            TensorData::I64(&[count]) => usize::try_from(count).ok(),
+            TensorData::I32(&[count]) => usize::try_from(count).ok(),
+            _ => None,
         };
-        candidates.push(Candidate { bbox, class, score: score.clamp(0.0, 1.0), source });
+        let expected = format!("one number from 0 to {room}");
+        let count = count.filter(|count| *count <= room).ok_or_else(|| self.wrong_shape(0, number.shape, &expected))?;
+        let finished = self.finished(thresholds, 3);
+        match (boxes.data, scores.data) {
+            (TensorData::F32(boxes), TensorData::F32(scores)) => {
+                self.first(count, (boxes, 4), (scores, room), classes.data, &finished, candidates)
+            }
+            (TensorData::F16(boxes), TensorData::F16(scores)) => {
+                self.first(count, (boxes, 4), (scores, room), classes.data, &finished, candidates)
+            }
+            (TensorData::F32(boxes), TensorData::F16(scores)) => {
+                self.first(count, (boxes, 4), (scores, room), classes.data, &finished, candidates)
+            }
+            (TensorData::F16(boxes), TensorData::F32(scores)) => {
+                self.first(count, (boxes, 4), (scores, room), classes.data, &finished, candidates)
+            }
+            _ => Err(self.wrong_shape(1, boxes.shape, "float32 or float16")),
+        }
     }
-    Ok(())
+
+    fn first<E: Float, S: Float>(
+        &self,
+        count: usize,
+        (boxes, stride): (&[E], usize),
+        (scores, room): (&[S], usize),
+        classes: TensorData,
+        finished: &Finished,
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<f32, ZooError> {
+        // What stands behind the last box is whatever was there before.
+        numbers::check(&boxes[..count * stride], &[1, count, stride], self.name(1))?;
+        numbers::check(&scores[..count.min(room)], &[1, count], self.name(2))?;
+        finished.tensors(count, (boxes, stride), |at| scores[at], classes, candidates)
+    }
+
+    /// MMDetection: the score is the fifth number of a box.
+    fn dets_and_labels<'a>(
+        &self,
+        output: impl Fn(usize) -> TensorRef<'a>,
+        thresholds: &Thresholds,
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<f32, ZooError> {
+        let [dets, labels] = [0, 1].map(output);
+        let &[1, boxes, 5] = dets.shape else { return Err(self.wrong_shape(0, dets.shape, "[1, N, 5]")) };
+        if labels.shape != [1, boxes] || !is_class_or_float(labels.data) {
+            return Err(self.wrong_shape(1, labels.shape, &format!("[1, {boxes}]")));
+        }
+        let finished = self.finished(thresholds, 1);
+        match dets.data {
+            TensorData::F32(values) => {
+                numbers::check(values, dets.shape, self.name(0))?;
+                finished.tensors(boxes, (values, 5), |at| values[5 * at + 4], labels.data, candidates)
+            }
+            TensorData::F16(values) => {
+                numbers::check(values, dets.shape, self.name(0))?;
+                finished.tensors(boxes, (values, 5), |at| values[5 * at + 4], labels.data, candidates)
+            }
+            _ => Err(self.wrong_shape(0, dets.shape, "float32 or float16")),
+        }
+    }
+
+    /// Reads the probabilities of all classes of the box that the output has at [`Candidate::source`] into `scores`, one
+    /// for each class. Nothing for a layout without them and for a box that is not there.
+    pub(super) fn class_scores(&self, output: TensorRef, source: u32, scores: &mut [f32]) {
+        let (true, Ok(at), Ok(boxes)) =
+            (self.layout.has_class_scores(), usize::try_from(source), self.boxes(output.shape))
+        else {
+            return;
+        };
+        let layout = self.layout;
+        match output.data {
+            TensorData::F32(values) => Table { values, layout, boxes }.class_scores(at, scores),
+            TensorData::F16(values) => Table { values, layout, boxes }.class_scores(at, scores),
+            _ => {}
+        }
+    }
+
+    fn wrong_shape(&self, output: usize, found: &[usize], expected: &str) -> ZooError {
+        let expected = format!("{expected}, for layout {}", self.layout.name);
+        ZooError::Shape { output: self.name(output).to_owned(), found: found.to_vec(), expected }
+    }
 }
 
-/// A class number that travelled as a float.
-fn class_of(number: f32, classes: usize) -> Option<ClassId> {
-    let rounded = number.round();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "used only inside the range")]
-    let class = (0.0..=f32::from(u16::MAX)).contains(&rounded).then_some(ClassId(rounded as u16));
-    class.filter(|class| usize::from(class.0) < classes)
+fn is_class_or_float(data: TensorData) -> bool {
+    !matches!(data, TensorData::Bool(_) | TensorData::U8(_))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Labels;
+    use crate::types::{BBox, ClassId, Labels};
     use crate::zoo::ClassMask;
+    use half::f16;
     use proptest::prelude::*;
 
+    const TENSOR: Size = Size { width_px: 640, height_px: 640 };
+
+    fn rows(classes: usize) -> Layout {
+        Layout::new(LayoutName::Rows, classes)
+    }
+
+    fn end_to_end(classes: usize) -> Layout {
+        Layout::new(LayoutName::EndToEnd, classes)
+    }
+
+    fn shape_of(layout: Layout, output: TensorData) -> Vec<usize> {
+        let len = match output {
+            TensorData::F32(values) => values.len(),
+            TensorData::F16(values) => values.len(),
+            TensorData::I64(values) => values.len(),
+            _ => 0,
+        };
+        layout.shape(len / layout.width)
+    }
+
     fn tried(layout: Layout, output: TensorData, thresholds: &Thresholds) -> Result<Vec<Candidate>, ZooError> {
-        let mut candidates = Vec::new();
-        Decoder::new(layout, "output0").decode(output, thresholds, &mut candidates).map(|()| candidates)
+        let (mut candidates, shape) = (Vec::new(), shape_of(layout, output));
+        let decoder = Decoder::new(layout, &["output0"], TENSOR);
+        let output = |_| TensorRef { shape: &shape, data: output };
+        decoder.decode(output, thresholds, &mut candidates).map(|()| candidates)
     }
 
     fn decoded(layout: Layout, output: TensorData, thresholds: &Thresholds) -> Vec<Candidate> {
@@ -302,7 +269,7 @@ mod tests {
     fn the_best_class_of_a_box_is_its_class_and_the_first_of_equals() {
         // Two boxes, three classes; rows are cx, cy, w, h, then scores.
         let output = [10.0, 30.0, 10.0, 30.0, 4.0, 6.0, 8.0, 2.0, 0.1, 0.5, 0.9, 0.5, 0.3, 0.2];
-        let found = decoded(Layout::Rows { classes: 3, boxes: 2 }, TensorData::F32(&output), &above(0.25));
+        let found = decoded(rows(3), TensorData::F32(&output), &above(0.25));
         let bbox = BBox::from_corners(8.0, 6.0, 12.0, 14.0).unwrap();
         assert_eq!(found[0], Candidate { bbox, class: ClassId(1), score: 0.9, source: 0 });
         assert_eq!((found[1].class, found[1].score), (ClassId(0), 0.5));
@@ -310,19 +277,21 @@ mod tests {
 
     #[test]
     fn all_scores_of_a_box_are_read_by_its_source() {
-        let layout = Layout::Rows { classes: 3, boxes: 2 };
+        let layout = rows(3);
         let output = [10.0, 30.0, 10.0, 30.0, 4.0, 6.0, 8.0, 2.0, 0.1, 0.5, 0.9, -0.25, 0.3, 1.5];
         let halves: Vec<f16> = output.iter().map(|value| f16::from_f32(*value)).collect();
         let scores = |layout, output, source| {
             let mut scores = [0.0; 3];
-            Decoder::new(layout, "output0").class_scores(output, source, &mut scores);
+            let shape = shape_of(layout, output);
+            let output = TensorRef { shape: &shape, data: output };
+            Decoder::new(layout, &["output0"], TENSOR).class_scores(output, source, &mut scores);
             scores
         };
         assert_eq!(scores(layout, TensorData::F32(&output), 0), [0.1, 0.9, 0.3]);
         assert_eq!(scores(layout, TensorData::F32(&output), 1), [0.5, 0.0, 1.0], "what is out of range is the nearest");
         assert_eq!(scores(layout, TensorData::F16(&halves), 1), [0.5, 0.0, 1.0]);
         assert_eq!(scores(layout, TensorData::F32(&output), 2), [0.0; 3], "no such box");
-        assert_eq!(scores(Layout::EndToEnd { classes: 3, boxes: 1 }, TensorData::F32(&[0.5; 6]), 0), [0.0; 3]);
+        assert_eq!(scores(end_to_end(3), TensorData::F32(&[0.5; 6]), 0), [0.0; 3]);
     }
 
     #[test]
@@ -330,13 +299,13 @@ mod tests {
         let output = [10.0, 10.0, 4.0, 4.0, 0.9, 0.8];
         let classes = Some(ClassMask::new(&Labels::new(["truck", "car"], 0), ["car"]).unwrap());
         let thresholds = Thresholds { classes, ..Thresholds::default() };
-        assert_eq!(decoded(Layout::Rows { classes: 2, boxes: 1 }, TensorData::F32(&output), &thresholds), []);
+        assert_eq!(decoded(rows(2), TensorData::F32(&output), &thresholds), []);
     }
 
     #[test]
     fn a_number_that_is_none_costs_the_picture_wherever_it_is() {
         for (classes, boxes) in [(1, 1), (3, 2), (4, 300), (80, 513)] {
-            let layout = Layout::Rows { classes, boxes };
+            let layout = rows(classes);
             let sound = vec![0.1_f32; (4 + classes) * boxes];
             for at in [0, 4 * boxes - 1, 4 * boxes, sound.len() / 2, sound.len() - 1] {
                 for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
@@ -354,7 +323,7 @@ mod tests {
             let mut output = [1.0, 2.0, 3.0, 4.0, 0.9, 1.0].repeat(2);
             output[4] = 0.1;
             output[at] = f32::NAN;
-            let layout = Layout::EndToEnd { classes: 2, boxes: 2 };
+            let layout = end_to_end(2);
             let error = tried(layout, TensorData::F32(&output), &above(0.25)).unwrap_err().to_string();
             let place = format!("the model's output0 are NaN at [0, {}, {}], expected numbers", at / 6, at % 6);
             assert_eq!(error, format!("{place}: 1 of 12 are none"));
@@ -362,32 +331,34 @@ mod tests {
     }
 
     #[test]
-    fn numbers_far_beyond_a_score_are_certain_or_nothing() {
-        let rows = |score: f32, width: f32| [10.0, 10.0, width, 4.0, score];
-        let layout = Layout::Rows { classes: 1, boxes: 1 };
-        let scores = |output: [f32; 5]| {
-            let found = decoded(layout, TensorData::F32(&output), &above(0.25));
-            found.iter().map(|candidate| candidate.score).collect::<Vec<_>>()
+    fn a_number_a_little_beyond_a_score_is_certain_or_nothing_and_one_far_beyond_costs_the_picture() {
+        let output = |score: f32| [10.0, 10.0, 4.0, 4.0, score];
+        let best = |layout, output: &[f32]| {
+            let found = tried(layout, TensorData::F32(output), &above(0.25)).map_err(|error| error.to_string())?;
+            Ok::<_, String>(found.iter().map(|candidate| candidate.score).collect::<Vec<_>>())
         };
-        assert_eq!(scores(rows(3e38, 4.0)), [1.0]);
-        assert!(scores(rows(-3e38, 4.0)).is_empty());
-        let output = [1.0, 2.0, 3.0, 4.0, 7.5, 1.0];
-        let found = decoded(Layout::EndToEnd { classes: 2, boxes: 1 }, TensorData::F32(&output), &above(0.25));
-        assert_eq!((found.len(), found[0].score), (1, 1.0));
-        let four = [vec![1.0; 4], vec![3e38; 4]].concat();
-        let found = decoded(Layout::Rows { classes: 4, boxes: 1 }, TensorData::F32(&four), &above(0.25));
-        assert_eq!(found.len(), 1, "numbers whose sum is none are numbers");
+        assert_eq!(best(rows(1), &output(1.5)).unwrap(), [1.0]);
+        assert!(best(rows(1), &output(-0.25)).unwrap().is_empty());
+        for (score, text) in [(3e38, "3"), (7.5, "7.5"), (-4.5, "-4.5")] {
+            let error = best(rows(1), &output(score)).unwrap_err();
+            let start = format!("the model's output0 are not rows: their best score is {text}");
+            assert!(error.starts_with(&start) && error.contains("logits (export with the sigmoid)"), "{error}");
+        }
+        let error = best(end_to_end(2), &[1.0, 2.0, 3.0, 4.0, 7.5, 1.0]).unwrap_err();
+        assert!(error.contains("not end_to_end: their best score is 7.5"), "{error}");
+        let four = [vec![1.0; 4], vec![1e9; 4]].concat();
+        assert!(best(rows(4), &four).is_err(), "their sum is a number, and no score");
     }
 
     #[test]
     fn a_good_box_of_negative_size_costs_the_picture_and_a_poor_one_is_nothing() {
-        let rows = [10.0, 10.0, -1.0, 4.0, 0.9];
-        let layout = Layout::Rows { classes: 1, boxes: 1 };
-        let error = tried(layout, TensorData::F32(&rows), &above(0.25)).unwrap_err().to_string();
+        let output = [10.0, 10.0, -1.0, 4.0, 0.9];
+        let layout = rows(1);
+        let error = tried(layout, TensorData::F32(&output), &above(0.25)).unwrap_err().to_string();
         assert_eq!(error, "the model's output0 give box 0 a size of -1 x 4, expected at least 0");
-        assert_eq!(decoded(layout, TensorData::F32(&rows), &above(0.95)), []);
+        assert_eq!(decoded(layout, TensorData::F32(&output), &above(0.95)), []);
         let corners = [5.0, 2.0, 3.0, 4.0, 0.9, 1.0];
-        let layout = Layout::EndToEnd { classes: 2, boxes: 1 };
+        let layout = end_to_end(2);
         let error = tried(layout, TensorData::F32(&corners), &above(0.25)).unwrap_err().to_string();
         assert_eq!(error, "the model's output0 give box 0 a size of -2 x 2, expected at least 0");
         assert_eq!(decoded(layout, TensorData::F32(&corners), &above(0.95)), []);
@@ -395,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_class_without_a_name_costs_the_picture_where_its_box_is_good_enough() {
-        let layout = Layout::EndToEnd { classes: 2, boxes: 1 };
+        let layout = end_to_end(2);
         for class in [-1.0, 2.0, 1e9] {
             let output = [1.0, 2.0, 3.0, 4.0, 0.9, class];
             let error = tried(layout, TensorData::F32(&output), &above(0.25)).unwrap_err().to_string();
@@ -405,12 +376,72 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_of_another_length_costs_the_picture() {
-        let layout = Layout::Rows { classes: 3, boxes: 2 };
-        let error = tried(layout, TensorData::F32(&[1.0; 13]), &above(0.0)).unwrap_err().to_string();
-        assert_eq!(error, "model gives output0 [13], expected float32 or float16 [1, 7, 2]");
-        assert!(tried(layout, TensorData::I64(&[1; 14]), &above(0.0)).is_err());
-        assert_eq!(decoded(Layout::Rows { classes: 1, boxes: 0 }, TensorData::F32(&[]), &above(0.0)), []);
+    fn a_tensor_of_another_shape_costs_the_picture() {
+        let decode = |layout: Layout, shape: &[usize], data: TensorData| {
+            let output = |_| TensorRef { shape, data };
+            Decoder::new(layout, &["output0"], TENSOR).decode(output, &above(0.0), &mut Vec::new())
+        };
+        let error = decode(rows(3), &[1, 13, 1], TensorData::F32(&[1.0; 13])).unwrap_err().to_string();
+        assert_eq!(error, "model gives output0 [1, 13, 1], expected [1, 7, N], for layout rows");
+        assert!(decode(rows(3), &[1, 7, 2], TensorData::I64(&[1; 14])).is_err());
+        assert!(decode(end_to_end(3), &[6], TensorData::F32(&[1.0; 6])).is_err());
+        decode(rows(1), &[1, 5, 0], TensorData::F32(&[])).unwrap();
+        decode(end_to_end(1), &[1, 0, 6], TensorData::F32(&[])).unwrap();
+    }
+
+    #[test]
+    fn boxes_in_the_first_pixel_are_normalized_ones_and_an_empty_scene_is_none_of_them() {
+        let small = [0.5, 0.5, 0.2, 0.3, 0.9, 0.0];
+        let error = tried(end_to_end(2), TensorData::F32(&[0.4, 0.4, 0.6, 0.6, 0.9, 0.0]), &above(0.25)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the model's output0 are not end_to_end: all boxes lie in the first pixel: they are in 0..1, not in pixels \
+             (the manifest's layout = \"normalized_end_to_end\"?)"
+        );
+        let normalized = Layout::new(LayoutName::NormalizedEndToEnd, 2);
+        let found = decoded(normalized, TensorData::F32(&small), &above(0.25));
+        assert_eq!(found[0].bbox, BBox::from_center(320.0, 320.0, 128.0, 192.0).unwrap());
+        let error = tried(normalized, TensorData::F32(&[320.0, 320.0, 9.0, 9.0, 0.9, 0.0]), &above(0.25)).unwrap_err();
+        assert!(error.to_string().contains("they are in pixels, not 0..1"), "{error}");
+        for layout in [end_to_end(2), normalized] {
+            assert_eq!(decoded(layout, TensorData::F32(&[0.0; 60]), &above(0.25)), []);
+        }
+    }
+
+    #[test]
+    fn objectness_times_the_best_class_is_the_score() {
+        let output = [[320.0, 320.0, 50.0, 80.0, 0.9, 0.2, 0.5], [9.0, 9.0, 4.0, 4.0, 0.2, 1.0, 1.0]];
+        let columns = Layout::new(LayoutName::Objectness, 2);
+        let found = decoded(columns, TensorData::F32(output.as_flattened()), &above(0.25));
+        let bbox = BBox::from_corners(295.0, 280.0, 345.0, 360.0).unwrap();
+        assert_eq!(found, [Candidate { bbox, class: ClassId(1), score: 0.9 * 0.5, source: 0 }]);
+        let turned: Vec<f32> = (0..7).flat_map(|place| [output[0][place], output[1][place]]).collect();
+        let rows = Layout::new(LayoutName::ObjectnessRows, 2);
+        assert_eq!(decoded(rows, TensorData::F32(&turned), &above(0.25)), found);
+        let mut scores = [0.0; 2];
+        let output = TensorRef { shape: &[1, 2, 7], data: TensorData::F32(output.as_flattened()) };
+        Decoder::new(columns, &["output0"], TENSOR).class_scores(output, 0, &mut scores);
+        assert_eq!(scores, [0.9 * 0.2, 0.9 * 0.5]);
+    }
+
+    #[test]
+    fn boxes_in_pixels_are_not_taken_for_offsets_in_a_grid() {
+        let yolox = Layout::new(LayoutName::Yolox, 1);
+        let error = tried(yolox, TensorData::F32(&[320.0, 320.0, 50.0, 80.0, 0.1, 0.9]), &above(0.25)).unwrap_err();
+        assert!(error.to_string().contains("the boxes are in pixels already (the manifest's layout = \"objectness\")"));
+        let found = decoded(yolox, TensorData::F32(&[0.5, 0.5, 0.0, 0.0, 0.9, 0.9]), &above(0.25));
+        assert_eq!(found[0].bbox, BBox::from_corners(0.0, 0.0, 8.0, 8.0).unwrap());
+    }
+
+    #[test]
+    fn a_class_between_two_numbers_is_a_score() {
+        let output = [0.0, 10.0, 10.0, 20.0, 20.0, 0.9, 1.0];
+        let class_first = Layout::new(LayoutName::BatchClassScore, 2);
+        let error = tried(class_first, TensorData::F32(&output), &above(0.25)).unwrap_err().to_string();
+        assert!(error.contains("class 0.9, expected a whole number; the manifest's layout = \"batch_score_class\""));
+        let score_first = Layout::new(LayoutName::BatchScoreClass, 2);
+        let found = decoded(score_first, TensorData::F32(&output), &above(0.25));
+        assert_eq!((found.len(), found[0].class, found[0].score), (1, ClassId(1), 0.9));
     }
 
     proptest! {
@@ -424,7 +455,7 @@ mod tests {
                 (state >> 16) as f32 / 65536.0
             };
             let output: Vec<f32> = (0..(4 + classes) * boxes).map(|_| random()).collect();
-            let found = decoded(Layout::Rows { classes, boxes }, TensorData::F32(&output), &above(threshold));
+            let found = decoded(rows(classes), TensorData::F32(&output), &above(threshold));
             let plain: Vec<_> = (0..boxes).filter_map(|at| {
                 let scores = (0..classes).map(|class| output[(4 + class) * boxes + at]);
                 let (class, score) = scores.enumerate().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
@@ -434,9 +465,28 @@ mod tests {
 
             let halves: Vec<f16> = output.iter().map(|value| f16::from_f32(*value)).collect();
             let widened: Vec<f32> = halves.iter().map(|value| value.to_f32()).collect();
-            let from_halves = decoded(Layout::Rows { classes, boxes }, TensorData::F16(&halves), &above(threshold));
-            let from_widened = decoded(Layout::Rows { classes, boxes }, TensorData::F32(&widened), &above(threshold));
+            let from_halves = decoded(rows(classes), TensorData::F16(&halves), &above(threshold));
+            let from_widened = decoded(rows(classes), TensorData::F32(&widened), &above(threshold));
             prop_assert_eq!(from_halves, from_widened);
+        }
+
+        #[test]
+        fn no_finite_numbers_panic_and_what_is_found_can_be(
+            name in 0usize..LayoutName::ALL.len(), classes in 1usize..5, boxes in 0usize..70, behind in 0usize..3,
+            values in proptest::collection::vec(prop_oneof![0.0f32..1.0, -700.0f32..700.0, any::<f32>()], 1..60),
+            threshold in 0.0f32..1.0,
+        ) {
+            let name = LayoutName::ALL[name];
+            prop_assume!(name.family() == crate::zoo::Family::Yolo && !matches!(name, LayoutName::NumDets | LayoutName::DetsAndLabels));
+            let layout = Layout { width: Layout::new(name, classes).width + behind, ..Layout::new(name, classes) };
+            let count = layout.width * boxes;
+            let output: Vec<f32> = values.iter().map(|value| if value.is_finite() { *value } else { 0.5 }).cycle().take(count).collect();
+            if let Ok(found) = tried(layout, TensorData::F32(&output), &above(threshold)) {
+                for candidate in found {
+                    prop_assert!((threshold..=1.0).contains(&candidate.score));
+                    prop_assert!(usize::from(candidate.class.0) < classes && (candidate.source as usize) < boxes);
+                }
+            }
         }
     }
 }

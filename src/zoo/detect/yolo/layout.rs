@@ -1,121 +1,145 @@
-//! How a YOLO model's output holds its boxes.
+//! How a YOLO model's outputs hold their boxes.
 
-use crate::infer::Signature;
-use crate::types::Element;
-use crate::zoo::ZooError;
+use crate::zoo::LayoutName;
 
 pub(super) const FAMILY: &str = "yolo";
 
-/// How the output holds its boxes. All coordinates are pixels of the input tensor.
+/// Sides of a cell of the grids, in pixels of the input tensor.
+pub(super) const STRIDES: [u32; 3] = [8, 16, 32];
+
+/// A layout with its numbers. How many boxes there are is said by each output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// `[1, 4 + classes, boxes]`: rows of centre x, centre y, width, height and one row of scores for each class;
-    /// overlapping boxes are all there. YOLOv8, v9, 11, 12.
-    Rows {
-        /// Number of classes.
-        classes: usize,
-        /// Number of boxes.
-        boxes: usize,
-    },
-    /// `[1, boxes, 6]`: left, top, right, bottom, score, class of each box; suppressed by the model. YOLOv10, 26.
-    EndToEnd {
-        /// Number of classes.
-        classes: usize,
-        /// Number of boxes; those that are not needed have low scores.
-        boxes: usize,
-    },
+pub struct Layout {
+    /// Which one.
+    pub name: LayoutName,
+    /// Number of classes.
+    pub classes: usize,
+    /// How many numbers each box has; those that nobody reads are counted.
+    pub width: usize,
+}
+
+/// What the first four numbers of a box are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BoxForm {
+    /// Left, top, right, bottom.
+    Corners,
+    /// Centre, width and height.
+    Center,
+    /// The same with an angle in radians, at this place among the box's numbers.
+    Rotated(usize),
+    /// Offsets from a cell of the grid and the logarithms of width and height, both in strides.
+    Grid,
 }
 
 impl Layout {
-    /// The layout of a model with `classes` class names.
-    ///
-    /// # Errors
-    /// [`ZooError::Outputs`] with the outputs as they are and the layouts that the family knows.
-    pub fn of(signature: &Signature, classes: usize) -> Result<Self, ZooError> {
-        let says_end_to_end = signature.metadata.get("end2end").is_some_and(|value| value == "True");
-        let recognized = match signature.outputs.as_slice() {
-            [spec] if matches!(spec.element, Element::F32 | Element::F16) => match *spec.shape.as_slice() {
-                [Some(1), Some(boxes), Some(6)] if says_end_to_end => Some(Self::EndToEnd { classes, boxes }),
-                [Some(1), Some(rows), Some(boxes)] if rows == 4 + classes => Some(Self::Rows { classes, boxes }),
-                [Some(1), Some(boxes), Some(6)] => Some(Self::EndToEnd { classes, boxes }),
-                _ => None,
-            },
-            _ => None,
-        };
-        recognized.ok_or_else(|| ZooError::Outputs {
-            family: FAMILY,
-            found: signature.outputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            expected: format!(
-                "one output of float32 or float16: [1, {}, N] (box and {classes} class scores in rows) or [1, N, 6] \
-                 (end to end)",
-                4 + classes
-            ),
-        })
+    /// A layout without anything behind its scores.
+    pub fn new(name: LayoutName, classes: usize) -> Self {
+        Self { name, classes, width: least_width(name, classes) }
     }
 
-    /// How many boxes an output holds.
-    pub fn boxes(self) -> usize {
-        match self {
-            Self::Rows { boxes, .. } | Self::EndToEnd { boxes, .. } => boxes,
+    /// The dimensions of the output of `boxes` boxes.
+    pub fn shape(self, boxes: usize) -> Vec<usize> {
+        match self.name {
+            LayoutName::BatchClassScore | LayoutName::BatchScoreClass => vec![boxes, self.width],
+            _ if self.is_turned() => vec![1, self.width, boxes],
+            _ => vec![1, boxes, self.width],
         }
     }
 
-    /// The output's dimensions.
-    pub(super) fn shape(self) -> [usize; 3] {
-        match self {
-            Self::Rows { classes, boxes } => [1, 4 + classes, boxes],
-            Self::EndToEnd { boxes, .. } => [1, boxes, 6],
-        }
+    /// The dimensions in words.
+    pub(super) fn shape_text(self) -> String {
+        self.shape(usize::MAX)
+            .iter()
+            .map(|&side| if side == usize::MAX { "N".to_owned() } else { side.to_string() })
+            .fold(
+                String::new(),
+                |text, side| if text.is_empty() { format!("[{side}") } else { format!("{text}, {side}") },
+            )
+            + "]"
+    }
+
+    /// Whether the numbers of one box stand in a column, not in a row.
+    pub(super) fn is_turned(self) -> bool {
+        matches!(self.name, LayoutName::Rows | LayoutName::OrientedRows | LayoutName::ObjectnessRows)
+    }
+
+    /// Whether the score of a class stands behind the box's own.
+    pub(super) fn has_objectness(self) -> bool {
+        matches!(self.name, LayoutName::Objectness | LayoutName::ObjectnessRows | LayoutName::Yolox)
+    }
+
+    /// Whether each box has a score for every class.
+    pub fn has_class_scores(self) -> bool {
+        self.needs_nms() || self.name == LayoutName::NormalizedColumns
     }
 
     /// Whether overlapping boxes are left to us.
     pub fn needs_nms(self) -> bool {
-        matches!(self, Self::Rows { .. })
+        self.is_turned() || matches!(self.name, LayoutName::Columns | LayoutName::Objectness | LayoutName::Yolox)
+    }
+
+    /// Whether coordinates are `0..=1` of the tensor's sides, not pixels.
+    pub(super) fn is_normalized(self) -> bool {
+        matches!(self.name, LayoutName::NormalizedColumns | LayoutName::NormalizedEndToEnd)
+    }
+
+    pub(super) fn box_form(self) -> BoxForm {
+        match self.name {
+            LayoutName::OrientedRows => BoxForm::Rotated(4 + self.classes),
+            LayoutName::OrientedEndToEnd => BoxForm::Rotated(6),
+            LayoutName::Yolox => BoxForm::Grid,
+            _ if self.has_class_scores() || self.name == LayoutName::NormalizedEndToEnd => BoxForm::Center,
+            _ => BoxForm::Corners,
+        }
+    }
+}
+
+/// How many numbers a box of a layout has at least.
+pub(super) fn least_width(name: LayoutName, classes: usize) -> usize {
+    match name {
+        LayoutName::Rows | LayoutName::Columns | LayoutName::NormalizedColumns => 4 + classes,
+        LayoutName::OrientedRows | LayoutName::Objectness | LayoutName::ObjectnessRows | LayoutName::Yolox => {
+            5 + classes
+        }
+        LayoutName::EndToEnd | LayoutName::NormalizedEndToEnd => 6,
+        LayoutName::OrientedEndToEnd | LayoutName::BatchClassScore | LayoutName::BatchScoreClass => 7,
+        LayoutName::NumDets => 4,
+        _ => 5,
+    }
+}
+
+/// What a layout is, for whoever has to choose.
+pub(super) fn in_words(name: LayoutName) -> &'static str {
+    match name {
+        LayoutName::Rows => "a row for each coordinate and class",
+        LayoutName::Columns => "centre, size in px and class scores of each box",
+        LayoutName::NormalizedColumns => "centre, size in 0..1 and class scores of each box",
+        LayoutName::Objectness => "centre, size in px, objectness and class scores of each box",
+        LayoutName::ObjectnessRows => "a row for each coordinate, one of objectness, one for each class",
+        LayoutName::Yolox => "the same before its grid is added, as YOLOX gives it",
+        LayoutName::EndToEnd => "corners in px, score and class of each box",
+        LayoutName::OrientedEndToEnd => "centre, size in px, score, class and angle of each box",
+        LayoutName::NormalizedEndToEnd => "centre, size in 0..1, score and class of each box",
+        LayoutName::OrientedRows => "a row for each coordinate and class, one of angles",
+        LayoutName::BatchClassScore => "picture, corners, class and score of each box",
+        LayoutName::BatchScoreClass => "picture, corners, score and class of each box",
+        _ => "a tensor for each",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::TensorSpec;
-    use std::collections::BTreeMap;
-
-    fn signature(shapes: &[&[usize]], metadata: &[(&str, &str)]) -> Signature {
-        let outputs = shapes.iter().enumerate().map(|(index, shape)| TensorSpec {
-            name: format!("output{index}"),
-            element: Element::F32,
-            shape: shape.iter().copied().map(Some).collect(),
-        });
-        let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Signature { inputs: Vec::new(), outputs: outputs.collect(), metadata: metadata.collect::<BTreeMap<_, _>>() }
-    }
 
     #[test]
-    fn layouts_are_told_by_their_shape() {
-        let of = |shape: &[usize], classes| Layout::of(&signature(&[shape], &[]), classes);
-        assert_eq!(of(&[1, 84, 8400], 80), Ok(Layout::Rows { classes: 80, boxes: 8400 }));
-        assert_eq!(of(&[1, 300, 6], 80), Ok(Layout::EndToEnd { classes: 80, boxes: 300 }));
-        assert_eq!(of(&[1, 6, 8400], 2), Ok(Layout::Rows { classes: 2, boxes: 8400 }));
-    }
-
-    #[test]
-    fn the_metadata_decides_where_the_shape_could_be_both() {
-        assert_eq!(Layout::of(&signature(&[&[1, 6, 6]], &[]), 2), Ok(Layout::Rows { classes: 2, boxes: 6 }));
-        let marked = signature(&[&[1, 6, 6]], &[("end2end", "True")]);
-        assert_eq!(Layout::of(&marked, 2), Ok(Layout::EndToEnd { classes: 2, boxes: 6 }));
-    }
-
-    #[test]
-    fn another_layout_is_refused_with_both_sides() {
-        let error = Layout::of(&signature(&[&[1, 25200, 85]], &[]), 80).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "model gives [output0 float32 [1, 25200, 85]], family yolo expects one output of float32 or float16: \
-             [1, 84, N] (box and 80 class scores in rows) or [1, N, 6] (end to end)"
-        );
-        let segmentation = signature(&[&[1, 116, 8400], &[1, 32, 160, 160]], &[]);
-        assert!(Layout::of(&segmentation, 80).is_err());
-        assert!(Layout::of(&signature(&[&[2, 84, 8400]], &[]), 80).is_err());
-        assert!(Layout::of(&signature(&[&[1, 84, 8400]], &[]), 3).is_err(), "80 rows of scores, three names");
+    fn shapes_are_those_of_the_exporters() {
+        let rows = Layout::new(LayoutName::Rows, 80);
+        assert_eq!((rows.shape(8400), rows.needs_nms()), (vec![1, 84, 8400], true));
+        assert_eq!(rows.shape_text(), "[1, 84, N]");
+        assert_eq!(Layout::new(LayoutName::Objectness, 80).shape(25200), [1, 25200, 85]);
+        assert_eq!(Layout::new(LayoutName::EndToEnd, 80).shape_text(), "[1, N, 6]");
+        assert_eq!(Layout::new(LayoutName::BatchClassScore, 80).shape(7), [7, 7]);
+        assert_eq!(Layout::new(LayoutName::OrientedRows, 15).box_form(), BoxForm::Rotated(19));
+        assert!(!Layout::new(LayoutName::NormalizedColumns, 80).needs_nms());
     }
 }

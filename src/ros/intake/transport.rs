@@ -1,0 +1,68 @@
+//! Which of a camera's two image topics is listened to: never both, so that no picture comes twice.
+
+use crate::config::ImageTransport;
+use crate::pipeline::Transport;
+
+/// The choice, looked at again with every look at the graph.
+#[derive(Debug)]
+pub struct TransportChoice {
+    by: ImageTransport,
+    taken: Transport,
+    /// Only compressed pictures were published at the last look: a driver offers both, one after the other.
+    is_likely: bool,
+}
+
+impl TransportChoice {
+    /// By parameter `image_transport`; raw until it is known that only compressed pictures are there.
+    pub fn new(by: ImageTransport) -> Self {
+        let taken = if by == ImageTransport::Compressed { Transport::Compressed } else { Transport::Raw };
+        Self { by, taken, is_likely: false }
+    }
+
+    /// What is listened to.
+    pub fn taken(&self) -> Transport {
+        self.taken
+    }
+
+    /// A look at the graph, with the publishers of each. Gives the new choice when it is another one.
+    pub fn look(&mut self, raw: usize, compressed: usize) -> Option<Transport> {
+        if self.by != ImageTransport::Auto {
+            return None;
+        }
+        let only_compressed = raw == 0 && compressed > 0;
+        let wanted = match self.taken {
+            Transport::Compressed if raw > 0 => Transport::Raw,
+            Transport::Raw if only_compressed && self.is_likely => Transport::Compressed,
+            taken => taken,
+        };
+        self.is_likely = only_compressed;
+        (std::mem::replace(&mut self.taken, wanted) != wanted).then_some(wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressed_pictures_are_taken_where_only_they_are_there_twice_in_a_row() {
+        let mut choice = TransportChoice::new(ImageTransport::Auto);
+        let looks = [(0, 0), (0, 1), (1, 1), (0, 1), (0, 1), (0, 0), (1, 0)].map(|(raw, compressed)| {
+            choice.look(raw, compressed);
+            choice.taken() == Transport::Compressed
+        });
+        assert_eq!(looks, [false, false, false, false, true, true, false]);
+    }
+
+    #[test]
+    fn a_parameter_that_names_one_is_kept_to() {
+        for (by, taken) in [(ImageTransport::Raw, Transport::Raw), (ImageTransport::Compressed, Transport::Compressed)]
+        {
+            let mut choice = TransportChoice::new(by);
+            for _ in 0..3 {
+                assert_eq!((choice.look(1, 0), choice.look(0, 1), choice.look(1, 1)), (None, None, None));
+            }
+            assert_eq!(choice.taken(), taken);
+        }
+    }
+}

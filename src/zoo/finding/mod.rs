@@ -1,0 +1,15 @@
+//! Finds models: by name in the folders of models, or by path, where a manifest may be or not.
+//!
+//! A name or a path gives a [`Manifest`](crate::zoo::Manifest) in any case. Where nobody has written one, it is what the
+//! files themselves say: see `unwritten.rs`. `vedette models add` writes it down: see [`written()`].
+
+mod catalog;
+mod examined;
+mod names_beside;
+mod unwritten;
+mod written;
+
+pub use catalog::{find, find_at, list};
+pub use examined::{Examined, examine};
+pub use unwritten::UNKNOWN_LICENSE;
+pub use written::written;
