@@ -26,6 +26,8 @@ pub struct BagSource {
     selected: bool,
     inflater: Inflater,
     inflated: Vec<u8>,
+    /// Whether it was said that messages are compressed by themselves where no metadata.yaml says so.
+    says_compressed: bool,
     /// What the bags had lost before their files were opened.
     losses: Vec<Loss>,
     /// By folder: messages that metadata.yaml counts and the files do not hold.
@@ -105,6 +107,7 @@ impl BagSource {
             selected: false,
             inflater,
             inflated,
+            says_compressed: false,
             losses,
             fewer,
         })
@@ -238,7 +241,9 @@ impl Source for BagSource {
         let is_compressed = data.starts_with(ZSTD_MAGIC);
         if is_compressed && !member.message_zstd {
             member.message_zstd = true;
-            tracing::warn!(file = %member.file.path.display(), "each message is compressed by itself, which no metadata.yaml says");
+            if !std::mem::replace(&mut self.says_compressed, true) {
+                tracing::warn!(file = %member.file.path.display(), "each message is compressed by itself, which no metadata.yaml says");
+            }
         }
         // Where some are compressed, what begins as CDR does is not.
         if !is_compressed && (!member.message_zstd || data.first() == Some(&0)) {

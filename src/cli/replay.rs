@@ -8,6 +8,7 @@ use super::replay_summary::Summary;
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         config.camera_info_file.clone_from(file);
     }
     let names = Names::new(NodeName::default(), &args.remaps);
+    allow_many_files();
     let mut source = open(&args, &names)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
     if !args.discard {
@@ -94,7 +96,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     // Before the model, which may take long: a calibration that cannot be read ends here.
     let mut intake = Intake::open(&config, &topics.image)?;
     let images = source.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
-    let taken = topics.why(source.topics(), &names);
+    let mut taken = topics.why(source.topics(), &names);
+    if !config.camera_info_file.as_os_str().is_empty() {
+        let of_camera = taken.iter_mut().filter(|taken| taken.input == Input::CameraInfo.name());
+        of_camera.for_each(|taken| taken.why = format!("{} serves", config.camera_info_file.display()));
+    }
     source.warn_of_unused(&topics);
 
     let model = load_model(&config)?;
@@ -160,6 +166,18 @@ pub fn run(args: Args) -> Result<Outcome> {
 
 fn parse_prompts(text: &str) -> Result<Prompts, PromptError> {
     Prompts::parse(text, 1)
+}
+
+/// Asks for as many open files as a day of splits has: processes begin with 1024 that they may open.
+fn allow_many_files() {
+    const FILES: u64 = 65_536;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(FILES, |maximum| maximum.min(FILES));
+    if current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+    {
+        tracing::warn!("no more than {current:?} files may be open: {error}");
+    }
 }
 
 /// What is replayed.

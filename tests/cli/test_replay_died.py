@@ -1,6 +1,8 @@
 """`vedette replay`: bags of recorders that died, and recordings of others. What is there is replayed, every loss is
 told with its name, and exit code 3 says that there was one."""
 
+import json
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -220,3 +222,16 @@ def test_the_qos_of_results_is_read_by_players_old_and_new(replay, ten_frames, t
         "version", "storage_identifier", "duration", "starting_time", "message_count", "topics_with_message_count",
         "compression_format", "compression_mode", "relative_file_paths", "files", "custom_data", "ros_distro",
     }  # fmt: skip
+
+
+def test_a_day_of_splits_needs_no_other_limit_of_open_files(binary, model, tmp_path):
+    folder = tmp_path / "day"
+    folder.mkdir()
+    for number, record in enumerate(pictures(80)):
+        part = write_bag(tmp_path / f"part_{number}", [record])
+        (part / f"part_{number}.mcap").rename(folder / f"day_{number}.mcap")
+    words = [binary, "replay", folder, "--discard", "--json", "-p", f"model:={model}", "-p", "providers:=[cpu]"]
+    command = f"ulimit -Sn 64; exec {shlex.join(map(str, words))}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["processed"] == 80

@@ -3,11 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from bags import image, stamp_of, write_bag, pictures
+from bags import CAMERA_INFO, IMAGE, camera_info, image, pictures, stamp_of, write_bag
 from mcap.reader import make_reader
-from rosbags.typesys import Stores, get_typestore
-
-STORE = get_typestore(Stores.ROS2_JAZZY)
 
 
 def pixels(frame):
@@ -80,6 +77,41 @@ def test_what_else_lies_in_the_folder_is_left_out_and_said(report, tmp_path):
     assert found["processed"] == 2
     assert "img_3.heic is left out, as all that is not named png, jpg" in found["stderr"]
     assert "DS_Store" not in found["stderr"]
+
+
+CALIBRATION = """image_width: 64
+image_height: 64
+camera_name: camera
+camera_matrix: {rows: 3, cols: 3, data: [64.0, 0.0, 32.0, 0.0, 64.0, 32.0, 0.0, 0.0, 1.0]}
+distortion_model: plumb_bob
+distortion_coefficients: {rows: 1, cols: 5, data: [0.0, 0.0, 0.0, 0.0, 0.0]}
+rectification_matrix: {rows: 3, cols: 3, data: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]}
+projection_matrix: {rows: 3, cols: 4, data: [64.0, 0.0, 32.0, 0.0, 0.0, 64.0, 32.0, 0.0, 0.0, 0.0, 1.0, 0.0]}
+"""
+
+
+def said(report, *args, out):
+    """All messages of a replay."""
+    report(*args, "--out", out)
+    with out.open("rb") as file:
+        return [(channel.topic, message.log_time, message.data) for _, channel, message in make_reader(file).iter_messages()]
+
+
+def test_a_calibration_gives_pictures_what_a_bag_has_with_its_camera_info(report, tmp_path):
+    frames = write_folder(tmp_path / "frames", 10)
+    (tmp_path / "camera.yaml").write_text(CALIBRATION)
+    records = []
+    for frame in range(10):
+        stamp = (frame + 1) * 10**8
+        records.append((CAMERA_INFO, stamp, camera_info(stamp)))
+        records.append((IMAGE, stamp, image(stamp, data=image(stamp_of(frame)).data)))
+    bag = write_bag(tmp_path / "bag", records)
+    out = tmp_path / "out.mcap"
+    calibrated = said(report, frames, "--fps", 10, "--camera-info", tmp_path / "camera.yaml", out=out)
+    assert len(calibrated) > 30 and calibrated == said(report, bag, out=out)
+    assert calibrated != said(report, frames, "--fps", 10, out=out)
+    found = report(frames, "--camera-info", tmp_path / "camera.yaml")
+    assert found["taken"][1]["why"] == f"{tmp_path / 'camera.yaml'} serves"
 
 
 def write_video(path, coding, frames=6, fps=30.0):

@@ -16,6 +16,7 @@ KEYS = {
     "detections",
     "decisions",
     "proposals",
+    "remarks",
     "first_stamp_ns",
     "last_stamp_ns",
     "topics",

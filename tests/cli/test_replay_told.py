@@ -50,7 +50,7 @@ def sixty_bad(tmp_path):
 def test_a_loss_that_repeats_is_told_once_with_its_count_in_the_log(report, sixty_bad):
     found = report(sixty_bad, code=3)
     assert found["lost"] == {"image: bad_message": 60, "image: out_of_order": 60}
-    lines = [line for line in found["stderr"].splitlines() if " lost" in line]
+    lines = [line for line in found["stderr"].splitlines() if "image lost" in line]
     assert len(lines) == 4, found["stderr"]
     assert sum('image lost: image encoding "plaid" is not supported' in line for line in lines) == 1
     assert sum("image lost 59 times more: " in line for line in lines) == 2

@@ -59,6 +59,7 @@ const ONLY_IN: [(&str, &[&str]); 30] = [
     ("r2r", &["ros/"]),
     ("rand_chacha", &["language/"]),
     ("rusqlite", &["bag/"]),
+    ("rustix", &["cli/"]),
     ("serde_saphyr", &["zoo/", "bag/", "config/"]),
     ("sha2", &["infer/", "cli/"]),
     ("signal_hook", &["ros/", "cli/"]),
