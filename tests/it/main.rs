@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helper functions too")]
 
 mod allocations;
+mod any_numbers;
 mod architecture;
 mod bad_input;
 mod blind;
@@ -10,11 +11,13 @@ mod cameras;
 mod conse;
 mod damaged_bags;
 mod damaged_folders;
+mod field_cases;
 mod infer;
 mod infer_caches;
 mod infer_shapes;
 mod language;
 mod lenses;
+mod layouts;
 mod messages;
 mod onnx_file;
 mod onnx_runtime;

@@ -1,7 +1,7 @@
 //! YOLO detectors, and what gives boxes as they do.
 //!
 //! In: one picture, NCHW or NHWC, float32, float16 or bytes, prepared as the layout has it unless the manifest says
-//! otherwise. Out: boxes in one of the layouts of [`LayoutName`](crate::zoo::LayoutName) that belong to the family; what
+//! otherwise. Out: boxes in one of the layouts of [`LayoutName`] that belong to the family; what
 //! tells them apart is in `recognize`, a table of them in `docs/models.md`. The class names are in the metadata under
 //! `names`. Sources: the documentation of the exports of Ultralytics, YOLOv5, YOLOv7, YOLOX, YOLO-NAS and MMDeploy.
 
@@ -78,9 +78,8 @@ fn recognized(signature: &Signature, hints: &Hints) -> Result<Recognized, ZooErr
         let classes = found.layout.has_class_scores().then_some(found.layout.classes)?;
         coco::assumed(classes).map(|names| (names, NamesFrom::Coco))
     };
-    let (labels, names_from) = named.or_else(assumed).ok_or_else(|| ZooError::Names {
-        reason: "neither the model's metadata nor the manifest's key labels has them".to_owned(),
-    })?;
+    let unnamed = || ZooError::Names { reason: recognize::UNNAMED.to_owned() };
+    let (labels, names_from) = named.or_else(assumed).ok_or_else(unnamed)?;
     if names_from == NamesFrom::Coco {
         found.notes.push("nobody names the 80 classes: those of COCO are taken".to_owned());
     }
@@ -89,6 +88,9 @@ fn recognized(signature: &Signature, hints: &Hints) -> Result<Recognized, ZooErr
     }
     let mut form = hints.pixels.over(form_of(found.layout.name));
     if inputs.picture.element == Element::U8 {
+        if hints.pixels.normalize.is_some_and(|said| said != Normalize::BYTES) {
+            found.notes.push("the input takes bytes: the manifest's range, mean and std are not used".to_owned());
+        }
         form.normalize = Normalize::BYTES;
     }
     Ok(Recognized { inputs, found, form, labels, names_from })

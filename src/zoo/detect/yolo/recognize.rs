@@ -21,6 +21,9 @@ pub(super) struct Found {
     pub notes: Vec<String>,
 }
 
+/// Nobody names the classes.
+pub(super) const UNNAMED: &str = "neither the model's metadata nor the manifest's key labels has them";
+
 /// The names that EfficientNMS's four outputs have: number, boxes, scores, classes. The second is YOLO-NAS's.
 const COUNTED: [[&str; 4]; 3] = [
     ["num_dets", "det_boxes", "det_scores", "det_classes"],
@@ -101,6 +104,7 @@ impl Graph<'_> {
                         return Ok(found);
                     }
                 }
+                _ if self.classes.is_none() => return Err(ZooError::Names { reason: UNNAMED.to_owned() }),
                 _ => {
                     let words = readings.iter().map(|name| format!("{name} ({})", in_words(*name)));
                     return Err(ZooError::TwoReadings {
@@ -220,8 +224,16 @@ impl Graph<'_> {
             Some(behind) => width == least + behind || (said && width >= least),
             None => width >= least,
         };
+        let fits = fits && !(said && has_scores && boxes.is_some_and(|boxes| boxes > 0 && boxes < width));
         if !fits || (has_scores && !said && self.is_unlikely(name, classes)) {
             return None;
+        }
+        if name == LayoutName::Yolox && !said {
+            notes.push(
+                "one box with objectness for each cell: taken for YOLOX's before its grid is added; layout = \"objectness\" \
+                 where an export adds it"
+                    .to_owned(),
+            );
         }
         if width > least {
             let task = self.notes.task.as_deref().unwrap_or("detect");
@@ -283,8 +295,10 @@ impl Graph<'_> {
 
     /// Whether a network with grids of the usual strides gives so many boxes, one or three for each cell.
     fn is_grid(&self, boxes: usize) -> bool {
-        let grids: [&[u32]; 4] = [&STRIDES, &[8, 16, 32, 64], &[4, 8, 16, 32], &[16, 32]];
-        grids.iter().any(|strides| [1, 3].iter().any(|boxes_of_a_cell| boxes == boxes_of_a_cell * self.cells(strides)))
+        let grids: [&[u32]; 3] = [&STRIDES, &[8, 16, 32, 64], &[4, 8, 16, 32]];
+        // The smallest networks have two grids, and always three boxes for each cell.
+        boxes == 3 * self.cells(&[16, 32])
+            || grids.iter().any(|strides| [1, 3].iter().any(|of_a_cell| boxes == of_a_cell * self.cells(strides)))
     }
 
     fn place(&self, name: &str, is_right: impl Fn(&TensorSpec) -> bool) -> Option<usize> {
