@@ -132,7 +132,7 @@ pub enum InferError {
         output: String,
     },
     /// A tensor's type is none that we pass.
-    #[error("tensor {name:?} is {found}, expected a tensor of float32, float16, int64 or bool")]
+    #[error("tensor {name:?} is {found}, expected a tensor of float32, float16, int64, int32, uint8 or bool")]
     Element {
         /// The tensor.
         name: String,

@@ -7,8 +7,8 @@
 //!
 //! | family | task | layouts |
 //! | --- | --- | --- |
-//! | [`yolo`](detect::yolo) | detect | `[1, 4 + C, N]` (v8, v9, 11, 12), `[1, N, 6]` (v10, 26); float32 and float16 |
-//! | [`detr`](detect::detr) | detect | RT-DETR, D-FINE: `logits` and `pred_boxes`, or `labels`, `boxes`, `scores`; RF-DETR: `dets` and `labels` |
+//! | [`yolo`](detect::yolo) | detect | [`LayoutName::Rows`] to [`LayoutName::DetsAndLabels`]: YOLOv5 to YOLO26, YOLOX, YOLO-NAS, MMDetection |
+//! | [`detr`](detect::detr) | detect | [`LayoutName::Logits`] to [`LayoutName::ClassScoreBox`]: DETR, RT-DETR, D-FINE, DEIM, RF-DETR, PaddleDetection |
 //! | [`owl`](detect::owl) | detect | prompts: `pixel_values`, `input_ids`, `attention_mask` to `logits` and `pred_boxes` |
 //! | [`grounding_dino`](detect::grounding_dino) | detect | prompts in one caption: the same with `pixel_mask` and `token_type_ids` |
 //! | [`clip`](prompt::clip) | score | CLIP, SigLIP: `text_model` and `vision_model` to vectors |

@@ -7,7 +7,9 @@
 //! infinities: everywhere, or in the few places that were largest. Nobody knows what the other numbers are worth then, so
 //! one of them in any output that is read costs the picture ([`ZooError::NotANumber`]), also where its box would not have
 //! been reported. A good box under a class that has no name does so too ([`ZooError::NoSuchClass`]). What is a number is
-//! taken: a score above 1 counts as 1, one below 0 as 0, and a box without area in the picture is left out alone.
+//! taken: a score a little above 1 counts as 1, one a little below 0 as 0, and a box without area in the picture is left
+//! out alone. Numbers that cannot be those of the layout that was taken (logits for scores, boxes in other units) cost the
+//! picture as well, with the likely cause ([`ZooError::NotThatLayout`]): nothing is silently nothing.
 
 mod detector;
 pub mod detr;

@@ -78,9 +78,8 @@ fn recognized(signature: &Signature, hints: &Hints) -> Result<Recognized, ZooErr
         let classes = found.layout.has_class_scores().then_some(found.layout.classes)?;
         coco::assumed(classes).map(|names| (names, NamesFrom::Coco))
     };
-    let (labels, names_from) = named.or_else(assumed).ok_or_else(|| ZooError::Names {
-        reason: "neither the model's metadata nor the manifest's key labels has them".to_owned(),
-    })?;
+    let unnamed = || ZooError::Names { reason: recognize::UNNAMED.to_owned() };
+    let (labels, names_from) = named.or_else(assumed).ok_or_else(unnamed)?;
     if names_from == NamesFrom::Coco {
         found.notes.push("nobody names the 80 classes: those of COCO are taken".to_owned());
     }

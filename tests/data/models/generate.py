@@ -90,13 +90,13 @@ def end_to_end(name, dtype=np.float32):
 
 
 def transposed():
-    """[1, 9, 8] as YOLOv5 (objectness behind the box): none of the layouts that we read."""
+    """[1, 9, 9]: objectness, three classes, and one number that no layout has."""
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
         helper.make_node("Mul", ["mean", "table"], ["output0"]),
     ]
-    output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 9, 8])
-    write("yolov5_rows", nodes, [images(np.float32)], [output], {"table": np.ones((1, 9, 8), np.float32)}, {"names": NAMES})
+    output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 9, 9])
+    write("strange_columns", nodes, [images(np.float32)], [output], {"table": np.ones((1, 9, 9), np.float32)}, {"names": NAMES})
 
 
 def two_inputs():
@@ -118,7 +118,7 @@ def two_inputs():
 
 
 def byte_input():
-    """A uint8 input, as some detection hubs export it: refused by type."""
+    """A uint8 input, as some detection hubs export it."""
     nodes = [helper.make_node("Cast", ["images"], ["output0"], to=TensorProto.FLOAT)]
     inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, [1, 4])]
     outputs = [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 4])]
@@ -154,7 +154,7 @@ def flags():
 
 
 def integer_input():
-    """An int32 input, as some decoders are exported: refused by type."""
+    """An int32 input, as some decoders are exported."""
     nodes = [helper.make_node("Cast", ["input_ids"], ["output0"], to=TensorProto.FLOAT)]
     inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT32, [1, 4])]
     outputs = [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 4])]
@@ -167,6 +167,15 @@ def integer_output():
     inputs = [helper.make_tensor_value_info("value", TensorProto.FLOAT, [1, 4])]
     outputs = [helper.make_tensor_value_info("labels", TensorProto.INT32, [1, 4])]
     write("integer_output", nodes, inputs, outputs, {})
+
+
+def doubles():
+    """An input, and nothing but an output, of a type that is not passed."""
+    info = helper.make_tensor_value_info
+    images, output = info("images", TensorProto.DOUBLE, [1, 4]), info("output0", TensorProto.FLOAT, [1, 4])
+    write("double_input", [helper.make_node("Cast", ["images"], ["output0"], to=TensorProto.FLOAT)], [images], [output], {})
+    value, labels = info("value", TensorProto.FLOAT, [1, 4]), info("labels", TensorProto.DOUBLE, [1, 4])
+    write("double_output", [helper.make_node("Cast", ["value"], ["labels"], to=TensorProto.DOUBLE)], [value], [labels], {})
 
 
 def external_weights():
@@ -278,6 +287,7 @@ growing_cache()
 flags()
 integer_input()
 integer_output()
+doubles()
 external_weights()
 halving_cache()
 grouped_query_cache()

@@ -92,6 +92,16 @@ fn detr(picture: &'static str) -> impl Fn(FakeOf) -> Box<dyn Detector> {
     }
 }
 
+fn paddle(fake: FakeOf) -> Box<dyn Detector> {
+    let numbers: &[usize] = &[1, 2];
+    let inputs = [
+        ("image", Element::F32, PICTURE),
+        ("im_shape", Element::F32, numbers),
+        ("scale_factor", Element::F32, numbers),
+    ];
+    zoo::open(&manifest(Family::Detr, &["a", "b"]), fake.with(&inputs)).unwrap()
+}
+
 fn owl(fake: FakeOf) -> Box<dyn Detector> {
     let words: &[usize] = &[2, 4];
     let inputs = [
@@ -144,6 +154,9 @@ fn tables() -> Vec<Table> {
     let rows = [32., 10., 10., 32., 10., 10., 20., 5., 5., 30., 5., 5., 0.9, 0.1, 0.01, 0.2, 0.02, 0.1];
     let rows = vec![floats("output0", &[1, 6, 3], &rows)];
     let of_rows = vec![(0, 12), (0, 15), (0, 0), (0, 9), (0, 14), (0, 17), (0, 11)];
+    let objectness =
+        [[32., 32., 20., 30., 0.9, 0.1, 0.95], [10., 10., 5., 5., 0.1, 0.2, 0.9], [9., 9., 4., 4., 0., 0., 0.]]
+            .concat();
     let end_to_end = [[10., 10., 50., 60., 0.9, 1.], [1., 1., 9., 9., 0.1, 0.], [0.; 6]].concat();
     let logits = [[4.0, -3.0], [-5.0, -5.0], [-9.0, -6.0]].concat();
     let boxes = [[0.5, 0.5, 0.25, 0.5], [0.5; 4], [0.25; 4]].concat();
@@ -162,6 +175,32 @@ fn tables() -> Vec<Table> {
             vec![floats("output0", &[1, 3, 6], &end_to_end)],
             yolo,
             vec![(0, 4), (0, 0), (0, 3), (0, 5), (0, 10), (0, 6), (0, 17)],
+        ),
+        table(
+            "yolo, objectness",
+            vec![floats("output0", &[1, 3, 7], &objectness)],
+            yolo,
+            vec![(0, 4), (0, 0), (0, 6), (0, 11), (0, 13), (0, 7), (0, 20)],
+        ),
+        table(
+            "yolo, num_dets",
+            vec![
+                floats("det_scores", &[1, 3], &[0.9, 0.1, 0.05]),
+                floats("det_boxes", &[1, 3, 4], &[[4., 4., 40., 60.], [0., 0., 9., 9.], [1., 1., 8., 8.]].concat()),
+                Tensor::Integers("num_dets", vec![1, 1], vec![3]),
+                Tensor::Integers("det_classes", vec![1, 3], vec![1, 0, 0]),
+            ],
+            yolo,
+            vec![(0, 0), (1, 0), (1, 3), (0, 1), (0, 2), (1, 7), (1, 11)],
+        ),
+        table(
+            "detr, rows",
+            vec![
+                floats("rows", &[3, 6], &[[1., 0.9, 4., 4., 40., 60.], [0., 0.1, 1., 1., 9., 9.], [-1.; 6]].concat()),
+                Tensor::Integers("boxes", vec![1], vec![3]),
+            ],
+            paddle,
+            vec![(0, 1), (0, 0), (0, 5), (0, 7), (0, 8), (0, 17)],
         ),
         table("detr", queries("logits", "pred_boxes"), |fake| detr("pixel_values")(fake), of_queries.clone()),
         table("rf-detr", queries("labels", "dets"), |fake| detr("input")(fake), of_queries.clone()),

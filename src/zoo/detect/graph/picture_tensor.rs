@@ -5,6 +5,7 @@ use crate::infer::{Backend, Signature, TensorSpec};
 use crate::types::{Element, Size, TensorMut};
 use crate::zoo::ZooError;
 use crate::zoo::detect::queries::tensors;
+use half::f16;
 
 /// The size of a picture where neither the graph nor anybody else says it.
 const USUAL: Size = Size { width_px: 640, height_px: 640 };
@@ -53,6 +54,9 @@ impl Beside {
     pub fn fill(self, input: &mut TensorMut, numbers: [u32; 2]) {
         match input {
             TensorMut::F32(values) => values.iter_mut().zip(numbers).for_each(|(value, number)| *value = number as f32),
+            TensorMut::F16(values) => {
+                values.iter_mut().zip(numbers).for_each(|(value, number)| *value = f16::from_f32(number as f32));
+            }
             TensorMut::I64(values) => values.iter_mut().zip(numbers).for_each(|(value, number)| *value = number.into()),
             TensorMut::I32(values) => {
                 values.iter_mut().zip(numbers).for_each(|(value, number)| *value = number.cast_signed());
@@ -63,7 +67,7 @@ impl Beside {
     }
 
     fn of(spec: &TensorSpec) -> Option<Self> {
-        let floats = spec.element == Element::F32;
+        let floats = matches!(spec.element, Element::F32 | Element::F16);
         match spec.name.as_str() {
             "orig_target_sizes" if matches!(spec.element, Element::I64 | Element::I32) => Some(Self::TargetSizes),
             "scale_factor" if floats => Some(Self::ScaleFactor),

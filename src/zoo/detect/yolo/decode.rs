@@ -454,7 +454,8 @@ mod tests {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 (state >> 16) as f32 / 65536.0
             };
-            let output: Vec<f32> = (0..(4 + classes) * boxes).map(|_| random()).collect();
+            let output: Vec<f32> =
+                (0..(4 + classes) * boxes).map(|at| if at < 4 * boxes { 600.0 * random() } else { random() }).collect();
             let found = decoded(rows(classes), TensorData::F32(&output), &above(threshold));
             let plain: Vec<_> = (0..boxes).filter_map(|at| {
                 let scores = (0..classes).map(|class| output[(4 + class) * boxes + at]);

@@ -11,6 +11,9 @@ use crate::zoo::{LayoutName, ZooError};
 /// What a score may be, rounding and quantization included.
 const SCORES: std::ops::RangeInclusive<f32> = -0.5..=2.0;
 
+/// The score of a box that is no padding.
+const GOOD: f32 = 0.1;
+
 /// Checks a layout's best score, and all its good boxes.
 ///
 /// # Errors
@@ -29,16 +32,18 @@ pub(super) fn check(
             "their best score is {best}, expected 0 to 1: logits (export with the sigmoid), or another layout"
         )));
     }
-    if candidates.is_empty() {
+    // What a low threshold lets through may be padding.
+    let mut good = candidates.iter().filter(|found| found.score >= GOOD && found.bbox.area() > 0.0).peekable();
+    if good.peek().is_none() {
         return Ok(());
     }
     if layout.is_normalized() {
         let (width, height) = (2.0 * tensor.width_px as f32, 2.0 * tensor.height_px as f32);
-        if candidates.iter().all(|found| found.bbox.x_max() > width || found.bbox.y_max() > height) {
+        if good.all(|found| found.bbox.x_max() > width || found.bbox.y_max() > height) {
             let reason = "all boxes lie outside the picture: they are in pixels, not 0..1".to_owned();
             return Err(refused(format!("{reason}{}", sibling(layout.name))));
         }
-    } else if candidates.iter().all(|found| found.bbox.x_max() <= 1.0 && found.bbox.y_max() <= 1.0) {
+    } else if good.all(|found| found.bbox.x_max() <= 1.0 && found.bbox.y_max() <= 1.0) {
         let reason = "all boxes lie in the first pixel: they are in 0..1, not in pixels".to_owned();
         return Err(refused(format!("{reason}{}", sibling(layout.name))));
     }

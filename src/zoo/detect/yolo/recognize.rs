@@ -21,6 +21,9 @@ pub(super) struct Found {
     pub notes: Vec<String>,
 }
 
+/// Nobody names the classes.
+pub(super) const UNNAMED: &str = "neither the model's metadata nor the manifest's key labels has them";
+
 /// The names that EfficientNMS's four outputs have: number, boxes, scores, classes. The second is YOLO-NAS's.
 const COUNTED: [[&str; 4]; 3] = [
     ["num_dets", "det_boxes", "det_scores", "det_classes"],
@@ -101,6 +104,7 @@ impl Graph<'_> {
                         return Ok(found);
                     }
                 }
+                _ if self.classes.is_none() => return Err(ZooError::Names { reason: UNNAMED.to_owned() }),
                 _ => {
                     let words = readings.iter().map(|name| format!("{name} ({})", in_words(*name)));
                     return Err(ZooError::TwoReadings {
@@ -220,8 +224,16 @@ impl Graph<'_> {
             Some(behind) => width == least + behind || (said && width >= least),
             None => width >= least,
         };
+        let fits = fits && !(said && has_scores && boxes.is_some_and(|boxes| boxes > 0 && boxes < width));
         if !fits || (has_scores && !said && self.is_unlikely(name, classes)) {
             return None;
+        }
+        if name == LayoutName::Yolox && !said {
+            notes.push(
+                "one box with objectness for each cell: taken for YOLOX's before its grid is added; layout = \"objectness\" \
+                 where an export adds it"
+                    .to_owned(),
+            );
         }
         if width > least {
             let task = self.notes.task.as_deref().unwrap_or("detect");
