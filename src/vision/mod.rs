@@ -21,9 +21,9 @@ pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
 pub use kernels::Resample;
 pub use letterbox::Letterbox;
 pub use nms::{Candidate, suppress};
-pub use preprocess::{Normalize, Preprocessor, VisionError};
+pub use preprocess::{Preprocessor, VisionError};
 pub use processor::{
     ImageProcessor, MAX_TENSOR_SIDE_PX, NormalizedGeometry, ProcessorConfig, ProcessorConfigError, ProcessorError,
     Resize, SizeRule, TileLayout, TileProcessor,
 };
-pub use tensor_form::{Colors, Fit, TensorForm};
+pub use tensor_form::{Colors, Fit, Normalize, TensorForm};

@@ -2,38 +2,10 @@
 
 use super::kernels::{Affine, Columns, Kernel, RowPair, rebuild_row_pairs};
 use super::letterbox::Letterbox;
-use super::tensor_form::{Colors, Fit, TensorForm};
+use super::tensor_form::{Colors, Fit, Normalize, TensorForm};
 use crate::types::{Element, ImageView, PixelFormat, Size, TensorMut};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-
-/// How a channel's `0..=1` becomes what the model was trained on: `(value - mean) / std`, channels in the order red,
-/// green, blue.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Normalize {
-    /// Subtracted.
-    pub mean: [f32; 3],
-    /// Divided by; not zero.
-    pub std: [f32; 3],
-}
-
-impl Normalize {
-    /// Leaves `0..=1` as it is: what YOLO models take.
-    pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
-
-    /// The bytes as they are, `0..=255`: what YOLOX takes.
-    pub const BYTES: Self = Self { mean: [0.0; 3], std: [1.0 / 255.0; 3] };
-
-    /// What most backbones were trained on, for RGB.
-    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-
-    fn affine(&self) -> [Affine; 3] {
-        std::array::from_fn(|channel| Affine {
-            gain: 1.0 / 255.0 / self.std[channel],
-            bias: -self.mean[channel] / self.std[channel],
-        })
-    }
-}
 
 /// Why no tensor was filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +58,7 @@ impl Preprocessor {
 
     /// For input tensors of another form.
     pub fn of_form(tensor: Size, TensorForm { fit, colors, normalize }: TensorForm) -> Self {
-        let mut affine = normalize.affine();
+        let mut affine = affine_of(normalize);
         if colors == Colors::Bgr {
             affine.reverse();
         }
@@ -176,6 +148,11 @@ impl Preprocessor {
         }
         self.made_for = Some(key);
     }
+}
+
+/// What each channel's bytes are multiplied by, and what is added.
+fn affine_of(Normalize { mean, std }: Normalize) -> [Affine; 3] {
+    std::array::from_fn(|channel| Affine { gain: 1.0 / 255.0 / std[channel], bias: -mean[channel] / std[channel] })
 }
 
 /// Which plane of a blended row is red, green and blue.

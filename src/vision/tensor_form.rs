@@ -1,8 +1,28 @@
 //! How a picture is put into a model's input tensor, apart from the tensor's size.
 
-use super::preprocess::Normalize;
 use serde::Deserialize;
 use std::fmt;
+
+/// How a channel's `0..=1` becomes what the model was trained on: `(value - mean) / std`, channels in the order red,
+/// green, blue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Normalize {
+    /// Subtracted.
+    pub mean: [f32; 3],
+    /// Divided by; not zero.
+    pub std: [f32; 3],
+}
+
+impl Normalize {
+    /// Leaves `0..=1` as it is: what YOLO models take.
+    pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
+
+    /// The bytes as they are, `0..=255`: what YOLOX takes.
+    pub const BYTES: Self = Self { mean: [0.0; 3], std: [1.0 / 255.0; 3] };
+
+    /// What most backbones were trained on, for RGB.
+    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+}
 
 /// Where a picture goes in a tensor of another aspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helper functions too")]
 
 mod allocations;
+mod any_numbers;
 mod architecture;
 mod bad_input;
 mod blind;

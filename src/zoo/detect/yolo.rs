@@ -88,6 +88,9 @@ fn recognized(signature: &Signature, hints: &Hints) -> Result<Recognized, ZooErr
     }
     let mut form = hints.pixels.over(form_of(found.layout.name));
     if inputs.picture.element == Element::U8 {
+        if hints.pixels.normalize.is_some_and(|said| said != Normalize::BYTES) {
+            found.notes.push("the input takes bytes: the manifest's range, mean and std are not used".to_owned());
+        }
         form.normalize = Normalize::BYTES;
     }
     Ok(Recognized { inputs, found, form, labels, names_from })

@@ -58,8 +58,8 @@ impl Decoder {
                 let TensorRef { shape, data } = output(0);
                 let boxes = self.boxes(shape)?;
                 match data {
-                    TensorData::F32(values) => self.one_output(values, boxes, thresholds, candidates),
-                    TensorData::F16(values) => self.one_output(values, boxes, thresholds, candidates),
+                    TensorData::F32(values) => self.one_output(values, (shape, boxes), thresholds, candidates),
+                    TensorData::F16(values) => self.one_output(values, (shape, boxes), thresholds, candidates),
                     _ => Err(self.wrong_shape(0, shape, &self.layout.shape_text())),
                 }?
             }
@@ -73,37 +73,29 @@ impl Decoder {
 
     /// How many boxes an output of these dimensions holds.
     fn boxes(&self, shape: &[usize]) -> Result<usize, ZooError> {
-        let boxes = match *shape {
-            [boxes, _] | [1, boxes, _] if !self.layout.is_turned() => boxes,
-            [1, _, boxes] => boxes,
-            _ => usize::MAX,
-        };
-        if self.layout.shape(boxes) == shape {
-            return Ok(boxes);
-        }
-        Err(self.wrong_shape(0, shape, &self.layout.shape_text()))
+        let boxes = self.layout.boxes(shape);
+        boxes.ok_or_else(|| self.wrong_shape(0, shape, &self.layout.shape_text()))
     }
 
     fn one_output<E: Score>(
         &self,
         values: &[E],
-        boxes: usize,
+        (shape, boxes): (&[usize], usize),
         thresholds: &Thresholds,
         candidates: &mut Vec<Candidate>,
     ) -> Result<f32, ZooError> {
-        let (shape, layout) = (self.layout.shape(boxes), self.layout);
-        let name = self.name(0);
+        let (layout, name) = (self.layout, self.name(0));
         if matches!(layout.name, LayoutName::Rows | LayoutName::OrientedRows) {
             // Of what stands behind the scores, an angle is read.
             let read = 4 + layout.classes + usize::from(matches!(layout.box_form(), BoxForm::Rotated(_)));
             let read = &values[..read * boxes];
             let decoded = decode_rows(read, (layout.classes, boxes), &self.reader, thresholds, candidates);
             if !decoded.are_numbers {
-                numbers::check(read, &shape, name)?;
+                numbers::check(read, shape, name)?;
             }
             return decoded.no_box.map_or(Ok(decoded.best), |no_box| Err(no_box.of(name)));
         }
-        numbers::check(values, &shape, name)?;
+        numbers::check(values, shape, name)?;
         if layout.has_class_scores() {
             let decoded = Table { values, layout, boxes }.decode(&self.reader, thresholds, candidates);
             plausible::check_grid(layout, name, self.tensor, decoded.farthest)?;

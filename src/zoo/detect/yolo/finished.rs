@@ -2,6 +2,7 @@
 
 use super::boxes::BoxReader;
 use super::layout::Layout;
+use super::plausible;
 use crate::types::{ClassId, TensorData};
 use crate::vision::Candidate;
 use crate::zoo::detect::numbers::Float;
@@ -100,7 +101,11 @@ impl Finished<'_> {
         if !self.thresholds.reports(class) {
             return Ok(());
         }
-        let bbox = self.reader.read(at, number).map_err(|none| none.of(self.output))?;
+        let bbox = self.reader.read(at, &number).map_err(|none| {
+            // A centre and a size in 0..1, read as corners.
+            let is_normalized = (0..4).all(|place| (0.0..=1.0).contains(&number(place)));
+            if is_normalized { plausible::in_the_first_pixel(self.layout, self.output) } else { none.of(self.output) }
+        })?;
         let source = u32::try_from(at).unwrap_or(u32::MAX);
         candidates.push(Candidate { bbox, class, score: score.clamp(0.0, 1.0), source });
         Ok(())

@@ -46,6 +46,17 @@ impl Layout {
         }
     }
 
+    /// How many boxes an output of these dimensions holds; none of another layout.
+    pub(super) fn boxes(self, shape: &[usize]) -> Option<usize> {
+        let is_batch = matches!(self.name, LayoutName::BatchClassScore | LayoutName::BatchScoreClass);
+        match *shape {
+            [boxes, width] if is_batch && width == self.width => Some(boxes),
+            [1, width, boxes] if self.is_turned() && width == self.width => Some(boxes),
+            [1, boxes, width] if !is_batch && !self.is_turned() && width == self.width => Some(boxes),
+            _ => None,
+        }
+    }
+
     /// The dimensions in words.
     pub(super) fn shape_text(self) -> String {
         self.shape(usize::MAX)
@@ -139,6 +150,13 @@ mod tests {
         assert_eq!(Layout::new(LayoutName::Objectness, 80).shape(25200), [1, 25200, 85]);
         assert_eq!(Layout::new(LayoutName::EndToEnd, 80).shape_text(), "[1, N, 6]");
         assert_eq!(Layout::new(LayoutName::BatchClassScore, 80).shape(7), [7, 7]);
+        for name in [LayoutName::Rows, LayoutName::Objectness, LayoutName::EndToEnd, LayoutName::BatchScoreClass] {
+            let layout = Layout::new(name, 3);
+            assert_eq!(
+                (layout.boxes(&layout.shape(9)), layout.boxes(&[9]), layout.boxes(&[2, 9, 9])),
+                (Some(9), None, None)
+            );
+        }
         assert_eq!(Layout::new(LayoutName::OrientedRows, 15).box_form(), BoxForm::Rotated(19));
         assert!(!Layout::new(LayoutName::NormalizedColumns, 80).needs_nms());
     }

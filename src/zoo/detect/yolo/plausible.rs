@@ -43,11 +43,22 @@ pub(super) fn check(
             let reason = "all boxes lie outside the picture: they are in pixels, not 0..1".to_owned();
             return Err(refused(format!("{reason}{}", sibling(layout.name))));
         }
-    } else if good.all(|found| found.bbox.x_max() <= 1.0 && found.bbox.y_max() <= 1.0) {
-        let reason = "all boxes lie in the first pixel: they are in 0..1, not in pixels".to_owned();
-        return Err(refused(format!("{reason}{}", sibling(layout.name))));
+    } else if is_large(tensor) && good.all(|found| found.bbox.x_max() <= 1.0 && found.bbox.y_max() <= 1.0) {
+        return Err(in_the_first_pixel(layout, output));
     }
     Ok(())
+}
+
+/// Whether a picture of this size shows things that are larger than a pixel.
+fn is_large(size: Size) -> bool {
+    size.width_px > 16 && size.height_px > 16
+}
+
+/// The refusal of boxes in 0..1 where pixels were promised.
+pub(super) fn in_the_first_pixel(layout: Layout, output: &str) -> ZooError {
+    let reason = "all boxes lie in the first pixel: they are in 0..1, not in pixels".to_owned();
+    let reason = format!("{reason}{}", sibling(layout.name));
+    ZooError::NotThatLayout { output: output.to_owned(), layout: layout.name, reason }
 }
 
 /// Checks that boxes whose grid is still to be added are small offsets.

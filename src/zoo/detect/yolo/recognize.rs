@@ -295,8 +295,10 @@ impl Graph<'_> {
 
     /// Whether a network with grids of the usual strides gives so many boxes, one or three for each cell.
     fn is_grid(&self, boxes: usize) -> bool {
-        let grids: [&[u32]; 4] = [&STRIDES, &[8, 16, 32, 64], &[4, 8, 16, 32], &[16, 32]];
-        grids.iter().any(|strides| [1, 3].iter().any(|boxes_of_a_cell| boxes == boxes_of_a_cell * self.cells(strides)))
+        let grids: [&[u32]; 3] = [&STRIDES, &[8, 16, 32, 64], &[4, 8, 16, 32]];
+        // The smallest networks have two grids, and always three boxes for each cell.
+        boxes == 3 * self.cells(&[16, 32])
+            || grids.iter().any(|strides| [1, 3].iter().any(|of_a_cell| boxes == of_a_cell * self.cells(strides)))
     }
 
     fn place(&self, name: &str, is_right: impl Fn(&TensorSpec) -> bool) -> Option<usize> {
