@@ -100,8 +100,8 @@ fn a_manifest_that_is_written_down_says_what_was_read() {
         let examined = zoo::examine(&found).unwrap();
         fs::write(root.join("model.toml"), zoo::written(&found, Some(&examined))).unwrap();
         let again = Manifest::load(&root.join("model.toml")).unwrap();
-        assert_eq!(again.layout, Some(examined.understood.layout));
-        assert_eq!(again.input.as_ref().unwrap().size, Some(examined.understood.size));
+        assert_eq!(again.layout, Some(examined.understood.layout).filter(|_| name == "yolo"));
+        assert_eq!(again.input.as_ref().unwrap().size, Some(examined.understood.size).filter(|_| name == "yolo"));
         assert_eq!((again.family, &again.files, &again.license), (found.family, &found.files, &found.license));
         let read = zoo::examine(&again).unwrap().understood;
         assert_eq!(
@@ -111,6 +111,30 @@ fn a_manifest_that_is_written_down_says_what_was_read() {
         let Some(runtime) = runtime_or_skip("a written manifest") else { continue };
         assert_eq!(seen(runtime, &again), seen(runtime, &found));
     }
+}
+
+#[test]
+fn every_layout_that_is_written_down_is_read_again_as_it_was() {
+    let layouts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/layouts");
+    let mut read = 0;
+    for entry in fs::read_dir(&layouts).unwrap() {
+        let path = entry.unwrap().path();
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("best.onnx");
+        if path.extension().is_none_or(|extension| extension != "onnx") || fs::copy(&path, &copy).is_err() {
+            continue;
+        }
+        // Those that are to be refused, or want a hint.
+        let Ok(found) = zoo::find_at(&copy) else { continue };
+        let examined = zoo::examine(&found).unwrap();
+        fs::write(folder.path().join("model.toml"), zoo::written(&found, Some(&examined))).unwrap();
+        let again = zoo::examine(&Manifest::load(&folder.path().join("model.toml")).unwrap()).unwrap().understood;
+        let (first, name) = (examined.understood, path.display());
+        assert_eq!((again.layout, again.size, again.form), (first.layout, first.size, first.form), "{name}");
+        assert_eq!(again.labels, first.labels, "{name}");
+        read += 1;
+    }
+    assert!(read > 10, "only {read} layouts were read");
 }
 
 #[test]

@@ -57,6 +57,7 @@ impl Case {
             layout: None,
             source: "made by hand".to_owned(),
             verified: true,
+            is_written: true,
             input: Some(Input::new("images".to_owned(), self.size)),
             scoring: None,
             generation: None,

@@ -69,6 +69,7 @@ impl Case {
             layout: self.said,
             source: "tests/data/layouts/generate.py".to_owned(),
             verified: true,
+            is_written: true,
             input: None,
             scoring: None,
             generation: None,

@@ -1,7 +1,7 @@
 //! `vedette models add`: a file or folder of an export becomes a model with a name and a manifest.
 
 use super::{Outcome, described};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde_json::json;
 use std::fs::{self, File};
@@ -134,12 +134,27 @@ fn write_manifest(manifest: &Manifest, examined: Option<&Examined>) -> Result<()
         file.write_all(zoo::written(manifest, examined).as_bytes()).and_then(|()| file.sync_all())
     });
     written.with_context(|| format!("cannot write {}", path.display()))?;
-    let again = Manifest::load(&path)?;
-    if examined.is_some_and(|examined| {
-        zoo::examine(&again).is_ok_and(|read| read.understood.labels != examined.understood.labels)
-    }) {
-        bail!("{}: the manifest would be read with other class names than the file", path.display());
+    let checked = reads_as_the_file(&path, examined);
+    if checked.is_err() {
+        let _ = fs::remove_file(&path);
     }
+    checked
+}
+
+/// A manifest that says something else than the file does is worse than none.
+fn reads_as_the_file(path: &Path, examined: Option<&Examined>) -> Result<()> {
+    let manifest = Manifest::load(path)?;
+    let Some(Examined { understood, .. }) = examined else { return Ok(()) };
+    let again = zoo::examine(&manifest)?.understood;
+    let is_same =
+        again.labels == understood.labels && again.layout == understood.layout && again.size == understood.size;
+    ensure!(
+        is_same,
+        "{}: it would be read as layout {} of {} classes",
+        path.display(),
+        again.layout,
+        again.labels.len()
+    );
     Ok(())
 }
 

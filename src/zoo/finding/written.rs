@@ -1,7 +1,7 @@
 //! A manifest as a `model.toml`.
 
 use super::Examined;
-use crate::zoo::{Manifest, NamesFrom};
+use crate::zoo::{Family, Manifest, NamesFrom};
 use std::fmt::Write;
 
 /// The text of a `model.toml` that says what `manifest` does. What was `examined` of the graph is pinned, so that a file
@@ -16,26 +16,25 @@ pub fn written(manifest: &Manifest, examined: Option<&Examined>) -> String {
     };
     line(format_args!("family = \"{}\"", manifest.family));
     line(format_args!("task = \"{}\"", manifest.task));
-    if let Some(layout) = manifest.layout.or(examined.map(|examined| examined.understood.layout)) {
+    // How slots stand to names is read anew: with a layout that is said, other numbers of them are refused.
+    let closed = examined.map(|examined| &examined.understood).filter(|understood| understood.family == Family::Yolo);
+    if let Some(layout) = manifest.layout.or(closed.map(|understood| understood.layout)) {
         line(format_args!("layout = \"{layout}\""));
     }
     line(format_args!("source = {}", quoted(&manifest.source)));
     line(format_args!("# Take this line away once you have seen that its boxes are right."));
     line(format_args!("verified = {}", manifest.verified));
-    let named = examined.filter(|examined| examined.understood.names_from != NamesFrom::Metadata);
-    let labels = manifest.labels.as_ref().or_else(|| {
-        let is_listed = manifest.path_of("config").is_ok();
-        named.map(|examined| &examined.understood.labels).filter(|_| !is_listed)
-    });
+    let assumed = closed.filter(|understood| understood.names_from == NamesFrom::Coco);
+    let labels = manifest.labels.as_ref().or(assumed.map(|understood| &understood.labels));
     if let Some(labels) = labels {
         line(format_args!("labels = [{}]", labels.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")));
     }
     if let Some(Examined { understood, has_processor, .. }) = examined {
         line(format_args!("\n[input]\nname = {}", quoted(&understood.input)));
-        line(format_args!("width_px = {}\nheight_px = {}", understood.size.width_px, understood.size.height_px));
         if *has_processor {
-            line(format_args!("# preprocessor_config.json says what is done to pixels"));
+            line(format_args!("# preprocessor_config.json says its size and what is done to pixels"));
         } else {
+            line(format_args!("width_px = {}\nheight_px = {}", understood.size.width_px, understood.size.height_px));
             line(format_args!("# pixels: {}", understood.form));
         }
     }
