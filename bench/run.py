@@ -86,7 +86,8 @@ def write_inputs(folder):
     large = cv2.resize(frame, (1920, 1080))
     yuyv(large).tofile(folder / "yuyv.bin")
     mosaic(large).tofile(folder / "bayer_rggb8.bin")
-    cv2.imwrite(str(folder / "frame.jpg"), cv2.resize(frame, (1280, 720)), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    # The quality that image_transport has by default.
+    cv2.imwrite(str(folder / "frame.jpg"), cv2.resize(frame, (1280, 720)), [cv2.IMWRITE_JPEG_QUALITY, 80])
     detector = Detector(MODEL)
     detector.run(preprocess(frame)[0]).astype(np.float32).tofile(folder / "output.bin")
 
