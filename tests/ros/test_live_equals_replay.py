@@ -20,6 +20,8 @@ PER_FRAME = {"/vedette/detections": Detection2DArray, "/vedette/plan": Plan, "/v
 ONCE = {"/vedette/label_info": LabelInfo, "/vedette/vision_info": VisionInfo}
 # camera_info stands beside the image, here and there.
 REMAP = "image:=/camera/image"
+# Of another size and lens than the bag's own.
+FISHEYE = "camera_info_file:=tests/data/lenses/fisheye.yaml"
 # Everything that happens between picture and plan depends on these and on the model.
 PARAMETERS = ("model:=yolov12n", "providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
 
@@ -46,7 +48,7 @@ def is_same(live, replayed):
     return live[: len(replayed)] == replayed and len(padding) < 4 and not any(padding)
 
 
-@pytest.mark.parametrize("camera", [(), ("camera_info_file:=tests/data/lenses/fisheye.yaml",)], ids=["its own", "a file"])
+@pytest.mark.parametrize("camera", [(), (FISHEYE,)], ids=["its own camera_info", "a calibration file"])
 def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(
     start, binary, bag, listen, tmp_path, camera
 ):
