@@ -113,7 +113,9 @@ def test_a_calibration_file_outdoes_what_is_published_and_that_is_said_once(repo
     ],
 )
 @pytest.mark.parametrize("command", ["replay", "check"])
-def test_a_calibration_file_that_is_none_is_refused_by_file_and_key(vedette, ten_frames, tmp_path, command, text, words):
+def test_a_calibration_file_that_is_none_is_refused_by_file_and_key(
+    vedette, ten_frames, tmp_path, command, text, words
+):
     path = tmp_path / "front.yaml"
     if text is not None:
         path.write_text(text)

@@ -1,5 +1,5 @@
-"""Camera drivers as they are: a camera_info that was said once, one of another size, images without a stamp, a bag that is
-played without its clock."""
+"""Camera drivers as they are: a camera_info that was said once, one of another size, images without a stamp, a bag that
+is played without its clock."""
 
 import time
 
@@ -67,7 +67,9 @@ def test_a_camera_info_that_was_said_once_before_the_node_came_serves_all_images
         ),
     ],
 )
-def test_a_camera_info_of_another_size_is_told_once_and_warns_in_diagnostics(start, driver, listen, size, words, is_located):
+def test_a_camera_info_of_another_size_is_told_once_and_warns_in_diagnostics(
+    start, driver, listen, size, words, is_located
+):
     node = start()
     listener = listen(TOPICS)
     listener.connect()

@@ -23,6 +23,8 @@ PER_FRAME = {"/vedette/detections": Detection2DArray, "/vedette/plan": Plan, "/v
 ONCE = {"/vedette/label_info": LabelInfo, "/vedette/vision_info": VisionInfo}
 # camera_info stands beside the image, here and there.
 REMAP = "image:=/camera/image"
+# Of another size and lens than the bag's own.
+FISHEYE = "camera_info_file:=tests/data/lenses/fisheye.yaml"
 # Everything that happens between picture and plan depends on these and on the model.
 PARAMETERS = ("model:=yolov12n", "providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
 
@@ -76,8 +78,8 @@ def is_same(live, replayed):
 
 @pytest.mark.parametrize(
     ("transport", "camera"),
-    [("raw", ()), ("jpeg", ()), ("raw", ("camera_info_file:=tests/data/lenses/fisheye.yaml",))],
-    ids=["raw", "jpeg", "a camera_info file"],
+    [("raw", ()), ("jpeg", ()), ("raw", (FISHEYE,))],
+    ids=["raw", "jpeg", "a calibration file"],
 )
 def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(
     start, binary, bag, jpeg_bag, listen, tmp_path, transport, camera
