@@ -1,7 +1,7 @@
 //! YOLO detectors, and what gives boxes as they do.
 //!
 //! In: one picture, NCHW or NHWC, float32, float16 or bytes, prepared as the layout has it unless the manifest says
-//! otherwise. Out: boxes in one of the layouts of [`LayoutName`](crate::zoo::LayoutName) that belong to the family; what
+//! otherwise. Out: boxes in one of the layouts of [`LayoutName`] that belong to the family; what
 //! tells them apart is in `recognize`, a table of them in `docs/models.md`. The class names are in the metadata under
 //! `names`. Sources: the documentation of the exports of Ultralytics, YOLOv5, YOLOv7, YOLOX, YOLO-NAS and MMDeploy.
 
