@@ -53,6 +53,7 @@ fn manifest(layout: LayoutName) -> Manifest {
         layout: Some(layout),
         source: "made by hand".to_owned(),
         verified: true,
+        is_written: true,
         input: None,
         scoring: None,
         generation: None,
