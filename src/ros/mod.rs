@@ -3,16 +3,16 @@
 //! In come DDS messages, questions, prompts and the clock, out go the walk's messages, answers, the edge's own stop and
 //! diagnostics. [`Edge`] takes over signals before anything else and runs the node. The threads:
 //!
-//! - the **spin thread** takes CDR from DDS the moment it comes and puts it into the [`Inbox`](intake::inbox::Inbox),
+//! - the **spin thread** takes CDR from DDS the moment it comes and puts it into the `Inbox`,
 //!   where a new picture replaces one that waits; it looks who publishes our inputs. It never decodes and never waits for
 //!   anything but DDS.
 //! - the **lane** owns the walk: it takes the newest picture, checks its age against ROS time, joins what belongs to it,
 //!   runs the walk and publishes. Between two pictures it does what the others order.
 //! - the **watch thread** says `stop` when the newest plan that has left is too old. It shares nothing with the others but
-//!   the [`Gate`](watch::gate::Gate) through which every plan leaves.
+//!   the `Gate` through which every plan leaves.
 //! - the **prompts thread** owns the text encoder: from words to a set that the lane puts in force.
 //! - the **reason thread**, where there is a language model, owns it: it takes jobs from the
-//!   [`Desk`](reason::desk::Desk) and gives what came of them back to the lane.
+//!   `Desk` and gives what came of them back to the lane.
 //! - the **edge thread** is tokio's: signals, parameters, `~/set_prompts`, `~/ask` and diagnostics are tasks there, which
 //!   wait for whatever comes next. No picture passes through it: from DDS to the lane there is one hand-over, of one
 //!   thread to another, and a runtime between them could only add to it. Nor does the watchdog, which must not wait for

@@ -1,7 +1,7 @@
 //! A picture for people: boxes, names, scores and track numbers drawn on a copy of the image, the decision below.
 
 use super::kernels::Kernel;
-use super::rows::RowReader;
+use super::row_reader::RowReader;
 use crate::types::{BBox, ClassId, Decision, ImageError, ImagePx, ImageView, Labels, PixelFormat, Plan, Scene, Size};
 use font8x8::legacy::BASIC_LEGACY;
 use std::fmt::Write;

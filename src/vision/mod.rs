@@ -16,7 +16,7 @@ mod letterbox;
 mod nms;
 mod preprocess;
 mod processor;
-mod rows;
+mod row_reader;
 mod tensor_form;
 
 pub use annotate::Canvas;

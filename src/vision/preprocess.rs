@@ -2,7 +2,7 @@
 
 use super::kernels::{Affine, Columns, Kernel, RowPair, rebuild_row_pairs};
 use super::letterbox::Letterbox;
-use super::rows::{RowReader, packed_as};
+use super::row_reader::{RowReader, packed_as};
 use super::tensor_form::{Colors, Fit, Normalize, TensorForm};
 use crate::types::{Element, ImageView, Size, TensorMut};
 use half::f16;

@@ -2,7 +2,7 @@
 
 use crate::types::ImageView;
 use crate::vision::kernels::{Kernel, Packed};
-use crate::vision::rows::{RowReader, packed_as};
+use crate::vision::row_reader::{RowReader, packed_as};
 
 /// Points of one row.
 pub(super) const COLUMNS: usize = 128;

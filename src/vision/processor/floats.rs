@@ -11,7 +11,7 @@
 use super::window::Source;
 use crate::types::Size;
 use crate::vision::kernels::{self, Kernel, Resample};
-use crate::vision::rows::RowReader;
+use crate::vision::row_reader::RowReader;
 
 /// The source pixels of one resized pixel, and how much of it is padding.
 #[derive(Debug, Clone, Copy)]

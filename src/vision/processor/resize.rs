@@ -7,7 +7,7 @@
 use super::window::{Source, Window};
 use crate::types::Size;
 use crate::vision::kernels::{BATCH, Kernel, Packed, Resample, RingRows, STRIDE_BYTES, Span, Taps};
-use crate::vision::rows::RowReader;
+use crate::vision::row_reader::RowReader;
 use std::ops::Range;
 
 /// What is to be made: a picture's size, its filter, and the window of it that counts.

@@ -2,7 +2,7 @@
 
 use crate::types::{BBox, ImagePx, ImageView, Size};
 use crate::vision::kernels::Packed;
-use crate::vision::rows::RowReader;
+use crate::vision::row_reader::RowReader;
 
 /// A rectangle of whole pixels inside a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
