@@ -1,8 +1,8 @@
 //! `vedette ask`: one question about one picture, without ROS.
 
 use super::Outcome;
+use super::check_picture::Still;
 use super::parameter_args::ParameterArgs;
-use super::still::Still;
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! `vedette check`: what this machine can run, and why not.
 
+use super::check_picture::Still;
 use super::node;
 use super::parameter_args::ParameterArgs;
-use super::still::Still;
 use super::{Outcome, in_words};
 use anyhow::Result;
 use serde_json::{Value, json};

@@ -4,6 +4,7 @@
 
 mod ask;
 mod check;
+mod check_picture;
 mod ending;
 mod logging;
 mod models;
@@ -13,7 +14,6 @@ mod parameter_args;
 mod pictures;
 mod replay;
 mod replay_summary;
-mod still;
 
 use clap::{Parser, Subcommand};
 use outcome::{Outcome, in_words};
