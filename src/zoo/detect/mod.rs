@@ -93,8 +93,14 @@ fn load_closed(
         // ONNX Runtime's own format; or a reason that opening the file gives too.
         Err(_) => open_with(&[])?.signature().clone(),
     };
-    let shapes = Inputs::of(&signature, &hints, manifest.family.word())?.shapes(&signature);
-    Ok(open_with(&shapes)?)
+    match Inputs::of(&signature, &hints, manifest.family.word()) {
+        Ok(inputs) => Ok(open_with(&inputs.shapes(&signature))?),
+        Err(refused) => {
+            // An input of a type that is not passed is the better reason.
+            open_with(&[])?;
+            Err(refused)
+        }
+    }
 }
 
 fn not_a_detector(family: Family) -> ZooError {

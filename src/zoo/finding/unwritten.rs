@@ -74,7 +74,14 @@ pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
     if !names_classes && !file.signature.metadata.contains_key("names") {
         manifest.labels = names_beside(&graph).map(|beside| beside.names);
     }
-    let understood = understood(&manifest, family, &file.signature).map_err(|error| refused(error.to_string()))?;
+    let understood = understood(&manifest, family, &file.signature).map_err(|error| {
+        let others = if file.other_tensors.is_empty() {
+            String::new()
+        } else {
+            format!(" (of types that are not passed: {})", file.other_tensors.join(", "))
+        };
+        refused(format!("{error}{others}"))
+    })?;
     manifest.family = understood.family;
     Ok(manifest)
 }

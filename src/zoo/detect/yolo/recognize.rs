@@ -224,7 +224,8 @@ impl Graph<'_> {
             Some(behind) => width == least + behind || (said && width >= least),
             None => width >= least,
         };
-        let fits = fits && !(said && has_scores && boxes.is_some_and(|boxes| boxes > 0 && boxes < width));
+        let is_short = boxes.is_some_and(|boxes| boxes > 0 && boxes < width);
+        let fits = fits && !(said && has_scores && width > least && is_short);
         if !fits || (has_scores && !said && self.is_unlikely(name, classes)) {
             return None;
         }
