@@ -11,9 +11,9 @@ import pytest
 from camera import LATCHED, wait_until
 from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message
+from picture_encodings import IMAGE, RAW, STORE, raw_image
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Writer
-from rosbags.typesys import Stores, get_typestore
 from vedette_msgs.msg import Plan
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
@@ -29,29 +29,47 @@ FISHEYE = "camera_info_file:=tests/data/lenses/fisheye.yaml"
 PARAMETERS = ("model:=yolov12n", "providers:=[cpu]", "intra_op_threads:=1", "use_sim_time:=true", "score_threshold:=0.2")
 
 
-@pytest.fixture(scope="session")
-def jpeg_bag(bag, tmp_path_factory):
-    """The beginning of the bag as a driver records it that publishes jpeg only."""
-    store, folder = get_typestore(Stores.ROS2_JAZZY), tmp_path_factory.mktemp("bags") / "jpeg"
-    compressed = "sensor_msgs/msg/CompressedImage"
-    with AnyReader([bag], default_typestore=store) as reader, Writer(folder, version=9) as writer:
+def changed(bag, folder, change):
+    """The beginning of the bag with its images changed: `change(number, message, rgb)` gives topic suffix and message."""
+    with AnyReader([bag], default_typestore=STORE) as reader, Writer(folder, version=9) as writer:
         written, frames = {}, 0
         for connection, logged_ns, cdr in reader.messages():
             topic, msgtype = connection.topic, connection.msgtype
-            if msgtype == "sensor_msgs/msg/Image":
+            if msgtype == IMAGE:
                 image = reader.deserialize(cdr, msgtype)
                 assert image.encoding == "bgr8"
                 pixels = np.asarray(image.data).reshape(image.height, image.width, 3)
-                _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])
-                message = store.types[compressed](image.header, "bgr8; jpeg compressed bgr8", data.reshape(-1))
-                topic, msgtype, cdr = f"{topic}/compressed", compressed, store.serialize_cdr(message, compressed)
+                suffix, message = change(frames, image, pixels[:, :, ::-1])
+                topic, msgtype = topic + suffix, message.__msgtype__
+                cdr = STORE.serialize_cdr(message, msgtype)
                 frames += 1
             if topic not in written:
-                written[topic] = writer.add_connection(topic, msgtype, typestore=store)
+                written[topic] = writer.add_connection(topic, msgtype, typestore=STORE)
             writer.write(written[topic], logged_ns, bytes(cdr))
             if frames > FRAMES:
                 break
     return folder
+
+
+def as_jpeg(number, image, rgb):
+    _, data = cv2.imencode(".jpg", rgb[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+    compressed = STORE.types["sensor_msgs/msg/CompressedImage"]
+    return "/compressed", compressed(image.header, "bgr8; jpeg compressed bgr8", data.reshape(-1))
+
+
+def in_every_encoding(number, image, rgb):
+    return "", raw_image(image.header, rgb, list(RAW)[number % len(RAW)])
+
+
+@pytest.fixture(scope="session")
+def bags(bag, tmp_path_factory):
+    """The bag, the same from a driver that publishes jpeg only, and one that goes through all encodings."""
+    folder = tmp_path_factory.mktemp("bags")
+    return {
+        "raw": bag,
+        "jpeg": changed(bag, folder / "jpeg", as_jpeg),
+        "encodings": changed(bag, folder / "encodings", in_every_encoding),
+    }
 
 
 def replayed(binary, bag, out, parameters, *remaps):
@@ -63,7 +81,7 @@ def replayed(binary, bag, out, parameters, *remaps):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["topics"]["camera_info"] == "/camera/camera_info"
     messages = {topic: [] for topic in (*PER_FRAME, *ONCE)}
-    with AnyReader([out], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
+    with AnyReader([out], default_typestore=STORE) as reader:
         for connection, _, cdr in reader.messages():
             if connection.topic in messages:
                 messages[connection.topic].append(bytes(cdr))
@@ -78,13 +96,13 @@ def is_same(live, replayed):
 
 @pytest.mark.parametrize(
     ("transport", "camera"),
-    [("raw", ()), ("jpeg", ()), ("raw", (FISHEYE,))],
-    ids=["raw", "jpeg", "a calibration file"],
+    [("raw", ()), ("jpeg", ()), ("encodings", ()), ("raw", (FISHEYE,))],
+    ids=["raw", "jpeg", "every encoding", "a calibration file"],
 )
 def test_the_bag_played_live_under_one_remap_gives_the_bytes_of_its_replay(
-    start, binary, bag, jpeg_bag, listen, tmp_path, transport, camera
+    start, binary, bags, listen, tmp_path, transport, camera
 ):
-    bag = jpeg_bag if transport == "jpeg" else bag
+    bag = bags[transport]
     expected = replayed(binary, bag, tmp_path / "replay.mcap", PARAMETERS + camera, REMAP)
     parameters = [flag for value in PARAMETERS + camera for flag in ("-p", value)]
     node = start(*parameters, "-r", REMAP)
