@@ -2,11 +2,13 @@
 //!
 //! Enters: the message's words and bytes. Leaves: an [`ImageView`] of memory that serves every picture. The first bytes
 //! decide what a file is; the words only say what its colors mean: image_transport compresses a mosaic as gray and writes
-//! `bayer_rggb8; jpeg compressed`. A file that is cut off or broken is an error, never half a picture.
+//! `bayer_rggb8; jpeg compressed`. A file that is cut off or broken is an error, never half a picture; only what is wrong
+//! within a jpeg's data and leaves as many blocks as there should be cannot be told, for a jpeg has no checksum.
 //!
 //! Jpeg, which cameras send, is decoded by `zune-jpeg`; it makes small lists of its own for each picture, about a row of
 //! blocks. For png and webp `image` does so with a picture's worth.
 
+use super::jpeg_file;
 use crate::types::{BayerPattern, ImageError, ImageView, PixelFormat, Size};
 use image::codecs::{png::PngDecoder, webp::WebPDecoder};
 use image::{ColorType, ImageDecoder, Limits};
@@ -105,8 +107,8 @@ pub enum CodecError {
         /// Bytes that it has.
         bytes: usize,
     },
-    /// The end is missing.
-    #[error("jpeg of {bytes} bytes is cut off: it has no end marker")]
+    /// The end is missing, or the headers lead nowhere.
+    #[error("jpeg of {bytes} bytes is cut off: its picture has no end marker")]
     CutOff {
         /// Bytes that there are.
         bytes: usize,
@@ -144,6 +146,8 @@ pub struct Decoded<'a> {
 #[derive(Debug, Default)]
 pub struct PictureDecoder {
     pixels: Vec<u8>,
+    /// What the jpeg decoder is given.
+    jpeg: Vec<u8>,
 }
 
 impl PictureDecoder {
@@ -201,10 +205,8 @@ impl PictureDecoder {
             .set_max_width(side)
             .set_max_height(side)
             .jpeg_set_out_colorspace(ColorSpace::RGB);
-        if !has_end(data) {
-            return Err(CodecError::CutOff { bytes: data.len() });
-        }
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data), options);
+        let whole = jpeg_file::whole(data, &mut self.jpeg).ok_or(CodecError::CutOff { bytes: data.len() })?;
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(whole), options);
         decoder.decode_headers().map_err(|error| broken(&error))?;
         let (width, height) = decoder.dimensions().unwrap_or_default();
         let size = checked(codec, width as u64, height as u64, data.len())?;
@@ -292,24 +294,6 @@ fn mosaic(format: &str) -> Option<BayerPattern> {
         PixelFormat::Bayer8(pattern) | PixelFormat::Bayer16(pattern) => Some(pattern),
         _ => None,
     }
-}
-
-/// Whether there is an end marker behind the first scan: a thumbnail ahead of it has one of its own. What is behind the
-/// end is passed over, as cameras fill their buffers up.
-fn has_end(data: &[u8]) -> bool {
-    let mut at = 2;
-    while let Some([0xff, marker]) = data.get(at..at + 2) {
-        if *marker == 0xff {
-            at += 1;
-            continue;
-        }
-        let Some([high, low]) = data.get(at + 2..at + 4) else { return false };
-        at += 2 + usize::from(u16::from_be_bytes([*high, *low]));
-        if *marker == 0xda {
-            break;
-        }
-    }
-    data.get(at..).is_some_and(|scan| scan.windows(2).rev().any(|pair| pair == [0xff, 0xd9]))
 }
 
 #[cfg(test)]
@@ -431,7 +415,40 @@ mod tests {
         let filled = [&data[..], &[0; 100]].concat();
         assert!(decoder.decode("jpeg", &filled).is_ok());
         let error = decoder.decode("jpeg", &data[..data.len() - 9]).unwrap_err().to_string();
-        assert_eq!(error, format!("jpeg of {} bytes is cut off: it has no end marker", data.len() - 9));
+        assert_eq!(error, format!("jpeg of {} bytes is cut off: its picture has no end marker", data.len() - 9));
+    }
+
+    #[test]
+    fn a_jpeg_that_lost_its_middle_and_kept_its_end_is_refused() {
+        let data = jpeg();
+        let mut decoder = PictureDecoder::default();
+        let expected = decoder.decode("jpeg", &data).unwrap().image.data().to_vec();
+        let scan = data.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap() + 14;
+        for length in scan..data.len() - 2 {
+            let cut = [&data[..length], &[0xff, 0xd9]].concat();
+            // Behind the last block there are bits that fill up a byte.
+            let is_whole = decoder.decode("jpeg", &cut).is_ok_and(|decoded| decoded.image.data() == expected);
+            assert_eq!(is_whole, decoder.decode("jpeg", &cut).is_ok(), "{length} of {} bytes", data.len());
+            assert!(!is_whole || length > data.len() - 8, "{length} of {} bytes", data.len());
+        }
+    }
+
+    #[test]
+    fn a_jpeg_without_huffman_tables_is_read_by_the_standard_ones() {
+        let data = jpeg();
+        let mut decoder = PictureDecoder::default();
+        let expected = decoder.decode("jpeg", &data).unwrap().image.data().to_vec();
+        let (mut bare, mut at) = (data[..2].to_vec(), 2);
+        while data[at + 1] != 0xda {
+            let end = at + 2 + usize::from(u16::from_be_bytes([data[at + 2], data[at + 3]]));
+            if data[at + 1] != 0xc4 {
+                bare.extend_from_slice(&data[at..end]);
+            }
+            at = end;
+        }
+        bare.extend_from_slice(&data[at..]);
+        assert!(bare.len() + 400 < data.len());
+        assert_eq!(decoder.decode("jpeg", &bare).unwrap().image.data(), expected);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod annotate;
 mod blindness;
 mod codec;
+mod jpeg_file;
 mod kernels;
 mod letterbox;
 mod nms;

@@ -98,7 +98,7 @@ def test_a_truncated_jpeg_costs_its_frame_and_no_other(report, tmp_path):
     messages = [compressed(frame, cut=-90 if frame == 2 else None) for frame in range(FRAMES)]
     found = report(bag_of(tmp_path / "bag", messages, COMPRESSED), code=3)
     assert (found["processed"], found["lost"]) == (FRAMES - 1, {"image: bad_picture": 1})
-    assert "is cut off: it has no end marker" in found["stderr"]
+    assert "is cut off: its picture has no end marker" in found["stderr"]
 
 
 def test_distances_are_no_pictures(replay, report, tmp_path):

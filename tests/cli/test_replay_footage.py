@@ -63,7 +63,7 @@ def test_a_picture_that_does_not_decode_is_a_loss_with_its_name(report, tmp_path
     assert found["source_losses"] == [
         f"{frames / 'img_2.jpg'}: holds no bytes",
         f"{frames / 'img_3.jpg'}: begins with 6e 6f 74 65 73, expected a picture",
-        f"{frames / 'img_4.jpg'}: a JPEG that ends before its picture does",
+        f"{frames / 'img_4.jpg'}: jpeg of {len(whole) // 2} bytes is cut off: its picture has no end marker",
     ]
     assert found["processed"] == 3
     assert stamps(out) == [100_000_000, 500_000_000, 600_000_000], "a lost picture keeps its number"
