@@ -130,6 +130,9 @@ impl Graph<'_> {
                 }
             }
         }
+        if self.classes.is_none() && !self.tables().is_empty() {
+            return Err(ZooError::Names { reason: UNNAMED.to_owned() });
+        }
         Err(self.miscounted(from).unwrap_or_else(|| self.refused(self.expected())))
     }
 
