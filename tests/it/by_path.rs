@@ -154,7 +154,31 @@ fn names_beside_a_file_are_taken_where_nothing_else_has_them() {
     fs::write(folder.path().join("labels.txt"), "rot\n").unwrap();
     assert!(zoo::find_at(&path).is_err(), "one name for three classes");
     fs::copy(small_model("yolo_rows"), &path).unwrap();
-    assert_eq!(zoo::examine(&zoo::find_at(&path).unwrap()).unwrap().understood.labels[0], "red", "the metadata first");
+    let names_of = |path: &Path| zoo::examine(&zoo::find_at(path).unwrap()).unwrap().understood.labels;
+    assert_eq!(names_of(&path)[0], "red", "the metadata first");
+    fs::write(folder.path().join("config.json"), r#"{"model_type": "clip"}"#).unwrap();
+    assert_eq!(names_of(&path)[0], "red", "whatever checkpoint lies beside it");
+}
+
+#[test]
+fn a_detr_takes_the_names_of_its_metadata_and_without_any_those_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("best.onnx");
+    let named = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/layouts/rf_detr_91_named.onnx");
+    let bytes = fs::read(named).unwrap();
+    fs::write(&path, &bytes).unwrap();
+    fs::write(folder.path().join("labels.txt"), "car\n".repeat(80)).unwrap();
+    let understood = || zoo::examine(&zoo::find_at(&path).unwrap()).unwrap().understood;
+    let found = understood();
+    assert_eq!((found.labels[79].as_str(), found.names_from), ("thing 79", NamesFrom::Metadata));
+    // Names that hold nothing, as long as before.
+    let at = bytes.windows(4).position(|window| window == b"{0: ").unwrap();
+    let end = bytes[at..].iter().position(|byte| *byte == b'}').unwrap();
+    let mut emptied = bytes;
+    emptied[at..=at + end].fill(b' ');
+    fs::write(&path, &emptied).unwrap();
+    let found = understood();
+    assert_eq!((found.labels[79].as_str(), found.names_from), ("car", NamesFrom::Given));
 }
 
 #[test]

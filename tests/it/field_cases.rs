@@ -166,6 +166,27 @@ fn each_gives_its_one_box_without_a_word_in_the_manifest() {
 }
 
 #[test]
+fn a_name_too_many_does_not_make_a_class_of_objectness() {
+    let objectness = [320.0, 320.0, 50.0, 80.0, 0.9, 0.95];
+    let made = |names: usize| {
+        Case::of(vec![("output0", vec![1, 25200, 85], columns(85, 25200, &objectness))])
+            .noted("names", &self::names(names))
+    };
+    assert_eq!(made(80).detect().unwrap().len(), 1);
+    for count in [79, 81] {
+        let error = made(count).detect().unwrap_err().to_string();
+        let expected = format!(
+            "class names: there are {count}, from the model's metadata; output0 float32 [1, 25200, 85] has scores of 80 as \
+             objectness: one name for each is expected"
+        );
+        assert_eq!(error, expected);
+    }
+    let rows = Case::of(vec![("output0", vec![1, 84, 8400], rows(84, 8400, &BOX))]).noted("names", &names(79));
+    let error = rows.detect().unwrap_err().to_string();
+    assert!(error.contains("there are 79") && error.contains("scores of 80 as rows"), "{error}");
+}
+
+#[test]
 fn numbers_that_are_none_cost_the_picture_all_or_a_few() {
     let all = OwnedTensor::F32(vec![f32::NAN; 84 * 8400]);
     let error = Case::of(vec![("output0", vec![1, 84, 8400], all)]).detect().unwrap_err().to_string();

@@ -147,16 +147,27 @@ fn decoded() -> Vec<(Case, LayoutName, &'static str, [f32; 4])> {
         (Case::of("normalized_without_a_word").said(NormalizedEndToEnd), NormalizedEndToEnd, "car", STRETCHED),
         (Case::of("num_dets"), NumDets, "car", LETTERBOXED),
         (Case::of("num_predictions"), NumDets, "car", LETTERBOXED),
+        (Case::of("num_dets_mmyolo").labels(TWO), NumDets, "car", LETTERBOXED),
+        (Case::of("decoded_without_size").labels(TWO).said(NumDets), NumDets, "car", LETTERBOXED),
+        (Case::of("end_to_end_padded"), EndToEnd, "car", LETTERBOXED),
+        (Case::of("objectness_three_a_cell").labels(TWO), Objectness, "car", LETTERBOXED),
+        (Case::of("rows_with_heads"), Rows, "car", LETTERBOXED),
+        (Case::of("segment_without_a_word"), Rows, "car", LETTERBOXED),
+        (Case::of("rows_trained_in_rtdetr"), Rows, "car", LETTERBOXED),
+        (Case::of("rows_open_width"), Rows, "car", LETTERBOXED),
         (Case::of("batch_class_score"), BatchClassScore, "car", LETTERBOXED),
         (Case::of("batch_score_class"), BatchScoreClass, "car", LETTERBOXED),
         (Case::of("batch_score_class_without_a_word").said(BatchScoreClass), BatchScoreClass, "car", LETTERBOXED),
         (Case::of("dets_and_labels").labels(TWO), DetsAndLabels, "car", LETTERBOXED),
         (Case::of("decoded").labels(TWO).detr(), Decoded, "car", [16.0, 20.0, 32.0, 40.0]),
         (Case::of("decoded_int32").labels(TWO).detr(), Decoded, "car", [16.0, 20.0, 32.0, 40.0]),
+        (Case::of("decoded_named").detr(), Decoded, "car", [16.0, 20.0, 32.0, 40.0]),
+        (Case::of("decoded_without_size").labels(TWO).said(Decoded).detr(), Decoded, "car", STRETCHED),
         (Case::of("logits").labels(TWO).detr(), Logits, "car", STRETCHED),
         (Case::of("logits_raw").labels(TWO).detr(), Logits, "car", STRETCHED),
         // COCO numbers its categories from 1: 3 is car.
         (ALL_COCO, Logits, "car", STRETCHED),
+        (Case::of("rf_detr_91_named").detr(), Logits, "thing 2", STRETCHED),
         (
             Case::of("rf_detr_two_of_three").labels(TWO).said(BackgroundFirst).detr(),
             BackgroundFirst,
@@ -166,6 +177,7 @@ fn decoded() -> Vec<(Case, LayoutName, &'static str, [f32; 4])> {
         (Case::of("rf_detr_two_of_three").labels(TWO).said(BackgroundLast).detr(), BackgroundLast, "car", STRETCHED),
         (Case::of("softmax").labels(TWO).detr(), SoftmaxBackgroundLast, "car", STRETCHED),
         (Case::of("paddle").labels(TWO).detr(), ClassScoreBox, "car", STRETCHED),
+        (Case::of("paddle_counted").labels(TWO).detr(), ClassScoreBox, "car", STRETCHED),
     ]
 }
 
@@ -226,6 +238,64 @@ fn a_layout_with_two_readings_is_refused_with_both_and_the_key() {
     );
     let error = Case::of("rf_detr_two_of_three").labels(TWO).detr().detect(runtime).unwrap_err().to_string();
     assert!(error.contains("background_first (the names belong to slots 1 and up) or background_last"), "{error}");
+    for (case, expected) in [
+        (
+            Case::of("list_or_grid"),
+            "which may be objectness (centre, size in px, objectness and class scores of each box) or end_to_end",
+        ),
+        (
+            Case::of("decoded_without_size").labels(TWO).detr(),
+            "which may be decoded (RT-DETR, D-FINE: the picture is stretched) or num_dets (it is letterboxed",
+        ),
+        (Case::of("classifier_of_seven"), "or the scores of seven classes, which is no detector's: say which"),
+    ] {
+        let error = case.detect(runtime).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.ends_with("in the manifest, layout = \"...\""), "{error}");
+    }
+}
+
+#[test]
+fn another_number_of_names_than_of_classes_is_refused_with_both() {
+    let Some(runtime) = runtime_or_skip("numbers of names") else { return };
+    const ONE: &[&str] = &["person"];
+    const THREE: &[&str] = &["person", "car", "bus"];
+    for (case, expected) in [
+        (Case::of("rows").labels(ONE), "output0 float32 [1, 6, 84] has scores of 2 as rows"),
+        (Case::of("rows").labels(THREE), "output0 float32 [1, 6, 84] has scores of 2 as rows"),
+        (Case::of("rows_bytes").labels(ONE), "output0 float32 [1, 6, 84] has scores of 2 as rows"),
+        (Case::of("objectness").labels(THREE), "output float32 [1, 252, 7] has scores of 2 as objectness"),
+        (Case::of("objectness").labels(ONE), "output float32 [1, 252, 7] has scores of 2 as objectness"),
+        (Case::of("yolox").labels(ONE), "output float32 [1, 84, 7] has scores of 3 as columns or 2 as yolox"),
+        (Case::of("logits").labels(ONE).said(LayoutName::Logits).detr(), "for a model with 2 classes"),
+    ] {
+        let count = case.labels.map_or(0, <[_]>::len);
+        let error = case.detect(runtime).map(|(found, _)| found).unwrap_err().to_string();
+        let start = format!("class names: there are {count}, from the manifest or a file beside the model");
+        assert!(error.starts_with(&start) && error.contains(expected), "{}: {error}", case.file);
+    }
+}
+
+#[test]
+fn what_gives_no_boxes_is_told_as_that_and_not_asked_for_names() {
+    let Some(runtime) = runtime_or_skip("no detectors") else { return };
+    for (case, expected) in [
+        (Case::of("classifier"), "its metadata says task \"classify\", which is no detector's"),
+        (Case::of("classifier_without_a_word"), "a model that classifies or embeds it is no detector"),
+        (Case::of("depth"), "not numbers for each pixel: a model of depth or of areas is no detector"),
+        (Case::of("depth").labels(TWO), "not numbers for each pixel: a model of depth or of areas is no detector"),
+    ] {
+        let error = case.detect(runtime).map(|(found, _)| found).unwrap_err().to_string();
+        assert!(error.contains(expected), "{}: {error}", case.file);
+    }
+}
+
+#[test]
+fn nothing_found_is_no_error() {
+    let Some(runtime) = runtime_or_skip("nothing found") else { return };
+    for case in [Case::of("end_to_end_nothing"), Case::of("paddle_nothing").labels(TWO).detr()] {
+        let (found, _) = case.detect(runtime).unwrap_or_else(|error| panic!("{}: {error}", case.file));
+        assert_eq!(found, [], "{}", case.file);
+    }
 }
 
 #[test]
@@ -234,7 +304,7 @@ fn what_no_layout_is_is_refused_with_what_makes_it_one() {
     for (case, expected) in [
         (Case::of("heads"), "Heads of several scales need the export's own decoding (YOLOv7: --grid)"),
         (Case::of("selected_indices"), "not the indices of NonMaxSuppression: export without NMS"),
-        (Case::of("rows").labels(&["person", "car", "bus"]), "[1, 7, N] (box and 3 class scores in rows)"),
+        (Case::of("batch_in_front"), "[1, 6, N] (box and 2 class scores in rows)"),
         (Case::of("yolox"), "class names: neither the model's metadata nor the manifest's key labels has them"),
         (Case::of("logits").detr(), "class names: neither a config.json nor the manifest's key labels has them"),
         (
@@ -264,6 +334,11 @@ fn numbers_that_cannot_be_the_layouts_cost_the_first_picture() {
             Case::of("yolox_decoded").labels(TWO).blue(),
             "the boxes are in pixels already (the manifest's layout = \"objectness\")",
         ),
+        (
+            Case::of("num_dets_beyond_room"),
+            "num_dets are not num_dets: their number of boxes is 101, expected 0 to 100, the places that there are",
+        ),
+        (Case::of("num_dets_normalized"), "the model's det_boxes are not num_dets: all boxes lie in the first pixel"),
         (Case::of("end_to_end_half_class"), "box 0 has class 0.4, expected a whole number"),
         (
             Case::of("batch_score_class_without_a_word"),

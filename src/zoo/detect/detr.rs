@@ -15,7 +15,8 @@
 //! center and size in `0..=1` of the tensor. So a query may come out under two classes. It does not, where
 //! [`Thresholds::classes`] leaves out the better one of them, nor with softmax, where its best class is its only one. The
 //! authors' export has done this inside, for the size that it is fed (width, height): that of the image, so that its
-//! boxes are in pixels of the image. PaddleDetection's is fed a scale of 1, so that its boxes are in pixels of the tensor.
+//! boxes are in pixels of the image; a graph without that input can only give pixels of the tensor, and its layout must be
+//! said. PaddleDetection's is fed a scale of 1, so that its boxes are in pixels of the tensor.
 //!
 //! A logit, score or coordinate that is not finite costs the picture ([`ZooError::NotANumber`]), and so does a good box
 //! under a class that has no slot ([`ZooError::NoSuchClass`]). A box without area in the picture is left out alone; a score
@@ -27,7 +28,7 @@
 //! mean and deviation; RF-DETR those of ImageNet, and resizes floats, not bytes. The manifest's `input.mean` and
 //! `input.std` outdo both.
 //!
-//! **Names** are the manifest's `labels` or those in `config.json` (`id2label`). RF-DETR numbers its logits by COCO's
+//! **Names** are the manifest's `labels`, those in `config.json` (`id2label`) or in the graph's metadata. RF-DETR numbers its logits by COCO's
 //! 91 category ids, eleven of which no class has: 91 names with `N/A` at those, or COCO's 80 names, which are put where
 //! they belong. Slots without a name are skipped: see `slots`.
 //!
@@ -37,11 +38,11 @@
 mod export;
 mod slots;
 
-use super::graph::{Beside, Hints, NamesFrom, Understood};
+use super::graph::{Beside, Hints, NamesFrom, Understood, names_in_metadata};
 use super::numbers;
 use super::picture_input::{PictureInput, usual_size};
 use super::queries::{
-    Pick, checked_boxes, checked_logits, floats, four, keep_best, logit_floor, query_row, report, sigmoid,
+    Pick, checked_boxes, checked_logits, counted, floats, four, keep_best, logit_floor, query_row, report, sigmoid,
 };
 use crate::infer::{Backend, Proof, Signature};
 use crate::types::{BBox, ClassId, ClassScores, Detection, ImagePx, ImageView, Labels, Size, TensorData};
@@ -76,6 +77,7 @@ pub(super) fn configured_size(manifest: &Manifest) -> Result<Option<Size>, ZooEr
 pub(super) fn understand(signature: &Signature, hints: &Hints) -> Result<Understood, ZooError> {
     let export = Export::of(signature, hints)?;
     let given = hints.labels.map(given_names);
+    let given = given.map_or_else(|| metadata_names(signature), |names| Ok(Some(names)))?;
     let slots = Slots::of(given, known(&export, signature, hints))?;
     let form = form_of(&export, hints)?;
     let mut notes: Vec<String> = export.inputs.note.clone().into_iter().collect();
@@ -96,7 +98,7 @@ pub(super) fn understand(signature: &Signature, hints: &Hints) -> Result<Underst
     let read = match export.form {
         Form::Logits { logits, boxes, .. } => vec![logits, boxes],
         Form::Decoded { labels, boxes, scores } => vec![labels, boxes, scores],
-        Form::Rows { rows } => vec![rows],
+        Form::Rows { rows, count } => vec![rows, count],
     };
     let names = signature.outputs.iter().enumerate().filter(|(place, _)| !read.contains(place));
     let names: Vec<&str> = names.map(|(_, spec)| spec.name.as_str()).collect();
@@ -132,15 +134,21 @@ fn given_names(labels: &[String]) -> Names {
     Names { names, from: NamesFrom::Given, by_slot: has_holes }
 }
 
-/// The manifest's names, or those of its `config.json`.
-fn names_of(manifest: &Manifest) -> Result<Option<Names>, ZooError> {
+/// Those of the graph's metadata.
+fn metadata_names(signature: &Signature) -> Result<Option<Names>, ZooError> {
+    let names = names_in_metadata(signature)?;
+    Ok(names.map(|names| Names { from: NamesFrom::Metadata, ..given_names(&names) }))
+}
+
+/// The manifest's names, or those of its `config.json`, or the graph's.
+fn names_of(manifest: &Manifest, signature: &Signature) -> Result<Option<Names>, ZooError> {
     match (&manifest.labels, manifest.path_of("config")) {
         (Some(labels), _) => Ok(Some(given_names(labels))),
         (None, Ok(_)) => {
             let names = Document::read(manifest, "config")?.class_names()?;
             Ok(Some(Names { names, from: NamesFrom::Given, by_slot: true }))
         }
-        (None, Err(_)) => Ok(None),
+        (None, Err(_)) => metadata_names(signature),
     }
 }
 
@@ -204,7 +212,7 @@ impl Detr {
     pub fn new(manifest: &Manifest, mut backend: Box<dyn Backend>) -> Result<Self, ZooError> {
         let hints = Hints::from(manifest);
         let export = Export::of(backend.signature(), &hints)?;
-        let slots = Slots::of(names_of(manifest)?, known(&export, backend.signature(), &hints))?;
+        let slots = Slots::of(names_of(manifest, backend.signature())?, known(&export, backend.signature(), &hints))?;
         let processor = processor(manifest, &export, &hints)?;
         export.inputs.prepare_beside(&mut *backend)?;
         let picture = PictureInput::new(export.inputs.picture.place, processor, &mut *backend)?;
@@ -245,9 +253,9 @@ impl Detr {
         match self.form {
             Form::Logits { logits, boxes, .. } => self.pick_pairs((logits, boxes), &geometry, thresholds, out, scores),
             Form::Decoded { labels, boxes, scores: of_boxes } => {
-                self.pick_decoded([labels, boxes, of_boxes], image.size(), thresholds, out)
+                self.pick_decoded([labels, boxes, of_boxes], (image.size(), &geometry), thresholds, out)
             }
-            Form::Rows { rows } => self.pick_rows(rows, &geometry, thresholds, out),
+            Form::Rows { rows, count } => self.pick_rows((rows, count), &geometry, thresholds, out),
         }
     }
 
@@ -318,10 +326,12 @@ impl Detr {
     fn pick_decoded(
         &mut self,
         [labels, boxes, scores]: [usize; 3],
-        image: Size,
+        (image, geometry): (Size, &NormalizedGeometry),
         thresholds: &Thresholds,
         out: &mut Vec<Detection>,
     ) -> Result<(), ZooError> {
+        // Without a word about the image, boxes can only be the tensor's.
+        let tensor = self.target_sizes.is_none().then(|| self.picture.tensor());
         let Self { backend, slots, picks, widened: [first, second], .. } = self;
         let outputs = &backend.signature().outputs;
         let refused = |place: usize, expected: String| {
@@ -366,6 +376,11 @@ impl Detr {
         let (width, height) = (image.width_px as f32, image.height_px as f32);
         let image_box = |query| {
             let [x_min, y_min, x_max, y_max] = four(boxes, query)?;
+            if let Some(Size { width_px, height_px }) = tensor {
+                let (width, height) = (width_px as f32, height_px as f32);
+                let corners = [x_min / width, y_min / height, x_max / width, y_max / height];
+                return geometry.image_from_normalized_xyxy(corners);
+            }
             BBox::<ImagePx>::from_corners(x_min, y_min, x_max, y_max)?.clipped(width, height)
         };
         report(picks, thresholds, f32::INFINITY, image_box, out);
@@ -375,7 +390,7 @@ impl Detr {
     /// Class, score and corners in pixels of the tensor, which shows the whole picture.
     fn pick_rows(
         &mut self,
-        rows: usize,
+        (rows, count): (usize, usize),
         geometry: &NormalizedGeometry,
         thresholds: &Thresholds,
         out: &mut Vec<Detection>,
@@ -389,14 +404,16 @@ impl Detr {
             let (output, found) = (name.clone(), output.shape.to_vec());
             return Err(ZooError::Shape { output, found, expected: "[N, 6] of float32 or float16".to_owned() });
         }
-        numbers::check(values, output.shape, name)?;
         let values = values.as_chunks::<6>().0;
-        check_scores(values.iter().map(|row| row[1]), name, slots.layout)?;
-        for (query, &[number, score, ..]) in (0u32..).zip(values).filter(|(_, row)| row[1] >= thresholds.score) {
-            // Nothing found is one row with the class -1.
-            if number == -1.0 {
-                continue;
-            }
+        // Behind the last box, there is whatever was there before.
+        let count_name = &backend.signature().outputs[count].name;
+        let values = &values[..counted(backend.output(count), count_name, slots.layout, values.len())?];
+        numbers::check(values.as_flattened(), &[values.len(), 6], name)?;
+        // Nothing found is one row with the class -1.
+        let is_box = |row: &&[f32; 6]| row[0] != -1.0;
+        check_scores(values.iter().filter(is_box).map(|row| row[1]), name, slots.layout)?;
+        let boxes = (0u32..).zip(values).filter(|(_, row)| is_box(row) && row[1] >= thresholds.score);
+        for (query, &[number, score, ..]) in boxes {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
             let slot = (number >= 0.0 && number.fract() == 0.0).then_some(number as usize);
             let Some(class) = slot.and_then(|slot| slots.classes().get(slot).copied()) else {

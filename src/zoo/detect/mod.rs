@@ -25,6 +25,7 @@ pub mod yolo;
 
 pub use detector::Detector;
 use graph::Inputs;
+pub(in crate::zoo) use graph::names_in_metadata;
 pub use graph::{Hints, NamesFrom, Understood};
 pub use yolo::constant::constant_detector;
 

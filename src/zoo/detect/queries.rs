@@ -8,7 +8,7 @@ use super::numbers;
 use super::thresholds::Thresholds;
 use crate::infer::{Backend, Signature, TensorSpec};
 use crate::types::{BBox, ClassId, Detection, Element, ImagePx, TensorData, TensorRef};
-use crate::zoo::ZooError;
+use crate::zoo::{LayoutName, ZooError};
 use half::slice::HalfFloatSliceExt;
 use std::cmp::Ordering;
 
@@ -90,6 +90,36 @@ pub(in crate::zoo) fn floats<'a>(data: TensorData<'a>, scratch: &'a mut Vec<f32>
         }
         _ => &[],
     }
+}
+
+/// How many of the `room` places of other outputs are filled, by an output that holds it as its one number.
+///
+/// # Errors
+/// [`ZooError::NotThatLayout`] with the number when there is no room for so many; [`ZooError::Shape`] when the output
+/// holds none or several.
+pub(in crate::zoo) fn counted(
+    output: TensorRef,
+    name: &str,
+    layout: LayoutName,
+    room: usize,
+) -> Result<usize, ZooError> {
+    let number = match output.data {
+        TensorData::I64(&[number]) => number,
+        TensorData::I32(&[number]) => number.into(),
+        _ => {
+            let (output, found) = (name.to_owned(), output.shape.to_vec());
+            return Err(ZooError::Shape {
+                output,
+                found,
+                expected: format!("one number of boxes, for layout {layout}"),
+            });
+        }
+    };
+    usize::try_from(number).ok().filter(|number| *number <= room).ok_or_else(|| ZooError::NotThatLayout {
+        output: name.to_owned(),
+        layout,
+        reason: format!("their number of boxes is {number}, expected 0 to {room}, the places that there are"),
+    })
 }
 
 /// Logits of one picture, `[1, queries, classes]`.

@@ -6,12 +6,13 @@
 //! `names`. Sources: the documentation of the exports of Ultralytics, YOLOv5, YOLOv7, YOLOX, YOLO-NAS and MMDeploy.
 
 mod boxes;
-mod class_names;
 mod columns;
 pub(super) mod constant;
 mod decode;
 mod finished;
+mod grids;
 mod layout;
+mod no_detector;
 mod notes;
 mod placed_picture;
 mod plausible;
@@ -21,7 +22,7 @@ mod rows;
 pub use decode::Decoder;
 pub use layout::Layout;
 
-use super::graph::{Hints, Inputs, NamesFrom, Understood, coco};
+use super::graph::{Hints, Inputs, NamesFrom, Understood, coco, names_in_metadata};
 use crate::infer::{Backend, Proof, Signature};
 use crate::types::{ClassScores, Detection, Element, ImageView, Labels, Size};
 use crate::vision::{Candidate, Colors, Fit, Normalize, TensorForm, suppress};
@@ -66,12 +67,11 @@ pub(super) fn understand(signature: &Signature, hints: &Hints) -> Result<Underst
 
 fn recognized(signature: &Signature, hints: &Hints) -> Result<Recognized, ZooError> {
     let inputs = Inputs::of(signature, hints, FAMILY)?;
-    let named = match (hints.labels, signature.metadata.get("names")) {
-        (Some(given), _) => Some((given.to_vec(), NamesFrom::Given)),
-        (None, Some(text)) => Some((class_names::parse(text)?, NamesFrom::Metadata)),
-        (None, None) => None,
+    let named = match hints.labels {
+        Some(given) => Some((given.to_vec(), NamesFrom::Given)),
+        None => names_in_metadata(signature)?.map(|names| (names, NamesFrom::Metadata)),
     };
-    let count = named.as_ref().map(|(names, _)| names.len());
+    let count = named.as_ref().map(|(names, from)| (names.len(), *from));
     let mut found = recognize::layout_of(signature, hints, count, inputs.picture.size)?;
     found.notes.extend(inputs.note.clone());
     let assumed = || {

@@ -7,6 +7,7 @@
 use super::examined::understood;
 use super::names_beside::names_beside;
 use crate::infer::OnnxFile;
+use crate::zoo::detect::names_in_metadata;
 use crate::zoo::{Family, License, Manifest, ManifestError, ModelFile};
 use serde_json::Value;
 use std::fs;
@@ -39,7 +40,12 @@ pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
             || format!("its {CONFIG} says model_type {kind:?}, which is none of a detector that is known here");
         family_of(kind).ok_or_else(|| refused(reason()))
     });
-    let family = family.transpose()?;
+    // A file that names its own classes is none of a checkpoint that is no detector.
+    let names_its_own = matches!(names_in_metadata(&file.signature), Ok(Some(_)));
+    let family = match family.transpose() {
+        Err(_) if names_its_own => None,
+        family => family?,
+    };
     let mut manifest = Manifest {
         name: name_of(&graph, &folder),
         family: family.unwrap_or(Family::Yolo),
@@ -71,7 +77,7 @@ pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
         Some(_) => list_file(&mut manifest, PREPROCESSOR),
         None => {}
     }
-    if !names_classes && !file.signature.metadata.contains_key("names") {
+    if !names_classes && matches!(names_in_metadata(&file.signature), Ok(None)) {
         manifest.labels = names_beside(&graph).map(|beside| beside.names);
     }
     let understood = understood(&manifest, family, &file.signature).map_err(|error| {

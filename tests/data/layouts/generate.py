@@ -153,6 +153,39 @@ def yolo():
     flat = Output((1, 7), *places([0, *CORNERS, LIT, 1], lambda i: (0, i)))
     model("batch_score_class", {"graph2_flat_predictions": flat})
     model("batch_score_class_without_a_word", {"output": flat})
+    # The second is what was there before: only the first is a box.
+    two = Output((1, 2, 4), {(0, 0, place): side for place, side in enumerate(CORNERS)})
+    two.base[0, 1] = LOW
+    model("num_dets_mmyolo", {"num_dets": Output((1, 1), {(0, 0): 1}, kind=INT64), "boxes": two,
+                              "scores": Output((1, 2), {(0, 0): SCORE, (0, 1): 0.8}, [(0, 0)]),
+                              "labels": Output((1, 2), {(0, 0): 1}, kind=INT32)}, names=None)
+    counted = {"det_boxes": boxes, "det_scores": scores, "det_classes": Output((1, 100), {(0, 0): 1}, kind=INT32)}
+    model("num_dets_beyond_room", {"num_dets": Output((1, 1), {(0, 0): 101}, kind=INT32), **counted})
+    model("num_dets_normalized", {"num_dets": Output((1, 1), {(0, 0): 1}, kind=INT32), **counted,
+                                  "det_boxes": column(100, 4, [side / 64 for side in CORNERS])})
+    padded = column(20, 6, finished)
+    padded.base[0, 1:] = -1
+    model("end_to_end_padded", {"output0": padded})
+    nothing = Output((1, 20, 6), {})
+    nothing.base[:] = -1
+    model("end_to_end_nothing", {"output0": nothing})
+    model("objectness_three_a_cell", {"output0": column(252, 7, objectness)}, names=None)
+    model("batch_in_front", {"output0": Output((1, 100, 7), *places([0, *CORNERS, 1, LIT], lambda i: (0, 0, i)))})
+    # 160 x 128 pixels have 300 boxes with three for each cell of 16 and 32; and 300 is a usual list.
+    model("list_or_grid", {"output0": column(300, 6, [*CORNERS, LIT, 0])}, ("images", FLOAT, [1, 3, 128, 160]),
+          names="{0: 'box'}")
+    for task, key in (("classify", "classifier"), ("", "classifier_of_seven")):
+        seven = ", ".join(f"{i}: 'kind {i}'" for i in range(7))
+        model(key, {"output0": Output((1, 7), {(0, 3): SCORE}, [(0, 3)])}, names=f"{{{seven}}}",
+              **({"task": task} if task else {}))
+    model("classifier_without_a_word", {"logits": Output((1, 10), {(0, 3): SCORE}, [(0, 3)])}, names=None)
+    model("depth", {"predicted_depth": Output((1, 32, 32), {})}, ("images", FLOAT, [1, 3, 32, 32]), names=None)
+    heads = {"output0": row(6, 84, rows), "p3": Output((1, 10, 8, 8), {})}
+    model("rows_with_heads", heads)
+    model("segment_without_a_word", {"output0": row(10, 84, [*rows, 1, 2, 3, 4]), "output1": Output((1, 4, 16, 16), {})})
+    model("rows_trained_in_rtdetr", {"output0": row(6, 84, rows)}, task="detect",
+          description="Ultralytics YOLO11n model trained on /data/rtdetr/ds.yaml")
+    model("rows_open_width", {"output0": row(6, 84, rows)}, ("images", FLOAT, [1, 3, 64, "width"]), task="detect")
     model("selected_indices", {"selected_indices": Output((1, 3), {}, kind=INT64), "boxes": column(84, 4, CORNERS)})
     model("dets_and_labels", {"dets": column(20, 5, [*LOW, LIT]), "labels": Output((1, 20), {(0, 0): 1}, kind=INT64)},
           ("input", FLOAT, [1, 3, 64, 64]), IMAGENET, names=None)
@@ -164,8 +197,10 @@ def detr():
     decoded = {"boxes": column(20, 4, [side / 64 for side in CORNERS]),
                "labels": Output((1, 20), {(0, 0): 1}, kind=INT64), "scores": Output((1, 20), {(0, 0): SCORE}, [(0, 0)])}
     model("decoded", decoded, more=[sizes], multiply="orig_target_sizes", names=None)
+    model("decoded_named", decoded, more=[sizes], multiply="orig_target_sizes")
     decoded["labels"] = Output((1, 20), {(0, 0): 1}, kind=INT32)
     model("decoded_int32", decoded, more=[sizes], multiply="orig_target_sizes", names=None)
+    model("decoded_without_size", {**decoded, "boxes": column(20, 4, CORNERS)}, names=None)
     # The logit of 0.9; all others are far below.
     lit = (np.log(9),)
 
@@ -181,6 +216,8 @@ def detr():
           names=None)
     rf = ("input", FLOAT, [1, 3, 64, 64])
     model("rf_detr_91", {"dets": boxes, "labels": logits(91, 3)}, rf, IMAGENET, names=None)
+    eighty = ", ".join(f"{i}: 'thing {i}'" for i in range(80))
+    model("rf_detr_91_named", {"dets": boxes, "labels": logits(91, 3)}, rf, IMAGENET, names=f"{{{eighty}}}")
     model("rf_detr_two_of_three", {"dets": boxes, "labels": logits(3, 1), "masks": Output((1, 20, 4, 4), {})}, rf, IMAGENET,
           names=None)
     # With softmax, 0.9 beside two classes of e^-9 each.
@@ -194,6 +231,15 @@ def detr():
     rows.base[1:, 0] = -1
     model("paddle", {"reshape2_95.tmp_0": rows, "tile_3.tmp_0": Output((1,), {(0,): 1}, kind=INT32)},
           ("image", FLOAT, [1, 3, 64, 64]), more=paddle, multiply="scale_factor", names=None)
+
+    # The number of boxes counts: behind it is what was there before.
+    rows.base[1] = [1, 0.8, *LOW]
+    model("paddle_counted", {"rows": rows, "count": Output((1,), {(0,): 1}, kind=INT32)}, ("image", FLOAT, [1, 3, 64, 64]),
+          more=paddle, multiply="scale_factor", names=None)
+    nothing = Output((1, 6), {})
+    nothing.base[:] = -1
+    model("paddle_nothing", {"rows": nothing, "count": Output((1,), {}, kind=INT32)}, ("image", FLOAT, [1, 3, 64, 64]),
+          more=paddle, names=None)
 
 
 yolo()

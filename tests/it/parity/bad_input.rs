@@ -109,7 +109,10 @@ fn a_model_with_other_classes_than_names_is_refused() {
     let Some(runtime) = runtime_or_skip("class names of detr") else { return };
     let named = Manifest { labels: Some(vec!["a".to_owned()]), ..manifest("rtdetr", Family::Detr) };
     let error = zoo::load(&named, runtime, &cpu()).err().unwrap().to_string();
-    assert_eq!(error, "class names: there are 1 for a model with 80 classes");
+    assert_eq!(
+        error,
+        "class names: there are 1, from the manifest or a file beside the model, for a model with 80 classes"
+    );
     let files = ["onnx/model.onnx", "preprocessor_config.json"];
     let coco = zoo::load(&Fixture::open("rtdetr").manifest(Family::Detr, &files), runtime, &cpu()).unwrap();
     assert_eq!(coco.labels().names().next(), Some("person"), "80 classes that nobody names are COCO's");

@@ -2,7 +2,7 @@
 
 use crate::infer::{Signature, TensorSpec};
 use crate::types::Element;
-use crate::zoo::detect::graph::{Hints, Inputs};
+use crate::zoo::detect::graph::{Beside, Hints, Inputs};
 use crate::zoo::detect::queries::{is_float, output, tensors};
 use crate::zoo::{LayoutName, ZooError};
 
@@ -20,10 +20,10 @@ pub(super) struct Export {
 pub(super) enum Form {
     /// Logits of all classes, boxes as center and size in `0..=1`.
     Logits { logits: usize, boxes: usize, origin: Origin },
-    /// Best pairs, boxes as corners in pixels of the image.
+    /// Best pairs, boxes as corners in pixels of the image, or of the tensor where nothing tells the image's size.
     Decoded { labels: usize, boxes: usize, scores: usize },
-    /// Rows of class, score and corners in pixels of the tensor.
-    Rows { rows: usize },
+    /// Rows of class, score and corners in pixels of the tensor, and how many of them there are.
+    Rows { rows: usize, count: usize },
 }
 
 /// Who writes logits under these names, which says how pixels are prepared and classes numbered.
@@ -48,7 +48,7 @@ impl Export {
     /// The export that a graph's outputs tell.
     ///
     /// # Errors
-    /// [`ZooError::Inputs`], [`ZooError::InputSize`], [`ZooError::Outputs`].
+    /// [`ZooError::Inputs`], [`ZooError::InputSize`], [`ZooError::Outputs`], [`ZooError::TwoReadings`].
     pub fn of(signature: &Signature, hints: &Hints) -> Result<Self, ZooError> {
         let inputs = Inputs::of(signature, hints, FAMILY)?;
         if inputs.picture.channels_last || inputs.picture.element == Element::U8 {
@@ -69,7 +69,22 @@ impl Export {
             found: tensors(&signature.outputs),
             expected: EXPECTED.to_owned(),
         })?;
-        Ok(Self { inputs, form })
+        let export = Self { inputs, form };
+        if matches!(form, Form::Decoded { .. }) && !export.knows_image() && hints.layout.is_none() {
+            return Err(ZooError::TwoReadings {
+                found: tensors(&signature.outputs),
+                readings:
+                    "decoded (RT-DETR, D-FINE: the picture is stretched) or num_dets (it is letterboxed, as for YOLO), \
+                           in pixels of the tensor both, since no orig_target_sizes tells the image's size"
+                        .to_owned(),
+            });
+        }
+        Ok(export)
+    }
+
+    /// Whether the graph is told the size of the image, so that it can give boxes in pixels of it.
+    pub fn knows_image(&self) -> bool {
+        self.inputs.beside.iter().any(|(_, kind)| *kind == Beside::TargetSizes)
     }
 
     /// Whether pixels and classes are RF-DETR's.
@@ -100,13 +115,17 @@ impl Form {
             }
         }
         let labels = output(signature, "labels", |spec| is_integer(spec) && spec.shape.len() == 2);
-        if let (Some(labels), Some(boxes), Some(scores)) = (labels, floats("boxes", 3), floats("scores", 2)) {
+        // With a number of boxes beside them, they are another family's.
+        let is_counted = signature.output("num_dets").is_some();
+        if let (Some(labels), Some(boxes), Some(scores), false) =
+            (labels, floats("boxes", 3), floats("scores", 2), is_counted)
+        {
             return Some(Self::Decoded { labels, boxes, scores });
         }
         // PaddleDetection numbers its outputs: they are told by their shapes.
         let rows = signature.outputs.iter().position(|spec| is_float(spec, 2) && spec.shape[1] == Some(6))?;
-        let counts = signature.outputs.iter().any(|spec| is_integer(spec) && spec.shape.len() <= 1);
-        counts.then_some(Self::Rows { rows })
+        let count = signature.outputs.iter().position(|spec| is_integer(spec) && spec.shape.len() <= 1)?;
+        Some(Self::Rows { rows, count })
     }
 }
 

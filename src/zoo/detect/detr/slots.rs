@@ -54,7 +54,8 @@ impl Slots {
             return Err(ZooError::Names { reason });
         };
         let Some(slots) = slots else { return Self::with(names, of_form, from) };
-        let is_coco = names.len() == coco::CLASSES.len();
+        let count = names.len();
+        let is_coco = count == coco::CLASSES.len();
         let mut layout = said.unwrap_or(LayoutName::Logits);
         if said.is_none() {
             let softmax = !rf_detr && slots == names.len() + 1;
@@ -89,7 +90,7 @@ impl Slots {
             _ => {}
         }
         if slots != names.len() {
-            let reason = format!("there are {} for a model with {slots} classes", names.len());
+            let reason = format!("there are {count}, {from}, for a model with {slots} classes");
             return Err(ZooError::Names { reason });
         }
         Self::with(names, layout, from)

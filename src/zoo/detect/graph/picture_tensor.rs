@@ -121,21 +121,25 @@ impl Inputs {
         let [height, width] =
             if channels_last { [spec.shape[1], spec.shape[2]] } else { [spec.shape[2], spec.shape[3]] };
         let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-        let fixed = match (height, width) {
-            (Some(height), Some(width)) => Some(Size { width_px: side(width), height_px: side(height) }),
-            _ => None,
+        // The sides that the graph has are its own, whoever says the others.
+        let of_graph = |said: Size| Size {
+            width_px: width.map_or(said.width_px, side),
+            height_px: height.map_or(said.height_px, side),
         };
-        if let (Some(model), Some(manifest)) = (fixed, hints.size)
-            && model != manifest
+        if let Some(manifest) = hints.size
+            && of_graph(manifest) != manifest
         {
-            return Err(ZooError::InputSize { model, manifest });
+            return Err(ZooError::InputSize { model: of_graph(manifest), manifest });
         }
         let noted = signature.metadata.get("imgsz").and_then(|text| size_of(text));
-        let said = fixed.or(hints.size).or(noted);
-        let note = said.is_none().then(|| {
-            format!("the graph leaves the size of its pictures open and nobody says it: {USUAL} px are taken (input.width_px, input.height_px)")
+        let noted = noted.filter(|noted| of_graph(*noted) == *noted);
+        let is_said = (height.is_some() && width.is_some()) || hints.size.is_some() || noted.is_some();
+        // Where one side is known, a square of it.
+        let square = height.or(width).map_or(USUAL, |known| Size { width_px: side(known), height_px: side(known) });
+        let size = of_graph(hints.size.or(noted).unwrap_or(square));
+        let note = (!is_said).then(|| {
+            format!("the graph leaves the size of its pictures open and nobody says it: {size} px are taken (input.width_px, input.height_px)")
         });
-        let size = said.unwrap_or(USUAL);
         if size.width_px == 0 || size.height_px == 0 {
             return Err(refused("pictures with pixels"));
         }
@@ -228,6 +232,14 @@ mod tests {
         let taken = inputs(&[("x", Element::F32, open)], Some("large"), None).unwrap();
         assert_eq!(taken.picture.size, USUAL);
         assert!(taken.note.unwrap().contains("640x640 px are taken"));
+        let half = &[("x", Element::F32, &[1, 3, 9999, 320][..])];
+        let taken = inputs(half, Some("640"), None).unwrap();
+        assert_eq!(taken.picture.size, side, "the side that is known, where the metadata says another");
+        assert!(taken.note.unwrap().contains("320x320 px are taken"));
+        let noted = inputs(half, Some("[256, 320]"), None).unwrap();
+        assert_eq!((noted.picture.size, noted.note), (Size { width_px: 320, height_px: 256 }, None));
+        let error = inputs(half, None, Some(USUAL)).unwrap_err();
+        assert_eq!(error, "model takes pictures of 320x640 px, the manifest says 640x640 px");
         let error = inputs(&[("x", Element::F32, &[1, 3, 64, 64])], None, Some(side)).unwrap_err();
         assert_eq!(error, "model takes pictures of 64x64 px, the manifest says 320x320 px");
     }

@@ -3,6 +3,7 @@
 use crate::types::{Element, Size};
 use crate::vision::TensorForm;
 use crate::zoo::{Family, LayoutName, Manifest, Pixels};
+use std::fmt;
 
 /// What is said about a graph by somebody else than itself; all of it may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -40,6 +41,17 @@ pub enum NamesFrom {
     Metadata,
     /// Nobody says them; a model of 80 classes is taken for one of COCO.
     Coco,
+}
+
+impl fmt::Display for NamesFrom {
+    /// As a refusal says it of names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Given => "from the manifest or a file beside the model",
+            Self::Metadata => "from the model's metadata",
+            Self::Coco => "those of COCO",
+        })
+    }
 }
 
 /// What was understood of a graph.

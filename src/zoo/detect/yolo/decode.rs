@@ -13,6 +13,7 @@ use super::rows::{Score, decode_rows};
 use crate::types::{Size, TensorData, TensorRef};
 use crate::vision::Candidate;
 use crate::zoo::detect::numbers::{self, Float};
+use crate::zoo::detect::queries::counted;
 use crate::zoo::{LayoutName, Thresholds, ZooError};
 
 /// Reads outputs of one layout.
@@ -64,7 +65,12 @@ impl Decoder {
                 }?
             }
         };
-        plausible::check(self.layout, self.name(0), self.tensor, best, candidates)
+        plausible::check(self.layout, self.name(self.boxes_place()), self.tensor, best, candidates)
+    }
+
+    /// The place of the output with the boxes: behind the number of them, where there is one.
+    fn boxes_place(&self) -> usize {
+        usize::from(self.layout.name == LayoutName::NumDets && self.outputs.len() == 4)
     }
 
     fn name(&self, output: usize) -> &str {
@@ -85,6 +91,7 @@ impl Decoder {
         candidates: &mut Vec<Candidate>,
     ) -> Result<f32, ZooError> {
         let (layout, name) = (self.layout, self.name(0));
+        plausible::check_count(layout, name, self.tensor, boxes)?;
         if matches!(layout.name, LayoutName::Rows | LayoutName::OrientedRows) {
             // Of what stands behind the scores, an angle is read.
             let read = 4 + layout.classes + usize::from(matches!(layout.box_form(), BoxForm::Rotated(_)));
@@ -105,31 +112,27 @@ impl Decoder {
     }
 
     fn finished<'a>(&'a self, thresholds: &'a Thresholds, output: usize) -> Finished<'a> {
-        Finished { layout: self.layout, reader: &self.reader, thresholds, output: self.name(output) }
+        let boxes = self.name(self.boxes_place());
+        Finished { layout: self.layout, reader: &self.reader, thresholds, output: self.name(output), boxes }
     }
 
-    /// EfficientNMS: only the first boxes are any.
+    /// EfficientNMS: only the first boxes are any, where their number is given.
     fn counted<'a>(
         &self,
         output: impl Fn(usize) -> TensorRef<'a>,
         thresholds: &Thresholds,
         candidates: &mut Vec<Candidate>,
     ) -> Result<f32, ZooError> {
-        let [number, boxes, scores, classes] = [0, 1, 2, 3].map(output);
-        let &[1, room, 4] = boxes.shape else { return Err(self.wrong_shape(1, boxes.shape, "[1, N, 4]")) };
-        for (place, tensor) in [(2, scores), (3, classes)] {
+        let first = self.boxes_place();
+        let [boxes, scores, classes] = [first, first + 1, first + 2].map(&output);
+        let &[1, room, 4] = boxes.shape else { return Err(self.wrong_shape(first, boxes.shape, "[1, N, 4]")) };
+        for (place, tensor) in [(first + 1, scores), (first + 2, classes)] {
             if tensor.shape != [1, room] || !is_class_or_float(tensor.data) {
                 return Err(self.wrong_shape(place, tensor.shape, &format!("[1, {room}]")));
             }
         }
-        let count = match number.data {
-            TensorData::I64(&[count]) => usize::try_from(count).ok(),
-            TensorData::I32(&[count]) => usize::try_from(count).ok(),
-            _ => None,
-        };
-        let expected = format!("one number from 0 to {room}");
-        let count = count.filter(|count| *count <= room).ok_or_else(|| self.wrong_shape(0, number.shape, &expected))?;
-        let finished = self.finished(thresholds, 3);
+        let count = if first == 0 { room } else { counted(output(0), self.name(0), self.layout.name, room)? };
+        let finished = self.finished(thresholds, first + 2);
         match (boxes.data, scores.data) {
             (TensorData::F32(boxes), TensorData::F32(scores)) => {
                 self.first(count, (boxes, 4), (scores, room), classes.data, &finished, candidates)
@@ -143,7 +146,7 @@ impl Decoder {
             (TensorData::F16(boxes), TensorData::F32(scores)) => {
                 self.first(count, (boxes, 4), (scores, room), classes.data, &finished, candidates)
             }
-            _ => Err(self.wrong_shape(1, boxes.shape, "float32 or float16")),
+            _ => Err(self.wrong_shape(first, boxes.shape, "float32 or float16")),
         }
     }
 
@@ -157,8 +160,9 @@ impl Decoder {
         candidates: &mut Vec<Candidate>,
     ) -> Result<f32, ZooError> {
         // What stands behind the last box is whatever was there before.
-        numbers::check(&boxes[..count * stride], &[1, count, stride], self.name(1))?;
-        numbers::check(&scores[..count.min(room)], &[1, count], self.name(2))?;
+        let place = self.boxes_place();
+        numbers::check(&boxes[..count * stride], &[1, count, stride], self.name(place))?;
+        numbers::check(&scores[..count.min(room)], &[1, count], self.name(place + 1))?;
         finished.tensors(count, (boxes, stride), |at| scores[at], classes, candidates)
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Finished<'a> {
     pub thresholds: &'a Thresholds,
     /// The name of the output with the classes.
     pub output: &'a str,
+    /// The name of the output with the boxes.
+    pub boxes: &'a str,
 }
 
 /// Where in a row what stands.
@@ -48,6 +50,9 @@ impl Finished<'_> {
                 continue;
             }
             let score = row[score].value();
+            if is_padding(score, Class::Float(row[class].value())) {
+                continue;
+            }
             best = best.max(score);
             self.add(at, score, || Class::Float(row[class].value()), |place| row[corners + place].value(), candidates)?;
         }
@@ -70,7 +75,6 @@ impl Finished<'_> {
         let mut best = f32::NEG_INFINITY;
         for at in 0..count {
             let score = scores(at).value();
-            best = best.max(score);
             let class = || match classes {
                 TensorData::I64(values) => Class::Whole(values[at]),
                 TensorData::I32(values) => Class::Whole(i64::from(values[at])),
@@ -78,6 +82,10 @@ impl Finished<'_> {
                 TensorData::F16(values) => Class::Float(values[at].to_f32()),
                 TensorData::Bool(_) | TensorData::U8(_) => Class::Whole(-1),
             };
+            if is_padding(score, class()) {
+                continue;
+            }
+            best = best.max(score);
             self.add(at, score, class, |place| boxes[at * stride + place].value(), candidates)?;
         }
         Ok(best)
@@ -104,7 +112,7 @@ impl Finished<'_> {
         let bbox = self.reader.read(at, &number).map_err(|none| {
             // A centre and a size in 0..1, read as corners.
             let is_normalized = (0..4).all(|place| (0.0..=1.0).contains(&number(place)));
-            if is_normalized { plausible::in_the_first_pixel(self.layout, self.output) } else { none.of(self.output) }
+            if is_normalized { plausible::in_the_first_pixel(self.layout, self.boxes) } else { none.of(self.boxes) }
         })?;
         let source = u32::try_from(at).unwrap_or(u32::MAX);
         candidates.push(Candidate { bbox, class, score: score.clamp(0.0, 1.0), source });
@@ -145,6 +153,11 @@ impl Finished<'_> {
         };
         format!("; the manifest's layout = \"{other}\" reads score and class the other way round")
     }
+}
+
+/// Whether a place is empty: -1 stands for no class, and the score is none either.
+fn is_padding(score: f32, class: Class) -> bool {
+    score <= 0.0 && matches!(class, Class::Whole(-1) | Class::Float(-1.0))
 }
 
 /// A class as the output has it.

@@ -23,7 +23,14 @@ pub(super) struct Notes {
 impl Notes {
     pub fn of(signature: &Signature) -> Self {
         let note = |key: &str| signature.metadata.get(key).map(|text| text.trim().to_lowercase());
-        let names_rt_detr = |key: &str| note(key).is_some_and(|text| text.replace('-', "").contains("rtdetr"));
+        let names_rt_detr = |key: &str| {
+            note(key).is_some_and(|text| {
+                // What it is trained on, and in which folder, says nothing about it.
+                let kind = text.split(" trained on ").next().unwrap_or_default();
+                let kind = kind.rsplit(['/', '\\']).next().unwrap_or_default();
+                kind.replace('-', "").contains("rtdetr")
+            })
+        };
         let has_nms = note("args").is_some_and(|args| {
             let args: String = args.chars().filter(|letter| !matches!(letter, ' ' | '\'' | '"')).collect();
             args.contains("nms:true")
@@ -67,6 +74,9 @@ mod tests {
         assert_eq!(notes(&[("args", "{'batch': 1, 'nms': False}")]).is_end_to_end, None);
         assert!(notes(&[("description", "Ultralytics rtdetr-l model")]).is_rt_detr);
         assert!(notes(&[("head", "RTDETRDecoder")]).is_rt_detr);
+        assert!(notes(&[("model", "/data/runs/rtdetr-l.pt")]).is_rt_detr);
+        assert!(!notes(&[("description", "Ultralytics YOLO11n model trained on /data/rtdetr/ds.yaml")]).is_rt_detr);
+        assert!(!notes(&[("model", "/data/rtdetr/yolo11n.pt")]).is_rt_detr);
         assert_eq!(notes(&[("kpt_shape", "(many)"), ("end2end", "maybe")]), Notes::default());
         assert_eq!(notes(&[]), Notes::default());
     }

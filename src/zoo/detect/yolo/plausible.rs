@@ -3,6 +3,7 @@
 //! Only what no sound model can give is refused, so that an empty scene is none of it: a probability may miss `0..=1` by
 //! rounding, but not by half; a good box is larger than one pixel, and lies in the picture.
 
+use super::grids::Grids;
 use super::layout::Layout;
 use crate::types::Size;
 use crate::vision::Candidate;
@@ -61,6 +62,27 @@ pub(super) fn in_the_first_pixel(layout: Layout, output: &str) -> ZooError {
     ZooError::NotThatLayout { output: output.to_owned(), layout: layout.name, reason }
 }
 
+/// Checks that a graph which left the number of its boxes open has not given three for each cell, which have objectness,
+/// where none was taken.
+///
+/// # Errors
+/// [`ZooError::NotThatLayout`].
+pub(super) fn check_count(layout: Layout, output: &str, tensor: Size, boxes: usize) -> Result<(), ZooError> {
+    let has_none = matches!(layout.name, LayoutName::Rows | LayoutName::Columns);
+    if !has_none || !(Grids { size: tensor }).is_only_three_a_cell(boxes) {
+        return Ok(());
+    }
+    Err(ZooError::NotThatLayout {
+        output: output.to_owned(),
+        layout: layout.name,
+        reason: format!(
+            "{boxes} boxes are three for each cell, and such have objectness: it would be {} classes, there are {} names",
+            layout.classes.saturating_sub(1),
+            layout.classes
+        ),
+    })
+}
+
 /// Checks that boxes whose grid is still to be added are small offsets.
 ///
 /// # Errors
@@ -75,7 +97,8 @@ pub(super) fn check_grid(layout: Layout, output: &str, tensor: Size, farthest: f
         layout: layout.name,
         reason: format!(
             "a centre is {farthest}, expected an offset in a cell: the boxes are in pixels already (the manifest's layout \
-             = \"objectness\")"
+             = \"objectness\"), or columns of {} classes",
+            layout.classes + 1
         ),
     })
 }

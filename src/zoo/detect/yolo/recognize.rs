@@ -4,11 +4,13 @@
 //! dimensions is told by its shape, the number of classes and the model's own notes; which of several readings is left is
 //! a question of how many boxes a network of this size gives: one or three for each cell of its grids, or a list.
 
-use super::layout::{FAMILY, Layout, STRIDES, in_words, least_width};
+use super::grids::Grids;
+use super::layout::{FAMILY, Layout, in_words, least_width};
+use super::no_detector;
 use super::notes::Notes;
 use crate::infer::{Signature, TensorSpec};
 use crate::types::{Element, Size};
-use crate::zoo::detect::graph::{Hints, coco};
+use crate::zoo::detect::graph::{Hints, NamesFrom, coco};
 use crate::zoo::detect::queries::tensors;
 use crate::zoo::{LayoutName, ZooError};
 
@@ -24,37 +26,42 @@ pub(super) struct Found {
 /// Nobody names the classes.
 pub(super) const UNNAMED: &str = "neither the model's metadata nor the manifest's key labels has them";
 
-/// The names that EfficientNMS's four outputs have: number, boxes, scores, classes. The second is YOLO-NAS's.
-const COUNTED: [[&str; 4]; 3] = [
+/// The names that EfficientNMS's four outputs have: number, boxes, scores, classes. The second is MMYOLO's, the others
+/// YOLO-NAS's.
+const COUNTED: [[&str; 4]; 4] = [
     ["num_dets", "det_boxes", "det_scores", "det_classes"],
+    ["num_dets", "boxes", "scores", "labels"],
     ["num_predictions", "pred_boxes", "pred_scores", "pred_classes"],
     ["graph2_num_predictions", "graph2_pred_boxes", "graph2_pred_scores", "graph2_pred_classes"],
 ];
 
-/// The layout of a graph for pictures of `size`; `classes` is how many names there are.
+/// The layout of a graph for pictures of `size`; `named` is how many names there are, and who says them.
 ///
 /// # Errors
-/// [`ZooError::Outputs`] with the outputs and the layouts that the family knows; [`ZooError::TwoReadings`].
+/// [`ZooError::Outputs`] with the outputs and the layouts that the family knows; [`ZooError::TwoReadings`];
+/// [`ZooError::Names`] when the outputs have another number of classes.
 pub(super) fn layout_of(
     signature: &Signature,
     hints: &Hints,
-    classes: Option<usize>,
+    named: Option<(usize, NamesFrom)>,
     size: Size,
 ) -> Result<Found, ZooError> {
-    let graph = Graph { signature, notes: Notes::of(signature), classes, size };
+    let classes = named.map(|(count, _)| count);
+    let graph = Graph { signature, notes: Notes::of(signature), classes, grids: Grids { size } };
     let mut found = match hints.layout {
         Some(name) => graph.said(name)?,
-        None => graph.told()?,
+        None => graph.told(named.map(|(_, from)| from))?,
     };
     found.notes.extend(graph.unread(&found));
     Ok(found)
 }
 
+#[derive(Clone)]
 struct Graph<'a> {
     signature: &'a Signature,
     notes: Notes,
     classes: Option<usize>,
-    size: Size,
+    grids: Grids,
 }
 
 /// One output of boxes: `[1, outer, inner]`.
@@ -69,7 +76,7 @@ impl Graph<'_> {
     /// The layout that somebody says.
     fn said(&self, name: LayoutName) -> Result<Found, ZooError> {
         let found = match name {
-            LayoutName::NumDets => self.counted(),
+            LayoutName::NumDets => self.counted().or_else(|| self.uncounted()),
             LayoutName::DetsAndLabels => self.dets_and_labels(),
             LayoutName::BatchClassScore | LayoutName::BatchScoreClass => self.batch(Some(name)),
             _ => self.tables().into_iter().find_map(|table| self.fitting(name, table, true)),
@@ -86,14 +93,23 @@ impl Graph<'_> {
         })
     }
 
-    /// The layout that the graph tells.
-    fn told(&self) -> Result<Found, ZooError> {
+    /// The layout that the graph tells; `from` says the names.
+    fn told(&self, from: Option<NamesFrom>) -> Result<Found, ZooError> {
+        if let Some(expected) = no_detector::by_its_task(self.notes.task.as_deref()) {
+            return Err(self.refused(expected));
+        }
         if self.signature.outputs.iter().any(|spec| spec.name.contains("selected_indices")) {
             return Err(self
                 .refused("the boxes themselves, not the indices of NonMaxSuppression: export without NMS".to_owned()));
         }
-        if let Some(found) = self.counted().or_else(|| self.dets_and_labels()).or_else(|| self.batch(None)) {
+        if let Some(found) = self.counted().or_else(|| self.dets_and_labels()) {
             return Ok(found);
+        }
+        if let Some(found) = self.batch(None) {
+            return if self.may_classify(&found) { Err(self.rows_or_classes(&found)) } else { Ok(found) };
+        }
+        if let Some(expected) = no_detector::by_its_outputs(self.signature, self.grids.size) {
+            return Err(self.refused(expected));
         }
         for table in self.tables() {
             let readings = self.readings(table);
@@ -114,7 +130,27 @@ impl Graph<'_> {
                 }
             }
         }
-        Err(self.refused(self.expected()))
+        if self.classes.is_none() && !self.tables().is_empty() {
+            return Err(ZooError::Names { reason: UNNAMED.to_owned() });
+        }
+        Err(self.miscounted(from).unwrap_or_else(|| self.refused(self.expected())))
+    }
+
+    /// The refusal of outputs that could be read with another number of names.
+    fn miscounted(&self, from: Option<NamesFrom>) -> Option<ZooError> {
+        let (count, from) = (self.classes?, from?);
+        let unnamed = Self { classes: None, ..self.clone() };
+        self.tables().into_iter().find_map(|table| {
+            let found = unnamed.readings(table).into_iter().filter_map(|name| unnamed.fitting(name, table, false));
+            let classes = found.map(|found| found.layout).filter(|layout| layout.has_class_scores());
+            let readings: Vec<_> = classes.map(|layout| format!("{} as {}", layout.classes, layout.name)).collect();
+            let output = tensors(&self.signature.outputs[table.place..=table.place]);
+            let reason = format!(
+                "there are {count}, {from}; {output} has scores of {}: one name for each is expected",
+                readings.join(" or ")
+            );
+            (!readings.is_empty()).then_some(ZooError::Names { reason })
+        })
     }
 
     fn expected(&self) -> String {
@@ -162,6 +198,11 @@ impl Graph<'_> {
             ]
         };
         readings.retain(|name| self.fitting(*name, table, false).is_some());
+        readings.retain(|name| {
+            let boxes = if Layout::new(*name, 0).is_turned() { table.inner } else { table.outer };
+            let is_said = self.notes.is_end_to_end == Some(true) && !Layout::new(*name, 0).has_class_scores();
+            is_said || self.grids.can_hold(*name, boxes)
+        });
         let is_finished = |name: &LayoutName| !Layout::new(*name, 0).has_class_scores();
         // What the model says of itself.
         match self.notes.is_end_to_end {
@@ -177,14 +218,14 @@ impl Graph<'_> {
         if readings.len() > 1 {
             let fits = |name: &LayoutName| {
                 let boxes = if Layout::new(*name, 0).is_turned() { table.inner } else { table.outer };
-                boxes.is_none_or(|boxes| self.is_grid(boxes) != is_finished(name))
+                boxes.is_none_or(|boxes| self.grids.is_grid(boxes) != is_finished(name) || Grids::is_list(boxes))
             };
             if readings.iter().any(fits) && !self.notes.is_rt_detr {
                 readings.retain(fits);
             }
         }
         if let Some(objectness) = readings.iter_mut().find(|name| **name == LayoutName::Objectness) {
-            match table.outer.map(|boxes| self.is_one_for_each_cell(boxes)) {
+            match table.outer.map(|boxes| self.grids.is_usual(boxes)) {
                 Some(true) if self.is_yolox(table) => *objectness = LayoutName::Yolox,
                 None if self.is_yolox(table) => readings.push(LayoutName::Yolox),
                 _ => {}
@@ -203,7 +244,7 @@ impl Graph<'_> {
         let turned = Layout::new(name, 0).is_turned();
         let (width, boxes) = if turned { (table.outer?, table.inner) } else { (table.inner?, table.outer) };
         let has_scores = Layout::new(name, 0).has_class_scores();
-        let behind = self.behind(name);
+        let behind = self.behind(name, width);
         let mut notes = Vec::new();
         let classes = match (has_scores, self.classes) {
             (true, Some(classes)) => classes,
@@ -267,8 +308,8 @@ impl Graph<'_> {
             }
     }
 
-    /// How many numbers stand behind a box's scores; `None` for any number.
-    fn behind(&self, name: LayoutName) -> Option<usize> {
+    /// How many numbers stand behind the scores of a box of `width` numbers; `None` for any number.
+    fn behind(&self, name: LayoutName, width: usize) -> Option<usize> {
         // The angle has its place in the layout.
         if matches!(name, LayoutName::OrientedRows | LayoutName::OrientedEndToEnd) {
             return Some(0);
@@ -278,28 +319,32 @@ impl Graph<'_> {
             _ => None,
         });
         match (self.notes.task.as_deref(), protos) {
-            (Some("segment") | None, Some(masks)) => Some(masks),
+            (Some("segment"), Some(masks)) => Some(masks),
+            // Nobody says that there are masks: they have a fourth of the picture's sides, and each box their numbers.
+            (None, Some(_)) => {
+                let masks = self.signature.outputs.iter().find_map(|spec| self.masks(spec)).unwrap_or(0);
+                let is_behind = match self.classes {
+                    Some(classes) => width == least_width(name, classes) + masks,
+                    None => width > least_width(name, 0) + masks,
+                };
+                Some(if is_behind { masks } else { 0 })
+            }
             (Some("segment"), None) => Some(32),
             (Some("pose"), _) => self.notes.keypoint_numbers,
             _ => Some(0),
         }
     }
 
-    fn cells(&self, strides: &[u32]) -> usize {
-        let Size { width_px, height_px } = self.size;
-        strides.iter().map(|side| width_px.div_ceil(*side) as usize * height_px.div_ceil(*side) as usize).sum()
-    }
-
-    fn is_one_for_each_cell(&self, boxes: usize) -> bool {
-        boxes == self.cells(&STRIDES)
-    }
-
-    /// Whether a network with grids of the usual strides gives so many boxes, one or three for each cell.
-    fn is_grid(&self, boxes: usize) -> bool {
-        let grids: [&[u32]; 3] = [&STRIDES, &[8, 16, 32, 64], &[4, 8, 16, 32]];
-        // The smallest networks have two grids, and always three boxes for each cell.
-        boxes == 3 * self.cells(&[16, 32])
-            || grids.iter().any(|strides| [1, 3].iter().any(|of_a_cell| boxes == of_a_cell * self.cells(strides)))
+    /// How many masks an output holds of which those of all boxes are made.
+    fn masks(&self, spec: &TensorSpec) -> Option<usize> {
+        let Size { width_px, height_px } = self.grids.size;
+        let is_fourth = |side: Option<usize>, whole: u32| side.is_none_or(|side| side == whole.div_ceil(4) as usize);
+        match spec.shape[..] {
+            [_, Some(masks), height, width] if is_float(spec) => {
+                (is_fourth(height, height_px) && is_fourth(width, width_px)).then_some(masks)
+            }
+            _ => None,
+        }
     }
 
     fn place(&self, name: &str, is_right: impl Fn(&TensorSpec) -> bool) -> Option<usize> {
@@ -322,6 +367,17 @@ impl Graph<'_> {
         })
     }
 
+    /// Boxes, scores and classes without a number of boxes: all of them, where somebody says it.
+    fn uncounted(&self) -> Option<Found> {
+        let outputs = vec![
+            self.place("boxes", |spec| is_float(spec) && matches!(spec.shape[..], [_, _, None | Some(4)]))?,
+            self.place("scores", |spec| is_float(spec) && spec.shape.len() == 2)?,
+            self.place("labels", |spec| (is_integer(spec) || is_float(spec)) && spec.shape.len() == 2)?,
+        ];
+        let layout = Layout::new(LayoutName::NumDets, self.classes.unwrap_or(0));
+        Some(Found { layout, outputs, notes: Vec::new() })
+    }
+
     fn dets_and_labels(&self) -> Option<Found> {
         let is_dets = |spec: &TensorSpec| is_float(spec) && matches!(spec.shape[..], [_, _, Some(5)]);
         let is_labels = |spec: &TensorSpec| is_integer(spec) && spec.shape.len() == 2;
@@ -342,6 +398,23 @@ impl Graph<'_> {
         let classes = self.classes.unwrap_or(0);
         let layout = Layout::new(said.unwrap_or(name), classes);
         Some(Found { layout, outputs: vec![place], notes: Vec::new() })
+    }
+
+    /// Whether `[N, 7]` may as well be the scores of seven classes of the whole picture: N is 1 or the batch's, and
+    /// there are seven names or none.
+    fn may_classify(&self, found: &Found) -> bool {
+        let outer = found.outputs.first().and_then(|place| self.signature.outputs[*place].shape[0]);
+        let is_batch_open = self.signature.inputs.iter().any(|spec| spec.shape.len() == 4 && spec.shape[0].is_none());
+        let is_one_picture = outer.map_or(is_batch_open, |outer| outer == 1);
+        is_one_picture && self.classes.is_none_or(|classes| classes == 7)
+    }
+
+    fn rows_or_classes(&self, found: &Found) -> ZooError {
+        let name = found.layout.name;
+        ZooError::TwoReadings {
+            found: tensors(&self.signature.outputs),
+            readings: format!("{name} ({}) or the scores of seven classes, which is no detector's", in_words(name)),
+        }
     }
 
     /// Outputs that nobody looks at.

@@ -6,14 +6,24 @@
 //! between single quotes are put between double ones first, whose escapes are the same in both. Source: the Python
 //! Language Reference, "String and Bytes literals"; YAML 1.2, 7.3.1 and 7.4.
 
+use crate::infer::Signature;
 use crate::zoo::ZooError;
 use std::collections::BTreeMap;
+
+/// The names in a graph's metadata; none where the key is missing or holds nothing.
+///
+/// # Errors
+/// As [`parse`].
+pub(in crate::zoo) fn names_in_metadata(signature: &Signature) -> Result<Option<Vec<String>>, ZooError> {
+    let text = signature.metadata.get("names").map(|text| text.trim());
+    text.filter(|text| !matches!(*text, "" | "{}" | "[]" | "None" | "null")).map(parse).transpose()
+}
 
 /// The names of a dict from 0..n in any order, or of a list.
 ///
 /// # Errors
 /// [`ZooError::Names`] with what is wrong with the text, or which class has no name.
-pub(super) fn parse(text: &str) -> Result<Vec<String>, ZooError> {
+fn parse(text: &str) -> Result<Vec<String>, ZooError> {
     let refused = |reason: String| ZooError::Names { reason };
     let yaml = in_double_quotes(text);
     let names: Vec<String> = if yaml.trim_start().starts_with('[') {
@@ -83,6 +93,20 @@ mod tests {
         assert_eq!(parse("{1: 'car', 0: 'person',}").unwrap(), ["person", "car"]);
         let many: Vec<String> = (0..12).map(|class| format!("{class}: 'class{class}'")).collect();
         assert_eq!(parse(&format!("{{{}}}", many.join(", "))).unwrap()[10], "class10", "by number, not by letters");
+    }
+
+    #[test]
+    fn metadata_without_any_name_is_as_none() {
+        let names = |text: &str| {
+            let metadata = [("names".to_owned(), text.to_owned())].into();
+            names_in_metadata(&Signature { metadata, ..Signature::default() })
+        };
+        for nothing in ["", " ", "{}", "[]", "None"] {
+            assert_eq!(names(nothing), Ok(None), "{nothing:?}");
+        }
+        assert_eq!(names("['person']"), Ok(Some(vec!["person".to_owned()])));
+        assert!(names("person, car").is_err());
+        assert_eq!(names_in_metadata(&Signature::default()), Ok(None));
     }
 
     #[test]
