@@ -133,14 +133,11 @@ fn perception(config: &Config, picture: Option<&Path>) -> Vec<Finding> {
         Ok(model) => model,
         Err(error) => {
             let subject = if matches!(error, LoadError::Prompts(_)) { "prompts" } else { "providers" };
-            // What was found of the files already is not said twice.
             let reason = in_words(&error.into());
-            if !findings
-                .iter()
-                .any(|found| !found.is_good && (found.text.contains(&reason) || reason.contains(&found.text)))
-            {
-                findings.push(bad(subject, reason));
-            }
+            // What was found of the files already is not said in full again.
+            let is_told = |found: &&Finding| !found.is_good && reason.contains(&found.text);
+            let told = findings.iter().find(is_told).map(|found| format!("not opened: see {}", found.subject));
+            findings.push(bad(subject, told.unwrap_or(reason)));
             return findings;
         }
     };

@@ -217,7 +217,7 @@ def test_a_name_of_megabytes_is_shown_in_part(vedette, file):
 
 def test_no_model_commands_a_terminal(vedette, file, dirs, tmp_path):
     ring = "\x1b]0;owned\x07\x1b[2J\u202e"
-    names = f"{{0: 'a{ring}', 1: 'b', 2: 'c'}}"
+    names = r'{0: "a\e]0;owned\a\e[2J\u202e", 1: "b", 2: "c"}'
     notes = with_notes(license=f"MIT{ring}", names=names, description=ring, date=ring)
     file.write_bytes(notes.replace(b"output0", b"out\x1b[2J"))
     shown = [vedette("models", "info", file).stdout]
@@ -265,7 +265,7 @@ def test_lists_of_names_are_read_as_tools_write_them(vedette, file, content):
 
 def test_a_list_that_does_not_fit_is_named(vedette, file):
     file.write_bytes(without_names())
-    (file.parent / "labels.txt").write_text("one\ntwo\n")
+    (file.parent / "labels.txt").write_text("one\ntwo\nthree\nfour\nfive\n")
     told = vedette("models", "info", file, code=1).stderr
     assert f"(the class names are the lines of {file.parent / 'labels.txt'}, which lies beside it)" in told
 

@@ -35,7 +35,7 @@ pub fn find(folders: &[PathBuf], name_or_path: &str) -> Result<Manifest, Manifes
 /// Whether it can only be a path, and never the name of a model.
 fn is_path(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(OsStr::to_str);
-    name.contains('/') || matches!(extension, Some("onnx" | "toml"))
+    name.contains('/') || matches!(name, "." | "..") || matches!(extension, Some("onnx" | "toml"))
 }
 
 /// The manifest of a model at a path: that of a folder or file with a `model.toml`; of an ONNX file that a `model.toml`
