@@ -3,6 +3,7 @@
 use super::Outcome;
 use super::check_picture::Still;
 use super::parameter_args::ParameterArgs;
+use super::printed::harmless;
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use serde_json::json;
@@ -81,7 +82,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let took = began.elapsed();
     written.context("cannot write the answer")?;
     if args.json {
-        println!("{}", report(&loaded.name, &answer, took));
+        say!("{}", report(&loaded.name, &answer, took));
     } else {
         print_end(&answer);
     }
@@ -98,12 +99,6 @@ impl Args {
         let top_p = self.top_p.unwrap_or(config.reason_top_p as f32);
         Sampling::Random { temperature, top_p, seed: self.seed.unwrap_or(config.reason_seed.unsigned_abs()) }
     }
-}
-
-/// A model may say what a terminal takes for a command.
-fn harmless(text: &str) -> String {
-    let is_command = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
-    text.replace(is_command, "\u{fffd}")
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
@@ -136,11 +131,11 @@ fn report(model: &str, answer: &Answer, took: Duration) -> serde_json::Value {
 
 /// Behind the streamed text: the places, and whether it was cut.
 fn print_end(answer: &Answer) {
-    println!();
+    say!("");
     for region in &answer.regions {
         let bbox = &region.bbox;
         let (left, top, right, bottom) = (bbox.x_min(), bbox.y_min(), bbox.x_max(), bbox.y_max());
-        println!("{left:.1} {top:.1} {right:.1} {bottom:.1} {}", region.label);
+        say!("{left:.1} {top:.1} {right:.1} {bottom:.1} {}", region.label);
     }
     if answer.finish == FinishReason::Length {
         tracing::warn!("the answer was cut after {} tokens: --max-tokens, or the model's context", answer.tokens);

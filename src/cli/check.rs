@@ -57,11 +57,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
             .iter()
             .map(|f| json!({ "subject": f.subject, "ok": f.is_good, "text": f.text, "details": f.details }))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        say!("{}", serde_json::to_string_pretty(&all)?);
     } else {
         let width = findings.iter().map(|finding| finding.subject.len()).max().unwrap_or_default();
         for Finding { subject, is_good, text, .. } in &findings {
-            println!("{} {subject:<width$} {text}", if *is_good { "ok  " } else { "FAIL" });
+            say!("{} {subject:<width$} {text}", if *is_good { "ok  " } else { "FAIL" });
         }
     }
     Ok(if findings.iter().all(|finding| finding.is_good) { Outcome::Done } else { Outcome::Refused })
@@ -97,7 +97,7 @@ fn runtime() -> Finding {
 
 /// Says on stderr what takes its time.
 fn begin(what: &str) {
-    eprintln!("vedette check: {what} ...");
+    tell!("vedette check: {what} ...");
 }
 
 /// The files of the model that a parameter names, against its manifest; the manifest too, where there is one.
@@ -133,7 +133,11 @@ fn perception(config: &Config, picture: Option<&Path>) -> Vec<Finding> {
         Ok(model) => model,
         Err(error) => {
             let subject = if matches!(error, LoadError::Prompts(_)) { "prompts" } else { "providers" };
-            findings.push(bad(subject, in_words(&error.into())));
+            let reason = in_words(&error.into());
+            // What was found of the files already is not said in full again.
+            let is_told = |found: &&Finding| !found.is_good && reason.contains(&found.text);
+            let told = findings.iter().find(is_told).map(|found| format!("not opened: see {}", found.subject));
+            findings.push(bad(subject, told.unwrap_or(reason)));
             return findings;
         }
     };

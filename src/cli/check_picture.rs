@@ -1,8 +1,13 @@
 //! A picture that does not move: read from a file, or made to try a model on.
 
 use anyhow::{Context, Result};
+use std::io::Cursor;
 use std::path::Path;
+use vedette::infer::read_short;
 use vedette::types::{ImageView, PixelFormat, Size};
+
+/// A larger file is no picture of a camera.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// A decoded picture, RGB.
 pub struct Still {
@@ -14,7 +19,9 @@ impl Still {
     /// A PNG or JPEG file.
     pub fn read(path: &Path) -> Result<Self> {
         let read = || -> Result<Self> {
-            let picture = image::ImageReader::open(path)?.with_guessed_format()?.decode()?.into_rgb8();
+            let bytes = read_short(path, MOST_BYTES)?;
+            let reader = image::ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+            let picture = reader.decode()?.into_rgb8();
             let size = Size { width_px: picture.width(), height_px: picture.height() };
             Ok(Self { rgb: picture.into_raw(), size })
         };

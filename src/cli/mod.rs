@@ -2,6 +2,9 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished with something lost, 130 ended by a signal.
 
+#[macro_use]
+mod printed;
+
 mod ask;
 mod check;
 mod check_picture;
@@ -38,6 +41,9 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    if let Err(error) = printed::end_with_the_reader() {
+        tell!("vedette: cannot listen to SIGPIPE: {error}");
+    }
     // Clap itself ends the process with 2 on wrong usage.
     let cli = Cli::parse();
     if !matches!(cli.command, Command::Node(_)) {
@@ -56,7 +62,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::WithLoss) => ExitCode::from(3),
         Ok(Outcome::Interrupted) => ExitCode::from(ending::INTERRUPTED),
         Err(error) => {
-            eprintln!("vedette: {}", in_words(&error));
+            tell!("vedette: {}", in_words(&error));
             ExitCode::from(if error.is::<clap::Error>() { 2 } else { 1 })
         }
     }

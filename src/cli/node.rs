@@ -45,7 +45,7 @@ pub fn ros_is_sourced() -> bool {
 pub fn run(args: Args) -> Result<Outcome> {
     let program = program()?;
     if !ros_is_sourced() {
-        eprintln!("vedette: no ROS environment here: source ROS's setup.bash, or `. .deps/env.sh` in the project");
+        tell!("vedette: no ROS environment here: source ROS's setup.bash, or `. .deps/env.sh` in the project");
     }
     let error = Command::new(&program).args(args.ros_args).exec();
     Err(error).with_context(|| format!("cannot run {}", program.display()))

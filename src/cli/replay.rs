@@ -121,7 +121,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let ending = Ending::listen()?;
     let mut recording = if args.discard { Recording::Discarded } else { Recording::create(&path, &args, &names)? };
     if !args.json {
-        taken.iter().for_each(|taken| println!("{taken}"));
+        taken.iter().for_each(|taken| say!("{taken}"));
     }
     let mut watcher = Watcher {
         pictures,

@@ -63,44 +63,44 @@ impl Summary<'_> {
                 "seconds": took.as_secs_f64(),
                 "frames_per_s": frames_per_s,
             });
-            println!("{}", serde_json::to_string(&summary)?);
+            say!("{}", serde_json::to_string(&summary)?);
             return Ok(());
         }
         if *interrupted {
-            println!("interrupted by a signal, what follows goes as far as the replay went");
+            say!("interrupted by a signal, what follows goes as far as the replay went");
         }
-        println!("images      {} of {} processed, {span_s:.1} s of footage", report.processed, report.images);
-        println!("speed       {frames_per_s:.1} frames/s, {:.1} s", took.as_secs_f64());
-        println!("provider    {proof}");
-        println!("detections  {}", report.detections);
+        say!("images      {} of {} processed, {span_s:.1} s of footage", report.processed, report.images);
+        say!("speed       {frames_per_s:.1} frames/s, {:.1} s", took.as_secs_f64());
+        say!("provider    {proof}");
+        say!("detections  {}", report.detections);
         let decisions: Vec<String> =
             report.decisions.iter().map(|(decision, frames)| format!("{decision} {frames}")).collect();
-        println!("decisions   {}", decisions.join(", "));
+        say!("decisions   {}", decisions.join(", "));
         if !report.proposals.is_empty() {
             let proposals: Vec<String> =
                 report.proposals.iter().map(|(status, answers)| format!("{status} {answers}")).collect();
-            println!("proposals   {}", proposals.join(", "));
+            say!("proposals   {}", proposals.join(", "));
         }
         for (cause, count) in &report.lost {
-            println!("lost        {count} x {cause}");
+            say!("lost        {count} x {cause}");
             for kind in report.reasons.kinds().iter().filter(|kind| kind.cause == *cause) {
-                println!("            {kind}");
+                say!("            {kind}");
             }
         }
         for (cause, count) in &report.blind {
-            println!("blind       {count} x {cause}");
+            say!("blind       {count} x {cause}");
         }
         for loss in &report.source_losses {
-            println!("lost        {loss}");
+            say!("lost        {loss}");
         }
         for remark in &report.remarks {
-            println!("note        {remark}");
+            say!("note        {remark}");
         }
         if let Some(pictures) = pictures {
-            println!("pictures    {}", pictures.written());
+            say!("pictures    {}", pictures.written());
         }
         if let Some(results) = results {
-            println!("results     {}", results.display());
+            say!("results     {}", results.display());
         }
         Ok(())
     }

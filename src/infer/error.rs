@@ -58,6 +58,30 @@ pub enum InferError {
         /// The names, as the model has them.
         missing: String,
     },
+    /// The model names files of weights that are not below its folder, which ONNX does not allow: they could be anybody's.
+    #[error(
+        "model file {} has its weights at {location:?}, expected a path below its own folder, without \"..\": save it with \
+         all of its weights beside it",
+        path.display()
+    )]
+    WeightsElsewhere {
+        /// The model's file.
+        path: PathBuf,
+        /// The first of them, as the model has it, shortened.
+        location: String,
+    },
+    /// A file of weights is a pointer to one.
+    #[error("model file {}: its weights {} are {what}: {cure}", path.display(), weights.display())]
+    NoWeights {
+        /// The model's file.
+        path: PathBuf,
+        /// The file of weights.
+        weights: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What brings the weights.
+        cure: &'static str,
+    },
     /// A file of weights ends before the last of them.
     #[error(
         "model file {}: its weights {} hold {found} bytes, expected at least {needed}: fetch or copy them again",

@@ -25,6 +25,7 @@ mod onnx_file;
 mod ort_backend;
 mod owned_tensor;
 mod providers;
+mod regular_file;
 mod runtime;
 mod session;
 mod slot;
@@ -37,6 +38,7 @@ pub use onnx_file::OnnxFile;
 pub use ort_backend::OrtBackend;
 pub use owned_tensor::OwnedTensor;
 pub use providers::{BatchProfile, Proof, Provider, ProviderPolicy, Refusal, TensorRtOptions};
+pub use regular_file::{open_regular, read_short, read_short_text};
 pub use runtime::Runtime;
 pub use session::SessionOptions;
 

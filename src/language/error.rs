@@ -1,7 +1,10 @@
 //! What can go wrong between words and tokens.
 
-use crate::infer::InferError;
+use crate::infer::{InferError, read_short_text};
 use std::path::{Path, PathBuf};
+
+/// The longest tokenizer, template or configuration: those of the largest vocabularies have some 40 MB.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// Why a text was not read, made or understood.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -169,7 +172,7 @@ pub enum LanguageError {
 impl LanguageError {
     /// A file's text.
     pub(super) fn read(path: &Path) -> Result<String, Self> {
-        std::fs::read_to_string(path)
+        read_short_text(path, MOST_BYTES)
             .map_err(|error| Self::File { path: path.to_owned(), reason: one_line(&error.to_string()) })
     }
 

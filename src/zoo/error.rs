@@ -75,19 +75,19 @@ pub enum ManifestError {
         reason: String,
     },
     /// A file of the model is not there.
-    #[error("model {model}: file {} is missing; `{fetch}` fetches it ({origin})", path.display())]
+    #[error("model {model}: file {} is missing; {cure} ({origin})", path.display())]
     FileMissing {
         /// The manifest's name.
         model: String,
         /// The file.
         path: PathBuf,
-        /// The command that brings it.
-        fetch: String,
+        /// What brings it.
+        cure: String,
         /// Where it comes from.
         origin: String,
     },
     /// A file has another length than the manifest says.
-    #[error("model {model}: file {} holds {found} bytes, expected {expected}; remove it and run `{fetch}`", path.display())]
+    #[error("model {model}: file {} holds {found} bytes, expected {expected}; {cure}", path.display())]
     FileSize {
         /// The manifest's name.
         model: String,
@@ -97,11 +97,11 @@ pub enum ManifestError {
         found: u64,
         /// The manifest's, or that of the first fetch.
         expected: String,
-        /// The command that brings it.
-        fetch: String,
+        /// What brings it.
+        cure: String,
     },
     /// A file of which nobody knows the hash is not even what its name says.
-    #[error("model {model}: file {}: {reason}; remove it and run `{fetch}`", path.display())]
+    #[error("model {model}: file {}: {reason}; {cure}", path.display())]
     FileBroken {
         /// The manifest's name.
         model: String,
@@ -109,11 +109,11 @@ pub enum ManifestError {
         path: PathBuf,
         /// What it is instead, with the cure where there is one.
         reason: String,
-        /// The command that brings it.
-        fetch: String,
+        /// What brings it.
+        cure: String,
     },
     /// A file has other bytes than the manifest says.
-    #[error("model {model}: file {} has sha256 {found}, expected {expected}; remove it and run `{fetch}`", path.display())]
+    #[error("model {model}: file {} has sha256 {found}, expected {expected}; {cure}", path.display())]
     FileHash {
         /// The manifest's name.
         model: String,
@@ -123,8 +123,8 @@ pub enum ManifestError {
         found: String,
         /// The manifest's, or that of the first fetch.
         expected: String,
-        /// The command that brings it.
-        fetch: String,
+        /// What brings it.
+        cure: String,
     },
 }
 

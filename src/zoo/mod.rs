@@ -29,9 +29,9 @@ pub use answer::{VisionLanguageModel, load_vision_language};
 pub use detect::thresholds::{ClassMask, Thresholds, UnknownClass};
 pub use detect::{Detector, Hints, NamesFrom, Understood, constant_detector, load, open, understand};
 pub use error::{ManifestError, ZooError};
-pub use finding::{Examined, UNKNOWN_LICENSE, examine, find, find_at, list, written};
+pub use finding::{Examined, UNKNOWN_LICENSE, examine, find, find_at, list, snapshots, written};
 pub use manifest::{
-    Expected, Family, Fault, FetchRecord, FetchedFile, Generation, Input, Integrity, LayoutName, License, Manifest,
-    ModelFile, Pixels, Scoring, Task, check_contents,
+    ADDED, Expected, Family, Fault, FetchRecord, FetchedFile, Generation, Input, Integrity, LayoutName, License,
+    Manifest, ModelFile, Pixels, Scoring, Task, check_contents,
 };
 pub use prompt::{Conse, CropMatch, EncodedPrompts, PromptEncoder, PromptForm, SentenceEncoder, prompt_encoder};

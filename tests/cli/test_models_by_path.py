@@ -191,7 +191,7 @@ def test_nothing_is_overwritten_and_nothing_is_left_of_what_failed(add, file, tm
     assert f"{tmp_path / 'models/best'} is there already: give the model another --name" in add(file, code=1)
     assert "has a manifest already" in add(tmp_path / "models/best/best.onnx", code=1)
     for name in ("..", "a/b", ".hidden", ""):
-        assert "is no name of a folder" in add(file, "--name", name, code=1)
+        assert "is no name of a model" in add(file, "--name", name, code=1)
     pointer = tmp_path / "runs/pointer.onnx"
     pointer.write_bytes(POINTER)
     assert "a Git LFS pointer" in add(pointer, code=1)

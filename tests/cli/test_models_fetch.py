@@ -450,7 +450,7 @@ def test_a_file_that_was_put_there_and_does_not_parse_is_not_there(fetch, server
 
 def test_a_mirror_that_is_no_folder_is_named(fetch, tmp_path):
     write_manifest(tmp_path / "model")
-    told = fetch("model", "--from", tmp_path / "nowhere", code=1)["stderr"]
+    told = fetch("model", "--from", tmp_path / "nowhere", code=2)["stderr"]
     assert f"--from {tmp_path / 'nowhere'} is no folder and no http(s) address" in told
 
 

@@ -65,6 +65,29 @@ fn weights_in_files_of_their_own_are_named_and_counted() {
 }
 
 #[test]
+fn a_model_without_an_operator_set_is_told_before_it_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), "m.onnx", &[8, 8, 0x3a, 0]);
+    OnnxFile::read(&path).unwrap();
+    assert!(OnnxFile::check(&path).unwrap_err().to_string().contains("names no operator set (opset_import)"));
+}
+
+#[test]
+fn weights_outside_of_the_models_folder_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "external_weights.onnx_data";
+    for location in ["/etc/ternal_weights.onnx_d", "../ernal_weights.onnx_data", "a/../../_weights.onnx_data"] {
+        let bytes = changed("external_weights", name.as_bytes(), location.as_bytes());
+        let error = OnnxFile::read(&written(folder.path(), "m.onnx", &bytes)).unwrap_err();
+        assert!(matches!(error, InferError::WeightsElsewhere { .. }), "{error}");
+        assert!(
+            error.to_string().contains(&format!("at {location:?}, expected a path below its own folder")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_model_that_is_too_new_is_told_with_what_this_runtime_reads() {
     let Some(runtime) = runtime_or_skip("too new models") else { return };
     let folder = tempfile::tempdir().unwrap();

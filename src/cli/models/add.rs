@@ -5,10 +5,14 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde_json::json;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
-use vedette::config::Config;
+use vedette::config::{Config, NodeName, ParameterOverride, ParameterSource};
+use vedette::infer::{OnnxFile, open_regular};
 use vedette::zoo::{self, Examined, Manifest, ModelFile};
+
+/// The longest name of a folder, less what is put to it while it is made.
+const MOST_NAME_BYTES: usize = 200;
 
 /// Make a model with a name and a manifest of an ONNX file, or of a folder with one. It is read, not run.
 #[derive(Debug, clap::Args)]
@@ -60,10 +64,11 @@ pub fn run(args: &Args, config: &Config, as_json: bool) -> Result<Outcome> {
     if let Some(license) = &args.license {
         manifest.license = zoo::License { name: license.clone(), notice: String::new() };
     }
-    manifest.source = format!("vedette models add {}", absolute(&args.path).display());
-    let source = manifest.folder.clone();
+    manifest.source = format!("{}{}", zoo::ADDED, absolute(&args.path).display());
+    check_graphs(&manifest)?;
     if args.how == Files::Stay {
-        let name = absolute(&source).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = absolute(&manifest.folder).file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
         ensure!(
             args.name.as_ref().is_none_or(|wanted| *wanted == name),
             "--files stay: a model is called as its folder, which is {name:?}"
@@ -73,47 +78,101 @@ pub fn run(args: &Args, config: &Config, as_json: bool) -> Result<Outcome> {
         write_manifest(&manifest, examined.as_ref())?;
     } else {
         manifest.name = args.name.clone().unwrap_or(manifest.name);
+        check_name(&manifest.name)?;
         let parent = config.model_dirs.first().context("parameter model_dirs is empty")?;
-        manifest.folder = parent.join(checked_name(&manifest.name)?);
-        ensure!(
-            !manifest.folder.exists(),
-            "{} is there already: give the model another --name, or remove the old one",
-            manifest.folder.display()
-        );
-        let made = bring(&source, &mut manifest, args.how, examined.as_ref());
-        if made.is_err() {
-            // It was made here, and nothing in it is of use to anybody.
-            let _ = fs::remove_dir_all(&manifest.folder);
-        }
-        made?;
+        bring(parent, &mut manifest, args.how, examined.as_ref())?;
     }
     tell(&manifest, examined.as_ref(), args, as_json)
 }
 
-/// One folder's name.
-fn checked_name(name: &str) -> Result<&str> {
-    let mut parts = Path::new(name).components();
-    let is_one = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
-    ensure!(is_one && !name.starts_with('.'), "--name {name:?} is no name of a folder");
-    Ok(name)
+/// Whether each graph has the weights that it names, before anything is copied.
+fn check_graphs(manifest: &Manifest) -> Result<()> {
+    let is_graph = |file: &&ModelFile| file.path.extension().is_some_and(|extension| extension == "onnx");
+    for file in manifest.files.iter().filter(is_graph) {
+        OnnxFile::check(&manifest.folder.join(&file.path))?;
+    }
+    Ok(())
 }
 
-fn bring(source: &Path, manifest: &mut Manifest, files: Files, examined: Option<&Examined>) -> Result<()> {
+/// One folder's name, which `-p model:=NAME` is to find: in a shell, as YAML and in `model_dirs`.
+fn check_name(name: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let is_folder =
+        name.starts_with(char::is_alphanumeric) && name.chars().all(is_plain) && name.len() <= MOST_NAME_BYTES;
+    ensure!(
+        is_folder,
+        "the name {name:?} is no name of a model, expected letters, digits, '.', '_' and '-', a letter or digit first: \
+         give another with --name"
+    );
+    let extension = Path::new(name).extension();
+    ensure!(
+        extension.is_none_or(|extension| extension != "onnx" && extension != "toml"),
+        "the name {name:?} is no name of a model: with this ending it is taken for a file; give another with --name"
+    );
+    let parameter: Option<ParameterOverride> = format!("model:={name}").parse().ok();
+    let read = parameter.and_then(|parameter| {
+        Config::load(&NodeName::default(), &[ParameterSource::Override(parameter)]).ok().map(|read| read.config.model)
+    });
+    ensure!(
+        read.as_deref() == Some(name),
+        "the name {name:?} is no name of a model: as a parameter it is read as something else than text; give another \
+         with --name"
+    );
+    Ok(())
+}
+
+/// Makes the model's folder, whole or not at all: the files come into a new folder beside it, which gets its name at the
+/// end. Nothing that is there is written over.
+fn bring(parent: &Path, manifest: &mut Manifest, files: Files, examined: Option<&Examined>) -> Result<()> {
+    let target = parent.join(&manifest.name);
+    // A link that leads nowhere is there too.
+    ensure!(
+        target.symlink_metadata().is_err(),
+        "{} is there already: give the model another --name, or remove the old one",
+        target.display()
+    );
+    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let fresh = parent.join(format!(".{}.{}.new", manifest.name, std::process::id()));
+    fs::create_dir(&fresh).with_context(|| format!("cannot make {}", fresh.display()))?;
+    let source = std::mem::replace(&mut manifest.folder, fresh.clone());
+    let made = bring_files(&source, manifest, files)
+        .and_then(|()| measure(manifest))
+        .and_then(|()| write_manifest(manifest, examined))
+        .and_then(|()| fs::rename(&fresh, &target).with_context(|| format!("cannot make {}", target.display())));
+    if made.is_err() {
+        // It was made here, and nothing in it is of use to anybody.
+        let _ = fs::remove_dir_all(&fresh);
+    }
+    manifest.folder = target;
+    made
+}
+
+fn bring_files(source: &Path, manifest: &Manifest, files: Files) -> Result<()> {
     for ModelFile { path, .. } in &manifest.files {
+        let is_below = path.components().all(|part| matches!(part, Component::Normal(_)));
+        ensure!(is_below, "file {:?} is not below {}: it is not brought", path.display().to_string(), source.display());
         // Links of a hub's cache are followed: the model is to stay when the cache is cleared.
         let from = fs::canonicalize(source.join(path)).with_context(|| source.join(path).display().to_string())?;
+        ensure!(from.is_file(), "{} is a folder, pipe or device, expected a file", from.display());
         let to = manifest.folder.join(path);
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
         let brought = match files {
             Files::Link => fs::hard_link(&from, &to),
-            Files::Copy | Files::Stay => fs::copy(&from, &to).map(drop),
+            Files::Copy | Files::Stay => copy(&from, &to),
         };
         brought.with_context(|| format!("cannot bring {} to {}", from.display(), to.display()))?;
     }
-    measure(manifest)?;
-    write_manifest(manifest, examined)
+    Ok(())
+}
+
+/// Into a new file.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut read = open_regular(from)?;
+    let mut written = File::create_new(to)?;
+    io::copy(&mut read, &mut written)?;
+    written.sync_all()
 }
 
 /// Fills in length and hash of each file.
@@ -170,19 +229,23 @@ fn tell(manifest: &Manifest, examined: Option<&Examined>, args: &Args, as_json: 
             "license": manifest.license.name,
             "understood": examined.map(described::json),
         });
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(Outcome::Done);
     }
-    println!("model     {}", manifest.name);
-    println!("manifest  {}", path.display());
-    println!("family    {}, task {}", manifest.family, manifest.task);
+    say!("model     {}", manifest.name);
+    say!("manifest  {}", path.display());
+    say!("family    {}, task {}", manifest.family, manifest.task);
     let names: Vec<_> = manifest.files.iter().map(|file| file.path.display().to_string()).collect();
-    println!("files     {}: {}", args.how.done(), names.join(", "));
-    println!("license   {}{}", manifest.license.name, if is_known { "" } else { ": nobody has said it (--license)" });
+    say!("files     {}: {}", args.how.done(), names.join(", "));
+    say!("license   {}{}", manifest.license.name, if is_known { "" } else { ": nobody has said it (--license)" });
     if let Some(examined) = examined {
-        print!("{}", described::table(examined));
+        say!("{}", described::table(examined).trim_end());
     }
-    println!("\ntry it    vedette check -p model:={}", manifest.name);
+    let place = match args.how {
+        Files::Stay => absolute(&manifest.folder).display().to_string(),
+        Files::Copy | Files::Link => manifest.name.clone(),
+    };
+    say!("\ntry it    vedette check -p model:={place}");
     Ok(Outcome::Done)
 }
 

@@ -1,10 +1,17 @@
 //! What was understood of a detector's file, as a table and as JSON.
 
+use crate::cli::printed::one_line;
 use serde_json::{Value, json};
 use vedette::zoo::{Examined, NamesFrom, Understood};
 
 /// How wide a line of class names may be.
 const LINE_CHARS: usize = 100;
+
+/// How much of a name is shown.
+const NAME_CHARS: usize = 80;
+
+/// How much of any other note.
+const NOTE_CHARS: usize = 2000;
 
 /// Lines of a key and what it is, the classes last.
 pub fn table(examined: &Examined) -> String {
@@ -21,13 +28,13 @@ pub fn table(examined: &Examined) -> String {
     ];
     for (key, row) in [("task", "trained"), ("stride", "stride"), ("description", "about"), ("date", "date")] {
         if let Some(note) = file.signature.metadata.get(key).filter(|note| !note.trim().is_empty()) {
-            rows.push((row, one_line(note)));
+            rows.push((row, note.clone()));
         }
     }
     rows.extend(notes.iter().map(|note| ("note", note.clone())));
     let mut text = String::new();
     for (key, words) in rows {
-        text.push_str(&format!("{key:<9} {words}\n"));
+        text.push_str(&format!("{key:<9} {}\n", one_line(&words, NOTE_CHARS)));
     }
     text.push_str(&format!("{:<9} {}, {}\n", "classes", labels.len(), names_from(understood)));
     text.push_str(&columns(labels));
@@ -80,7 +87,7 @@ const fn names_from(understood: &Understood) -> &'static str {
 /// Names with their numbers, in as many columns as a line has room for.
 fn columns(names: &[String]) -> String {
     let cells: Vec<String> =
-        names.iter().enumerate().map(|(number, name)| format!("{number:>3} {}", one_line(name))).collect();
+        names.iter().enumerate().map(|(number, name)| format!("{number:>3} {}", one_line(name, NAME_CHARS))).collect();
     let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or_default() + 2;
     let count = (LINE_CHARS / width).max(1);
     let mut text = String::new();
@@ -91,11 +98,6 @@ fn columns(names: &[String]) -> String {
     text
 }
 
-/// As a file holds it, fit for a terminal.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().map(|word| word.replace(char::is_control, "")).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +105,9 @@ mod tests {
     #[test]
     fn names_stand_in_columns_with_their_numbers() {
         let names = ["person", "traffic light", "a\u{1b}[2Jb"].map(str::to_owned);
-        assert_eq!(columns(&names), "    0 person           1 traffic light    2 a[2Jb\n");
+        assert_eq!(columns(&names), "    0 person           1 traffic light    2 a\u{fffd}[2Jb\n");
+        let long = columns(&["x".repeat(5 << 20)]);
+        assert_eq!(long.chars().count(), 2 + 4 + NAME_CHARS + 2);
         let many: Vec<String> = (0..12).map(|number| format!("a class with a long name, number {number}")).collect();
         assert_eq!(columns(&many).lines().count(), 6);
         assert!(columns(&many).lines().all(|line| line.len() <= LINE_CHARS + 2));

@@ -7,7 +7,6 @@
 use super::part::Part;
 use anyhow::{Context, Result, anyhow, bail};
 use indicatif::ProgressBar;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use std::{fmt, thread};
 use ureq::http::header::{CONTENT_RANGE, ETAG, TRANSFER_ENCODING};
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::{Agent, Body, ResponseExt};
+use vedette::infer::open_regular;
 use vedette::zoo::{self, Expected};
 
 /// A try that brings as much has not failed.
@@ -319,7 +319,7 @@ impl ContentRange {
 }
 
 fn copy(from: &Path, part: &mut Part, expected: &Expected, bar: &ProgressBar) -> Result<()> {
-    let mut file = match File::open(from) {
+    let mut file = match open_regular(from) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             bail!(Absent(format!("{} is not there", from.display())));
         }

@@ -67,7 +67,7 @@ pub fn run(args: &Args, config: &Config, as_json: bool) -> Result<Outcome> {
         }
     }
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", serde_json::to_string_pretty(&rows)?);
     }
     Ok(if rows.iter().any(|row| row.error.is_some()) { Outcome::Refused } else { Outcome::Done })
 }
@@ -148,7 +148,7 @@ fn lock(manifest: &Manifest) -> Result<File> {
 
 fn tell_license(Manifest { name, license, .. }: &Manifest) {
     let notice = if license.notice.is_empty() { String::new() } else { format!("\n{}", license.notice.trim()) };
-    eprintln!("model {name}: the weights are under {}{notice}", license.name);
+    tell!("model {name}: the weights are under {}{notice}", license.name);
 }
 
 fn fetch_file(
@@ -212,15 +212,15 @@ fn keep(
 fn print_row(row: &Row, manifest: &Manifest) {
     let name = format!("{}/{}", row.model, row.path.display());
     if let Some(error) = &row.error {
-        println!("{name}: failed: {error}");
+        say!("{name}: failed: {error}");
         return;
     }
     let (bytes, sha256) = (row.bytes.unwrap_or_default(), row.sha256.as_deref().unwrap_or_default());
     let kept = if row.kept > 0 { format!(", {} of them by an earlier fetch", row.kept) } else { String::new() };
-    println!("{name}: {}, {bytes} bytes{kept}, sha256 {sha256}", row.state);
+    say!("{name}: {}, {bytes} bytes{kept}, sha256 {sha256}", row.state);
     if row.recorded {
         let record = FetchRecord::path(manifest);
-        println!("  the manifest has no size and hash for it: recorded in {}, unverified", record.display());
+        say!("  the manifest has no size and hash for it: recorded in {}, unverified", record.display());
     }
 }
 

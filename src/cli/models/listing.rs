@@ -1,6 +1,7 @@
 //! What is known of models: the list, one of them in full, and whether their files are as they should be.
 
 use super::{Outcome, described};
+use crate::cli::printed::one_line;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::fs::Metadata;
@@ -10,6 +11,9 @@ use vedette::zoo::{self, Expected, FetchRecord, Integrity, Manifest, ManifestErr
 
 /// What is said of a model whose manifest was never tried.
 const UNVERIFIED: &str = "unverified: nobody has run these files with Vedette yet";
+
+/// How much of a word is shown in a table.
+const LINE_CHARS: usize = 1000;
 
 /// Every manifest of `model_dirs` with the name of its folder; a broken one with its error.
 fn manifests(config: &Config) -> Vec<(String, Result<Manifest, ManifestError>)> {
@@ -63,22 +67,22 @@ pub fn list(config: &Config, as_json: bool) -> Result<Outcome> {
     }
     let outcome = if rows.iter().any(|row| row.get("error").is_some()) { Outcome::Refused } else { Outcome::Done };
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(outcome);
     }
     if rows.is_empty() {
-        println!("no models in {:?}", model_folders(config));
+        say!("no models in {:?}", model_folders(config));
     }
     for row in &rows {
-        let text = |key: &str| row[key].as_str().unwrap_or_default();
+        let text = |key: &str| one_line(row[key].as_str().unwrap_or_default(), LINE_CHARS);
         let name = text("name");
         if row.get("error").is_some() {
-            println!("{name:<28} broken: {}", text("error"));
+            say!("{name:<28} broken: {}", text("error"));
             continue;
         }
         let verified = if row["verified"] == Value::Bool(true) { "verified" } else { "unverified" };
         let (family, task, state, license) = (text("family"), text("task"), text("state"), text("license"));
-        println!("{name:<28} {family:<17} {task:<7} {state:<15} {verified:<11} {license}");
+        say!("{name:<28} {family:<17} {task:<7} {state:<15} {verified:<11} {license}");
     }
     Ok(outcome)
 }
@@ -103,11 +107,11 @@ pub fn verify(config: &Config, name: Option<&str>, as_json: bool) -> Result<Outc
         let verdict = verdict.unwrap_or_else(|error| error.to_string());
         rows.push(json!({ "name": model, "verdict": verdict }));
         if !as_json {
-            println!("{model:<28} {verdict}");
+            say!("{:<28} {verdict}", one_line(&model, LINE_CHARS));
         }
     }
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", serde_json::to_string_pretty(&rows)?);
     }
     Ok(outcome)
 }
@@ -161,26 +165,26 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
             "understood": understood.as_ref().ok().map(described::json),
             "files": files,
         });
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        say!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(Outcome::Done);
     }
-    println!("name      {}", manifest.name);
-    println!("folder    {}", manifest.folder.display());
-    println!("family    {}, task {}", manifest.family, manifest.task);
+    say!("name      {}", one_line(&manifest.name, LINE_CHARS));
+    say!("folder    {}", manifest.folder.display());
+    say!("family    {}, task {}", manifest.family, manifest.task);
     if let Some(size) = manifest.input.as_ref().and_then(|input| input.size).filter(|_| understood.is_err()) {
-        println!("input     {size} px");
+        say!("input     {size} px");
     }
     if let Some(scoring) = manifest.scoring {
-        println!("scoring   {} x similarity + {}", scoring.logit_scale, scoring.logit_bias);
+        say!("scoring   {} x similarity + {}", scoring.logit_scale, scoring.logit_bias);
     }
     if let Some(generation) = manifest.generation {
-        println!("context   {} tokens", generation.context_tokens);
+        say!("context   {} tokens", generation.context_tokens);
     }
-    println!("source    {}", manifest.source.trim());
-    println!("license   {}", manifest.license.name);
-    println!("notice    {}", manifest.license.notice.trim());
+    say!("source    {}", one_line(&manifest.source, LINE_CHARS));
+    say!("license   {}", one_line(&manifest.license.name, LINE_CHARS));
+    say!("notice    {}", one_line(&manifest.license.notice, LINE_CHARS));
     for file in &files {
-        println!("file      {}", file_in_words(file));
+        say!("file      {}", file_in_words(file));
     }
     let verified = match (manifest.is_written, manifest.verified) {
         (false, _) => {
@@ -189,11 +193,11 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
         (true, false) => format!(", {UNVERIFIED}"),
         (true, true) => String::new(),
     };
-    println!("state     {}{verified}", state(manifest));
+    say!("state     {}{verified}", state(manifest));
     match understood {
-        Ok(examined) => print!("{}", described::table(&examined)),
+        Ok(examined) => say!("{}", described::table(&examined).trim_end()),
         // Of other tasks nothing is understood; of a model that is not there, nothing can be.
-        Err(reason) if is_detector && state(manifest) == "fetched" => println!("refused   {reason}"),
+        Err(reason) if is_detector && state(manifest) == "fetched" => say!("refused   {reason}"),
         Err(_) => {}
     }
     Ok(Outcome::Done)

@@ -1,18 +1,13 @@
 //! `--from`: a place that has the files of models already. A server or folder with each file at `<model>/<path>`; or,
 //! for one model, its files as a hub gives them: a checkpoint's folder, or the hub's cache of it.
-//!
-//! Source of the cache's layout: huggingface_hub's documentation, "Understand caching":
-//! `models--<owner>--<name>/snapshots/<revision>/<path>`, links into `blobs`, and `refs/main` with the revision that
-//! `main` was.
 
 use super::download::Origin;
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use clap::error::ErrorKind;
 use std::convert::Infallible;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::SystemTime;
-use vedette::zoo::{Manifest, ModelFile};
+use vedette::zoo::{Manifest, ModelFile, snapshots};
 
 /// What `--from` names.
 #[derive(Debug, Clone)]
@@ -45,8 +40,11 @@ impl Mirror {
     /// # Errors
     /// When it is neither an address nor a folder.
     pub fn check(&self) -> Result<()> {
-        if let Self::Folder(folder) = self {
-            ensure!(folder.is_dir(), "--from {} is no folder and no http(s) address", folder.display());
+        if let Self::Folder(folder) = self
+            && !folder.is_dir()
+        {
+            let reason = format!("--from {} is no folder and no http(s) address", folder.display());
+            return Err(clap::Error::raw(ErrorKind::ValueValidation, reason).into());
         }
         Ok(())
     }
@@ -101,24 +99,6 @@ fn repositories(manifest: &Manifest) -> Vec<String> {
     names
 }
 
-/// The revisions in a hub's cache of one repository: that of `main` first, then the newest.
-fn snapshots(repository: &Path) -> Vec<PathBuf> {
-    let folder = repository.join("snapshots");
-    let mut found: Vec<(SystemTime, PathBuf)> = fs::read_dir(&folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| (entry.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH), entry.path()))
-        .filter(|(_, path)| path.is_dir())
-        .collect();
-    found.sort_by(|a, b| b.cmp(a));
-    let main = fs::read_to_string(repository.join("refs/main")).unwrap_or_default();
-    let mut paths: Vec<PathBuf> = found.into_iter().map(|(_, path)| path).collect();
-    // Stable: the others keep their order.
-    paths.sort_by_key(|path| path.file_name().is_none_or(|name| name.to_string_lossy() != main.trim()));
-    paths
-}
-
 /// A path for an address: what RFC 3986 does not leave unreserved is written as `%20`.
 fn percent_encoded(path: &str) -> String {
     let encode = |byte: u8| match byte {
@@ -131,6 +111,8 @@ fn percent_encoded(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::Path;
 
     fn manifest(root: &Path) -> Manifest {
         let text = "family = 'detr'\ntask = 'detect'\nsource = 's'\nverified = false\nlicense = { name = 'MIT' }\n\

@@ -2,11 +2,12 @@
 //! go on from. Beside it `<file>.part.etag` holds the address and the server's name for its bytes, if it gave a strong one
 //! (RFC 9110, section 8.8.3).
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use vedette::infer::read_short_text;
 
 /// A file that is not whole yet.
 pub struct Part {
@@ -26,10 +27,12 @@ impl Part {
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
+        let is_other = path.metadata().is_ok_and(|found| !found.is_file());
+        ensure!(!is_other, "{} is no file: remove it", path.display());
         let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.map_err(|error| named(&path, &error))?;
         let (hasher, length) = hash(&mut file).map_err(|error| named(&path, &error))?;
-        let version = fs::read_to_string(beside(&path, ".etag")).ok().filter(|_| length > 0);
+        let version = read_short_text(&beside(&path, ".etag"), 64 << 10).ok().filter(|_| length > 0);
         Ok(Self { path, file, hasher, length, kept: length, version })
     }
 

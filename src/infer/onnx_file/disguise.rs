@@ -29,11 +29,8 @@ pub(super) fn of(first: &[u8], length: u64) -> Option<Disguise> {
     if first.iter().all(|byte| *byte == 0) {
         return told("nothing but zeros", "the copy or the download did not end: fetch it again");
     }
-    if first.starts_with(b"version https://git-lfs") {
-        return told("a Git LFS pointer, not the file it stands for", "run `git lfs pull` where it was cloned");
-    }
-    if first.starts_with(b"/annex/") || first.starts_with(b"../.git/annex/") {
-        return told("a git-annex pointer, not the file it stands for", "run `git annex get` where it was cloned");
+    if let Some(pointer) = pointer(first) {
+        return Some(pointer);
     }
     if let Some(text) = beginning_of_text(first) {
         if text.starts_with("<!doctype html") || text.starts_with("<html") {
@@ -41,6 +38,9 @@ pub(super) fn of(first: &[u8], length: u64) -> Option<Disguise> {
         }
         if text.starts_with("<?xml") || text.starts_with("<net") {
             return told("XML (an answer of a server, or an OpenVINO model)", EXPORT_ALSO);
+        }
+        if is_settings(first) {
+            return told("a file of settings, as Darknet's .cfg are", EXPORT_ALSO);
         }
         if text.starts_with(['{', '[']) {
             return told("JSON", DOWNLOAD);
@@ -81,6 +81,26 @@ pub(super) fn of(first: &[u8], length: u64) -> Option<Disguise> {
         return told("a program or library", EXPORT_ALSO);
     }
     None
+}
+
+/// What a version control of large files leaves in place of one.
+pub(super) fn pointer(first: &[u8]) -> Option<Disguise> {
+    let told = |what, cure| Some(Disguise { what, cure });
+    if first.starts_with(b"version https://git-lfs") {
+        return told("a Git LFS pointer, not the file it stands for", "run `git lfs pull` where it was cloned");
+    }
+    if first.starts_with(b"/annex/") || first.starts_with(b"../.git/annex/") {
+        return told("a git-annex pointer, not the file it stands for", "run `git annex get` where it was cloned");
+    }
+    None
+}
+
+/// Whether a first line is a section's name, `[net]`, which no JSON is.
+fn is_settings(first: &[u8]) -> bool {
+    let line = first.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    let name = line.strip_prefix(b"[").and_then(|line| line.strip_suffix(b"]")).unwrap_or_default();
+    let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte));
+    is_name && name[0].is_ascii_alphabetic() && !matches!(name, b"true" | b"false" | b"null")
 }
 
 /// Whether ONNX Runtime's own format, which it loads and we do not read, begins so.
@@ -124,6 +144,9 @@ mod tests {
             (b"\xef\xbb\xbf<!doctype html>", "an HTML page"),
             (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>", "XML"),
             (b"{\"error\": \"Repository not found\"}", "JSON"),
+            (b"[1, 2]", "JSON"),
+            (b"[null]", "JSON"),
+            (b"[net]\nbatch=64\n", "a file of settings"),
             (b"Invalid username or password.", "text"),
             (b"Entry not found\n and so on", "text"),
             (b"PK\x03\x04\x00\x00\x08\x08best/data.pkl", "a zip archive, as PyTorch"),

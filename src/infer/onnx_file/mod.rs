@@ -9,9 +9,10 @@ pub(super) use complaint::{in_words, is_about_the_model};
 pub use header::OnnxFile;
 
 use super::InferError;
+use super::regular_file::open_regular;
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use wire::{Broken, Reader};
 
 impl OnnxFile {
@@ -19,36 +20,46 @@ impl OnnxFile {
     ///
     /// # Errors
     /// [`InferError::ModelMissing`]; [`InferError::NoModel`] for what is something else, with the cure;
-    /// [`InferError::ModelBroken`] for one that is cut off or garbled.
+    /// [`InferError::ModelBroken`] for one that is cut off or garbled; [`InferError::WeightsElsewhere`] for one that names
+    /// files outside of its folder.
     pub fn read(path: &Path) -> Result<Self, InferError> {
         let broken = |reason: String| InferError::ModelBroken { path: path.to_path_buf(), reason };
-        let mut file = match File::open(path) {
-            Ok(file) if path.is_file() => file,
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(broken(error.to_string())),
-            _ => return Err(InferError::ModelMissing { path: path.to_path_buf() }),
-        };
+        let mut file = open_regular(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => InferError::ModelMissing { path: path.to_path_buf() },
+            _ => broken(error.to_string()),
+        })?;
         let (first, length) = beginning(&mut file).map_err(|error| broken(error.to_string()))?;
         if let Some(disguise::Disguise { what, cure }) = disguise::of(&first, length) {
             return Err(InferError::NoModel { path: path.to_path_buf(), what, cure });
         }
-        header::read(&mut Reader::new(file, length)).map_err(|reason| {
+        let file = header::read(&mut Reader::new(file, length)).map_err(|reason| {
             broken(match reason {
                 Broken::CutOff { .. } => format!("{reason}: fetch or copy it again"),
                 reason => reason.to_string(),
             })
-        })
+        })?;
+        if let Some(location) = file.external_files().find(|location| !is_beside(location)) {
+            let location: String = location.chars().take(MOST_TOLD).collect();
+            return Err(InferError::WeightsElsewhere { path: path.to_path_buf(), location });
+        }
+        Ok(file)
     }
 
     /// Whether ONNX Runtime can begin with a file: it is a model, and the files of weights that it names are beside it
     /// and long enough.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and [`InferError::WeightsMissing`], [`InferError::WeightsShort`].
+    /// As [`read`](Self::read), and [`InferError::WeightsMissing`], [`InferError::WeightsShort`],
+    /// [`InferError::NoWeights`]; [`InferError::ModelBroken`] for one without an operator set.
     pub fn check(path: &Path) -> Result<(), InferError> {
         if is_ort_format(path) {
             return Ok(());
         }
         let file = Self::read(path)?;
+        if file.opsets.is_empty() {
+            let reason = "it names no operator set (opset_import), without which no operator is known: export it again";
+            return Err(InferError::ModelBroken { path: path.to_path_buf(), reason: reason.to_owned() });
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         let missing: Vec<&str> = file.external_files().filter(|name| !folder.join(name).is_file()).collect();
         if !missing.is_empty() {
@@ -57,6 +68,9 @@ impl OnnxFile {
         }
         for (name, &needed) in &file.external {
             let weights = folder.join(name);
+            if let Some(disguise::Disguise { what, cure }) = pointer_at(&weights) {
+                return Err(InferError::NoWeights { path: path.to_path_buf(), weights, what, cure });
+            }
             let found = weights.metadata().map_or(0, |metadata| metadata.len());
             if found < needed {
                 return Err(InferError::WeightsShort { path: path.to_path_buf(), weights, found, needed });
@@ -72,6 +86,18 @@ impl OnnxFile {
     }
 }
 
+/// How many characters of a location are told.
+const MOST_TOLD: usize = 200;
+
+/// Whether a file of weights is where ONNX allows it: at a relative path below the model's folder, without `..`.
+fn is_beside(location: &str) -> bool {
+    let mut parts = Path::new(location).components().filter(|part| *part != Component::CurDir).peekable();
+    parts.peek().is_some()
+        && !location.ends_with('/')
+        && !location.contains(char::is_control)
+        && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
 /// The first bytes, and how many there are in all. The file stands at its beginning after that.
 fn beginning(file: &mut File) -> io::Result<(Vec<u8>, u64)> {
     let length = file.metadata()?.len();
@@ -81,7 +107,13 @@ fn beginning(file: &mut File) -> io::Result<(Vec<u8>, u64)> {
     Ok((first, length))
 }
 
+/// What stands for a file of weights. These may hold any bytes, so that nothing else is told by their beginning.
+fn pointer_at(path: &Path) -> Option<disguise::Disguise> {
+    let (first, _) = open_regular(path).and_then(|mut file| beginning(&mut file)).ok()?;
+    disguise::pointer(&first)
+}
+
 fn is_ort_format(path: &Path) -> bool {
-    let first = File::open(path).and_then(|mut file| beginning(&mut file));
+    let first = open_regular(path).and_then(|mut file| beginning(&mut file));
     first.is_ok_and(|(first, _)| disguise::is_ort_format(&first))
 }

@@ -1,21 +1,25 @@
 //! Finds manifests: by name in the folders of models, or by path.
 
+use super::hub_cache::snapshots;
 use super::unwritten::unwritten;
+use super::whole_path::whole;
 use crate::zoo::manifest::keys;
 use crate::zoo::{Manifest, ManifestError};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = "model.toml";
 
 /// The manifest of a model: `yolov12n` is looked for as `<folder>/yolov12n` in each of `folders` in order; what holds a
-/// slash or names a file is a path, see [`find_at`].
+/// slash or ends in `.onnx` or `.toml` is a path, see [`find_at`], and so is the name of a file where there is no model of
+/// that name.
 ///
 /// # Errors
 /// [`ManifestError::Unknown`] with the nearest name, all that there are and where they were looked for; as [`find_at`].
 pub fn find(folders: &[PathBuf], name_or_path: &str) -> Result<Manifest, ManifestError> {
     let path = Path::new(name_or_path);
-    if name_or_path.contains('/') || path.is_file() || is_onnx(path) {
+    if is_path(name_or_path) {
         return find_at(path);
     }
     let there: Vec<PathBuf> = folders.iter().map(|folder| folder.join(path)).filter(|path| path.exists()).collect();
@@ -23,16 +27,20 @@ pub fn find(folders: &[PathBuf], name_or_path: &str) -> Result<Manifest, Manifes
     let written = there.iter().find(|path| path.is_file() || path.join(MANIFEST).is_file());
     match written.or(there.first()) {
         Some(found) => find_at(found),
+        None if path.is_file() => find_at(path),
         None => Err(ManifestError::Unknown { name: name_or_path.to_owned(), hint: hint(folders, name_or_path) }),
     }
 }
 
-fn is_onnx(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "onnx")
+/// Whether it can only be a path, and never the name of a model.
+fn is_path(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(OsStr::to_str);
+    name.contains('/') || matches!(name, "." | "..") || matches!(extension, Some("onnx" | "toml"))
 }
 
 /// The manifest of a model at a path: that of a folder or file with a `model.toml`; of an ONNX file that a `model.toml`
 /// beside it (or above its folder `onnx`) lists, that one; of any other ONNX file or folder with one what it says itself.
+/// A repository in a hub's cache stands for its revision of `main`.
 ///
 /// # Errors
 /// [`ManifestError::Unknown`] where there is nothing; as [`Manifest::load`]; [`ManifestError::Model`] and
@@ -40,7 +48,14 @@ fn is_onnx(path: &Path) -> bool {
 pub fn find_at(path: &Path) -> Result<Manifest, ManifestError> {
     if path.is_dir() {
         let written = path.join(MANIFEST);
-        return if written.is_file() { Manifest::load(&written) } else { unwritten(path) };
+        if written.is_file() {
+            return Manifest::load(&written);
+        }
+        return match snapshots(path).first() {
+            Some(snapshot) if !snapshot.join(MANIFEST).is_file() => unwritten(snapshot),
+            Some(snapshot) => Manifest::load(&snapshot.join(MANIFEST)),
+            None => unwritten(path),
+        };
     }
     if !path.is_file() {
         let expected = "expected an ONNX file, or a folder with a model.toml or an ONNX file";
@@ -50,13 +65,14 @@ pub fn find_at(path: &Path) -> Result<Manifest, ManifestError> {
     if path.extension().is_some_and(|extension| extension == "toml") {
         return Manifest::load(path);
     }
+    let path = &whole(path);
     let beside = path.parent().unwrap_or(Path::new(""));
     for folder in [Some(beside), beside.parent().filter(|_| beside.file_name().is_some_and(|name| name == "onnx"))] {
         let Some(written) = folder.map(|folder| folder.join(MANIFEST)).filter(|written| written.is_file()) else {
             continue;
         };
         let manifest = Manifest::load(&written)?;
-        if manifest.files.iter().any(|file| manifest.folder.join(&file.path) == path) {
+        if manifest.files.iter().any(|file| manifest.folder.join(&file.path) == *path) {
             return Ok(manifest);
         }
     }

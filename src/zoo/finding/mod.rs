@@ -5,11 +5,14 @@
 
 mod catalog;
 mod examined;
+mod hub_cache;
 mod names_beside;
 mod unwritten;
+mod whole_path;
 mod written;
 
 pub use catalog::{find, find_at, list};
 pub use examined::{Examined, examine};
+pub use hub_cache::snapshots;
 pub use unwritten::UNKNOWN_LICENSE;
 pub use written::written;

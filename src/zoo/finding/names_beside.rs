@@ -1,12 +1,12 @@
 //! Class names that lie beside a model's file, for exports that hold none: YOLOX, RF-DETR, D-FINE, TAO.
 //!
-//! One name a line: `labels.txt` (TAO, DeepStream), `classes.txt` (labelling tools), `class_names.txt` (Roboflow),
+//! One name a line, or with `;` between them: `labels.txt` (TAO, DeepStream), `classes.txt` (labelling tools), `class_names.txt` (Roboflow),
 //! `obj.names`, `coco.names` (Darknet), or the model's own name with `.txt` or `.names`. Or `data.yaml`, as data sets for
 //! Ultralytics and Roboflow have it, with `names` as a list or by number.
 
+use crate::infer::read_short;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The longest file that is taken for a list of names.
@@ -32,8 +32,7 @@ pub(super) fn names_beside(model: &Path) -> Option<NamesBeside> {
         model.with_file_name("data.yaml"),
     ];
     candidates.into_iter().find_map(|file| {
-        let is_short = file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_BYTES);
-        let text = fs::read_to_string(&file).ok().filter(|_| is_short)?;
+        let text = text_of(read_short(&file, MAX_BYTES).ok()?)?;
         let names = if file.extension().is_some_and(|extension| extension == "yaml") {
             of_yaml(&text)
         } else {
@@ -43,12 +42,34 @@ pub(super) fn names_beside(model: &Path) -> Option<NamesBeside> {
     })
 }
 
+/// Text as editors of any system save it: UTF-8, or UTF-16 behind its mark.
+fn text_of(bytes: Vec<u8>) -> Option<String> {
+    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks();
+        rest.is_empty().then(|| pairs.iter().map(|pair| unit(*pair)).collect::<Vec<u16>>())
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, text @ ..] => String::from_utf16(&units(text, u16::from_le_bytes)?).ok(),
+        [0xfe, 0xff, text @ ..] => String::from_utf16(&units(text, u16::from_be_bytes)?).ok(),
+        [0xef, 0xbb, 0xbf, text @ ..] => str::from_utf8(text).ok().map(str::to_owned),
+        _ => String::from_utf8(bytes).ok(),
+    }
+}
+
+/// A name on each line, or all of them on one with `;` between them (TAO).
 fn of_lines(text: &str) -> Option<Vec<String>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let names: Vec<String> = text.trim_end().lines().map(|line| line.trim().to_owned()).collect();
+    let text = text.trim_end();
+    let names: Vec<String> = match text.contains('\n') {
+        false if text.contains(';') => {
+            text.trim_end_matches(';').split(';').map(|name| name.trim().to_owned()).collect()
+        }
+        _ => text.lines().map(|line| line.trim().to_owned()).collect(),
+    };
     // A line of its own for each: an empty one or a sentence is something else.
     let is_list = !names.is_empty() && names.iter().all(|name| (1..=64).contains(&name.chars().count()));
-    is_list.then_some(names)
+    // And where each is a key with a value, they are settings.
+    let is_setting = |name: &String| name.contains(": ") || name.contains('=');
+    (is_list && !names.iter().all(is_setting)).then_some(names)
 }
 
 #[derive(Deserialize)]
@@ -77,6 +98,7 @@ fn of_yaml(text: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn found(files: &[(&str, &str)]) -> Option<(Vec<String>, String)> {
         let folder = tempfile::tempdir().unwrap();
@@ -93,6 +115,8 @@ mod tests {
             ("labels.txt", "person\nforklift\n"),
             ("best.names", "\u{feff}person\r\nforklift\r\n\r\n"),
             ("class_names.txt", "person\nforklift"),
+            ("labels.txt", "person;forklift"),
+            ("labels.txt", "person; forklift;\n"),
             ("data.yaml", "path: ../data\nnc: 2\nnames: ['person', 'forklift']\nroboflow: {version: 1}\n"),
             ("data.yaml", "names:\n  0: person\n  1: forklift\n"),
         ] {
@@ -104,11 +128,26 @@ mod tests {
     }
 
     #[test]
+    fn names_are_read_as_editors_save_them() {
+        let units: Vec<u16> = "\u{feff}größe\r\nforklift\r\n".encode_utf16().collect();
+        let expected = Some(vec!["größe".to_owned(), "forklift".to_owned()]);
+        for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes: Vec<u8> = units.iter().flat_map(|&of| unit(of)).collect();
+            assert_eq!(text_of(bytes).and_then(|text| of_lines(&text)), expected);
+        }
+        assert_eq!(text_of(vec![0xff, 0xfe, b'a']), None);
+        assert_eq!(text_of(vec![0xff]), None);
+    }
+
+    #[test]
     fn what_is_no_list_of_names_is_left_alone() {
         assert_eq!(found(&[]), None);
         for (file, text) in [
             ("labels.txt", ""),
             ("labels.txt", "person\n\nforklift"),
+            ("labels.txt", "person;;forklift"),
+            ("best.txt", "lr: 0.01\nepochs: 3\n"),
+            ("best.txt", "lr=0.01\nepochs = 3"),
             (
                 "best.txt",
                 "This model was trained on the pictures of last summer and is not to be given to anybody else.",

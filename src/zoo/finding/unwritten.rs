@@ -5,8 +5,9 @@
 //! above its folder `onnx`; then a list of class names beside it.
 
 use super::examined::understood;
-use super::names_beside::names_beside;
-use crate::infer::OnnxFile;
+use super::names_beside::{NamesBeside, names_beside};
+use super::whole_path::whole;
+use crate::infer::{OnnxFile, read_short_text};
 use crate::zoo::detect::names_in_metadata;
 use crate::zoo::{Family, License, Manifest, ManifestError, ModelFile};
 use serde_json::Value;
@@ -15,6 +16,9 @@ use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "config.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
+
+/// The longest configuration.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// The name of a license that nobody has told.
 pub const UNKNOWN_LICENSE: &str = "unknown";
@@ -29,17 +33,16 @@ const LICENSE_NOTICE: &str = "The file does not say under which license its weig
 /// [`ManifestError::Model`] for a file that is no ONNX model; [`ManifestError::NotUnderstood`] for one that is no
 /// detector, with its tensors and what was expected, and for a folder with no ONNX file or several.
 pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
-    let graph = if path.is_dir() { graph_in(path)? } else { path.to_path_buf() };
+    if path.is_dir() {
+        refuse_other_kinds(path)?;
+    }
+    let graph = whole(&if path.is_dir() { graph_in(path)? } else { path.to_path_buf() });
     let file = OnnxFile::read(&graph).map_err(|error| ManifestError::Model(Box::new(error)))?;
     let folder = folder_of(&graph);
     let refused = |reason: String| ManifestError::NotUnderstood { path: graph.clone(), reason };
     let config = config_in(&folder).map_err(refused)?;
     let kind = config.as_ref().and_then(|config| config.get("model_type")).and_then(Value::as_str);
-    let family = kind.map(|kind| {
-        let reason =
-            || format!("its {CONFIG} says model_type {kind:?}, which is none of a detector that is known here");
-        family_of(kind).ok_or_else(|| refused(reason()))
-    });
+    let family = kind.map(|kind| family_of(kind).ok_or_else(|| refused(other_kind(kind))));
     // A file that names its own classes is none of a checkpoint that is no detector.
     let names_its_own = matches!(names_in_metadata(&file.signature), Ok(Some(_)));
     let family = match family.transpose() {
@@ -77,8 +80,13 @@ pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
         Some(_) => list_file(&mut manifest, PREPROCESSOR),
         None => {}
     }
-    if !names_classes && matches!(names_in_metadata(&file.signature), Ok(None)) {
-        manifest.labels = names_beside(&graph).map(|beside| beside.names);
+    let mut names_file = None;
+    if !names_classes
+        && matches!(names_in_metadata(&file.signature), Ok(None))
+        && let Some(NamesBeside { names, file }) = names_beside(&graph)
+    {
+        manifest.labels = Some(names);
+        names_file = Some(file);
     }
     let understood = understood(&manifest, family, &file.signature).map_err(|error| {
         let others = if file.other_tensors.is_empty() {
@@ -86,7 +94,10 @@ pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
         } else {
             format!(" (of types that are not passed: {})", file.other_tensors.join(", "))
         };
-        refused(format!("{error}{others}"))
+        let names = names_file.as_ref().map_or_else(String::new, |file| {
+            format!(" (the class names are the lines of {}, which lies beside it)", file.display())
+        });
+        refused(format!("{error}{others}{names}"))
     })?;
     manifest.family = understood.family;
     Ok(manifest)
@@ -100,6 +111,31 @@ fn family_of(model_type: &str) -> Option<Family> {
         "yolos" | "rf_detr" | "lw_detr" | "table-transformer" | "d_fine" | "deim" => Some(Family::Detr),
         other => (other.contains("detr")).then_some(Family::Detr),
     }
+}
+
+/// A checkpoint of another kind is told as that, before its graphs are counted: most have several.
+fn refuse_other_kinds(folder: &Path) -> Result<(), ManifestError> {
+    let config = config_in(folder).ok().flatten();
+    let kind = config.as_ref().and_then(|config| config.get("model_type")).and_then(Value::as_str);
+    match kind.filter(|kind| family_of(kind).is_none()) {
+        Some(kind) => Err(ManifestError::NotUnderstood { path: folder.to_path_buf(), reason: other_kind(kind) }),
+        None => Ok(()),
+    }
+}
+
+/// What is said of a `model_type` that is none of a detector.
+fn other_kind(kind: &str) -> String {
+    let kind: String = kind.chars().take(80).collect();
+    let use_of_it = match kind.as_str() {
+        "clip" | "siglip" | "siglip2" => {
+            ": it compares pictures with texts, and is for the parameter text_model, with a model.toml of its own"
+        }
+        "idefics3" | "smolvlm" | "florence2" => {
+            ": it answers questions, and is for the parameter reason_model, with a model.toml of its own"
+        }
+        _ => "",
+    };
+    format!("its {CONFIG} says model_type {kind:?}, which is none of a detector that is known here{use_of_it}")
 }
 
 /// The one ONNX file of a folder: beside the rest or in `onnx`, where hubs have it. Of several precisions `model.onnx`.
@@ -144,10 +180,11 @@ fn folder_of(graph: &Path) -> PathBuf {
 /// The checkpoint's configuration; `None` where there is no such file.
 fn config_in(folder: &Path) -> Result<Option<Value>, String> {
     let path = folder.join(CONFIG);
-    if !path.is_file() {
+    if !path.exists() {
         return Ok(None);
     }
-    let text = fs::read_to_string(&path).map_err(|error| format!("{CONFIG} beside it cannot be read: {error}"))?;
+    let text =
+        read_short_text(&path, MOST_BYTES).map_err(|error| format!("{CONFIG} beside it cannot be read: {error}"))?;
     serde_json::from_str(&text).map(Some).map_err(|error| format!("{CONFIG} beside it is no JSON: {error}"))
 }
 
@@ -155,8 +192,15 @@ fn config_in(folder: &Path) -> Result<Option<Value>, String> {
 fn graph_files(graph: &Path, folder: &Path, file: &OnnxFile) -> Vec<ModelFile> {
     let within = |path: &Path| path.strip_prefix(folder).unwrap_or(path).to_path_buf();
     let graph_file = ModelFile { role: Some("model".to_owned()), ..listed(within(graph)) };
-    let weights = file.external_paths(graph).into_iter().map(|path| listed(within(&path)));
-    std::iter::once(graph_file).chain(weights).collect()
+    let mut files = vec![graph_file];
+    for path in file.external_paths(graph) {
+        // `./weights` and `weights` are one file, and a model may name itself.
+        let path: PathBuf = within(&path).components().collect();
+        if files.iter().all(|known| known.path != path) {
+            files.push(listed(path));
+        }
+    }
+    files
 }
 
 fn listed(path: PathBuf) -> ModelFile {
@@ -165,7 +209,7 @@ fn listed(path: PathBuf) -> ModelFile {
 
 /// Where there is such a file.
 fn list_file(manifest: &mut Manifest, name: &str) {
-    if manifest.folder.join(name).is_file() {
+    if manifest.folder.join(name).is_file() && manifest.files.iter().all(|known| known.path != Path::new(name)) {
         manifest.files.push(listed(name.into()));
     }
 }

@@ -1,15 +1,18 @@
 //! What the families read from a checkpoint's own files: `config.json`, `tokenizer_config.json`,
 //! `preprocessor_config.json` and `tokenizer.json`, found by their roles in the manifest.
 
+use crate::infer::read_short_text;
 use crate::language::Tokenizer;
 use crate::vision::{ImageProcessor, ProcessorConfig};
 use crate::zoo::{Manifest, ZooError};
 use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The most class slots that an `id2label` may span: as many as a class number can name.
 const MAX_SLOTS: usize = 1 << 16;
+
+/// The longest file that is taken for one of these: a vocabulary may stand in it.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// One JSON file of a checkpoint.
 pub(in crate::zoo) struct Document {
@@ -157,7 +160,7 @@ impl Words {
 }
 
 fn text(path: &Path) -> Result<String, ZooError> {
-    fs::read_to_string(path).map_err(|error| file(path, format!("cannot be read: {error}")))
+    read_short_text(path, MOST_BYTES).map_err(|error| file(path, format!("cannot be read: {error}")))
 }
 
 fn file(path: &Path, reason: String) -> ZooError {

@@ -12,19 +12,21 @@
 //! from = "https://example.org/model.onnx"
 //! ```
 
-use super::reading::syntax;
-use crate::infer::{InferError, OnnxFile, file_sha256};
+use super::reading::{MOST_TEXT_BYTES, syntax};
+use crate::infer::{InferError, OnnxFile, file_sha256, open_regular, read_short_text};
 use crate::zoo::{Manifest, ManifestError, ModelFile};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 /// The name of the record beside the manifest.
 const RECORD: &str = "fetched.toml";
+
+/// How the `source` of a manifest begins that `vedette models add` has written; the path follows.
+pub const ADDED: &str = "vedette models add ";
 
 /// What is known of a model's files when none of them is missing or changed. The weakest file decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +89,7 @@ impl FetchRecord {
     /// [`ManifestError::Unreadable`], [`ManifestError::Syntax`] with the file and the reason.
     pub fn load(manifest: &Manifest) -> Result<Self, ManifestError> {
         let path = Self::path(manifest);
-        match fs::read_to_string(&path) {
+        match read_short_text(&path, MOST_TEXT_BYTES) {
             Ok(text) => toml::from_str(&text).map_err(|error| syntax(&path, &text, &error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(ManifestError::Unreadable { path, reason: error.to_string() }),
@@ -137,8 +139,13 @@ impl Manifest {
     ///
     /// # Errors
     /// [`ManifestError::FileMissing`], [`ManifestError::FileSize`], [`ManifestError::FileHash`],
-    /// [`ManifestError::FileBroken`] for the first file that is not as it should be; as [`FetchRecord::load`].
+    /// [`ManifestError::FileBroken`] for the first file that is not as it should be; [`ManifestError::Model`] for a model
+    /// without a manifest whose weights are not; as [`FetchRecord::load`].
     pub fn verify(&self) -> Result<Integrity, ManifestError> {
+        if !self.is_written {
+            // Its weights are told as those of the model, and not as files of a manifest.
+            OnnxFile::check(&self.model_path()).map_err(|error| ManifestError::Model(Box::new(error)))?;
+        }
         let record = FetchRecord::load(self)?;
         let mut weakest = if self.is_written { Integrity::Whole } else { Integrity::Unwritten };
         for file in &self.files {
@@ -157,34 +164,73 @@ impl Manifest {
         let (model, path) = (self.name.clone(), self.folder.join(&file.path));
         let Ok(metadata) = fs::metadata(&path) else {
             let origin = file.url.clone().unwrap_or_else(|| self.source.clone());
-            return Err(ManifestError::FileMissing { model, path, fetch: self.fetch_command(file), origin });
+            return Err(ManifestError::FileMissing { model, path, cure: self.cure_of_missing(file), origin });
         };
         let first = if expected.integrity == Integrity::AsFirstFetched { " as it was first fetched" } else { "" };
         if let Some(bytes) = expected.bytes.filter(|bytes| metadata.len() != *bytes) {
             let (found, expected) = (metadata.len(), format!("{bytes}{first}"));
-            return Err(ManifestError::FileSize { model, path, found, expected, fetch: self.fetch_command(file) });
+            return Err(ManifestError::FileSize { model, path, found, expected, cure: self.cure_of_other(file) });
         }
         let Some(sha256) = &expected.sha256 else {
-            let (named, fetch) = (file.path.as_path(), self.fetch_command(file));
+            let (named, cure) = (file.path.as_path(), self.cure_of_other(file));
             return check_contents(&path, named).map_err(|reason| ManifestError::FileBroken {
                 model,
                 path,
                 reason,
-                fetch,
+                cure,
             });
         };
         let found = hash_of(&path)?;
         if found != *sha256 {
             let expected = format!("{sha256}{first}");
-            return Err(ManifestError::FileHash { model, path, found, expected, fetch: self.fetch_command(file) });
+            return Err(ManifestError::FileHash { model, path, found, expected, cure: self.cure_of_other(file) });
         }
         Ok(())
     }
 
-    /// What brings a file of this model.
-    fn fetch_command(&self, file: &ModelFile) -> String {
-        if file.url.is_some() { format!("vedette models fetch {}", self.name) } else { "make setup".to_owned() }
+    /// What brings a file that is not there.
+    fn cure_of_missing(&self, file: &ModelFile) -> String {
+        match self.origin_of(file) {
+            FileOrigin::Address => format!("`vedette models fetch {}` fetches it", self.name),
+            FileOrigin::Beside => "the model's file names it: copy it there too, under this name".to_owned(),
+            FileOrigin::Added => "copy it there again, or remove the folder and add the model again".to_owned(),
+            FileOrigin::Export => "`make setup` fetches it".to_owned(),
+        }
     }
+
+    /// What brings a file in place of one that is another than it should be.
+    fn cure_of_other(&self, file: &ModelFile) -> String {
+        match self.origin_of(file) {
+            FileOrigin::Address => format!("remove it and run `vedette models fetch {}`", self.name),
+            FileOrigin::Beside => "fetch or copy it again".to_owned(),
+            FileOrigin::Added => {
+                "copy the old one there again, or, if the new one is meant, remove the folder and add the model again"
+                    .to_owned()
+            }
+            FileOrigin::Export => "remove it and run `make setup`".to_owned(),
+        }
+    }
+
+    fn origin_of(&self, file: &ModelFile) -> FileOrigin {
+        match file.url {
+            Some(_) => FileOrigin::Address,
+            None if !self.is_written => FileOrigin::Beside,
+            None if self.source.starts_with(ADDED) => FileOrigin::Added,
+            None => FileOrigin::Export,
+        }
+    }
+}
+
+/// Who brings a file.
+enum FileOrigin {
+    /// `vedette models fetch`.
+    Address,
+    /// Whoever brought the model, which has no manifest.
+    Beside,
+    /// Whoever ran `vedette models add`.
+    Added,
+    /// `make setup`, as for all models of this repository.
+    Export,
 }
 
 /// Whether a file holds what its name promises, where no hash says it: an ONNX model, or JSON. `named` is the name that
@@ -201,7 +247,7 @@ pub fn check_contents(path: &Path, named: &Path) -> Result<(), String> {
             other => other.to_string(),
         }),
         "json" => {
-            let file = File::open(path).map_err(|error| error.to_string())?;
+            let file = open_regular(path).map_err(|error| error.to_string())?;
             let parsed = serde_json::from_reader::<_, IgnoredAny>(BufReader::new(file));
             parsed.map(drop).map_err(|error| format!("no JSON: {error}"))
         }

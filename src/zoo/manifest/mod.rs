@@ -19,6 +19,6 @@ pub use contents::{Generation, Input, License, Manifest, ModelFile, Scoring};
 pub use family::{Family, Task};
 pub use faults::Fault;
 pub(in crate::zoo) use faults::FaultList;
-pub use integrity::{Expected, FetchRecord, FetchedFile, Integrity, check_contents};
+pub use integrity::{ADDED, Expected, FetchRecord, FetchedFile, Integrity, check_contents};
 pub use layout_name::LayoutName;
 pub use pixels::Pixels;

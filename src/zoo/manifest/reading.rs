@@ -2,6 +2,7 @@
 
 use super::contents::{Generation, Input, License, Manifest, ModelFile, Scoring};
 use super::faults::Faults;
+use crate::infer::read_short_text;
 use crate::types::Size;
 use crate::vision::Normalize;
 use crate::zoo::{Family, LayoutName, ManifestError, Pixels, Task};
@@ -9,6 +10,9 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Component, Path, PathBuf};
 use toml::Table;
+
+/// The longest manifest, and the longest record of a fetch.
+pub(super) const MOST_TEXT_BYTES: u64 = 16 << 20;
 
 /// The longest side of an input that is taken for meant.
 const MAX_SIDE_PX: u32 = 8192;
@@ -20,7 +24,7 @@ impl Manifest {
     /// [`ManifestError::Unreadable`], [`ManifestError::Syntax`]; [`ManifestError::Faults`] with every key that is unknown
     /// and every value that cannot be.
     pub fn load(file: &Path) -> Result<Self, ManifestError> {
-        let text = fs::read_to_string(file)
+        let text = read_short_text(file, MOST_TEXT_BYTES)
             .map_err(|error| ManifestError::Unreadable { path: file.to_path_buf(), reason: error.to_string() })?;
         let document: Table = toml::from_str(&text).map_err(|error| syntax(file, &text, &error))?;
         let mut faults = Faults::of_keys(&document);
