@@ -120,8 +120,9 @@ fn by_metadata(
 fn at_name(folder: &Path, name: &str) -> Option<PathBuf> {
     let inner = inner(name);
     let base = Path::new(inner).file_name()?.to_str()?;
-    let candidates = [inner.to_owned(), base.to_owned(), format!("{inner}{ZSTD}"), format!("{base}{ZSTD}")];
-    let paths = candidates.into_iter().map(|candidate| folder.join(candidate));
+    let suffixes = std::iter::once("").chain(ZSTD);
+    let candidates = suffixes.flat_map(|suffix| [format!("{inner}{suffix}"), format!("{base}{suffix}")]);
+    let paths = candidates.map(|candidate| folder.join(candidate));
     let mut there = paths.filter(|path| path.is_file());
     let first = there.next()?;
     let holds_bytes = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|found| found.len() > 0);
@@ -148,11 +149,12 @@ fn bag_files(folder: &Path) -> Result<BTreeMap<Split, PathBuf>, SourceError> {
 
 /// What rosbag2's storage plugins write; a `.bag` of ROS 1 is told by its name when it is opened.
 const EXTENSIONS: [&str; 3] = [".mcap", ".db3", ".bag"];
-const ZSTD: &str = ".zstd";
+/// As rosbag2 names what it compressed, and as the tool `zstd` does.
+const ZSTD: [&str; 2] = [".zstd", ".zst"];
 
 /// The name of a file before it was compressed.
 fn inner(name: &str) -> &str {
-    name.strip_suffix(ZSTD).unwrap_or(name)
+    ZSTD.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
 }
 
 /// One part of a recording by its name, in the order of recording: `bag_10.mcap` comes after `bag_9.mcap`.
@@ -215,6 +217,16 @@ mod tests {
         assert_eq!(names(&find(folder.path()).unwrap()), ["bag_0.db3", "bag_1.db3"]);
         std::fs::write(folder.path().join("bag_0.db3"), b"").unwrap();
         assert_eq!(names(&find(folder.path()).unwrap()), ["bag_0.db3.zstd", "bag_1.db3"]);
+    }
+
+    #[test]
+    fn what_the_tool_zstd_compressed_is_a_split_like_what_the_recorder_did() {
+        let folder = folder_of(&["bag_0.mcap.zstd", "bag_1.mcap.zst", "bag_2.mcap.zst"]);
+        let expected = ["bag_0.mcap.zstd", "bag_1.mcap.zst", "bag_2.mcap.zst"];
+        assert_eq!(names(&find(folder.path()).unwrap()), expected);
+        std::fs::write(folder.path().join("metadata.yaml"), listing(&["bag_0.mcap", "bag_1.mcap.zstd"])).unwrap();
+        let found = find(folder.path()).unwrap();
+        assert_eq!((names(&found), &found.losses[..]), (expected.to_vec(), &[][..]));
     }
 
     #[test]

@@ -65,6 +65,20 @@ pub enum Loss {
         /// Messages that could still be read from those bytes.
         recovered: u64,
     },
+    /// Bytes behind the closing records of an MCAP file, as of another one that was appended.
+    #[error(
+        "{path}: {bytes} bytes from byte {at} on lie behind the end of the recording and are not read, as of a file that \
+         was appended: expected each in a file of its own",
+        path = path.display()
+    )]
+    Behind {
+        /// The file.
+        path: PathBuf,
+        /// Where the recording ends.
+        at: u64,
+        /// How many bytes follow.
+        bytes: u64,
+    },
     /// A compressed file stops, or is damaged, before its end; what came out of it was read.
     #[error("{path}: decompressing stopped after {bytes} bytes of content: {reason}", path = path.display())]
     Compressed {
@@ -144,14 +158,15 @@ pub enum Loss {
         /// Why.
         reason: String,
     },
-    /// What sqlite3 keeps beside a file until it is merged into it could not be used: the newest messages are missing.
-    #[error("{path}: {log} beside it is not read: {reason}", path = path.display())]
+    /// What sqlite3 keeps beside a file until it is merged into it could not be used, or not to its end: the newest
+    /// messages are missing.
+    #[error("{path}: {log} beside it {reason}", path = path.display())]
     Log {
         /// The file.
         path: PathBuf,
         /// The name of the log.
         log: String,
-        /// Why.
+        /// What is wrong with it: `is not read: …`.
         reason: String,
     },
     /// A rosbag2 folder holds fewer messages than its metadata.yaml counts.

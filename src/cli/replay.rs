@@ -142,9 +142,6 @@ pub fn run(args: Args) -> Result<Outcome> {
     let report = result.with_context(|| recording.left())?;
     let results = recording.finish()?;
 
-    if report.images == 0 {
-        tracing::warn!("{} gave no image", topics.image);
-    }
     let interrupted = ending.is_asked();
     let lost = report.has_loss();
     let summary = Summary {
@@ -157,6 +154,13 @@ pub fn run(args: Args) -> Result<Outcome> {
         interrupted,
     };
     summary.print(args.json, watcher.pictures.as_ref())?;
+    anyhow::ensure!(
+        interrupted || report.processed > 0,
+        "no image could be processed: {} were read from {}, {}",
+        report.images,
+        topics.image,
+        if lost { "what was lost is named above" } else { "which has none" }
+    );
     Ok(match (interrupted, lost) {
         (true, _) => Outcome::Interrupted,
         (false, true) => Outcome::WithLoss,

@@ -17,6 +17,8 @@ pub(super) struct ChunkRef {
     pub(super) channels: Option<Vec<u16>>,
     /// Whether the file holds it to its end.
     pub(super) whole: bool,
+    /// How many bytes of its content are believed, where records behind them are none.
+    pub(super) believed: Option<usize>,
 }
 
 /// A message in a chunk.
@@ -64,6 +66,7 @@ impl ChunkLoader {
         into.next = 0;
         into.at = chunk.frame.at;
         self.read(blocks, chunk, &mut into.bytes)?;
+        into.bytes.truncate(chunk.believed.unwrap_or(usize::MAX));
         let mut sorted = true;
         for record in ChunkRecords::new(&into.bytes) {
             let (opcode, begin, body) = match record {

@@ -56,7 +56,7 @@ fn fits(blocks: &mut Blocks, candidate: Frame, definitions: &Definitions) -> Res
 }
 
 /// Whether records follow, up to the end of the file or what ends its data.
-fn is_chain(blocks: &mut Blocks, first: Frame) -> Result<bool, SourceError> {
+pub(super) fn is_chain(blocks: &mut Blocks, first: Frame) -> Result<bool, SourceError> {
     let mut at = first.end();
     for _ in 0..CHAIN {
         let Some(begin) = at.filter(|begin| *begin <= blocks.len()) else { return Ok(false) };

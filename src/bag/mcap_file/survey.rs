@@ -10,9 +10,9 @@ use super::records::{
     ChunkIndex, ChunkRecords, Definitions, FRAME, Fields, Frame, MESSAGE_HEADER, chunk_header, frame, message_header,
     parse,
 };
-use super::resync::next_record;
+use super::resync::{is_chain, next_record};
 use super::summary::{self, FOOTER_BODY, Summary};
-use crate::bag::inflate::MAX_INFLATED;
+use crate::bag::inflate::{Codec, MAX_INFLATED};
 use crate::bag::source::{Loss, MAX_DAMAGES, SourceError};
 use ::mcap::records::op;
 use std::collections::BTreeMap;
@@ -67,6 +67,7 @@ pub(super) fn survey(blocks: &mut Blocks, loader: &mut ChunkLoader) -> Result<Su
         blocks,
         loader,
         index: chunks,
+        has_summary,
         survey: Survey { definitions, ..Survey::default() },
         counts: BTreeMap::new(),
         damage: None,
@@ -95,10 +96,35 @@ pub(super) fn survey(blocks: &mut Blocks, loader: &mut ChunkLoader) -> Result<Su
     Ok(survey)
 }
 
+/// Where the walk goes on.
+enum Next {
+    /// Behind the record.
+    Behind,
+    At(u64),
+    Nowhere,
+}
+
+/// How many bytes of a torn chunk's content come before its last record: the one that something follows that is none in
+/// a chunk, or that reaches into what follows the chunk.
+fn believed(content: &[u8]) -> usize {
+    let (mut last, mut end) = (0, 0);
+    for record in ChunkRecords::new(content) {
+        match record {
+            Ok((op::SCHEMA | op::CHANNEL | op::MESSAGE, begin, body)) => {
+                last = end;
+                end = begin + body.len();
+            }
+            _ => break,
+        }
+    }
+    last
+}
+
 struct Walk<'a> {
     blocks: &'a mut Blocks,
     loader: &'a mut ChunkLoader,
     index: BTreeMap<u64, ChunkIndex>,
+    has_summary: bool,
     survey: Survey,
     /// Messages found in what was looked into.
     counts: BTreeMap<u16, u64>,
@@ -121,6 +147,7 @@ impl Walk<'_> {
                     start_ns: index.start_ns,
                     channels: (!index.channels.is_empty()).then(|| index.channels.clone()),
                     whole: true,
+                    believed: None,
                 });
                 at += index.length + index.index_length;
                 continue;
@@ -131,16 +158,21 @@ impl Walk<'_> {
                 op::FOOTER => record.body == FOOTER_BODY,
                 _ => true,
             });
-            if record.is_some_and(|record| matches!(record.opcode, op::DATA_END | op::FOOTER)) {
-                return Ok(());
+            if let Some(record) = record.filter(|record| matches!(record.opcode, op::DATA_END | op::FOOTER)) {
+                return self.look_behind(record);
             }
             match record.and_then(|record| Some((record, record.end()?))) {
                 Some((record, end)) if end <= self.blocks.len() => {
-                    match self.take(record) {
-                        Err(SourceError::Corrupt { offset, reason, .. }) => self.damaged(offset, reason),
-                        other => other?,
-                    }
-                    at = end;
+                    at = match self.take(record) {
+                        Err(SourceError::Corrupt { offset, reason, .. }) => {
+                            self.damaged(offset, reason);
+                            end
+                        }
+                        Ok(Next::Behind) => end,
+                        Ok(Next::At(next)) => next,
+                        Ok(Next::Nowhere) => return Ok(()),
+                        Err(error) => return Err(error),
+                    };
                 }
                 _ => match self.cut(at, record)? {
                     Some(next) => at = next,
@@ -151,7 +183,7 @@ impl Walk<'_> {
     }
 
     /// A record that is whole.
-    fn take(&mut self, record: Frame) -> Result<(), SourceError> {
+    fn take(&mut self, record: Frame) -> Result<Next, SourceError> {
         match record.opcode {
             opcode @ (op::SCHEMA | op::CHANNEL) => {
                 let definitions = &mut self.survey.definitions;
@@ -174,15 +206,70 @@ impl Walk<'_> {
             }
             op::CHUNK => {
                 self.scanned += 1;
-                let chunk = ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole: true };
-                let chunk = self.look_into(chunk);
-                self.survey.chunks.push(chunk);
+                let chunk = ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole: true, believed: None };
+                let (looked_into, is_read) = self.look_into(chunk.clone());
+                if !is_read && !is_chain(self.blocks, record)? {
+                    return self.torn(chunk);
+                }
+                self.survey.chunks.push(looked_into);
             }
             // MCAP has none of these; applications take those from 0x80 on.
             opcode @ FIRST_RESERVED..=0x7f => {
                 return Err(self.blocks.corrupt(record.at, format!("no kind of record is 0x{opcode:02x}")));
             }
             _ => {}
+        }
+        Ok(Next::Behind)
+    }
+
+    /// A chunk that does not end where its length says: bytes of it are missing, or there are too many. Its records
+    /// before the damage are kept, but for the last, whose own bytes were moved; behind it the way is looked for.
+    fn torn(&mut self, chunk: ChunkRef) -> Result<Next, SourceError> {
+        let begin = chunk.frame.at;
+        let mut torn = ChunkRef { whole: false, ..chunk };
+        let header = chunk_header(self.blocks, torn.frame, self.blocks.len(), false).ok();
+        let mut from = torn.frame.at + 1;
+        let mut recovered = 0;
+        self.scratch.bytes.clear();
+        if self.loader.load(self.blocks, &torn, |_| true, &mut self.scratch).is_ok() {
+            let believed = believed(&self.scratch.bytes);
+            torn.believed = Some(believed);
+            let (torn, _) = self.look_into(torn);
+            recovered = self.scratch.entries.len() as u64;
+            if recovered > 0 {
+                self.survey.chunks.push(torn);
+            }
+            if let Some(header) = header {
+                from = header.data_at + if header.codec == Codec::Plain { believed as u64 + 1 } else { 0 };
+            }
+        }
+        let next = match self.survey.losses.len() < MAX_DAMAGES {
+            true => next_record(self.blocks, from, &self.survey.definitions)?,
+            false => None,
+        };
+        let at = from.saturating_sub(1).max(begin);
+        let bytes = next.unwrap_or(self.blocks.len()).saturating_sub(at);
+        self.survey.losses.push(Loss::Cut { path: self.blocks.path().to_owned(), at, bytes, recovered });
+        Ok(next.map_or(Next::Nowhere, Next::At))
+    }
+
+    /// What lies behind the closing records belongs to no recording that could be read with this one: its channels
+    /// have numbers of their own.
+    fn look_behind(&mut self, mut record: Frame) -> Result<(), SourceError> {
+        if self.has_summary {
+            return Ok(());
+        }
+        while record.opcode != op::FOOTER {
+            let Some(end) = record.end().filter(|end| *end <= self.blocks.len()) else { return Ok(()) };
+            match frame(self.blocks, end)? {
+                Some(next) if next.opcode != 0 => record = next,
+                _ => return Ok(()),
+            }
+        }
+        let at = record.end().and_then(|end| end.checked_add(::mcap::MAGIC.len() as u64));
+        if let Some(at) = at.filter(|at| record.body == FOOTER_BODY && *at < self.blocks.len()) {
+            let bytes = self.blocks.len() - at;
+            self.survey.losses.push(Loss::Behind { path: self.blocks.path().to_owned(), at, bytes });
         }
         Ok(())
     }
@@ -214,7 +301,13 @@ impl Walk<'_> {
                         record.body = from - record.body_at();
                     }
                 }
-                let chunk = self.look_into(ChunkRef { frame: record, start_ns: i64::MIN, channels: None, whole });
+                let (chunk, _) = self.look_into(ChunkRef {
+                    frame: record,
+                    start_ns: i64::MIN,
+                    channels: None,
+                    whole,
+                    believed: None,
+                });
                 recovered = self.scratch.entries.len() as u64;
                 if recovered > 0 {
                     self.survey.chunks.push(chunk);
@@ -232,8 +325,8 @@ impl Walk<'_> {
     }
 
     /// Decompresses a chunk to learn its definitions, channels and times. One that is damaged is noted as it is: its
-    /// error belongs to the moment when it is read.
-    fn look_into(&mut self, mut chunk: ChunkRef) -> ChunkRef {
+    /// error belongs to the moment when it is read. Tells whether it could be read.
+    fn look_into(&mut self, mut chunk: ChunkRef) -> (ChunkRef, bool) {
         self.scratch.entries.clear();
         self.scratch.bytes.clear();
         if self.loader.load(self.blocks, &chunk, |_| true, &mut self.scratch).is_err() {
@@ -243,7 +336,7 @@ impl Walk<'_> {
             if let Ok(header) = chunk_header(self.blocks, chunk.frame, end, chunk.whole) {
                 chunk.start_ns = header.start_ns;
             }
-            return chunk;
+            return (chunk, false);
         }
         let mut broken = None;
         for (opcode, _, body) in ChunkRecords::new(&self.scratch.bytes).map_while(Result::ok) {
@@ -265,7 +358,7 @@ impl Walk<'_> {
         }
         chunk.start_ns = self.scratch.entries.first().map_or(chunk.start_ns, |entry| entry.log_time);
         chunk.channels = Some(channels);
-        chunk
+        (chunk, true)
     }
 
     /// An index that names a channel without defining it, or no channels at all, leaves only the chunk itself to ask.
@@ -284,7 +377,7 @@ impl Walk<'_> {
             if understood {
                 self.unread = true;
             } else {
-                self.survey.chunks[place] = self.look_into(chunk.clone());
+                self.survey.chunks[place] = self.look_into(chunk.clone()).0;
             }
         }
     }

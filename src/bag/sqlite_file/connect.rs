@@ -6,6 +6,7 @@
 //! (`TMPDIR`) and merged there, unless `<file>-shm`, the index of the log, is there too: a pair with it is read in place,
 //! also while the recorder still runs.
 
+use super::write_ahead_log;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -21,7 +22,7 @@ pub(super) struct Connected {
     pub(super) connection: Connection,
     /// The same bytes that the connection reads.
     pub(super) file: File,
-    /// A log whose messages are missing: its name, and why.
+    /// A log whose messages are missing, or the last of them: its name, and what is wrong with it.
     pub(super) log_loss: Option<(String, String)>,
 }
 
@@ -52,6 +53,19 @@ impl Way {
 
 /// Opens `path`.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connected> {
+    let mut connected = with_log(path)?;
+    if connected.log_loss.is_none() {
+        connected.log_loss =
+            write_ahead_log::damage(&beside(path, WRITE_AHEAD)).map(|reason| (log_name(path, WRITE_AHEAD), reason));
+    }
+    Ok(connected)
+}
+
+fn log_name(path: &Path, log: &str) -> String {
+    beside(path, log).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn with_log(path: &Path) -> rusqlite::Result<Connected> {
     let log = [WRITE_AHEAD, JOURNAL]
         .into_iter()
         .find(|suffix| fs::metadata(beside(path, suffix)).is_ok_and(|log| log.len() > 0));
@@ -78,11 +92,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connected> {
     let log = log.unwrap_or(WRITE_AHEAD);
     match merged(path, log) {
         Ok(connected) => Ok(connected),
-        Err(reason) => {
-            let name =
-                beside(path, log).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            connected(immutable(path)?, Some((name, reason)))
-        }
+        Err(reason) => connected(immutable(path)?, Some((log_name(path, log), format!("is not read: {reason}")))),
     }
 }
 
@@ -197,6 +207,27 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_was_cut_or_is_none_is_a_loss_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = killed(folder.path(), false);
+        let log = beside(&dead, WRITE_AHEAD);
+        let whole = fs::read(&log).unwrap();
+        let mut overwritten = whole.clone();
+        overwritten[whole.len() / 2..][..100].fill(7);
+        for (bytes, found) in [
+            (&whole[..whole.len() / 2 + 100], "is cut off: its last "),
+            (&overwritten, "is damaged from byte "),
+            (&[0x5a; 5000][..], "is not read: it begins with 5a5a5a5a, "),
+            (&whole[..20], "is not read: it holds 20 bytes, "),
+        ] {
+            fs::write(&log, bytes).unwrap();
+            let (name, reason) = connect(&dead).unwrap().log_loss.unwrap();
+            assert_eq!(name, "dead.db3-wal");
+            assert!(reason.starts_with(found), "{reason}");
+        }
+    }
+
+    #[test]
     fn without_a_log_nothing_is_made_beside_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let dead = killed(folder.path(), false);
@@ -237,6 +268,6 @@ mod tests {
         assert_eq!(rows(&connected), 1);
         let (name, reason) = connected.log_loss.unwrap();
         assert_eq!(name, "dead.db3-wal");
-        assert!(reason.starts_with("no copy can be made: "), "{reason}");
+        assert!(reason.starts_with("is not read: no copy can be made: "), "{reason}");
     }
 }

@@ -6,6 +6,7 @@
 //! file; data is read row by row into one buffer.
 
 mod connect;
+mod write_ahead_log;
 
 use super::source::{Loss, SourceError};
 use super::storage::{Bound, Channel, Step, Storage};

@@ -348,3 +348,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bytes_lost_or_inserted_in_a_chunk_cost_the_messages_that_they_hit() {
+    let whole = std::fs::read(data().join("plain.mcap")).unwrap();
+    let ends = ends_of_messages(&whole, &expected());
+    let (first, last) =
+        (ends.iter().map(|(end, _)| *end).min().unwrap(), ends.iter().map(|(end, _)| *end).max().unwrap());
+    let mut places = (first..last).step_by(53);
+    assert!(places.len() > 10);
+    assert!(places.all(|place| {
+        for insert in [false, true] {
+            let changed = Changed::new("plain.mcap", |bytes| {
+                let new: &[u8] = if insert { &[7; 5] } else { &[] };
+                bytes.splice(place..place + if insert { 0 } else { 5 }, new.iter().copied());
+            });
+            let mut source = changed.open().unwrap();
+            let (found, errors) = lines_and_errors(&mut source);
+            assert!(errors.is_empty(), "{place} {insert}: {errors:?}");
+            let strange: Vec<_> = found.iter().filter(|line| !expected().contains(line)).collect();
+            assert!(strange.is_empty(), "{place} {insert}: {strange:?}");
+            assert!(found.len() + 4 >= expected().len(), "{place} {insert}: {} messages", found.len());
+            assert!(source.losses().iter().any(|loss| matches!(loss, Loss::Cut { .. })), "{place} {insert}");
+        }
+        true
+    }));
+}
+
+#[test]
+fn a_recording_behind_the_end_of_another_is_told() {
+    let one = std::fs::read(data().join("plain.mcap")).unwrap();
+    let changed = Changed::new("plain.mcap", |bytes| bytes.extend_from_slice(&one));
+    let mut source = changed.open().unwrap();
+    assert_eq!(lines(&mut source), expected());
+    let path = changed.folder.path().join("plain.mcap");
+    let bytes = one.len() as u64;
+    assert_eq!(source.losses(), [Loss::Behind { path, at: bytes, bytes }]);
+}

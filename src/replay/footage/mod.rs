@@ -10,6 +10,7 @@
 
 mod avi;
 mod error;
+mod jpeg_stream;
 mod picture_folder;
 mod rate;
 mod still;
@@ -35,6 +36,8 @@ enum Frames {
 /// Pictures as a [`Source`].
 pub struct Footage {
     frames: Frames,
+    /// What the folder lacks.
+    left_out: Vec<Loss>,
     rate: Rate,
     topics: [TopicInfo; 1],
     is_selected: bool,
@@ -53,8 +56,10 @@ impl Footage {
         let failed = |source| FootageError::Io { path: path.to_owned(), source };
         // What cannot be looked at is a bag's affair, whose errors speak of it.
         let Ok(kind) = std::fs::metadata(path) else { return Ok(None) };
+        let mut left_out = Vec::new();
         let (frames, own_rate) = if kind.is_dir() {
-            let pictures = picture_folder::in_folder(path).map_err(failed)?;
+            let pictures;
+            (pictures, left_out) = picture_folder::in_folder(path).map_err(failed)?;
             if pictures.is_empty() {
                 return Ok(None);
             }
@@ -68,6 +73,11 @@ impl Footage {
                 (Frames::Avi(Box::new(avi)), rate)
             } else if let Some(found) = other_video(&first) {
                 return Err(FootageError::Video { path: path.to_owned(), found: found.to_owned() });
+            } else if jpeg_stream::is_stream(path).map_err(failed)? {
+                return Err(FootageError::Video {
+                    path: path.to_owned(),
+                    found: "JPEGs in a row (raw MJPEG)".to_owned(),
+                });
             } else if still::is_picture(&first) {
                 (Frames::Pictures(vec![path.to_owned()]), None)
             } else {
@@ -85,6 +95,7 @@ impl Footage {
         tracing::info!(path = %path.display(), pictures = count, fps = %rate, "footage");
         Ok(Some(Self {
             frames,
+            left_out,
             rate,
             topics: [TopicInfo { name, type_name, messages: Some(count as u64) }],
             is_selected: true,
@@ -146,7 +157,7 @@ impl Source for Footage {
 
     fn losses(&self) -> Vec<Loss> {
         match &self.frames {
-            Frames::Pictures(_) => Vec::new(),
+            Frames::Pictures(_) => self.left_out.clone(),
             Frames::Avi(avi) => avi.losses(),
         }
     }

@@ -1,7 +1,8 @@
 //! A folder of pictures.
 
+use crate::bag::Loss;
 use std::cmp::Ordering;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -9,23 +10,38 @@ use std::path::{Path, PathBuf};
 const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "pgm", "ppm", "pnm"];
 
 /// What makes a folder a bag.
-const OF_BAGS: [&str; 4] = ["mcap", "db3", "bag", "zstd"];
+const OF_BAGS: [&str; 5] = ["mcap", "db3", "bag", "zstd", "zst"];
 
 /// A larger file is no picture of a camera.
 const MOST_BYTES: u64 = 512 << 20;
 
-/// The pictures of a folder, numbers in their names counted as numbers. None when a bag lies in it.
-pub(super) fn in_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let (mut pictures, mut others) = (Vec::new(), Vec::new());
+/// The pictures of a folder, numbers in their names counted as numbers, and what has the name of one and is no file.
+/// Neither when a bag lies in it.
+pub(super) fn in_folder(folder: &Path) -> io::Result<(Vec<PathBuf>, Vec<Loss>)> {
+    let (mut pictures, mut others, mut losses) = (Vec::new(), Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         let is_one_of = |names: &[&str]| extension.as_deref().is_some_and(|extension| names.contains(&extension));
         if name == "metadata.yaml" || is_one_of(&OF_BAGS) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
-        if name.starts_with('.') || !path.is_file() {
+        if name.starts_with('.') {
+            continue;
+        }
+        let kind = std::fs::metadata(&path);
+        if !kind.as_ref().is_ok_and(Metadata::is_file) {
+            let reason = match kind {
+                Err(error) if path.is_symlink() => format!("its link leads nowhere: {error}"),
+                Err(error) => format!("it cannot be looked at: {error}"),
+                // A folder beside the pictures is nobody's picture, whatever its name.
+                Ok(kind) if kind.is_dir() => continue,
+                Ok(_) => "it is no regular file".to_owned(),
+            };
+            if is_one_of(&EXTENSIONS) {
+                losses.push(Loss::LeftOut { path, reason });
+            }
             continue;
         }
         if is_one_of(&EXTENSIONS) { pictures.push((name, path)) } else { others.push(name) }
@@ -35,7 +51,7 @@ pub(super) fn in_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
         let expected = EXTENSIONS.join(", ");
         tracing::warn!(folder = %folder.display(), files = others.len(), "{first} is left out, as all that is not named {expected}");
     }
-    Ok(pictures.into_iter().map(|(_, path)| path).collect())
+    Ok((pictures.into_iter().map(|(_, path)| path).collect(), losses))
 }
 
 /// Reads a file into `bytes`.
@@ -95,10 +111,24 @@ mod tests {
             std::fs::write(folder.path().join(name), b"").unwrap();
         }
         std::fs::create_dir(folder.path().join("3.png")).unwrap();
-        let found = in_folder(folder.path()).unwrap();
+        let (found, losses) = in_folder(folder.path()).unwrap();
+        assert_eq!(losses, []);
         let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["1.webp", "2.JPG", "10.png"]);
         std::fs::write(folder.path().join("metadata.yaml"), b"").unwrap();
-        assert!(in_folder(folder.path()).unwrap().is_empty());
+        assert!(in_folder(folder.path()).unwrap().0.is_empty());
+    }
+
+    #[test]
+    fn a_picture_whose_link_leads_nowhere_is_a_loss_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("1.png"), b"").unwrap();
+        std::os::unix::fs::symlink("nowhere.png", folder.path().join("2.png")).unwrap();
+        std::os::unix::fs::symlink("nowhere.txt", folder.path().join("notes.txt")).unwrap();
+        let (found, losses) = in_folder(folder.path()).unwrap();
+        assert_eq!(found, [folder.path().join("1.png")]);
+        let told: Vec<String> = losses.iter().map(ToString::to_string).collect();
+        let expected = format!("{}: left out, its link leads nowhere: ", folder.path().join("2.png").display());
+        assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}");
     }
 }
