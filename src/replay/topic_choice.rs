@@ -36,6 +36,7 @@ impl ReplayTopics {
     /// # Errors
     /// When a topic to which an input is remapped is missing, or no single image topic is there to take.
     pub fn choose_by(topics: &[TopicInfo], names: &Names, by: ImageTransport) -> Result<Self, ReplayError> {
+        let by = names.transport(by);
         let of_type = |input: Input| topics.iter().filter(move |topic| topic.type_name == input.type_name());
         let at = |input: Input, name: &str| of_type(input).find(|topic| topic.name == name);
         let missing = |input: Input| ReplayError::NoSuchTopic {
@@ -192,6 +193,16 @@ mod tests {
     fn names(rules: &[&str]) -> Names {
         let rules: Vec<RemapRule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
         Names::new(NodeName::default(), &rules)
+    }
+
+    #[test]
+    fn an_image_that_is_renamed_to_compressed_pictures_means_those() {
+        let bag = [topic("/camera/image", Input::Image), topic("/camera/image/compressed", Input::CompressedImage)];
+        let chosen = |rule: &str| ReplayTopics::choose(&bag, &names(&[rule])).map(|chosen| chosen.image);
+        assert_eq!(chosen("image:=/camera/image").unwrap(), "/camera/image");
+        assert_eq!(chosen("image:=/camera/image/compressed").unwrap(), "/camera/image/compressed");
+        let only_raw = ReplayTopics::choose(&bag[..1], &names(&["image:=/camera/image/compressed"]));
+        assert!(matches!(only_raw, Err(ReplayError::NoSuchTopic { .. })), "{only_raw:?}");
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl RunningNode {
             desk.as_ref().map(|desk| ReasonLane { desk: Arc::clone(desk), inbox: Arc::clone(&shared.inbox), told });
         let questions = Questions::new(&mut node, config, names.node(), reason_lane)
             .map_err(NodeError::endpoint("serve", ask::NAME))?;
-        let mut spin = Spin::new(node, shared.clone(), config.image_transport)?;
+        let mut spin = Spin::new(node, shared.clone(), names.transport(config.image_transport))?;
 
         let reasoner = reason.zip(desk.clone()).map(|(reason, desk)| Reasoner {
             reason,
@@ -303,7 +303,9 @@ fn of_task(error: JoinError) -> NodeError {
 /// The inputs by their names, with what is asked of those who publish them.
 fn topics(config: &Config, names: &Names) -> Vec<Topic> {
     let is_left_out = |input: &Input| {
-        Transport::ALL.into_iter().any(|one| one.input() == *input && !one.is_allowed(config.image_transport))
+        Transport::ALL
+            .into_iter()
+            .any(|one| one.input() == *input && !one.is_allowed(names.transport(config.image_transport)))
     };
     let topic = |input: Input| {
         let name = names.resolve_input(input.name());

@@ -90,6 +90,7 @@ impl Spin {
         }
         for (transport, pictures) in &mut self.pictures {
             while let Some(Some(cdr)) = pictures.next().now_or_never() {
+                self.transport.came(*transport);
                 // Each picture comes once: what comes the other way is passed over.
                 if *transport != self.transport.taken() {
                     continue;
@@ -115,12 +116,16 @@ impl Spin {
         let Some(taken) = self.transport.look(raw, compressed) else { return };
         match taken {
             Transport::Raw => {
-                tracing::info!("raw pictures are published, the compressed ones are left");
+                tracing::info!("raw pictures are there, the compressed ones are left");
                 self.pictures.retain(|(transport, _)| *transport == Transport::Raw);
             }
             Transport::Compressed => match subscribe(&mut self.node, topic_of(&self.shared, taken.input())) {
                 Ok(pictures) => {
-                    tracing::info!("only compressed pictures are published, they are taken");
+                    if raw > 0 {
+                        tracing::warn!("raw pictures are published and none come: the compressed ones are taken");
+                    } else {
+                        tracing::info!("only compressed pictures are published, they are taken");
+                    }
                     self.pictures.push((taken, pictures));
                 }
                 Err(error) => tracing::error!("{error}"),

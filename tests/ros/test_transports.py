@@ -108,7 +108,7 @@ def test_raw_pictures_take_over_when_they_come(start, camera, listener):
     jpegs.connect()
     send_until(jpegs.send, lambda: len(heard[DETECTIONS]) >= 3, "detections of jpeg")
     camera.images = camera.node.create_publisher(Image, "/image", qos_profile_sensor_data)
-    send_until(jpegs.send, lambda: "raw pictures are published" in node.log, "the change")
+    camera.send_until(lambda: "raw pictures are there" in node.log, "the change")
     before = len(heard[DETECTIONS])
     camera.send_until(lambda: len(heard[DETECTIONS]) >= before + 3, "detections of raw pictures")
 

@@ -4,6 +4,7 @@
 //! counts, a remapped name is not remapped again, and a rule with a node name before it holds for that node only.
 
 use super::ros_names::{NameError, NodeName, check_namespace, check_node_name, check_topic};
+use crate::config::parameters::ImageTransport;
 use std::str::FromStr;
 
 /// One remap rule, checked.
@@ -165,6 +166,13 @@ impl Names {
     /// and in a replay.
     pub fn resolve_input(&self, name: &str) -> String {
         self.resolve(&self.input(name))
+    }
+
+    /// How pictures travel under these names: an `image` that is renamed to a topic of compressed pictures means those, and
+    /// no others, unless parameter `image_transport` insists.
+    pub fn transport(&self, by: ImageTransport) -> ImageTransport {
+        let names_compressed = self.is_remapped(IMAGE) && image_of_compressed(&self.resolve(IMAGE)).is_some();
+        if by == ImageTransport::Auto && names_compressed { ImageTransport::Compressed } else { by }
     }
 
     fn rule(&self, full: &str) -> Option<&String> {

@@ -3,6 +3,9 @@
 use crate::config::ImageTransport;
 use crate::pipeline::Transport;
 
+/// So many looks at the graph in a row without a picture, and a raw publisher is called silent: one second.
+const SILENT_LOOKS: u32 = 5;
+
 /// The choice, looked at again with every look at the graph.
 #[derive(Debug)]
 pub struct TransportChoice {
@@ -10,13 +13,17 @@ pub struct TransportChoice {
     taken: Transport,
     /// Only compressed pictures were published at the last look: a driver offers both, one after the other.
     is_likely: bool,
+    /// A raw picture has come since the last look.
+    has_come: bool,
+    /// Looks without one.
+    silent: u32,
 }
 
 impl TransportChoice {
     /// By parameter `image_transport`; raw until it is known that only compressed pictures are there.
     pub fn new(by: ImageTransport) -> Self {
         let taken = if by == ImageTransport::Compressed { Transport::Compressed } else { Transport::Raw };
-        Self { by, taken, is_likely: false }
+        Self { by, taken, is_likely: false, has_come: false, silent: 0 }
     }
 
     /// What is listened to.
@@ -24,15 +31,24 @@ impl TransportChoice {
         self.taken
     }
 
-    /// A look at the graph, with the publishers of each. Gives the new choice when it is another one.
+    /// A picture has come, taken or not.
+    pub fn came(&mut self, transport: Transport) {
+        self.has_come |= transport == Transport::Raw;
+    }
+
+    /// A look at the graph, with the publishers of each. Gives the new choice when it is another one. A raw publisher that
+    /// sends nothing is none: a robot must not be blind because of it while compressed pictures come.
     pub fn look(&mut self, raw: usize, compressed: usize) -> Option<Transport> {
+        let has_come = std::mem::take(&mut self.has_come);
         if self.by != ImageTransport::Auto {
             return None;
         }
+        self.silent = if has_come || compressed == 0 { 0 } else { self.silent.saturating_add(1) };
         let only_compressed = raw == 0 && compressed > 0;
         let wanted = match self.taken {
-            Transport::Compressed if raw > 0 => Transport::Raw,
+            Transport::Compressed if has_come || (raw > 0 && compressed == 0) => Transport::Raw,
             Transport::Raw if only_compressed && self.is_likely => Transport::Compressed,
+            Transport::Raw if compressed > 0 && self.silent >= SILENT_LOOKS => Transport::Compressed,
             taken => taken,
         };
         self.is_likely = only_compressed;
@@ -52,6 +68,25 @@ mod tests {
             choice.taken() == Transport::Compressed
         });
         assert_eq!(looks, [false, false, false, false, true, true, false]);
+    }
+
+    #[test]
+    fn a_raw_publisher_that_sends_nothing_for_a_second_is_left_until_it_sends() {
+        let mut choice = TransportChoice::new(ImageTransport::Auto);
+        let mut looks = |pictures: &[bool]| -> Vec<bool> {
+            let look = |&has_come: &bool| {
+                if has_come {
+                    choice.came(Transport::Raw);
+                }
+                choice.look(1, 1);
+                choice.taken() == Transport::Raw
+            };
+            pictures.iter().map(look).collect()
+        };
+        assert_eq!(looks(&[true, false, false, false, false]), [true; 5]);
+        assert_eq!(looks(&[false, false, false]), [false; 3]);
+        assert_eq!(looks(&[true, false]), [true; 2]);
+        assert_eq!((choice.look(1, 0), choice.taken()), (None, Transport::Raw), "nothing better is there");
     }
 
     #[test]
