@@ -298,11 +298,12 @@ mod tests {
         let both = vec![topic(compressed, Input::CompressedImage), topic(raw, Input::Image), info.clone()];
         let nothing_raw = vec![empty(raw, Input::Image), topic(compressed, Input::CompressedImage), info];
         for rules in [&[][..], &["image:=/front/image_raw"], &["image:=/front/image_raw/compressed"]] {
+            let names_compressed = rules.iter().any(|rule| rule.ends_with("/compressed"));
             for (bag, by, image) in [
                 (&only, ImageTransport::Auto, Some(compressed)),
                 (&only, ImageTransport::Compressed, Some(compressed)),
                 (&only, ImageTransport::Raw, None),
-                (&both, ImageTransport::Auto, Some(raw)),
+                (&both, ImageTransport::Auto, Some(if names_compressed { compressed } else { raw })),
                 (&both, ImageTransport::Compressed, Some(compressed)),
                 (&nothing_raw, ImageTransport::Auto, Some(compressed)),
             ] {
