@@ -15,15 +15,16 @@ pub struct TransportChoice {
     is_likely: bool,
     /// A raw picture has come since the last look.
     has_come: bool,
-    /// Looks without one.
+    /// Looks before the first one; none are counted behind it, for a camera that pauses is asked for nothing else.
     silent: u32,
+    has_ever_come: bool,
 }
 
 impl TransportChoice {
     /// By parameter `image_transport`; raw until it is known that only compressed pictures are there.
     pub fn new(by: ImageTransport) -> Self {
         let taken = if by == ImageTransport::Compressed { Transport::Compressed } else { Transport::Raw };
-        Self { by, taken, is_likely: false, has_come: false, silent: 0 }
+        Self { by, taken, is_likely: false, has_come: false, silent: 0, has_ever_come: false }
     }
 
     /// What is listened to.
@@ -34,16 +35,17 @@ impl TransportChoice {
     /// A picture has come, taken or not.
     pub fn came(&mut self, transport: Transport) {
         self.has_come |= transport == Transport::Raw;
+        self.has_ever_come |= self.has_come;
     }
 
     /// A look at the graph, with the publishers of each. Gives the new choice when it is another one. A raw publisher that
-    /// sends nothing is none: a robot must not be blind because of it while compressed pictures come.
+    /// has never sent anything is none: a robot must not be blind because of it while compressed pictures come.
     pub fn look(&mut self, raw: usize, compressed: usize) -> Option<Transport> {
         let has_come = std::mem::take(&mut self.has_come);
         if self.by != ImageTransport::Auto {
             return None;
         }
-        self.silent = if has_come || compressed == 0 { 0 } else { self.silent.saturating_add(1) };
+        self.silent = if self.has_ever_come || compressed == 0 { 0 } else { self.silent.saturating_add(1) };
         let only_compressed = raw == 0 && compressed > 0;
         let wanted = match self.taken {
             Transport::Compressed if has_come || (raw > 0 && compressed == 0) => Transport::Raw,
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_publisher_that_sends_nothing_for_a_second_is_left_until_it_sends() {
+    fn a_raw_publisher_that_has_never_sent_is_left_after_a_second_until_it_sends() {
         let mut choice = TransportChoice::new(ImageTransport::Auto);
         let mut looks = |pictures: &[bool]| -> Vec<bool> {
             let look = |&has_come: &bool| {
@@ -83,10 +85,9 @@ mod tests {
             };
             pictures.iter().map(look).collect()
         };
-        assert_eq!(looks(&[true, false, false, false, false]), [true; 5]);
-        assert_eq!(looks(&[false, false, false]), [false; 3]);
+        assert_eq!(looks(&[false; 7]), [true, true, true, true, false, false, false]);
         assert_eq!(looks(&[true, false]), [true; 2]);
-        assert_eq!((choice.look(1, 0), choice.taken()), (None, Transport::Raw), "nothing better is there");
+        assert_eq!(looks(&[false; 9]), [true; 9], "a camera that pauses");
     }
 
     #[test]
