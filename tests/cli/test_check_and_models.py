@@ -105,7 +105,7 @@ def png(width, height, rgb):
     ("name", "words"),
     [
         ("double_input", 'tensor "images" is float64, expected a tensor of float32, float16, int64, int32, uint8 or bool'),
-        ("strange_columns", "model gives [output0 float32 [1, 9, 9]], family yolo expects one output"),
+        ("strange_columns", "there are 3, from the model's metadata; output0 float32 [1, 9, 9] has scores of 5 as rows or 4"),
     ],
 )
 def test_a_model_of_another_kind_than_its_manifest_says_is_refused(check, tmp_path, name, words):
