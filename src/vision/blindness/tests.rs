@@ -243,7 +243,8 @@ proptest! {
         let format = PixelFormat::ALL[format];
         let bytes = u32::try_from(format.bytes_per_pixel()).unwrap();
         let width_px = width_px.min(u32::try_from(data.len()).unwrap() / bytes);
-        let height_px = u32::try_from(data.len()).unwrap() / (width_px * bytes);
+        let rows = u32::try_from(data.len()).unwrap() / (width_px * bytes);
+        let height_px = rows.min(ImageView::MAX_SIDE_PX);
         let size = Size { width_px, height_px };
         // A second plane has at most twice the bytes of the first and half a row.
         let data = data.repeat(4);
