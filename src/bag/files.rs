@@ -53,11 +53,10 @@ fn in_folder(folder: &Path) -> Result<BagFiles, SourceError> {
             BagFiles { files: there.into_values().collect(), is_folder: true, ..BagFiles::default() }
         }
         Err(error) => {
-            let words = match &error {
+            let reason = match &error {
                 SourceError::Io { source, .. } => format!("cannot be read: {source}"),
-                other => other.to_string(),
+                other => other.without_path(&metadata_path),
             };
-            let reason = words.strip_prefix(&format!("{}: ", metadata_path.display())).unwrap_or(&words).to_owned();
             let losses = vec![Loss::Metadata { path: metadata_path, reason }];
             BagFiles { files: there.into_values().collect(), is_folder: true, losses, ..BagFiles::default() }
         }

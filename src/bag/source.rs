@@ -184,12 +184,11 @@ pub enum Loss {
 impl Loss {
     /// A file that cannot be opened, in the words of its error.
     pub(super) fn left_out(path: &Path, error: &SourceError) -> Self {
-        let words = match error {
+        let reason = match error {
             SourceError::Io { source, .. } => source.to_string(),
             SourceError::BadMagic { found, .. } if found == NO_BYTES => "it holds no bytes".to_owned(),
-            other => other.to_string(),
+            other => other.without_path(path),
         };
-        let reason = words.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&words).to_owned();
         Self::LeftOut { path: path.to_owned(), reason }
     }
 }
@@ -341,4 +340,12 @@ pub enum SourceError {
         /// What the decompressor says.
         reason: String,
     },
+}
+
+impl SourceError {
+    /// In words, for somebody who has been told of `path` already.
+    pub(super) fn without_path(&self, path: &Path) -> String {
+        let words = self.to_string();
+        words.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&words).to_owned()
+    }
 }

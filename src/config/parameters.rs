@@ -221,6 +221,16 @@ parameters! {
         /// How the pictures travel. `raw`: sensor_msgs/Image on `image`. `compressed`: sensor_msgs/CompressedImage (jpeg, png,
         /// webp) on the image's topic with `/compressed` behind it. `auto`: whichever is there, raw where both are.
         image_transport: ImageTransport = ImageTransport::Auto, Domain::OneOf(ImageTransport::NAMES);
+        /// The camera's calibration: a YAML file of camera_calibration, or what `ros2 topic echo --once` prints of a
+        /// camera_info. Empty: what is published on `camera_info`. The file is used whatever is published.
+        camera_info_file: PathBuf = PathBuf::new(), Domain::Text { may_be_empty: true };
+        /// Whether images are rectified; then the calibration's `P` holds and there is no distortion. `auto`: when a part
+        /// of the topic's name, between `/` and `_`, is `rect` or `rectified`, as in `/camera/image_rect_color`.
+        image_is_rectified: Rectified = Rectified::Auto, Domain::OneOf(Rectified::NAMES);
+        /// Whose time an image has. `header`: its own stamp. `received`: the time at which it came, in a replay the log
+        /// time, for drivers that stamp with 0 or count from their boot. What is published then carries that time; its age
+        /// does not show what happened before the image came, and a replay does not give the same bytes.
+        image_stamp: ImageStamp = ImageStamp::Header, Domain::OneOf(ImageStamp::NAMES);
     }
     "Time" {
         /// Age of a frame, ROS time minus the image's stamp, beyond which it is dropped. When no fresher frame has
@@ -267,18 +277,6 @@ parameters! {
         /// Frames in which a new track must be seen before it has an id. A box of at least `obstacle_score` is planned
         /// with from its first frame.
         track_confirm_frames: usize = 2, Domain::Integers { min: 1, max: 100 };
-    }
-    "Camera" {
-        /// The camera's calibration: a YAML file of camera_calibration, or what `ros2 topic echo --once` prints of a
-        /// camera_info. Empty: what is published on `camera_info`. The file is used whatever is published.
-        camera_info_file: PathBuf = PathBuf::new(), Domain::Text { may_be_empty: true };
-        /// Whether images are rectified; then the calibration's `P` holds and there is no distortion. `auto`: when a part
-        /// of the topic's name, between `/` and `_`, is `rect` or `rectified`, as in `/camera/image_rect_color`.
-        image_is_rectified: Rectified = Rectified::Auto, Domain::OneOf(Rectified::NAMES);
-        /// Whose time an image has. `header`: its own stamp. `received`: the time at which it came, in a replay the log
-        /// time, for drivers that stamp with 0 or count from their boot. What is published then carries that time; its age
-        /// does not show what happened before the image came, and a replay does not give the same bytes.
-        image_stamp: ImageStamp = ImageStamp::Header, Domain::OneOf(ImageStamp::NAMES);
     }
     "Camera mounting" {
         /// The robot's own frame, in which plans are expressed: x forward, y left, z up, z = 0 on the ground.

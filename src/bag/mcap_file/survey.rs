@@ -225,7 +225,6 @@ impl Walk<'_> {
     /// A chunk that does not end where its length says: bytes of it are missing, or there are too many. Its records
     /// before the damage are kept, but for the last, whose own bytes were moved; behind it the way is looked for.
     fn torn(&mut self, chunk: ChunkRef) -> Result<Next, SourceError> {
-        let begin = chunk.frame.at;
         let mut torn = ChunkRef { whole: false, ..chunk };
         let header = chunk_header(self.blocks, torn.frame, self.blocks.len(), false).ok();
         let mut from = torn.frame.at + 1;
@@ -247,7 +246,7 @@ impl Walk<'_> {
             true => next_record(self.blocks, from, &self.survey.definitions)?,
             false => None,
         };
-        let at = from.saturating_sub(1).max(begin);
+        let at = from - 1;
         let bytes = next.unwrap_or(self.blocks.len()).saturating_sub(at);
         self.survey.losses.push(Loss::Cut { path: self.blocks.path().to_owned(), at, bytes, recovered });
         Ok(next.map_or(Next::Nowhere, Next::At))

@@ -127,6 +127,7 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
     let understood = zoo::examine(manifest).map_err(|error| error.to_string());
     let is_detector = manifest.task == Task::Detect && !manifest.family.takes_prompts();
     let record = FetchRecord::load(manifest)?;
+    let state = state(manifest);
     let mut files = Vec::new();
     for file in &manifest.files {
         let expected = record.expected(file);
@@ -160,7 +161,7 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
             "license": manifest.license.name,
             "notice": manifest.license.notice,
             "labels": manifest.labels,
-            "state": state(manifest),
+            "state": state,
             "written": manifest.is_written,
             "understood": understood.as_ref().ok().map(described::json),
             "files": files,
@@ -193,11 +194,11 @@ pub fn info(manifest: &Manifest, as_json: bool) -> Result<Outcome> {
         (true, false) => format!(", {UNVERIFIED}"),
         (true, true) => String::new(),
     };
-    say!("state     {}{verified}", state(manifest));
+    say!("state     {state}{verified}");
     match understood {
         Ok(examined) => say!("{}", described::table(&examined).trim_end()),
         // Of other tasks nothing is understood; of a model that is not there, nothing can be.
-        Err(reason) if is_detector && state(manifest) == "fetched" => say!("refused   {reason}"),
+        Err(reason) if is_detector && state == "fetched" => say!("refused   {reason}"),
         Err(_) => {}
     }
     Ok(Outcome::Done)

@@ -15,9 +15,9 @@
 //! and region). Other keys are left alone.
 
 use crate::config::Config;
+use crate::infer::read_short_text;
 use crate::types::{Calibration, CameraModel, CameraModelError, Coefficients, SensorPart, Size};
 use serde_json::Value;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Bytes of the largest file that is read; a calibration has about a thousand.
@@ -35,12 +35,6 @@ pub enum CameraFileError {
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
-    },
-    /// It is far larger than calibrations are.
-    #[error("camera_info_file {} holds more than {MAX_FILE_BYTES} bytes", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
     },
     /// It is no YAML, or holds a number that is none.
     #[error("camera_info_file {} cannot be read as YAML: {problem}", path.display())]
@@ -85,18 +79,9 @@ pub fn load_camera(config: &Config, is_rectified: bool) -> Result<Option<CameraM
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
-    camera_of(&text_of(path)?, path, is_rectified).map(Some)
-}
-
-fn text_of(path: &Path) -> Result<String, CameraFileError> {
-    let unreadable = |source| CameraFileError::Unreadable { path: path.to_owned(), source };
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(CameraFileError::TooLarge { path: path.to_owned() });
-    }
-    Ok(text)
+    let unreadable = |source| CameraFileError::Unreadable { path: path.clone(), source };
+    let text = read_short_text(path, MAX_FILE_BYTES).map_err(unreadable)?;
+    camera_of(&text, path, is_rectified).map(Some)
 }
 
 fn camera_of(text: &str, path: &Path, is_rectified: bool) -> Result<CameraModel, CameraFileError> {
@@ -343,7 +328,11 @@ roi:
         let folder = tempfile::tempdir().unwrap();
         let big = folder.path().join("big.yaml");
         std::fs::write(&big, "#".repeat(1 << 17)).unwrap();
-        assert!(load(big.to_str().unwrap()).unwrap_err().ends_with("holds more than 65536 bytes"));
+        assert!(
+            load(big.to_str().unwrap()).unwrap_err().ends_with("holds more than 65536 bytes, expected at most so many")
+        );
+        // A pipe that nobody writes to would be waited on for ever.
+        assert!(load("/dev/zero").unwrap_err().ends_with("a pipe, socket or device, expected a file"));
         std::fs::write(&big, [0xff; 10]).unwrap();
         assert!(load(big.to_str().unwrap()).unwrap_err().contains("UTF-8"));
     }

@@ -44,18 +44,14 @@ impl Proof {
         refused: Vec<Refusal>,
     ) -> Self {
         nodes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let running = nodes
-            .first()
-            .and_then(|(name, _)| Provider::ALL.into_iter().find(|provider| provider.ort_name() == name))
-            .unwrap_or(Provider::Cpu);
+        let running = nodes.first().and_then(|(name, _)| Provider::by_ort_name(name)).unwrap_or(Provider::Cpu);
         Self { requested: requested.to_vec(), running, nodes, refused }
     }
 
     /// The GPU provider that holds most nodes; `None` where all are on the CPU. Inputs are bound again at each run as soon
     /// as there is one: ONNX Runtime copies an input to a device when it is bound, and only then.
     pub(in crate::infer) fn gpu_provider(&self) -> Option<Provider> {
-        let named = |name: &str| Provider::ALL.into_iter().find(|provider| provider.ort_name() == name);
-        self.nodes.iter().filter_map(|(name, _)| named(name)).find(|provider| provider.is_gpu())
+        self.nodes.iter().filter_map(|(name, _)| Provider::by_ort_name(name)).find(|provider| provider.is_gpu())
     }
 
     /// Whether another provider than the first of the list runs.

@@ -35,6 +35,11 @@ impl Provider {
         }
     }
 
+    /// The one that ONNX Runtime calls `name`.
+    pub(in crate::infer) fn by_ort_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|provider| provider.ort_name() == name)
+    }
+
     /// Whether it computes on a device with its own memory.
     pub(in crate::infer) const fn is_gpu(self) -> bool {
         matches!(self, Self::TensorRt | Self::Cuda)
