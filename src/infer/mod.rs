@@ -21,6 +21,7 @@ mod checksum;
 mod declared;
 mod error;
 mod fake;
+mod library;
 mod onnx_file;
 mod ort_backend;
 mod owned_tensor;
