@@ -33,7 +33,7 @@ without-ros:
 	cargo build --release --locked --bin vedette
 
 test: setup
-	@$(PYTHON) scripts/setup onnxruntime-gpu-wheel
+	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel
 	@$(ENV); cargo test --release --locked --features ros
 	@$(ENV); cargo build --release --locked --features ros --bin vedette_node --example faulty_node
 	@$(ENV); cargo build --release --locked --bin vedette

@@ -1,10 +1,15 @@
 //! `vedette check`: what this machine can run, and why not.
 
+mod finding;
+mod machine;
+mod providers;
+
 use super::check_picture::Still;
 use super::node;
 use super::parameter_args::ParameterArgs;
 use super::{Outcome, in_words};
 use anyhow::Result;
+use finding::{Finding, begin};
 use serde_json::{Value, json};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,7 +24,8 @@ use vedette::zoo::{self, Manifest};
 /// Say what this machine can run: ONNX Runtime, ROS, and everything that the node opens with these parameters, each
 /// session with the proof of its provider. Exit code 1 when the node could not start.
 ///
-/// It takes as long as the node takes to start: minutes where TensorRT builds engines.
+/// It takes as long as the node takes to start: minutes where TensorRT builds engines. A line `note` names something that
+/// keeps a provider from running, not the node.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A PNG or JPEG file to try the detector on, in place of a picture of nothing.
@@ -27,26 +33,26 @@ pub struct Args {
     picture: Option<PathBuf>,
     #[command(flatten)]
     parameters: ParameterArgs,
+    /// Open the detector on each provider by itself too: how long it takes there, and how far its boxes are from the
+    /// CPU's. Exit code 1 when no GPU provider runs it.
+    #[arg(long)]
+    gpu: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
-}
-
-/// One line of the answer.
-struct Finding {
-    subject: String,
-    is_good: bool,
-    text: String,
-    details: Value,
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
     let findings = match args.parameters.load() {
         Ok(config) => {
             let mut findings = vec![machine(), runtime()];
+            findings.extend(machine::findings());
             findings.extend(camera(&config));
             findings.extend(perception(&config, args.picture.as_deref()));
             findings.extend(reasoning(&config));
+            if args.gpu {
+                findings.extend(providers::findings(&config, args.picture.as_deref()));
+            }
             findings.push(ros());
             findings
         }
@@ -55,24 +61,25 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if args.json {
         let all: Vec<Value> = findings
             .iter()
-            .map(|f| json!({ "subject": f.subject, "ok": f.is_good, "text": f.text, "details": f.details }))
+            .map(|f| json!({ "subject": f.subject, "ok": f.is_good, "text": f.text, "cure": f.cure, "details": f.details }))
             .collect();
         say!("{}", serde_json::to_string_pretty(&all)?);
     } else {
         let width = findings.iter().map(|finding| finding.subject.len()).max().unwrap_or_default();
-        for Finding { subject, is_good, text, .. } in &findings {
-            say!("{} {subject:<width$} {text}", if *is_good { "ok  " } else { "FAIL" });
+        for finding in &findings {
+            let cure = finding.cure.as_ref().map_or_else(String::new, |cure| format!("; cure: {cure}"));
+            say!("{} {:<width$} {}{cure}", finding.state(), finding.subject, finding.text);
         }
     }
     Ok(if findings.iter().all(|finding| finding.is_good) { Outcome::Done } else { Outcome::Refused })
 }
 
 fn good(subject: impl Into<String>, text: String, details: Value) -> Finding {
-    Finding { subject: subject.into(), is_good: true, text, details }
+    Finding::noted(subject, text, None, details)
 }
 
 fn bad(subject: &'static str, text: String) -> Finding {
-    Finding { subject: subject.into(), is_good: false, text, details: Value::Null }
+    Finding::bad(subject, text)
 }
 
 fn machine() -> Finding {
@@ -93,11 +100,6 @@ fn runtime() -> Finding {
         }
         Err(error) => bad("onnxruntime", error.to_string()),
     }
-}
-
-/// Says on stderr what takes its time.
-fn begin(what: &str) {
-    tell!("vedette check: {what} ...");
 }
 
 /// The files of the model that a parameter names, against its manifest; the manifest too, where there is one.
