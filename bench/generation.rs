@@ -126,7 +126,8 @@ fn made_up_vocabulary() -> GrammarVocabulary {
 
 /// Nothing but runs, caches handed on, and the largest logit.
 fn bare(folder: &Path, tokens: usize) -> f64 {
-    let environment = ort::init_from(library()).expect("the runtime loads").build().expect("an environment");
+    Runtime::load(Some(&library())).expect("the runtime loads");
+    let environment = ort::init().build().expect("an environment");
     let open = |name: &str| bare_session(&environment, &folder.join(name)).expect("the model opens");
     let (mut embedding, mut decoder) = (open("embed_tokens.onnx"), open("decoder_model_merged.onnx"));
     rate(|token| {

@@ -22,6 +22,7 @@ mod declared;
 mod error;
 mod fake;
 mod graph_edit;
+mod library;
 mod onnx_file;
 mod ort_backend;
 mod owned_tensor;

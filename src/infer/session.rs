@@ -73,8 +73,7 @@ pub(super) fn open<T>(
 
 /// Registered without a complaint, and still the nodes are elsewhere: a known fault on new chips.
 fn not_held(provider: Provider, proof: &Proof) -> InferError {
-    let counts: Vec<_> = proof.nodes.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    let reason = format!("it registered, but most nodes went elsewhere ({})", counts.join(", "));
+    let reason = format!("it registered, but most nodes went elsewhere ({})", proof.placement());
     let cure = cure::cure(provider, &reason);
     InferError::Strict { provider, reason, cure }
 }
@@ -113,7 +112,7 @@ impl Chain<'_> {
             self.runtime.log_engine_builds(false);
             let broken_model = match committed {
                 Ok(session) => {
-                    let proof = self.prove(&session)?;
+                    let proof = self.prove(&session, &registered)?;
                     let blamed = proof.gpu_provider();
                     match (start(session, proof), blamed) {
                         (Err(InferError::Run { reason }), _) if rebuilds(engines.as_ref(), &reason) => continue,
@@ -158,9 +157,12 @@ impl Chain<'_> {
 
     /// # Errors
     /// [`InferError::Strict`] too.
-    fn prove(&self, session: &Session) -> Result<Proof, InferError> {
-        let nodes = node_assignment::nodes_by_provider(session)?;
-        let proof = Proof::new(&self.options.providers, nodes, self.refused.clone());
+    fn prove(&self, session: &Session, registered: &[Provider]) -> Result<Proof, InferError> {
+        let (requested, refused) = (&self.options.providers, self.refused.clone());
+        let proof = match node_assignment::nodes_by_provider(self.runtime, session)? {
+            Some(nodes) => Proof::new(requested, nodes, refused),
+            None => Proof::unknown(requested, registered, refused),
+        };
         match self.options.providers.first() {
             Some(&first) if self.options.policy == ProviderPolicy::Strict && proof.running != first => {
                 Err(not_held(first, &proof))
