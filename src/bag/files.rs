@@ -312,7 +312,7 @@ mod tests {
         for (text, reason) in [
             (&b""[..], "holds no bytes"),
             (&[0; 100][..], ""),
-            (&[0xff; 100][..], "is no text: invalid utf-8 sequence of 1 bytes from index 0"),
+            (&[0xff; 100][..], "cannot be read: not UTF-8, expected text"),
             (cut.as_bytes(), ""),
             (
                 b"rosbag2_bagfile_information: {storage_identifier: x, relative_file_paths: [y]}",
