@@ -41,13 +41,16 @@ pub use onnx_file::OnnxFile;
 pub use ort_backend::OrtBackend;
 pub use owned_tensor::OwnedTensor;
 pub use providers::{Precision, Proof, Provider, ProviderPolicy, Refusal, ShapeRange, TensorRtOptions};
-pub use regular_file::{open_regular, read_short, read_short_text};
+pub use regular_file::{open_regular, read_short, read_short_into, read_short_text};
 pub use runtime::Runtime;
 pub use session::SessionOptions;
 
 use crate::types::{Element, TensorMut, TensorRef};
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// What a log keeps of ONNX Runtime, as `RUST_LOG` has it: it writes hundreds of info lines per session.
+pub const LOG_DIRECTIVE: &str = "ort=warn";
 
 /// One tensor of a model, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
