@@ -419,11 +419,11 @@ mod tests {
                     }
                     Step::Carry => _ = backend.carry(0, 0),
                     Step::Run => {
-                        for input in 0..2 {
+                        for (input, copy) in device.iter_mut().enumerate() {
                             if !backend.inputs[input].is_bound {
-                                device[input] = Some(copy_of(&backend, input));
+                                *copy = Some(copy_of(&backend, input));
                             }
-                            prop_assert_eq!(device[input].clone(), Some(copy_of(&backend, input)));
+                            prop_assert_eq!(&*copy, &Some(copy_of(&backend, input)));
                         }
                         _ = backend.run();
                     }
