@@ -63,7 +63,7 @@ impl SmolVlm {
             .shared_cache_tokens
             .map_or(CacheLayout::Growing, |capacity| CacheLayout::Shared { capacity: capacity.get() });
         let embedder = checkpoint.embedder()?;
-        let decoder = Decoder::new(checkpoint.any_graph("decoder_model_merged")?, embedder, layout, &[])?;
+        let decoder = Decoder::new(checkpoint.decoder_of_prompts("decoder_model_merged")?, embedder, layout, &[])?;
         let bos = config.bos.and_then(|id| tokenizer.token(id));
         let mut model = Self {
             tiles,
