@@ -21,6 +21,7 @@ mod checksum;
 mod declared;
 mod error;
 mod fake;
+mod graph_edit;
 mod library;
 mod onnx_file;
 mod ort_backend;
@@ -35,17 +36,21 @@ mod values;
 pub use checksum::file_sha256;
 pub use error::{InferError, Unsupported};
 pub use fake::FakeBackend;
+pub use graph_edit::GraphEdit;
 pub use onnx_file::OnnxFile;
 pub use ort_backend::OrtBackend;
 pub use owned_tensor::OwnedTensor;
 pub use providers::{Precision, Proof, Provider, ProviderPolicy, Refusal, ShapeRange, TensorRtOptions};
-pub use regular_file::{open_regular, read_short, read_short_text};
+pub use regular_file::{open_regular, read_short, read_short_into, read_short_text};
 pub use runtime::Runtime;
 pub use session::SessionOptions;
 
 use crate::types::{Element, TensorMut, TensorRef};
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// What a log keeps of ONNX Runtime, as `RUST_LOG` has it: it writes hundreds of info lines per session.
+pub const LOG_DIRECTIVE: &str = "ort=warn";
 
 /// One tensor of a model, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

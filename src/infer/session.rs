@@ -1,10 +1,11 @@
 //! Builds an ONNX Runtime session on the first provider of a list that takes the model.
 
-use super::onnx_file;
+use super::graph_edit::GraphEdit;
 use super::providers::engine_cache::{self, EngineKey, Engines};
 use super::providers::engine_shapes::EngineShapes;
 use super::providers::{cuda, cure, node_assignment};
 use super::{InferError, OnnxFile, Proof, Provider, ProviderPolicy, Refusal, Runtime, TensorRtOptions};
+use super::{graph_edit, onnx_file};
 use ort::ErrorCode;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -27,6 +28,8 @@ pub struct SessionOptions {
     /// ours alone, a run is some 5 to 20 % shorter. Off takes about a third less CPU time at low frame rates, and is
     /// the faster choice by far where other processes compete for the same cores.
     pub spinning: bool,
+    /// A change to the graph, where it fits.
+    pub edit: Option<GraphEdit>,
     /// For the TensorRT provider.
     pub tensorrt: TensorRtOptions,
     /// Most bytes of GPU memory that the CUDA provider takes for a session's tensors; `None`: what it needs.
@@ -43,6 +46,7 @@ impl Default for SessionOptions {
             device_id: 0,
             intra_op_threads: std::thread::available_parallelism().map_or(1, usize::from),
             spinning: true,
+            edit: None,
             tensorrt: TensorRtOptions::default(),
             cuda_memory_bytes: None,
             warm_up_runs: 2,
@@ -60,7 +64,11 @@ pub(super) fn open<T>(
     start: impl FnMut(Session, Proof) -> Result<T, InferError>,
 ) -> Result<T, InferError> {
     OnnxFile::check(model)?;
-    Chain { runtime, model, options, shapes, refused: Vec::new() }.open(start)
+    let edited = options.edit.as_ref().and_then(|edit| {
+        let left = |reason: &String| tracing::info!(model = %model.display(), ?edit, reason, "the graph runs as it is");
+        graph_edit::edited(model, edit).inspect_err(left).ok()
+    });
+    Chain { runtime, model, edited, options, shapes, refused: Vec::new() }.open(start)
 }
 
 /// Registered without a complaint, and still the nodes are elsewhere: a known fault on new chips.
@@ -70,10 +78,15 @@ fn not_held(provider: Provider, proof: &Proof) -> InferError {
     InferError::Strict { provider, reason, cure }
 }
 
+/// Where the files of weights are, for a model that comes from memory.
+const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_path";
+
 /// The attempt in progress, and what was refused so far.
 struct Chain<'a> {
     runtime: &'a Runtime,
     model: &'a Path,
+    /// The model's bytes with the edit that was wished.
+    edited: Option<Vec<u8>>,
     options: &'a SessionOptions,
     shapes: &'a [(String, Vec<usize>)],
     refused: Vec<Refusal>,
@@ -95,7 +108,7 @@ impl Chain<'_> {
                 return Err(self.nothing_runs());
             }
             self.runtime.log_engine_builds(registered.contains(&Provider::TensorRt));
-            let committed = builder.commit_from_file(self.model);
+            let committed = self.commit(builder);
             self.runtime.log_engine_builds(false);
             let broken_model = match committed {
                 Ok(session) => {
@@ -111,6 +124,12 @@ impl Chain<'_> {
                         (started, _) => return started,
                     }
                 }
+                Err(error) if self.edited.is_some() && is_about_the_model(&error) => {
+                    let reason = cure::one_line(error.message());
+                    tracing::warn!(model = %self.model.display(), reason, "its graph is not edited");
+                    self.edited = None;
+                    continue;
+                }
                 Err(error) if is_about_the_model(&error) => error,
                 Err(error) => match registered.iter().find(|provider| provider.is_gpu()) {
                     None => error,
@@ -124,6 +143,12 @@ impl Chain<'_> {
             };
             return Err(self.refused_model(&broken_model));
         }
+    }
+
+    fn commit(&self, mut builder: SessionBuilder) -> ort::Result<Session> {
+        let Some(bytes) = &self.edited else { return builder.commit_from_file(self.model) };
+        let folder = self.model.parent().unwrap_or(Path::new("")).to_string_lossy();
+        builder.with_config_entry(WEIGHTS_FOLDER, folder)?.commit_from_memory(bytes)
     }
 
     fn refused_model(&self, error: &ort::Error) -> InferError {
@@ -221,8 +246,11 @@ impl Chain<'_> {
             let broken =
                 |error: std::io::Error| InferError::Runtime { what: "keep engines", reason: error.to_string() };
             let version = self.runtime.version();
-            let key =
+            let mut key =
                 EngineKey::of(self.model, &file, device_id, version, options.precision, &shapes).map_err(broken)?;
+            if self.edited.is_some() {
+                key.shapes += &format!(" {:?}", self.options.edit);
+            }
             let opened = Engines::open(root, &key).map_err(broken)?;
             let folder = opened.folder().display();
             tracing::info!(%folder, "TensorRT engines are kept here; a first build takes minutes");

@@ -34,8 +34,8 @@ const ROOMS: [Room; 16] = [
         "pipeline",
         &["types", "wire", "vision", "infer", "language", "tracking", "spatial", "world", "zoo", "planning", "config"],
     ),
-    ("bag", &["types", "pipeline"]),
-    ("replay", &["types", "wire", "vision", "config", "pipeline", "bag"]),
+    ("bag", &["types", "infer", "pipeline"]),
+    ("replay", &["types", "wire", "vision", "infer", "config", "pipeline", "bag"]),
     ("ros", &["types", "wire", "infer", "planning", "zoo", "config", "pipeline"]),
     ("cli", &["types", "wire", "vision", "infer", "zoo", "config", "pipeline", "bag", "replay"]),
 ];
