@@ -17,10 +17,14 @@
 //! # Ok::<(), vedette::infer::InferError>(())
 //! ```
 
+mod chain;
 mod checksum;
 mod declared;
 mod error;
+mod failover;
 mod fake;
+#[cfg(test)]
+mod fake_source;
 mod onnx_file;
 mod ort_backend;
 mod owned_tensor;
@@ -28,7 +32,9 @@ mod providers;
 mod regular_file;
 mod runtime;
 mod session;
+mod session_options;
 mod slot;
+mod trial;
 mod values;
 
 pub use checksum::file_sha256;
@@ -40,7 +46,8 @@ pub use owned_tensor::OwnedTensor;
 pub use providers::{BatchProfile, Proof, Provider, ProviderPolicy, Refusal, TensorRtOptions};
 pub use regular_file::{open_regular, read_short, read_short_text};
 pub use runtime::Runtime;
-pub use session::SessionOptions;
+pub use session_options::SessionOptions;
+pub use trial::{Trial, TrialInput};
 
 use crate::types::{Element, TensorMut, TensorRef};
 use std::collections::BTreeMap;

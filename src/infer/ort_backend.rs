@@ -1,13 +1,17 @@
 //! A model in an ONNX Runtime session, its inputs and outputs bound from run to run.
 
+use super::chain::{Chain, Source};
 use super::providers::cure;
+use super::session::ModelSource;
 use super::slot::{InputSlot, OutputSlot, OutputValue, state};
+use super::trial::Trial;
 use super::values::Values;
-use super::{Backend, InferError, Proof, Runtime, SessionOptions, Signature, declared, session};
+use super::{Backend, InferError, OnnxFile, Proof, Refusal, Runtime, SessionOptions, Signature, declared};
 use crate::types::{TensorMut, TensorRef};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
 use std::path::Path;
+use std::sync::Arc;
 
 /// An ONNX Runtime session that owns its input and output tensors.
 ///
@@ -18,28 +22,48 @@ use std::path::Path;
 ///
 /// A model whose outputs change their shape by the values of its inputs (a number of boxes) fails in the outputs of its
 /// last run; it is then run again with outputs that ONNX Runtime makes, as at every run from then on.
+///
+/// A GPU provider that fails in operation (a device that is lost, no memory) is left for the next one of the list, by which
+/// the run is then answered; the proof says why. A run that fails there too was given what the graph does not take, and
+/// costs the provider nothing. Under the strict policy such a provider is not left: each run from then on is an error.
 #[derive(Debug)]
 pub struct OrtBackend {
     session: Session,
     binding: IoBinding,
-    inputs: Vec<InputSlot>,
-    outputs: Vec<OutputSlot>,
-    signature: Signature,
-    proof: Proof,
+    pub(super) inputs: Vec<InputSlot>,
+    pub(super) outputs: Vec<OutputSlot>,
+    pub(super) signature: Signature,
+    pub(super) proof: Proof,
     memory: OutputMemory,
     binds_each_run: bool,
     /// Whether the outputs of the last run may have other shapes than those of the next one.
-    reshaped: bool,
+    pub(super) reshaped: bool,
     /// Whether they have been seen to change without a change of the inputs' shapes.
     outputs_vary: bool,
+    /// What is left where this provider fails.
+    pub(super) chain: Chain,
+    pub(super) opening: Arc<Opening>,
+    /// Runs in a row that failed on a GPU provider.
+    pub(super) failures: u32,
+    /// Why the provider does not run any more, under the strict policy.
+    pub(super) stopped: Option<Refusal>,
+}
+
+/// How a backend was opened, and is again on the next provider.
+#[derive(Debug)]
+pub(super) struct Opening {
+    device_id: u32,
+    warm_up_runs: usize,
+    shapes: Vec<(String, Vec<usize>)>,
+    trial: Trial,
 }
 
 impl OrtBackend {
     /// Loads the model, proves where it runs, and warms it up.
     ///
     /// `shapes` gives, by name, the shapes of inputs whose dimensions the graph leaves open; it may repeat those that
-    /// the graph fixes. A model with an input that is left open is not warmed up: it runs once each has been given a
-    /// shape by [`reshape`](Backend::reshape) or [`carry`](Backend::carry). The outputs' open dimensions are known
+    /// the graph fixes. A model with an input that is left open is not warmed up (but see
+    /// [`open_tried`](Self::open_tried)): it runs once each has been given a shape by [`reshape`](Backend::reshape) or [`carry`](Backend::carry). The outputs' open dimensions are known
     /// after a run. A GPU provider on which the warm-up fails is refused like one that does not open: the next one of the
     /// list is tried.
     ///
@@ -56,16 +80,49 @@ impl OrtBackend {
         options: &SessionOptions,
         shapes: &[(String, Vec<usize>)],
     ) -> Result<Self, InferError> {
-        session::open(runtime, model, options, shapes, |session, proof| Self::start(session, proof, options, shapes))
+        Self::open_tried(runtime, model, options, shapes, Trial::none())
+    }
+
+    /// As [`open`](Self::open) for a model with inputs that are left open until it is used: `trial` says what they are like
+    /// then. A GPU provider takes the model only when a run on that goes through. Afterwards the inputs are open as before.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_tried(
+        runtime: &Runtime,
+        model: &Path,
+        options: &SessionOptions,
+        shapes: &[(String, Vec<usize>)],
+        trial: Trial,
+    ) -> Result<Self, InferError> {
+        OnnxFile::check(model)?;
+        let (model, options, shapes) = (model.to_owned(), options.clone(), shapes.to_vec());
+        let source =
+            ModelSource { runtime: runtime.lasting()?, model, options: options.clone(), shapes: shapes.clone() };
+        Self::open_from(Arc::new(source), &options, shapes, trial)
+    }
+
+    /// Of what `source` builds.
+    pub(super) fn open_from(
+        source: Arc<dyn Source>,
+        options: &SessionOptions,
+        shapes: Vec<(String, Vec<usize>)>,
+        trial: Trial,
+    ) -> Result<Self, InferError> {
+        let SessionOptions { device_id, warm_up_runs, .. } = *options;
+        let opening = Arc::new(Opening { device_id, warm_up_runs, shapes, trial });
+        Chain::new(source, &options.providers, options.policy)
+            .open(|chain, session, proof| Self::start(chain, session, proof, &opening))
     }
 
     /// Binds what is known already and warms up.
-    fn start(
+    pub(super) fn start(
+        chain: &Chain,
         session: Session,
         proof: Proof,
-        options: &SessionOptions,
-        shapes: &[(String, Vec<usize>)],
+        opening: &Arc<Opening>,
     ) -> Result<Self, InferError> {
+        let Opening { device_id, warm_up_runs, shapes, trial } = &**opening;
         let inputs = declared::inputs(&session)?;
         let places = declared::places(&inputs, shapes)?;
         let outputs = declared::outputs(&session)?;
@@ -74,7 +131,7 @@ impl OrtBackend {
         let mut backend = Self {
             inputs: inputs.iter().cloned().map(InputSlot::new).collect::<Result<_, _>>()?,
             outputs: outputs.iter().map(|_| OutputSlot::new()).collect(),
-            memory: OutputMemory::new(proof.gpu_provider().map(|_| options.device_id))?,
+            memory: OutputMemory::new(proof.gpu_provider().map(|_| *device_id))?,
             binds_each_run: proof.gpu_provider().is_some(),
             signature: Signature { inputs, outputs, metadata },
             session,
@@ -82,14 +139,20 @@ impl OrtBackend {
             proof,
             reshaped: true,
             outputs_vary: false,
+            chain: chain.clone(),
+            opening: Arc::clone(opening),
+            failures: 0,
+            stopped: None,
         };
         for (input, shape) in places {
             backend.reshape(input, shape)?;
         }
         if backend.inputs.iter().all(|input| !input.is_open) {
-            for _ in 0..options.warm_up_runs.max(1) {
-                backend.run()?;
+            for _ in 0..(*warm_up_runs).max(1) {
+                backend.run_here()?;
             }
+        } else if backend.proof.gpu_provider().is_some() {
+            backend.try_out(trial)?;
         }
         Ok(backend)
     }
@@ -141,6 +204,21 @@ impl OrtBackend {
             self.binding.synchronize_inputs().map_err(InferError::runtime("copy inputs to the device"))?;
         }
         Ok(())
+    }
+
+    /// Runs on the provider that has it.
+    pub(super) fn run_here(&mut self) -> Result<(), InferError> {
+        self.bind_outputs(self.reshaped || self.outputs_vary)?;
+        self.bind_inputs()?;
+        let reuses_outputs = self.outputs.iter().any(OutputSlot::is_reused);
+        let mut result = self.run_bound();
+        if result.is_err() && reuses_outputs {
+            self.bind_outputs(true)?;
+            result = self.run_bound();
+            self.outputs_vary = result.is_ok();
+        }
+        self.reshaped = result.is_err();
+        result
     }
 
     /// Runs, and keeps the outputs that ONNX Runtime made.
@@ -224,17 +302,16 @@ impl Backend for OrtBackend {
 
     fn run(&mut self) -> Result<(), InferError> {
         self.check_shapes()?;
-        self.bind_outputs(self.reshaped || self.outputs_vary)?;
-        self.bind_inputs()?;
-        let reuses_outputs = self.outputs.iter().any(OutputSlot::is_reused);
-        let mut result = self.run_bound();
-        if result.is_err() && reuses_outputs {
-            self.bind_outputs(true)?;
-            result = self.run_bound();
-            self.outputs_vary = result.is_ok();
+        if let Some(refusal) = &self.stopped {
+            return Err(InferError::strict(refusal.clone()));
         }
-        self.reshaped = result.is_err();
-        result
+        match self.run_here() {
+            Ok(()) => {
+                self.failures = 0;
+                Ok(())
+            }
+            Err(failed) => self.leave_or_fail(failed),
+        }
     }
 
     fn output(&self, index: usize) -> TensorRef<'_> {

@@ -1,157 +1,73 @@
-//! Builds an ONNX Runtime session on the first provider of a list that takes the model.
+//! Builds an ONNX Runtime session of a model's file, with the providers of which something is expected.
 
+use super::chain::{Registered, Source, Unbuilt};
 use super::providers::engine_cache::EngineKey;
 use super::providers::gpu::Gpu;
 use super::providers::tensorrt::OpenInput;
 use super::providers::{cure, engine_cache, node_assignment};
-use super::{InferError, OnnxFile, Proof, Provider, ProviderPolicy, Refusal, Runtime, TensorRtOptions};
+use super::{InferError, Provider, Refusal, Runtime, SessionOptions, TensorRtOptions};
 use super::{checksum, onnx_file};
 use ort::ErrorCode;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use std::path::{Path, PathBuf};
 
-/// How a model is to be run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionOptions {
-    /// Where to run, best first. Default: tensorrt, cuda, cpu. What stands behind `cpu` is never used; without `cpu`, a
-    /// model that none of the others takes does not open. Nodes that a GPU provider cannot run go to the CPU in any case; the proof counts them.
-    pub providers: Vec<Provider>,
-    /// What to do when one does not run.
-    pub policy: ProviderPolicy,
-    /// Which GPU.
-    pub device_id: u32,
-    /// Threads that share one node's work, the calling one included; nodes run one after another. Fixed, because the
-    /// order of float sums, and so the last bits of an output, may depend on it. Default: one for each core.
-    pub intra_op_threads: usize,
-    /// Whether worker threads spin for a while before they sleep. Default: on, as in ONNX Runtime: where the cores are
-    /// ours alone, a run is some 5 to 20 % shorter. Off takes about a third less CPU time at low frame rates, and is
-    /// the faster choice by far where other processes compete for the same cores.
-    pub spinning: bool,
-    /// For the TensorRT provider.
-    pub tensorrt: TensorRtOptions,
-    /// Runs at opening, so that the first frame is as fast as the hundredth; at least 1. Default: 2.
-    pub warm_up_runs: usize,
+/// A model's file, and how its sessions are made.
+#[derive(Debug)]
+pub(super) struct ModelSource {
+    pub runtime: &'static Runtime,
+    pub model: PathBuf,
+    pub options: SessionOptions,
+    /// The shapes that open inputs will be bound with, by name.
+    pub shapes: Vec<(String, Vec<usize>)>,
 }
 
-impl Default for SessionOptions {
-    fn default() -> Self {
-        Self {
-            providers: Provider::ALL.to_vec(),
-            policy: ProviderPolicy::Fallback,
-            device_id: 0,
-            intra_op_threads: std::thread::available_parallelism().map_or(1, usize::from),
-            spinning: true,
-            tensorrt: TensorRtOptions::default(),
-            warm_up_runs: 2,
-        }
-    }
-}
-
-/// Builds the session, on the first provider on which `start` goes through: it makes of the session and of the proof of
-/// where it runs what is wanted, and runs it. `shapes` are the shapes that open inputs will be bound with, by name.
-pub(super) fn open<T>(
-    runtime: &Runtime,
-    model: &Path,
-    options: &SessionOptions,
-    shapes: &[(String, Vec<usize>)],
-    start: impl FnMut(Session, Proof) -> Result<T, InferError>,
-) -> Result<T, InferError> {
-    OnnxFile::check(model)?;
-    Chain { runtime, model, options, shapes, refused: Vec::new() }.open(start)
-}
-
-/// Registered without a complaint, and still the nodes are elsewhere: a known fault on new chips.
-fn not_held(provider: Provider, proof: &Proof) -> InferError {
-    let counts: Vec<_> = proof.nodes.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    let reason = format!("it registered, but most nodes went elsewhere ({})", counts.join(", "));
-    let cure = cure::cure(provider, &reason);
-    InferError::Strict { provider, reason, cure }
-}
-
-/// The attempt in progress, and what was refused so far.
-struct Chain<'a> {
-    runtime: &'a Runtime,
-    model: &'a Path,
-    options: &'a SessionOptions,
-    shapes: &'a [(String, Vec<usize>)],
-    refused: Vec<Refusal>,
-}
-
-impl Chain<'_> {
-    /// Registers every listed provider that can be, builds the session and starts it; where the building or the first
-    /// runs fail on a GPU provider, goes on without that one.
-    fn open<T>(mut self, mut start: impl FnMut(Session, Proof) -> Result<T, InferError>) -> Result<T, InferError> {
-        let mut wished = up_to_cpu(&self.options.providers);
-        loop {
-            let mut builder = self.builder()?;
-            let (registered, engines) = self.register(&mut builder, &wished)?;
-            if let Some(refusal) = self.strictly_refused() {
-                let Refusal { provider, reason, cure } = refusal.clone();
-                return Err(InferError::Strict { provider, reason, cure });
-            }
-            if registered.is_empty() {
-                return Err(self.nothing_runs());
-            }
-            self.runtime.log_engine_builds(registered.contains(&Provider::TensorRt));
-            let committed = builder.commit_from_file(self.model);
-            self.runtime.log_engine_builds(false);
-            let broken_model = match committed {
-                Ok(session) => {
-                    let proof = self.prove(&session)?;
-                    let blamed = proof.gpu_provider();
-                    match (start(session, proof), blamed) {
-                        (Err(InferError::Run { reason }), Some(provider)) => {
-                            self.refused.push(Refusal::new(provider, reason));
-                            wished.retain(|other| *other != provider);
-                            continue;
-                        }
-                        (started, _) => return started,
-                    }
-                }
-                Err(error) if is_about_the_model(&error) => error,
-                Err(error) => match registered.iter().find(|provider| provider.is_gpu()) {
-                    None => error,
-                    Some(Provider::TensorRt) if clear_engines(engines.as_deref(), error.message()) => continue,
-                    Some(&provider) => {
-                        self.refused.push(Refusal::new(provider, cure::one_line(error.message())));
-                        wished.retain(|other| *other != provider);
-                        continue;
-                    }
-                },
+impl Source for ModelSource {
+    fn register(&self, wished: &[Provider]) -> Result<Registered, InferError> {
+        let mut builder = self.builder()?;
+        let (mut providers, mut refused, mut engines) = (Vec::new(), Vec::new(), None);
+        for &provider in wished {
+            let result = match provider {
+                Provider::TensorRt => self.register_tensorrt(&mut builder, &mut engines)?,
+                Provider::Cuda => register_cuda(&mut builder, self.options.device_id),
+                // ONNX Runtime appends the CPU by itself, as the last.
+                Provider::Cpu => Ok(()),
             };
-            return Err(self.refused_model(&broken_model));
-        }
-    }
-
-    fn refused_model(&self, error: &ort::Error) -> InferError {
-        onnx_file::in_words(self.model, self.runtime.version(), error.message())
-    }
-
-    /// # Errors
-    /// [`InferError::Strict`] too.
-    fn prove(&self, session: &Session) -> Result<Proof, InferError> {
-        let nodes = node_assignment::nodes_by_provider(session)?;
-        let proof = Proof::new(&self.options.providers, nodes, self.refused.clone());
-        match self.options.providers.first() {
-            Some(&first) if self.options.policy == ProviderPolicy::Strict && proof.running != first => {
-                Err(not_held(first, &proof))
+            match result {
+                Ok(()) => providers.push(provider),
+                Err(reason) => refused.push(Refusal::new(provider, cure::one_line(&reason))),
             }
-            _ => Ok(proof),
+        }
+        Ok(Registered { builder, providers, refused, engines })
+    }
+
+    fn build(&self, registered: Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt> {
+        let Registered { mut builder, providers, engines, .. } = registered;
+        self.runtime.log_engine_builds(providers.contains(&Provider::TensorRt));
+        let committed = builder.commit_from_file(&self.model);
+        self.runtime.log_engine_builds(false);
+        match committed {
+            Ok(session) => {
+                let nodes = node_assignment::nodes_by_provider(&session).map_err(Unbuilt::Model)?;
+                Ok((session, nodes))
+            }
+            Err(error) if is_about_the_model(&error) => Err(Unbuilt::Model(self.refused_model(&error))),
+            Err(error) => match providers.into_iter().find(|provider| provider.is_gpu()) {
+                None => Err(Unbuilt::Model(self.refused_model(&error))),
+                Some(Provider::TensorRt) if clear_engines(engines.as_deref(), error.message()) => Err(Unbuilt::Again),
+                Some(provider) => Err(Unbuilt::Provider(provider, cure::one_line(error.message()))),
+            },
         }
     }
 
-    /// The refusal of the first provider, where it is final.
-    fn strictly_refused(&self) -> Option<&Refusal> {
-        let first = self.options.providers.first().filter(|_| self.options.policy == ProviderPolicy::Strict)?;
-        self.refused.iter().find(|refusal| refusal.provider == *first)
+    fn name(&self) -> String {
+        self.model.display().to_string()
     }
+}
 
-    fn nothing_runs(&self) -> InferError {
-        let names: Vec<_> = self.options.providers.iter().map(|provider| provider.name()).collect();
-        let reasons: Vec<_> = self.refused.iter().map(|r| format!("{}: {}", r.provider, r.reason)).collect();
-        let reason = if names.is_empty() { "the list is empty".to_owned() } else { reasons.join(", ") };
-        InferError::NoProvider { wished: names.join(", "), reason }
+impl ModelSource {
+    fn refused_model(&self, error: &ort::Error) -> InferError {
+        onnx_file::in_words(&self.model, self.runtime.version(), error.message())
     }
 
     fn builder(&self) -> Result<SessionBuilder, InferError> {
@@ -166,31 +82,6 @@ impl Chain<'_> {
                 .with_config_entry(node_assignment::RECORD_KEY, "1")?)
         };
         build().map_err(InferError::runtime("make a session builder"))
-    }
-
-    /// Registers `wished` in order. What registered, and the folder of TensorRT's engines.
-    fn register(
-        &mut self,
-        builder: &mut SessionBuilder,
-        wished: &[Provider],
-    ) -> Result<(Vec<Provider>, Option<PathBuf>), InferError> {
-        let (mut registered, mut engines) = (Vec::new(), None);
-        for &provider in wished {
-            let result = match provider {
-                Provider::TensorRt => self.register_tensorrt(builder, &mut engines)?,
-                Provider::Cuda => register_cuda(builder, self.options.device_id),
-                // ONNX Runtime appends the CPU by itself, as the last.
-                Provider::Cpu => Ok(()),
-            };
-            match result {
-                Ok(()) => registered.push(provider),
-                Err(reason) if self.refused.iter().all(|refusal| refusal.provider != provider) => {
-                    self.refused.push(Refusal::new(provider, cure::one_line(&reason)));
-                }
-                Err(_) => {}
-            }
-        }
-        Ok((registered, engines))
     }
 
     /// The outer error is the model's, the inner one the provider's.
@@ -218,7 +109,7 @@ impl Chain<'_> {
         let options = &self.options.tensorrt;
         let broken = |error: std::io::Error| InferError::Runtime { what: "keep engines", reason: error.to_string() };
         let key = EngineKey {
-            model_sha256: checksum::file_sha256(self.model).map_err(broken)?,
+            model_sha256: checksum::file_sha256(&self.model).map_err(broken)?,
             gpu: Gpu::query(self.options.device_id),
             tensorrt: engine_cache::loaded_tensorrt_version(),
             onnxruntime: self.runtime.version().to_owned(),
@@ -236,7 +127,7 @@ impl Chain<'_> {
             Session::builder(self.runtime.environment())?
                 .with_optimization_level(GraphOptimizationLevel::Disable)?
                 .with_intra_threads(1)?
-                .commit_from_file(self.model)
+                .commit_from_file(&self.model)
         };
         let session = build().map_err(|error| self.refused_model(&error))?;
         let open = session.inputs().iter().filter_map(|input| {
@@ -250,12 +141,6 @@ impl Chain<'_> {
         });
         Ok(open.collect())
     }
-}
-
-/// The list without what stands behind the CPU: ONNX Runtime would prefer a GPU wherever it stands.
-fn up_to_cpu(providers: &[Provider]) -> Vec<Provider> {
-    let end = providers.iter().position(|provider| *provider == Provider::Cpu).map_or(providers.len(), |at| at + 1);
-    providers[..end].to_vec()
 }
 
 /// Whether the file itself is at fault, so that no other provider would take it.
@@ -306,13 +191,6 @@ fn register_cuda(_: &mut SessionBuilder, _: u32) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_stands_behind_the_cpu_is_not_used() {
-        assert_eq!(up_to_cpu(&[Provider::Cpu, Provider::Cuda]), [Provider::Cpu]);
-        assert_eq!(up_to_cpu(&Provider::ALL), Provider::ALL);
-        assert_eq!(up_to_cpu(&[Provider::TensorRt]), [Provider::TensorRt]);
-    }
 
     #[test]
     fn only_a_cache_that_held_something_is_worth_a_second_attempt() {

@@ -1,0 +1,176 @@
+//! The chain of providers: which of them a model is tried on next, and why those before were left.
+
+use super::{InferError, Proof, Provider, ProviderPolicy, Refusal};
+use ort::session::Session;
+use ort::session::builder::SessionBuilder;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What makes sessions of one model.
+pub(super) trait Source: fmt::Debug + Send + Sync {
+    /// Registers `wished` in order, as far as that goes.
+    ///
+    /// # Errors
+    /// What no other provider would mend.
+    fn register(&self, wished: &[Provider]) -> Result<Registered, InferError>;
+
+    /// The session, with the number of graph nodes by ONNX Runtime's provider name.
+    fn build(&self, registered: Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt>;
+
+    /// The model in messages.
+    fn name(&self) -> String;
+}
+
+/// A session that is about to be built.
+pub(super) struct Registered {
+    pub builder: SessionBuilder,
+    /// What registered.
+    pub providers: Vec<Provider>,
+    /// What did not.
+    pub refused: Vec<Refusal>,
+    /// The folder of TensorRT's engines.
+    pub engines: Option<PathBuf>,
+}
+
+/// Why there is no session.
+pub(super) enum Unbuilt {
+    /// No other provider would take the model either.
+    Model(InferError),
+    /// This one does not.
+    Provider(Provider, String),
+    /// What was in the way is gone: the same providers once more.
+    Again,
+}
+
+/// The providers that are left for a model, and what became of the others.
+#[derive(Debug, Clone)]
+pub(super) struct Chain {
+    source: Arc<dyn Source>,
+    requested: Vec<Provider>,
+    policy: ProviderPolicy,
+    wished: Vec<Provider>,
+    refused: Vec<Refusal>,
+}
+
+impl Chain {
+    pub fn new(source: Arc<dyn Source>, requested: &[Provider], policy: ProviderPolicy) -> Self {
+        let wished = up_to_cpu(requested);
+        Self { source, requested: requested.to_vec(), policy, wished, refused: Vec::new() }
+    }
+
+    /// With those that were left before; each is passed over.
+    pub fn without(mut self, refused: &[Refusal]) -> Self {
+        refused.iter().cloned().for_each(|refusal| self.refuse(refusal));
+        self
+    }
+
+    /// The same model on the CPU alone, by which a run is judged.
+    pub fn on_the_cpu(&self) -> Self {
+        Self::new(Arc::clone(&self.source), &[Provider::Cpu], ProviderPolicy::Fallback)
+    }
+
+    pub fn is_strict(&self) -> bool {
+        self.policy == ProviderPolicy::Strict
+    }
+
+    /// Whether a provider is left.
+    pub fn is_at_its_end(&self) -> bool {
+        self.wished.is_empty()
+    }
+
+    /// The model in messages.
+    pub fn model(&self) -> String {
+        self.source.name()
+    }
+
+    /// Registers every provider that is left and can be, builds the session and starts it: `start` makes of the session,
+    /// and of the proof of where it runs, what is wanted, and runs it. Where the building or these first runs fail on a GPU
+    /// provider, goes on without that one.
+    pub fn open<T>(
+        &mut self,
+        mut start: impl FnMut(&Self, Session, Proof) -> Result<T, InferError>,
+    ) -> Result<T, InferError> {
+        loop {
+            let mut registered = self.source.register(&self.wished)?;
+            registered.refused.drain(..).for_each(|refusal| self.refuse(refusal));
+            if let Some(refusal) = self.strictly_refused() {
+                return Err(InferError::strict(refusal.clone()));
+            }
+            if registered.providers.is_empty() {
+                return Err(self.nothing_runs());
+            }
+            match self.source.build(registered) {
+                Ok((session, nodes)) => {
+                    let proof = self.prove(nodes)?;
+                    let blamed = proof.gpu_provider();
+                    match (start(self, session, proof), blamed) {
+                        (Err(error), Some(provider)) if error.is_of_a_run() => {
+                            self.refuse(Refusal::new(provider, error.into_reason()));
+                        }
+                        (started, _) => return started,
+                    }
+                }
+                Err(Unbuilt::Model(error)) => return Err(error),
+                Err(Unbuilt::Provider(provider, reason)) => self.refuse(Refusal::new(provider, reason)),
+                Err(Unbuilt::Again) => {}
+            }
+        }
+    }
+
+    /// Leaves a provider; the first reason counts.
+    fn refuse(&mut self, refusal: Refusal) {
+        self.wished.retain(|other| *other != refusal.provider);
+        if self.refused.iter().all(|known| known.provider != refusal.provider) {
+            self.refused.push(refusal);
+        }
+    }
+
+    /// # Errors
+    /// [`InferError::Strict`] where the nodes are elsewhere.
+    fn prove(&self, nodes: Vec<(String, usize)>) -> Result<Proof, InferError> {
+        let proof = Proof::new(&self.requested, nodes, self.refused.clone());
+        match self.requested.first() {
+            Some(&first) if self.is_strict() && proof.running != first => Err(not_held(first, &proof)),
+            _ => Ok(proof),
+        }
+    }
+
+    /// The refusal of the first provider, where it is final.
+    fn strictly_refused(&self) -> Option<&Refusal> {
+        let first = self.requested.first().filter(|_| self.is_strict())?;
+        self.refused.iter().find(|refusal| refusal.provider == *first)
+    }
+
+    fn nothing_runs(&self) -> InferError {
+        let names: Vec<_> = self.requested.iter().map(|provider| provider.name()).collect();
+        let reasons: Vec<_> = self.refused.iter().map(|r| format!("{}: {}", r.provider, r.reason)).collect();
+        let reason = if names.is_empty() { "the list is empty".to_owned() } else { reasons.join(", ") };
+        InferError::NoProvider { wished: names.join(", "), reason }
+    }
+}
+
+/// Registered without a complaint, and still the nodes are elsewhere: a known fault on new chips.
+fn not_held(provider: Provider, proof: &Proof) -> InferError {
+    let counts: Vec<_> = proof.nodes.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let reason = format!("it registered, but most nodes went elsewhere ({})", counts.join(", "));
+    InferError::strict(Refusal::new(provider, reason))
+}
+
+/// The list without what stands behind the CPU: ONNX Runtime would prefer a GPU wherever it stands.
+fn up_to_cpu(providers: &[Provider]) -> Vec<Provider> {
+    let end = providers.iter().position(|provider| *provider == Provider::Cpu).map_or(providers.len(), |at| at + 1);
+    providers[..end].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_behind_the_cpu_is_not_used() {
+        assert_eq!(up_to_cpu(&[Provider::Cpu, Provider::Cuda]), [Provider::Cpu]);
+        assert_eq!(up_to_cpu(&Provider::ALL), Provider::ALL);
+        assert_eq!(up_to_cpu(&[Provider::TensorRt]), [Provider::TensorRt]);
+    }
+}
