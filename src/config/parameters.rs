@@ -64,6 +64,18 @@ choices! {
 }
 
 choices! {
+    /// In how many bits TensorRT computes.
+    pub enum Precision {
+        /// As many as the family of models is known to bear.
+        Auto = "auto",
+        /// 16 where that is faster.
+        Half = "fp16",
+        /// 32.
+        Full = "fp32",
+    }
+}
+
+choices! {
     /// How the camera's pictures travel.
     pub enum ImageTransport {
         /// As sensor_msgs/Image.
@@ -173,6 +185,10 @@ parameters! {
         reason_temperature: f64 = 0.0, Domain::Numbers { min: 0.0, max: 10.0 };
         /// The smallest set of likely tokens that together reach this probability is drawn from.
         reason_top_p: f64 = 1.0, Domain::Numbers { min: 0.01, max: 1.0 };
+        /// Execution providers of the reason model in the order of preference. Its sizes change with every token, and
+        /// TensorRT would build an engine for each: it is refused for such a model, with that reason.
+        reason_providers: Vec<ProviderName> = vec![ProviderName::Cuda, ProviderName::Cpu],
+            Domain::SomeOf(ProviderName::NAMES);
         /// Where the random numbers of drawing begin.
         reason_seed: i64 = 0, Domain::Integers { min: 0, max: 4_294_967_295 };
         /// Threads of the reason model on the CPU; 0 is one for each core that the process may use. Each thread is one
@@ -196,13 +212,17 @@ parameters! {
         /// Let the threads of an inference spin for a moment before they sleep. Shortens a run where the cores are ours
         /// alone; off is faster by far where other programs compete for them, and takes less power at low rates.
         intra_op_spinning: bool = true, Domain::Flag;
-        /// Let TensorRT compute in 16-bit floating point.
-        tensorrt_fp16: bool = true, Domain::Flag;
+        /// In how many bits TensorRT computes. `auto`: 16 for YOLO, 32 for all others: detectors of the DETR kind lose boxes
+        /// in 16.
+        tensorrt_precision: Precision = Precision::Auto, Domain::OneOf(Precision::NAMES);
         /// Folder for TensorRT's engines and timing caches. Empty: `$XDG_CACHE_HOME/vedette/engines`, or
         /// `~/.cache/vedette/engines` where that variable is not set.
         engine_cache_dir: PathBuf = PathBuf::new(), Domain::Text { may_be_empty: true };
         /// Memory in MiB that TensorRT may use while it builds an engine.
         tensorrt_workspace_mb: usize = 1024, Domain::Integers { min: 16, max: 1_048_576 };
+        /// Memory in MiB that CUDA may take for the tensors of each model; 0: as much as it needs. A model that needs more
+        /// does not run there.
+        cuda_memory_mb: usize = 0, Domain::Integers { min: 0, max: 1_048_576 };
     }
     "Detections" {
         /// Boxes with a lower score are not published. Tracking and planning have scores of their own.

@@ -1,10 +1,11 @@
 //! The chain of providers: which of them a model is tried on next, and why those before were left.
 
+use super::providers::cure;
+use super::providers::engine_cache::Engines;
 use super::{InferError, Proof, Provider, ProviderPolicy, Refusal};
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What makes sessions of one model.
@@ -16,7 +17,11 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
     fn register(&self, wished: &[Provider]) -> Result<Registered, InferError>;
 
     /// The session, with the number of graph nodes by ONNX Runtime's provider name.
-    fn build(&self, registered: Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt>;
+    fn build(&self, registered: &mut Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt>;
+
+    /// Whether what stands behind `reason` was in the way and is gone, so that the same providers are worth a second
+    /// attempt: an engine that cannot be read.
+    fn mends(&self, registered: &Registered, reason: &str) -> bool;
 
     /// The model in messages.
     fn name(&self) -> String;
@@ -29,18 +34,16 @@ pub(super) struct Registered {
     pub providers: Vec<Provider>,
     /// What did not.
     pub refused: Vec<Refusal>,
-    /// The folder of TensorRT's engines.
-    pub engines: Option<PathBuf>,
+    /// TensorRT's engines, which are this process's for as long as it builds.
+    pub engines: Option<Engines>,
 }
 
 /// Why there is no session.
 pub(super) enum Unbuilt {
     /// No other provider would take the model either.
     Model(InferError),
-    /// This one does not.
+    /// This one does not, for a reason in ONNX Runtime's words.
     Provider(Provider, String),
-    /// What was in the way is gone: the same providers once more.
-    Again,
 }
 
 /// The providers that are left for a model, and what became of the others.
@@ -100,20 +103,25 @@ impl Chain {
             if registered.providers.is_empty() {
                 return Err(self.nothing_runs());
             }
-            match self.source.build(registered) {
+            match self.source.build(&mut registered) {
                 Ok((session, nodes)) => {
                     let proof = self.prove(nodes)?;
                     let blamed = proof.gpu_provider();
                     match (start(self, session, proof), blamed) {
                         (Err(error), Some(provider)) if error.is_of_a_run() => {
-                            self.refuse(Refusal::new(provider, error.into_reason()));
+                            let reason = error.into_reason();
+                            if !self.source.mends(&registered, &reason) {
+                                self.refuse(Refusal::new(provider, reason));
+                            }
                         }
                         (started, _) => return started,
                     }
                 }
                 Err(Unbuilt::Model(error)) => return Err(error),
-                Err(Unbuilt::Provider(provider, reason)) => self.refuse(Refusal::new(provider, reason)),
-                Err(Unbuilt::Again) => {}
+                Err(Unbuilt::Provider(_, reason)) if self.source.mends(&registered, &reason) => {}
+                Err(Unbuilt::Provider(provider, reason)) => {
+                    self.refuse(Refusal::new(provider, cure::one_line(&reason)));
+                }
             }
         }
     }

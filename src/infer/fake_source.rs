@@ -41,7 +41,7 @@ impl Source for FakeSource {
         Ok(Registered { builder, providers, refused: Vec::new(), engines: None })
     }
 
-    fn build(&self, mut registered: Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt> {
+    fn build(&self, registered: &mut Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt> {
         let provider = registered.providers[0];
         let (_, models) = self.models.iter().find(|(known, _)| *known == provider).unwrap();
         let mut built = self.built.lock().unwrap();
@@ -49,6 +49,10 @@ impl Source for FakeSource {
         built.push(provider);
         let session = registered.builder.commit_from_file(model(models[before.min(models.len() - 1)])).unwrap();
         Ok((session, vec![(provider.ort_name().to_owned(), 6)]))
+    }
+
+    fn mends(&self, _: &Registered, _: &str) -> bool {
+        false
     }
 
     fn name(&self) -> String {

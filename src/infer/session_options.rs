@@ -21,6 +21,8 @@ pub struct SessionOptions {
     pub spinning: bool,
     /// For the TensorRT provider.
     pub tensorrt: TensorRtOptions,
+    /// Most bytes of GPU memory that the CUDA provider takes for a session's tensors; `None`: what it needs.
+    pub cuda_memory_bytes: Option<u64>,
     /// Runs at opening, so that the first frame is as fast as the hundredth; at least 1. Default: 2.
     pub warm_up_runs: usize,
 }
@@ -34,6 +36,7 @@ impl Default for SessionOptions {
             intra_op_threads: std::thread::available_parallelism().map_or(1, usize::from),
             spinning: true,
             tensorrt: TensorRtOptions::default(),
+            cuda_memory_bytes: None,
             warm_up_runs: 2,
         }
     }

@@ -12,7 +12,7 @@ use super::publishers::Publishers;
 use super::reason::ask::{self, Questions, ReasonLane};
 use super::reason::desk::Desk;
 use super::reason::reasoner::{Reasoner, Told};
-use super::report::diagnostics::Diagnostics;
+use super::report::diagnostics::{Diagnostics, Sessions};
 use super::report::health::Health;
 use super::report::log::{self, Limiter};
 use super::report::reporter::Reporter;
@@ -143,16 +143,19 @@ impl RunningNode {
         let parameters =
             ParameterServices::new(&mut node, config).map_err(NodeError::endpoint("serve", "parameters"))?;
         let version = walk.labels().version();
+        let proofs = walk.proofs().into_iter().chain(prompter.iter().flat_map(Prompter::proofs));
+        let detector = Sessions::new(&config.model, walk.proof(), proofs);
         let (prompts, prompt_thread) = prompter
             .map(|prompter| PromptService::new(&mut node, prompter, Arc::clone(&shared.inbox), version))
             .transpose()
             .map_err(NodeError::endpoint("serve", set_prompts::NAME))?
             .unzip();
-        let mut diagnostics = Diagnostics::new(&names.node().to_string(), &config.model, walk.proof().clone());
+        let mut diagnostics = Diagnostics::new(&names.node().to_string(), detector);
         if let Some(reason) = &mut reason {
-            let proof = reason.model().proof().clone();
-            tracing::info!("{} answers questions; {proof}", reason.name());
-            diagnostics = diagnostics.with_reason(reason.name(), proof);
+            let name = reason.name().to_owned();
+            let model = reason.model();
+            tracing::info!("{name} answers questions; {}", model.proof());
+            diagnostics = diagnostics.with_reason(Sessions::new(&name, model.proof(), model.proofs()));
         }
         let max_age = Duration::from_millis(config.max_age_ms.unsigned_abs());
         let reporter = Reporter::new(&mut node, diagnostics, shared.clone(), max_age)?;

@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::config::Config;
-use crate::infer::{Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
+use crate::infer::{Precision, Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
 use crate::planning::{Obstacles, PlanningParams};
 use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
@@ -85,13 +85,8 @@ pub(crate) fn mounting(config: &Config) -> Mounting {
 
 /// How the model is to be run. `engine_cache` is the folder for TensorRT's engines.
 pub(crate) fn session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {
-    let providers = config.providers.iter().map(|provider| match provider {
-        config::ProviderName::TensorRt => Provider::TensorRt,
-        config::ProviderName::Cuda => Provider::Cuda,
-        config::ProviderName::Cpu => Provider::Cpu,
-    });
     SessionOptions {
-        providers: providers.collect(),
+        providers: providers(&config.providers),
         policy: match config.provider_policy {
             config::ProviderPolicy::Fallback => ProviderPolicy::Fallback,
             config::ProviderPolicy::Strict => ProviderPolicy::Strict,
@@ -102,13 +97,27 @@ pub(crate) fn session(config: &Config, engine_cache: Option<PathBuf>) -> Session
             threads => threads,
         },
         tensorrt: TensorRtOptions {
-            fp16: config.tensorrt_fp16,
+            precision: match config.tensorrt_precision {
+                config::Precision::Auto => Precision::ByModel,
+                config::Precision::Half => Precision::Half,
+                config::Precision::Full => Precision::Full,
+            },
             cache_dir: engine_cache,
             workspace_bytes: (config.tensorrt_workspace_mb as u64) << 20,
             ..TensorRtOptions::default()
         },
+        cuda_memory_bytes: Some((config.cuda_memory_mb as u64) << 20).filter(|bytes| *bytes > 0),
         ..SessionOptions::default()
     }
+}
+
+fn providers(names: &[config::ProviderName]) -> Vec<Provider> {
+    let provider = |name: &config::ProviderName| match name {
+        config::ProviderName::TensorRt => Provider::TensorRt,
+        config::ProviderName::Cuda => Provider::Cuda,
+        config::ProviderName::Cpu => Provider::Cpu,
+    };
+    names.iter().map(provider).collect()
 }
 
 /// As [`session`], for the model that looks at the detector's boxes: in turn with the detector, so that its threads are
@@ -117,11 +126,12 @@ pub(crate) fn crop_session(config: &Config, engine_cache: Option<PathBuf>) -> Se
     SessionOptions { spinning: false, ..session(config, engine_cache) }
 }
 
-/// As [`session`], for the reason model: with its own threads, which leave the cores to perceive when they wait, and
-/// shapes of its own.
+/// As [`session`], for the reason model: with its own providers, and with its own threads, which leave the cores to
+/// perceive when they wait.
 pub(crate) fn reason_session(config: &Config, engine_cache: Option<PathBuf>) -> SessionOptions {
     let of_detector = session(config, engine_cache);
     SessionOptions {
+        providers: providers(&config.reason_providers),
         spinning: false,
         intra_op_threads: match config.reason_threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
@@ -191,9 +201,18 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_model_has_its_own_threads() {
+    fn the_reason_model_has_its_own_threads_and_providers() {
         let config = Config { intra_op_threads: 4, ..Config::default() };
         assert_eq!(reason_session(&config, None).intra_op_threads, 1);
         assert_eq!(session(&config, None).intra_op_threads, 4);
+        assert_eq!(reason_session(&config, None).providers, [Provider::Cuda, Provider::Cpu]);
+        assert_eq!(session(&config, None).providers, Provider::ALL);
+    }
+
+    #[test]
+    fn no_limit_of_memory_is_none() {
+        assert_eq!(session(&Config::default(), None).cuda_memory_bytes, None);
+        let config = Config { cuda_memory_mb: 2048, ..Config::default() };
+        assert_eq!(session(&config, None).cuda_memory_bytes, Some(2 << 30));
     }
 }

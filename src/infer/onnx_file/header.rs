@@ -21,6 +21,8 @@ pub struct OnnxFile {
     pub signature: Signature,
     /// Inputs and outputs of a type that we do not pass, `mask uint16`.
     pub other_tensors: Vec<String>,
+    /// The names that inputs' open dimensions have, in the order of their shapes.
+    pub(in crate::infer) dimension_names: BTreeMap<String, Vec<Option<String>>>,
     /// Files of weights beside it, each with the bytes that it must hold.
     pub(super) external: BTreeMap<String, u64>,
 }
@@ -29,6 +31,11 @@ impl OnnxFile {
     /// Files of weights beside it, as it names them: relative to its folder.
     pub fn external_files(&self) -> impl Iterator<Item = &str> {
         self.external.keys().map(String::as_str)
+    }
+
+    /// The name of an input's open dimension: those of one name have one size.
+    pub(in crate::infer) fn dimension_name(&self, input: &str, dimension: usize) -> Option<&str> {
+        self.dimension_names.get(input)?.get(dimension)?.as_deref()
     }
 }
 
@@ -64,9 +71,11 @@ pub(super) fn read(reader: &mut Reader<impl Read + Seek>) -> Result<OnnxFile, Br
     }
     file.producer = format!("{} {version}", file.producer).trim().to_owned();
     graph.inputs.retain(|(name, _)| !graph.initializers.contains(name));
+    let named = |(name, declared): &(String, Declared)| (name.clone(), declared.names.clone());
+    file.dimension_names = graph.inputs.iter().map(named).collect();
     for (tensors, passed) in [(graph.inputs, &mut file.signature.inputs), (graph.outputs, &mut file.signature.outputs)]
     {
-        for (name, Declared { element, shape }) in tensors {
+        for (name, Declared { element, shape, .. }) in tensors {
             match element_of(element) {
                 Ok(element) => passed.push(TensorSpec { name, element, shape }),
                 Err(found) => file.other_tensors.push(format!("{name} {found}")),
@@ -81,6 +90,7 @@ pub(super) fn read(reader: &mut Reader<impl Read + Seek>) -> Result<OnnxFile, Br
 struct Declared {
     element: u64,
     shape: Vec<Option<usize>>,
+    names: Vec<Option<String>>,
 }
 
 /// What is wanted of a GraphProto.
@@ -195,8 +205,10 @@ fn read_tensor_type(reader: &mut Reader<impl Read + Seek>, end: u64, declared: &
             (2, Value::Until(end)) => {
                 reader.message(end, &mut |reader, field, value| {
                     if let (1, Value::Until(end)) = (field, value) {
-                        reader.keep(size_of::<Option<usize>>() as u64)?;
-                        declared.shape.push(read_dimension(reader, end)?);
+                        reader.keep(size_of::<(Option<usize>, Option<String>)>() as u64)?;
+                        let (size, name) = read_dimension(reader, end)?;
+                        declared.shape.push(size);
+                        declared.names.push(name);
                     }
                     Ok(())
                 })?;
@@ -207,17 +219,21 @@ fn read_tensor_type(reader: &mut Reader<impl Read + Seek>, end: u64, declared: &
     })
 }
 
-/// `None` where it has a name or a value that is none.
-fn read_dimension(reader: &mut Reader<impl Read + Seek>, end: u64) -> Result<Option<usize>, Broken> {
-    let mut dimension = None;
-    reader.message(end, &mut |_, field, value| {
-        if let (1, Value::Number(number)) = (field, value) {
+/// Its size, `None` where it is open or a value that is none; and its name.
+fn read_dimension(reader: &mut Reader<impl Read + Seek>, end: u64) -> Result<(Option<usize>, Option<String>), Broken> {
+    let (mut size, mut name) = (None, None);
+    reader.message(end, &mut |reader, field, value| {
+        match (field, value) {
             // A negative one is written as a number above all others.
-            dimension = i64::try_from(number).ok().and_then(|number| usize::try_from(number).ok());
+            (1, Value::Number(number)) => {
+                size = i64::try_from(number).ok().and_then(|number| usize::try_from(number).ok())
+            }
+            (2, Value::Until(end)) => name = Some(reader.text(end)?).filter(|name| !name.is_empty()),
+            _ => {}
         }
         Ok(())
     })?;
-    Ok(dimension)
+    Ok((size, name))
 }
 
 /// The type of a number of TensorProto.DataType; its name where it is none that we pass.

@@ -2,6 +2,9 @@
 
 use super::provider::Provider;
 
+/// How the reason against TensorRT begins for a graph whose sizes change.
+pub(super) const OPEN_SIZES: &str = "an input has sizes that are not known before it runs";
+
 /// The longest reason that is passed on.
 const REASON_CHARS: usize = 300;
 
@@ -38,6 +41,9 @@ pub(in crate::infer) fn cure(provider: Provider, reason: &str) -> String {
     let lower = reason.to_lowercase();
     if reason.contains("without the feature") {
         return format!("build vedette with `--features {provider}`");
+    }
+    if reason.starts_with(OPEN_SIZES) {
+        return "export the model with fixed sizes; or leave tensorrt out of its providers".to_owned();
     }
     if lower.contains("not enabled in this build") {
         return "this ONNX Runtime is a CPU build: `make setup GPU=1` fetches one with TensorRT and CUDA".to_owned();

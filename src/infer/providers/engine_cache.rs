@@ -3,42 +3,107 @@
 //! An engine fits one model, chip, TensorRT and ONNX Runtime version, precision and shape profile. Each is part of the
 //! path, so that a change of any of them builds anew instead of loading what does not fit.
 
+use super::engine_shapes::EngineShapes;
 use super::gpu::Gpu;
-use crate::infer::checksum;
-use std::fs;
+use super::{Precision, tensorrt_version};
+use crate::infer::{OnnxFile, checksum};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file name endings that ONNX Runtime's TensorRT provider writes.
 const CACHE_ENDINGS: [&str; 4] = ["engine", "profile", "timing", "cache"];
 
+/// The file that a process holds locked while it reads or builds an engine.
+const LOCK: &str = "lock";
+
+/// The folder of one engine, ours alone for as long as this value lives: ONNX Runtime writes an engine in place, so that
+/// another process would read half of it.
+#[derive(Debug)]
+pub(in crate::infer) struct Engines {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Engines {
+    /// Makes the folder where it is not there, and waits for a process that uses it.
+    ///
+    /// # Errors
+    /// When it cannot be made, written or locked.
+    pub fn open(root: &Path, key: &EngineKey) -> io::Result<Self> {
+        let folder = key.folder(root);
+        fs::create_dir_all(&folder)?;
+        let lock = File::options().create(true).append(true).open(folder.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                tracing::info!(folder = %folder.display(), "waiting for another program that builds this engine");
+                lock.lock()?;
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
 /// All that an engine depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::infer) struct EngineKey {
-    /// SHA-256 of the model file, in hexadecimal.
+    /// SHA-256 of the model's file and of its files of weights, in hexadecimal.
     pub model_sha256: String,
     /// The chip.
     pub gpu: Gpu,
-    /// TensorRT's version, as far as it is known.
+    /// TensorRT's version.
     pub tensorrt: String,
     /// ONNX Runtime's version.
     pub onnxruntime: String,
     /// `fp16` or `fp32`.
     pub precision: &'static str,
-    /// The min, opt and max shapes of all inputs.
-    pub profile: String,
+    /// The sizes that it is built for.
+    pub shapes: String,
 }
 
 impl EngineKey {
-    /// `<root>/<gpu>-sm<capability>/trt<version>-ort<version>-<precision>/<model>-<profile>`, model and profile by the
+    /// That of a model on a device of this machine, for the TensorRT that is loaded.
+    ///
+    /// # Errors
+    /// When a file of the model cannot be read.
+    pub fn of(
+        model: &Path,
+        file: &OnnxFile,
+        device_id: u32,
+        onnxruntime: &str,
+        precision: Precision,
+        shapes: &EngineShapes,
+    ) -> io::Result<Self> {
+        let mut hashes = checksum::file_sha256(model)?;
+        for weights in file.external_paths(model) {
+            hashes += &checksum::file_sha256(&weights)?;
+        }
+        Ok(Self {
+            model_sha256: checksum::text_sha256(&hashes),
+            gpu: Gpu::query(device_id),
+            tensorrt: tensorrt_version::loaded(),
+            onnxruntime: onnxruntime.to_owned(),
+            precision: precision.name(),
+            shapes: shapes.key(),
+        })
+    }
+
+    /// `<root>/<gpu>-sm<capability>/trt<version>-ort<version>-<precision>/<model>-<shapes>`, model and shapes by the
     /// first digits of their hashes.
     pub fn folder(&self, root: &Path) -> PathBuf {
         let model: String = self.model_sha256.chars().take(16).collect();
-        let mut profile = checksum::text_sha256(&self.profile);
-        profile.truncate(12);
+        let mut shapes = checksum::text_sha256(&self.shapes);
+        shapes.truncate(12);
         root.join(format!("{}-sm{}", slug(&self.gpu.name), slug(&self.gpu.compute_capability)))
             .join(format!("trt{}-ort{}-{}", slug(&self.tensorrt), slug(&self.onnxruntime), self.precision))
-            .join(format!("{}-{profile}", slug(&model)))
+            .join(format!("{}-{shapes}", slug(&model)))
     }
 }
 
@@ -69,15 +134,13 @@ pub(in crate::infer) fn clear(folder: &Path) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// TensorRT's version by the name of the library that the process has loaded: `10.14.1`, or `10` where the file's name
-/// says no more; `unknown` when it is not loaded.
-pub(in crate::infer) fn loaded_tensorrt_version() -> String {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    tensorrt_version_in(&maps).unwrap_or_else(|| "unknown".to_owned())
-}
-
-fn tensorrt_version_in(maps: &str) -> Option<String> {
-    maps.lines().find_map(|line| line.rsplit_once("/libnvinfer.so.")).map(|(_, version)| version.trim().to_owned())
+/// Whether an error says that an engine is there and cannot be read: cut off, or of another version or GPU. Any other one,
+/// out of memory among them, says nothing against it.
+pub(in crate::infer) fn is_unreadable(reason: &str) -> bool {
+    // As ONNX Runtime 1.31 words it: "TensorRT EP could not deserialize engine from cache: <path>", "... from encrypted
+    // cache: <path>", "TensorRT EP failed to deserialize engine".
+    let reason = reason.to_lowercase();
+    reason.contains("deserialize") && reason.contains("engine")
 }
 
 #[cfg(test)]
@@ -91,7 +154,7 @@ mod tests {
             tensorrt: "10.14.1".to_owned(),
             onnxruntime: "1.32.0".to_owned(),
             precision: "fp16",
-            profile: "images:1x3x640x640 images:1x3x640x640 images:4x3x640x640".to_owned(),
+            shapes: "images:1x3x640x640 images:1x3x640x640 images:4x3x640x640".to_owned(),
         }
     }
 
@@ -112,7 +175,7 @@ mod tests {
             |key| key.tensorrt = "10.13.0".to_owned(),
             |key| key.onnxruntime = "1.31.1".to_owned(),
             |key| key.precision = "fp32",
-            |key| key.profile.push('0'),
+            |key| key.shapes.push('0'),
         ];
         for change in changed {
             let mut other = key();
@@ -140,10 +203,24 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_tensorrt_is_read_from_the_loaded_library() {
-        let maps = "7f00-7f01 r-xp 00000000 08:01 42 /usr/lib/libc.so.6\n\
-                    7f02-7f03 r-xp 00000000 08:01 43 /opt/trt/libnvinfer.so.10.14.1\n";
-        assert_eq!(tensorrt_version_in(maps).as_deref(), Some("10.14.1"));
-        assert_eq!(tensorrt_version_in("7f00-7f01 r-xp 0 0 0 [heap]"), None);
+    fn only_an_engine_that_cannot_be_read_is_taken_for_one() {
+        assert!(is_unreadable("TensorRT EP could not deserialize engine from cache: /cache/a_sm90.engine"));
+        for other in [
+            "TensorRT EP could not build engine for fused node: TensorrtExecutionProvider_TRTKernel_graph_torch_jit",
+            "CUDA failure 2: out of memory",
+            "TensorRT EP Failed to create engine from network.",
+        ] {
+            assert!(!is_unreadable(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_second_process_waits_for_the_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let engines = Engines::open(root.path(), &key()).unwrap();
+        let lock = fs::File::open(engines.folder().join(LOCK)).unwrap();
+        assert!(matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
+        drop(engines);
+        lock.try_lock().unwrap();
     }
 }

@@ -12,13 +12,15 @@ pub(in crate::infer) struct Gpu {
 }
 
 impl Gpu {
-    /// Asks `nvidia-smi` about the device; on a Jetson without it, the device tree names the board.
+    /// Asks `nvidia-smi` about a device as CUDA counts them in this process; on a Jetson without it, the device tree names
+    /// the board.
     pub fn query(device_id: u32) -> Self {
-        let device = device_id.to_string();
-        Command::new("nvidia-smi")
-            .args(["--query-gpu=name,compute_cap", "--format=csv,noheader", "-i", &device])
-            .output()
-            .ok()
+        let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
+        driver_id(visible.as_deref(), device_id)
+            .and_then(|id| {
+                let query = ["--query-gpu=name,compute_cap", "--format=csv,noheader", "-i", &id];
+                Command::new("nvidia-smi").args(query).output().ok()
+            })
             .filter(|output| output.status.success())
             .and_then(|output| Self::from_csv(&String::from_utf8_lossy(&output.stdout)))
             .unwrap_or_else(|| Self { name: board_name(), compute_capability: "unknown".to_owned() })
@@ -32,6 +34,17 @@ impl Gpu {
         };
         Some(Self { name: known(name), compute_capability: known(compute_capability) })
     }
+}
+
+/// What the driver calls CUDA's device: the number among all, or the UUID. `None` where `CUDA_VISIBLE_DEVICES` shows no such
+/// one: CUDA sees the devices of that list, up to the first entry that is none.
+fn driver_id(visible: Option<&str>, device_id: u32) -> Option<String> {
+    let Some(visible) = visible else { return Some(device_id.to_string()) };
+    let is_device = |entry: &&str| {
+        entry.parse::<u32>().is_ok() || ["GPU-", "MIG-"].iter().any(|of_uuid| entry.starts_with(of_uuid))
+    };
+    let mut devices = visible.split(',').map(str::trim).take_while(is_device);
+    devices.nth(usize::try_from(device_id).ok()?).map(str::to_owned)
 }
 
 fn board_name() -> String {
@@ -52,5 +65,20 @@ mod tests {
         assert_eq!((gpu.name.as_str(), gpu.compute_capability.as_str()), ("NVIDIA H100 80GB HBM3", "9.0"));
         assert_eq!(Gpu::from_csv("Orin (nvgpu), [N/A]").unwrap().compute_capability, "unknown");
         assert_eq!(Gpu::from_csv("No devices were found"), None);
+    }
+
+    #[test]
+    fn a_device_is_counted_among_the_visible_ones() {
+        let id = |visible, device| driver_id(visible, device);
+        assert_eq!(id(None, 1).as_deref(), Some("1"));
+        assert_eq!(id(Some("3,1"), 0).as_deref(), Some("3"));
+        assert_eq!(id(Some("3, 1"), 1).as_deref(), Some("1"));
+        assert_eq!(
+            id(Some("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"), 0).as_deref(),
+            Some("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6")
+        );
+        for (visible, device) in [("", 0), ("-1", 0), ("0", 1), ("0,-1,1", 1), ("all", 0)] {
+            assert_eq!(id(Some(visible), device), None, "{visible:?} {device}");
+        }
     }
 }

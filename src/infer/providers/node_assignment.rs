@@ -1,6 +1,6 @@
 //! Asks ONNX Runtime which provider each graph node was assigned to.
 //!
-//! The one file of `infer` with unsafe code: `ort` does not wrap `Session_GetEpGraphAssignmentInfo` (ONNX Runtime
+//! Unsafe, since `ort` does not wrap `Session_GetEpGraphAssignmentInfo` (ONNX Runtime
 //! 1.24 and later). The session must be made with [`RECORD_KEY`] = 1. Counted is the graph after basic optimization.
 #![expect(unsafe_code, reason = "ort does not wrap ONNX Runtime's node assignment; audited here")]
 

@@ -22,14 +22,14 @@ const GAPS_HINT: &str = "pictures are missing between stamps: the camera skips t
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Section {
     level: Level,
-    topic: &'static str,
+    topic: String,
     message: String,
     values: Vec<(String, String)>,
 }
 
 impl Section {
-    fn new(topic: &'static str) -> Self {
-        Self { level: Level::Ok, topic, message: String::new(), values: Vec::new() }
+    fn new(topic: impl Into<String>) -> Self {
+        Self { level: Level::Ok, topic: topic.into(), message: String::new(), values: Vec::new() }
     }
 
     fn value(&mut self, key: impl Into<String>, value: impl ToString) {
@@ -46,13 +46,37 @@ impl Section {
     }
 }
 
+/// A model and how each of its sessions runs.
+pub struct Sessions {
+    model: String,
+    /// The one that the model is known by.
+    main: Proof,
+    /// The others by the roles of their graphs.
+    others: Vec<(&'static str, Proof)>,
+}
+
+impl Sessions {
+    /// `proofs` are those of all sessions, that of `main` among them.
+    pub fn new<'a>(model: &str, main: &Proof, proofs: impl IntoIterator<Item = (&'static str, &'a Proof)>) -> Self {
+        let others = proofs.into_iter().filter(|(_, proof)| !std::ptr::eq(*proof, main));
+        let others = others.map(|(role, proof)| (role, proof.clone())).collect();
+        Self { model: model.to_owned(), main: main.clone(), others }
+    }
+
+    /// A status for each session but the main one.
+    fn others(&self, topic: &str) -> impl Iterator<Item = Section> {
+        self.others
+            .iter()
+            .map(move |(role, proof)| running(format!("{topic} {role}"), &format!("{role} of {}", self.model), proof))
+    }
+}
+
 /// What has been said before: rates and losses are those since then.
 pub struct Diagnostics {
     node: String,
-    model: String,
-    proof: Proof,
-    /// The language model and how it runs, if there is one.
-    reason: Option<(String, Proof)>,
+    model: Sessions,
+    /// The language model, if there is one.
+    reason: Option<Sessions>,
     before: Counts,
     cdr: Vec<u8>,
 }
@@ -76,24 +100,26 @@ pub struct Now<'a> {
 }
 
 impl Diagnostics {
-    /// For the node `node`, whose model runs as `proof` says.
-    pub fn new(node: &str, model: &str, proof: Proof) -> Self {
+    /// For the node `node` with its detector.
+    pub fn new(node: &str, model: Sessions) -> Self {
         let before = Counts::default();
         let node = node.trim_start_matches('/').to_owned();
-        Self { node, model: model.to_owned(), proof, reason: None, before, cdr: Vec::new() }
+        Self { node, model, reason: None, before, cdr: Vec::new() }
     }
 
-    /// With a language model, which runs as `proof` says.
-    pub fn with_reason(self, model: &str, proof: Proof) -> Self {
-        Self { reason: Some((model.to_owned(), proof)), ..self }
+    /// With a language model.
+    pub fn with_reason(self, model: Sessions) -> Self {
+        Self { reason: Some(model), ..self }
     }
 
     /// A diagnostic_msgs/DiagnosticArray of this moment.
     pub fn report(&mut self, stamp: Stamp, now: &Now<'_>) -> &[u8] {
-        let mut sections =
-            vec![inference(&self.model, &self.proof, now), frames(&self.before, now), plan(now), topics(now.topics)];
-        if let Some((model, proof)) = &self.reason {
-            sections.push(reasoning(model, proof, &self.before.reason, &now.counts.reason));
+        let mut sections = vec![inference(&self.model, now)];
+        sections.extend(self.model.others("inference"));
+        sections.extend([frames(&self.before, now), plan(now), topics(now.topics)]);
+        if let Some(model) = &self.reason {
+            sections.push(reasoning(model, &self.before.reason, &now.counts.reason));
+            sections.extend(model.others("reasoning"));
         }
         self.before = now.counts.clone();
         let names: Vec<_> = sections.iter().map(|section| format!("{}: {}", self.node, section.topic)).collect();
@@ -118,8 +144,8 @@ impl Diagnostics {
 }
 
 /// The detector: how it runs, whether it does, and whether it still takes prompts.
-fn inference(model: &str, proof: &Proof, now: &Now<'_>) -> Section {
-    let mut section = running("inference", model, proof);
+fn inference(Sessions { model, main, .. }: &Sessions, now: &Now<'_>) -> Section {
+    let mut section = running("inference", model, main);
     let Inference { running_since, failed_in_a_row, failure } = &now.counts.inference;
     if *failed_in_a_row > 0 {
         section.raise(Level::Error, format!("it failed on the last {failed_in_a_row} images: {failure}"));
@@ -135,7 +161,7 @@ fn inference(model: &str, proof: &Proof, now: &Now<'_>) -> Section {
     section
 }
 
-fn running(topic: &'static str, model: &str, proof: &Proof) -> Section {
+fn running(topic: impl Into<String>, model: &str, proof: &Proof) -> Section {
     let mut section = Section::new(topic);
     let requested: Vec<&str> = proof.requested.iter().map(|provider| provider.name()).collect();
     section.message = format!("{} runs {model}", proof.running);
@@ -157,8 +183,8 @@ fn running(topic: &'static str, model: &str, proof: &Proof) -> Section {
 
 /// The language model: how it runs, how long it takes, and what becomes of its answers. What came to nothing since the
 /// last report warns; answers that somebody ended are no fault.
-fn reasoning(model: &str, proof: &Proof, before: &ReasonCounts, now: &ReasonCounts) -> Section {
-    let mut section = running("reasoning", model, proof);
+fn reasoning(Sessions { model, main, .. }: &Sessions, before: &ReasonCounts, now: &ReasonCounts) -> Section {
+    let mut section = running("reasoning", model, main);
     if let Some(words) = &now.ended {
         section.raise(Level::Error, format!("nobody answers any more: {words}"));
     }
@@ -347,6 +373,16 @@ mod tests {
     }
 
     #[test]
+    fn every_session_has_a_status_of_its_own() {
+        let (main, vision) = (on_cpu(), on_cpu());
+        let sessions = Sessions::new("yolov12n", &main, [("model", &main), ("vision_model", &vision)]);
+        let others: Vec<Section> = sessions.others("inference").collect();
+        assert_eq!(others.len(), 1);
+        assert_eq!(others[0].topic, "inference vision_model");
+        assert_eq!(others[0].message, "cpu runs vision_model of yolov12n");
+    }
+
+    #[test]
     fn losses_warn_once_and_stay_counted() {
         let mut counts = Counts { received: 60, processed: 58, ..Counts::default() };
         counts.drop_message(Input::Image, SUPERSEDED);
@@ -384,20 +420,20 @@ mod tests {
 
     #[test]
     fn what_came_of_questions_warns_once_where_it_is_a_fault() {
-        let proof = on_cpu();
+        let smol = Sessions { model: "smol".to_owned(), main: on_cpu(), others: Vec::new() };
         let mut now = ReasonCounts { jobs: 3, last: Some((Duration::from_millis(500), 20)), ..ReasonCounts::default() };
         now.finished.insert("cancelled", 1);
-        let section = reasoning("smol", &proof, &ReasonCounts::default(), &now);
+        let section = reasoning(&smol, &ReasonCounts::default(), &now);
         assert_eq!((section.level, section.message.as_str()), (Level::Ok, "cpu runs smol"));
         assert_eq!(value(&section, "tokens_per_s"), Some("40.0"));
         now.finished.insert("deadline", 1);
         now.proposals.insert("truncated", 2);
-        let section = reasoning("smol", &proof, &ReasonCounts::default(), &now);
+        let section = reasoning(&smol, &ReasonCounts::default(), &now);
         assert_eq!(section.level, Level::Warn);
         assert!(section.message.ends_with("reason_deadline_ms; proposals truncated since the last report: 2"));
-        assert_eq!(reasoning("smol", &proof, &now, &now).level, Level::Ok);
+        assert_eq!(reasoning(&smol, &now, &now).level, Level::Ok);
         let ended = ReasonCounts { ended: Some("the thread reason ended in a panic".to_owned()), ..now.clone() };
-        let section = reasoning("smol", &proof, &now, &ended);
+        let section = reasoning(&smol, &now, &ended);
         assert_eq!(section.level, Level::Error);
         assert!(section.message.ends_with("nobody answers any more: the thread reason ended in a panic"));
     }
@@ -419,9 +455,10 @@ mod tests {
     #[test]
     fn a_model_that_fails_or_hangs_is_an_error_until_it_runs_again() {
         let mut counts = Counts::default();
+        let yolo = Sessions { model: "yolo".to_owned(), main: on_cpu(), others: Vec::new() };
         let look = |counts: &Counts, later: u64| {
             let steady = steady_now() + Duration::from_millis(later);
-            let section = inference("yolo", &on_cpu(), &Now { steady, ..now(counts) });
+            let section = inference(&yolo, &Now { steady, ..now(counts) });
             (section.level, section.message)
         };
         counts.inference.failed(&"the device is gone");

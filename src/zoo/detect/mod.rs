@@ -67,12 +67,16 @@ pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn De
 /// # Errors
 /// As [`OrtBackend::open`] and [`open`].
 pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Box<dyn Detector>, ZooError> {
+    let mut options = options.clone();
+    options.tensorrt.precision = options.tensorrt.precision.or(manifest.family.precision());
+    if manifest.family == Family::Owl {
+        options.tensorrt.ranges = owl::ranges(manifest)?;
+    }
     let open_with =
-        |shapes: &[(String, Vec<usize>)]| OrtBackend::open(runtime, &manifest.model_path(), options, shapes);
+        |shapes: &[(String, Vec<usize>)]| OrtBackend::open(runtime, &manifest.model_path(), &options, shapes);
     let backend = match manifest.family {
         Family::Yolo | Family::Detr => load_closed(manifest, open_with)?,
-        // How many prompts there are, and for Grounding DINO how large a picture is, shows later. A profile of shapes
-        // would hold TensorRT to the first ones.
+        // How many prompts there are, and for Grounding DINO how large a picture is, shows later.
         Family::Owl | Family::GroundingDino => open_with(&[])?,
         family => return Err(not_a_detector(family)),
     };

@@ -11,8 +11,8 @@
 //! An output `objectness_logits`, where an export has it, is no part of the score, as in the reference.
 //!
 //! The published graphs take words and picture together, so the text part runs again with every picture; no layout with
-//! graphs of their own is known. Tokens are made once, with [`OwlPromptEncoder`]. Under TensorRT, another number of
-//! prompts than before is another shape, for which it builds an engine at the first picture.
+//! graphs of their own is known. Tokens are made once, with [`OwlPromptEncoder`]. Under TensorRT one engine serves every
+//! number of prompts.
 //!
 //! A logit or a coordinate that is not finite costs the picture ([`ZooError::NotANumber`]); a box without area in the
 //! picture is left out alone.
@@ -21,17 +21,20 @@
 //! export configurations.
 
 use super::detector::Detector;
+use super::picture_input::usual_shape;
 use super::prompted::{Places, Prompted, Wording};
 use super::queries::{checked_logits, feed, input, is_float, is_int, output, tensors};
 use super::thresholds::Thresholds;
-use crate::infer::{Backend, Signature};
+use crate::infer::{Backend, ShapeRange, Signature};
 use crate::types::{ClassId, Labels, Prompts, TensorRef};
-use crate::zoo::manifest::{Document, Words};
+use crate::zoo::manifest::{Document, Words, required_image_processor};
 use crate::zoo::{EncodedPrompts, Manifest, PromptEncoder, PromptForm, ZooError};
 
 const FAMILY: &str = "owl";
 /// Tokens of a prompt, where `config.json` does not say it.
 const TOKENS: usize = 16;
+/// The number of prompts for which an engine is fastest.
+const TUNED_FOR: usize = 8;
 /// CLIP's, where `config.json` does not say it.
 const VOCABULARY: usize = 49_408;
 
@@ -50,9 +53,31 @@ impl OwlPromptEncoder {
     pub fn new(manifest: &Manifest) -> Result<Self, ZooError> {
         let config = Document::read(manifest, "config")?;
         let words = Words::open(manifest, config.count(&["text_config", "vocab_size"])?.unwrap_or(VOCABULARY))?;
-        let length = config.count(&["text_config", "max_position_embeddings"])?.unwrap_or(TOKENS);
-        Ok(Self { pad: words.pad(manifest)?, words, length })
+        Ok(Self { pad: words.pad(manifest)?, words, length: prompt_tokens(&config)? })
     }
+}
+
+/// Tokens of each prompt.
+fn prompt_tokens(config: &Document) -> Result<usize, ZooError> {
+    Ok(config.count(&["text_config", "max_position_embeddings"])?.unwrap_or(TOKENS))
+}
+
+/// The sizes of the graph's inputs: any number of prompts, and pictures as the checkpoint prepares them.
+///
+/// # Errors
+/// [`ZooError`] when `config.json` or the preparation of pixels is missing or broken.
+pub(super) fn ranges(manifest: &Manifest) -> Result<Vec<ShapeRange>, ZooError> {
+    let tokens = prompt_tokens(&Document::read(manifest, "config")?)?;
+    let words = ["input_ids", "attention_mask"].map(|input| ShapeRange {
+        input: input.to_owned(),
+        min: vec![1, tokens],
+        opt: vec![TUNED_FOR, tokens],
+        max: vec![Prompts::MAX, tokens],
+    });
+    let picture = usual_shape(&required_image_processor(manifest)?)?;
+    let picture =
+        ShapeRange { input: "pixel_values".to_owned(), min: picture.clone(), opt: picture.clone(), max: picture };
+    Ok(words.into_iter().chain([picture]).collect())
 }
 
 impl PromptEncoder for OwlPromptEncoder {

@@ -2,5 +2,5 @@
 
 mod bad_input;
 mod florence2;
-mod graphs;
+pub mod graphs;
 mod smolvlm;

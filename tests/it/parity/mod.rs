@@ -8,6 +8,7 @@ mod bad_input;
 mod clip;
 mod crops;
 mod detr;
+mod engines;
 mod fixture;
 mod generate;
 mod grounding_dino;

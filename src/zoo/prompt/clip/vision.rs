@@ -2,7 +2,7 @@
 
 use super::kind::{Kind, normalize, probabilities};
 use super::text::TextVectors;
-use crate::infer::{Backend, BatchProfile, OrtBackend, Proof, Runtime, SessionOptions};
+use crate::infer::{Backend, OrtBackend, Proof, Runtime, SessionOptions, ShapeRange};
 use crate::types::{BBox, ImagePx, ImageView, Size};
 use crate::vision::ImageProcessor;
 use crate::zoo::detect::numbers;
@@ -38,8 +38,12 @@ impl CropScorer {
     /// As [`OrtBackend::open`] and [`new`](Self::new).
     pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Self, ZooError> {
         let mut options = options.clone();
-        options.tensorrt.batch = Some(BatchProfile { min: 1, opt: 1, max: BATCH });
-        let shapes = [("pixel_values".to_owned(), usual_shape(&required_image_processor(manifest)?)?)];
+        let one = usual_shape(&required_image_processor(manifest)?)?;
+        let many = [&[BATCH], &one[1..]].concat();
+        let shapes = [("pixel_values".to_owned(), one.clone())];
+        options.tensorrt.precision = options.tensorrt.precision.or(manifest.family.precision());
+        options.tensorrt.ranges =
+            vec![ShapeRange { input: "pixel_values".to_owned(), min: one.clone(), opt: one, max: many }];
         let backend = OrtBackend::open(runtime, &manifest.path_of("vision_model")?, &options, &shapes)?;
         Self::new(manifest, Box::new(backend))
     }
