@@ -6,6 +6,7 @@
 #   make test             every test, the ROS ones over real DDS on loopback
 #   make lint             formatter, clippy, rustdoc, warnings denied
 #   make bench            our figures beside the peers', as ratios of one run
+#   make bench-gpu        every provider of this machine: latency, agreement, tokens per second; under ten minutes
 #   make bench-reference  those beside torch and transformers, which it installs first (5.7 GB)
 
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ PYTHON ?= python3
 ENV := . .deps/env.sh
 VEDETTE := target/release/vedette
 
-.PHONY: help setup build without-ros test lint demo bench bench-reference clean
+.PHONY: help setup build without-ros test lint demo bench bench-gpu bench-reference clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -50,6 +51,9 @@ demo: build
 
 bench: build
 	@$(ENV); python3 bench/run.py
+
+bench-gpu: setup
+	@$(ENV); python3 bench/gpu.py
 
 bench-reference: setup
 	@$(PYTHON) scripts/setup parity

@@ -1,6 +1,6 @@
 """Writes a decoder with random weights in the shape of SmolVLM-256M's text model, for benches: made when one runs, not kept.
 
-    .deps/onnx/bin/python bench/decoder_model.py folder
+    .deps/onnx/bin/python bench/decoder_model.py folder [layers]
 
 In `folder`, as the published checkpoint lays them out, in float32:
 
@@ -200,4 +200,4 @@ def write(folder: Path, shape: TextShape) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), TextShape())
+    write(Path(sys.argv[1]), TextShape(layers=int(sys.argv[2])) if sys.argv[2:] else TextShape())

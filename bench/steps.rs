@@ -99,7 +99,8 @@ fn ours() -> f64 {
 }
 
 fn bare() -> f64 {
-    let environment = ort::init_from(library()).expect("the runtime loads").build().expect("an environment");
+    Runtime::load(Some(&library())).expect("the runtime loads");
+    let environment = ort::init().build().expect("an environment");
     let mut session = bare_session(&environment).expect("the model opens");
     let embeds = zeros([1, 1, 1, 8]);
     median_us(|| {

@@ -9,6 +9,7 @@ targets that it needs; with no target, all but the optional ones.
     ros                     a sourced ROS 2 (Jazzy, Humble), or else one in .deps/ros; the Python tools
     interfaces              the message packages of msgs/ that this ROS lacks
     onnxruntime             ONNX Runtime for the CPU
+    onnxruntime-oldest      optional, by name only: the oldest ONNX Runtime that will do, for the tests
     onnxruntime-gpu-wheel   optional: ONNX Runtime with the TensorRT and CUDA providers
     cuda                    optional: the CUDA and cuDNN libraries that those load (large)
     tensorrt                optional: the TensorRT libraries, where the system has none (large)
@@ -27,6 +28,7 @@ without it. Exit status: 0 done, 1 a step failed, 2 wrong usage.
 import argparse
 import fcntl
 import sys
+from functools import cache
 
 if sys.version_info < (3, 10):
     sys.exit(f"setup: needs Python 3.10 to 3.13, this is {sys.version.split()[0]}; install one and call it by name")
@@ -34,6 +36,7 @@ if sys.version_info < (3, 10):
 import bag
 import envfile
 import footage
+import gpu_machine
 import interfaces
 import layout
 import ort
@@ -42,12 +45,14 @@ import ros
 import system
 import text_encoder
 import weights
+from gpu_machine import Machine
 from steps import SetupError, Step, report
 
 NEEDS = {
     "ros": (),
     "interfaces": ("ros",),
     "onnxruntime": (),
+    "onnxruntime-oldest": (),
     "onnxruntime-gpu-wheel": (),
     "cuda": ("onnxruntime-gpu-wheel",),
     "tensorrt": ("onnxruntime-gpu-wheel",),
@@ -60,7 +65,7 @@ NEEDS = {
     "bag": ("ros", "footage"),
 }
 FOR_A_GPU = ("onnxruntime-gpu-wheel", "cuda", "tensorrt")
-OPTIONAL = (*FOR_A_GPU, "parity")
+OPTIONAL = (*FOR_A_GPU, "onnxruntime-oldest", "parity")
 
 
 def wanted(targets: list[str], gpu: bool) -> list[str]:
@@ -76,6 +81,12 @@ def wanted(targets: list[str], gpu: bool) -> list[str]:
     return [name for name in NEEDS if name in names]
 
 
+@cache
+def machine() -> Machine:
+    """The machine that runs the set-up; it does not change meanwhile."""
+    return gpu_machine.this_machine()
+
+
 def make_step(name: str, chosen: ros.Ros) -> Step:
     """The step called `name`; what it is keyed on is read now, after the steps before it ran."""
     if name == "ros":
@@ -84,15 +95,17 @@ def make_step(name: str, chosen: ros.Ros) -> Step:
         return interfaces.step(chosen, make_step("ros", chosen).key())
     if name == "onnxruntime":
         return ort.cpu_step()
+    if name == "onnxruntime-oldest":
+        return ort.oldest_step()
     if name == "onnxruntime-gpu-wheel":
-        return ort.gpu_wheel_step()
+        return ort.gpu_wheel_step(machine())
     if name == "cuda":
-        return ort.cuda_step()
+        return ort.cuda_step(machine())
     if name == "tensorrt":
-        return ort.tensorrt_step()
+        return ort.tensorrt_step(machine())
     if name == "env":
         described = [make_step(part, chosen).key() for part in NEEDS["env"]]
-        return envfile.step(chosen, [*described, str(ort.library()), *map(str, ort.gpu_library_dirs())])
+        return envfile.step(chosen, machine(), described)
     if name == "weights":
         return weights.step()
     if name == "onnx":
@@ -129,11 +142,17 @@ def explained(error: SetupError | OSError) -> SetupError:
 
 def do_steps(names: list[str], chosen: ros.Ros) -> list[tuple[str, SetupError]]:
     """Do the steps in order. An optional one that fails takes along those that need it, and no
-    other: what failed is returned."""
+    other: what failed is returned. Where this machine's GPU cannot use the packages for one, none is fetched."""
     failures: list[tuple[str, SetupError]] = []
     left_out: set[str] = set()
+    if "cuda" in names:
+        try:
+            gpu_machine.decide("cuda", machine())
+        except SetupError as error:
+            failures.append(("cuda", error))
+            left_out.update(FOR_A_GPU)
     for name in names:
-        if left_out & set(NEEDS[name]):
+        if name in left_out or left_out & set(NEEDS[name]):
             left_out.add(name)
             continue
         try:

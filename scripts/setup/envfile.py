@@ -11,6 +11,7 @@ import layout
 import ort
 import pythons
 import ros
+from gpu_machine import Machine
 from ros import Ros
 from steps import SetupError, Step
 
@@ -47,20 +48,21 @@ unset -f _vedette_prepend
 """
 
 
-def step(chosen: Ros, keys: list[str]) -> Step:
+def step(chosen: Ros, machine: Machine, keys: list[str]) -> Step:
     """The step that writes the file; `keys` are those of the steps that it describes."""
+    gpu = [str(ort.library(machine)), *map(str, ort.gpu_library_dirs(machine))]
     return Step(
         "env",
-        lambda: write(chosen),
-        [layout.HERE / "envfile.py", ros.compiler_include_dir(), *keys],
+        lambda: write(chosen, machine),
+        [layout.HERE / "envfile.py", ros.compiler_include_dir(), *keys, *gpu],
         [layout.ENV_FILE],
     )
 
 
-def write(chosen: Ros) -> str:
+def write(chosen: Ros, machine: Machine) -> str:
     """Write the file whole, or not at all."""
     lines = sourced_ros_lines() if chosen.sourced else own_ros_lines()
-    lines += common_lines(chosen)
+    lines += common_lines(chosen, machine)
     scratch = layout.ENV_FILE.with_suffix(".partial")
     scratch.write_text(HEAD + "\n".join(lines) + "\n" + TAIL)
     scratch.replace(layout.ENV_FILE)
@@ -101,7 +103,7 @@ def sourced_ros_lines() -> list[str]:
     ]
 
 
-def common_lines(chosen: Ros) -> list[str]:
+def common_lines(chosen: Ros, machine: Machine) -> list[str]:
     """What the build and the node need with any ROS 2. The user's own choices stay."""
     libclang = pythons.site_packages(chosen.python_prefix) / "clang" / "native"
     headers = ros.compiler_include_dir()
@@ -112,9 +114,9 @@ def common_lines(chosen: Ros) -> list[str]:
         f'export LIBCLANG_PATH="{in_root(libclang)}"',
         f'export BINDGEN_EXTRA_CLANG_ARGS="${{BINDGEN_EXTRA_CLANG_ARGS:--I{headers}}}"',
         'case "${ORT_DYLIB_PATH:-}" in',
-        f'    "" | {in_root(layout.DEPS)}/*) export ORT_DYLIB_PATH="{in_root(ort.library())}" ;;',
+        f'    "" | {in_root(layout.DEPS)}/*) export ORT_DYLIB_PATH="{in_root(ort.library(machine))}" ;;',
         "esac",
-        *prepend("LD_LIBRARY_PATH", ort.gpu_library_dirs()),
+        *prepend("LD_LIBRARY_PATH", ort.gpu_library_dirs(machine)),
         'if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ]; then',
         f'    export FASTRTPS_DEFAULT_PROFILES_FILE="{profile}" FASTDDS_DEFAULT_PROFILES_FILE="{profile}"',
         "fi",

@@ -55,8 +55,14 @@ class Graph:
     def node(self, operator: str, *inputs: str, **attributes: object) -> str:
         """A node with one output."""
         output = f"{operator}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+        self.node_with_outputs(operator, inputs, [output], **attributes)
         return output
+
+    def node_with_outputs(
+        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: object
+    ) -> None:
+        """A node with several outputs, of these names; the last one is the node's name too."""
+        self.nodes.append(helper.make_node(operator, inputs, outputs, name=outputs[-1], **attributes))
 
     def sum(self, first: str, *others: str) -> str:
         """Elementwise sum, from the left."""

@@ -6,31 +6,34 @@
 - `.deps/cuda`: the CUDA and cuDNN libraries that the CUDA provider loads. When they are there, the
   environment points to the GPU build.
 - `.deps/tensorrt`: the TensorRT libraries that the TensorRT provider loads, unless the system's
-  loader knows them already, as on a Jetson or a DGX.
+  loader knows them already in a version that fits.
+- `.deps/onnxruntime-oldest`: the oldest build that will do, for the tests.
+
+What a GPU machine gets of these is decided by `gpu_machine`.
 """
 
-import os
 import platform
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import gpu_machine
 import layout
 import process
 import pythons
+from gpu_machine import Machine, decide, prepends_libraries, shown
 from steps import SetupError, Step
 
 LIBRARY = "libonnxruntime.so"
 CPU_LOCK = layout.HERE / "onnxruntime.lock"
+OLDEST_LOCK = layout.HERE / "onnxruntime-oldest.lock"
 GPU_LOCK = layout.HERE / "onnxruntime-gpu.lock"
 CUDA_LOCK = layout.HERE / "cuda.lock"
 TENSORRT_LOCK = layout.HERE / "tensorrt.lock"
 TENSORRT_BUILD_LOCK = layout.HERE / "tensorrt-build.lock"
-
-# What libonnxruntime_providers_tensorrt.so is linked to.
-TENSORRT_LIBRARY = "libnvinfer.so.10"
 
 # The libraries are the same in the wheels for every Python: take those of one.
 WHEEL_PYTHON = "3.12"
@@ -42,31 +45,53 @@ def cpu_step() -> Step:
     return wheel_step("onnxruntime", CPU_LOCK, layout.ONNXRUNTIME)
 
 
-def gpu_wheel_step() -> Step:
+def oldest_step() -> Step:
+    """The step that unpacks the oldest build that will do."""
+    return wheel_step("onnxruntime-oldest", OLDEST_LOCK, layout.ONNXRUNTIME_OLDEST)
+
+
+def gpu_wheel_step(machine: Machine) -> Step:
     """The step that unpacks the build with the GPU providers, without what they load."""
-    return wheel_step("onnxruntime-gpu-wheel", GPU_LOCK, layout.ONNXRUNTIME_GPU)
+    step = wheel_step("onnxruntime-gpu-wheel", GPU_LOCK, layout.ONNXRUNTIME_GPU)
+    return decided(step, machine)
 
 
-def cuda_step() -> Step:
+def cuda_step(machine: Machine) -> Step:
     """The step that brings the CUDA and cuDNN libraries: gigabytes."""
-    return Step("cuda", install_cuda, [CUDA_LOCK, platform.machine()], [layout.CUDA])
+    return decided(Step("cuda", install_cuda, [CUDA_LOCK, machine.arch], [layout.CUDA]), machine)
 
 
-def tensorrt_step() -> Step:
+def tensorrt_step(machine: Machine) -> Step:
     """The step that brings the TensorRT libraries: gigabytes again, unless the system has them."""
-    inputs = [TENSORRT_LOCK, TENSORRT_BUILD_LOCK, platform.machine(), str(system_has_tensorrt())]
-    return Step("tensorrt", install_tensorrt, inputs)
+    step = Step("tensorrt", install_tensorrt, [TENSORRT_LOCK, TENSORRT_BUILD_LOCK, machine.arch, str(machine.tensorrt)])
+    return decided(step, machine)
 
 
-def library() -> Path:
+def decided(step: Step, machine: Machine) -> Step:
+    """`step` with what is decided for `machine` before it runs."""
+
+    def run() -> str:
+        decision = decide(step.name, machine)
+        if decision.fetches:
+            return "; ".join(filter(None, (step.run(), decision.words)))
+        for folder in {"cuda": [layout.CUDA], "tensorrt": [layout.TENSORRT]}.get(step.name, []):
+            shutil.rmtree(folder, ignore_errors=True)
+        return decision.words
+
+    return replace(step, run=run)
+
+
+def library(machine: Machine) -> Path:
     """The library that the environment names: the GPU build where its libraries are, else the CPU's."""
-    folder = layout.ONNXRUNTIME_GPU if cuda_step().is_done() else layout.ONNXRUNTIME
-    return folder / LIBRARY
+    has_gpu_build = prepends_libraries(machine) and cuda_step(machine).is_done()
+    return (layout.ONNXRUNTIME_GPU if has_gpu_build else layout.ONNXRUNTIME) / LIBRARY
 
 
-def gpu_library_dirs() -> list[Path]:
-    """Where the loader finds what the GPU providers need; empty without them."""
-    steps = {layout.CUDA: cuda_step(), layout.TENSORRT: tensorrt_step()}
+def gpu_library_dirs(machine: Machine) -> list[Path]:
+    """Where the loader finds what the GPU providers need; empty without them, and on a Jetson, which has its own."""
+    if not prepends_libraries(machine):
+        return []
+    steps = {layout.CUDA: cuda_step(machine), layout.TENSORRT: tensorrt_step(machine)}
     folders = [folder for folder, step in steps.items() if folder.is_dir() and step.is_done()]
     return sorted({library.parent for folder in folders for library in folder.rglob("*.so.*")})
 
@@ -137,16 +162,15 @@ def install_cuda() -> str:
 
 
 def install_tensorrt() -> str:
-    """Install TensorRT's libraries, unless the system has them.
+    """Install TensorRT's libraries.
 
     The package is a stub, built here with its build backend from a folder of its own.
     """
     shutil.rmtree(layout.TENSORRT, ignore_errors=True)
-    if system_has_tensorrt():
-        return f"the system's {TENSORRT_LIBRARY}"
+    oldest = shown(gpu_machine.TENSORRT_OLDEST)
     cure = (
         "TensorRT's package fetches the libraries from NVIDIA's own package index: make that reachable, or "
-        f"install TensorRT 10 for CUDA 13 on the system ({TENSORRT_LIBRARY}), and run again. "
+        f"install TensorRT {oldest} or later for CUDA 13 on the system ({gpu_machine.TENSORRT_LIBRARY}), and run again. "
         "CUDA works without it"
     )
     with tempfile.TemporaryDirectory(dir=layout.DEPS) as backend:
@@ -154,14 +178,6 @@ def install_tensorrt() -> str:
         env = pythons.environment() | {"PYTHONPATH": backend}
         install_libraries("tensorrt", layout.TENSORRT, TENSORRT_LOCK, cure, "--no-build-isolation", env=env)
     return f"TensorRT libraries in {layout.shown(layout.TENSORRT)}"
-
-
-def system_has_tensorrt() -> bool:
-    """Whether the loader finds TensorRT without our help."""
-    known = process.output(["ldconfig", "-p"]) or process.output(["/sbin/ldconfig", "-p"])
-    folders = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    outside = [Path(folder) for folder in folders if folder and not Path(folder).is_relative_to(layout.DEPS)]
-    return TENSORRT_LIBRARY in known or any((folder / TENSORRT_LIBRARY).is_file() for folder in outside)
 
 
 def install_libraries(

@@ -87,7 +87,7 @@ fn by_metadata(
         message_count: metadata.message_count,
         ..BagFiles::default()
     };
-    let mut named = Vec::with_capacity(metadata.files.len());
+    let (mut named, mut gone) = (Vec::with_capacity(metadata.files.len()), Vec::new());
     for name in &metadata.files {
         named.extend(Path::new(name).file_name().and_then(|file| file.to_str()).map(Split::of));
         match at_name(folder, name) {
@@ -99,8 +99,12 @@ fn by_metadata(
                 }
                 found.files.push(file);
             }
-            None => found.losses.push(Loss::Gone { path: metadata_path.to_owned(), file: name.clone() }),
+            None => gone.push(name),
         }
+    }
+    if let [file, others @ ..] = &gone[..] {
+        let (file, more) = ((*file).clone(), others.len());
+        found.losses.push(Loss::Gone { path: metadata_path.to_owned(), file, more });
     }
     let knows_none = found.files.is_empty();
     for (split, file) in there {
@@ -243,8 +247,20 @@ mod tests {
         std::fs::write(&metadata, listing(&["bag_0.mcap", "bag_1.mcap", "bag_2.mcap"])).unwrap();
         let found = find(folder.path()).unwrap();
         assert_eq!(names(&found), ["bag_0.mcap", "bag_2.mcap"]);
-        assert_eq!(found.losses, [Loss::Gone { path: metadata.clone(), file: "bag_1.mcap".to_owned() }]);
+        assert_eq!(found.losses, [Loss::Gone { path: metadata.clone(), file: "bag_1.mcap".to_owned(), more: 0 }]);
         assert_eq!(found, find(&metadata).unwrap(), "metadata.yaml stands for its folder");
+    }
+
+    #[test]
+    fn many_files_that_are_not_there_are_one_loss_with_their_number() {
+        let folder = folder_of(&["bag_60.mcap"]);
+        let all: Vec<String> = (0..=60).map(|number| format!("bag_{number}.mcap")).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        std::fs::write(folder.path().join("metadata.yaml"), listing(&all)).unwrap();
+        let found = find(folder.path()).unwrap();
+        let [gone] = &found.losses[..] else { panic!("{:?}", found.losses) };
+        let expected = "metadata.yaml: names bag_0.mcap and 59 more files, which are not in the folder";
+        assert!(gone.to_string().ends_with(expected), "{gone}");
     }
 
     #[test]
@@ -296,7 +312,7 @@ mod tests {
         for (text, reason) in [
             (&b""[..], "holds no bytes"),
             (&[0; 100][..], ""),
-            (&[0xff; 100][..], "is no text: invalid utf-8 sequence of 1 bytes from index 0"),
+            (&[0xff; 100][..], "cannot be read: not UTF-8, expected text"),
             (cut.as_bytes(), ""),
             (
                 b"rosbag2_bagfile_information: {storage_identifier: x, relative_file_paths: [y]}",

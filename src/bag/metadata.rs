@@ -4,9 +4,9 @@
 //! version has is left alone. Source: rosbag2_storage's `BagMetadata`.
 
 use super::source::SourceError;
+use crate::infer::read_short_text;
 use serde::Deserialize;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// The most bytes of a metadata.yaml: hundreds of thousands of splits.
@@ -67,23 +67,11 @@ impl BagMetadata {
     /// # Errors
     /// As [`parse`](Self::parse), and when it cannot be read, is no text or is too long to be one.
     pub fn read(path: &Path) -> Result<Option<Self>, SourceError> {
-        let failed = |source| SourceError::Io { path: path.to_owned(), source };
-        let refused = |reason: String| SourceError::Metadata { path: path.to_owned(), reason };
-        match std::fs::metadata(path) {
-            Ok(found) if found.is_file() => {}
-            Ok(_) => return Err(refused("is no regular file".to_owned())),
+        let text = match read_short_text(path, MOST_BYTES) {
+            Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        }
-        let mut bytes = Vec::new();
-        File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
-        if bytes.is_empty() {
-            return Err(refused("holds no bytes".to_owned()));
-        }
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(refused(format!("holds more than {MOST_BYTES} bytes")));
-        }
-        let text = String::from_utf8(bytes).map_err(|error| refused(format!("is no text: {}", error.utf8_error())))?;
+            Err(source) => return Err(SourceError::Io { path: path.to_owned(), source }),
+        };
         Self::parse(path, &text).map(Some)
     }
 
@@ -92,8 +80,12 @@ impl BagMetadata {
     /// # Errors
     /// When it is no rosbag2 metadata, or names a storage or compression that is not known here.
     pub fn parse(path: &Path, text: &str) -> Result<Self, SourceError> {
-        let raw: RawFile = serde_saphyr::from_str(text)
-            .map_err(|error| SourceError::Metadata { path: path.to_owned(), reason: error.to_string() })?;
+        let refused = |reason: String| SourceError::Metadata { path: path.to_owned(), reason };
+        if text.is_empty() {
+            return Err(refused("holds no bytes".to_owned()));
+        }
+        let raw: RawFile =
+            serde_saphyr::from_str(text).map_err(|error| refused(error.without_snippet().to_string()))?;
         let raw = raw.rosbag2_bagfile_information;
         let storage = match raw.storage_identifier.as_str() {
             "mcap" => StorageId::Mcap,
@@ -116,10 +108,7 @@ impl BagMetadata {
             return Err(unknown(format!("format {format:?}"), "format zstd"));
         }
         if raw.relative_file_paths.is_empty() {
-            return Err(SourceError::Metadata {
-                path: path.to_owned(),
-                reason: "relative_file_paths is empty, expected the bag's files".to_owned(),
-            });
+            return Err(refused("relative_file_paths is empty, expected the bag's files".to_owned()));
         }
         Ok(Self { storage, compression, files: raw.relative_file_paths, message_count: raw.message_count })
     }
@@ -195,5 +184,7 @@ mod tests {
             assert!(matches!(error, SourceError::Metadata { .. }), "{text:?}");
             assert!(error.to_string().starts_with("bag/metadata.yaml: "), "{error}");
         }
+        let cut = parse(&format!("{HUMBLE}  files: [")).unwrap_err().to_string();
+        assert!(cut.contains(" at line ") && !cut.contains('\n'), "one line, without a picture of the text: {cut}");
     }
 }

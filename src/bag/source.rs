@@ -142,13 +142,15 @@ pub enum Loss {
         /// What is wrong with it.
         reason: String,
     },
-    /// A file that metadata.yaml names is not there, neither compressed nor decompressed.
-    #[error("{path}: names {file}, which is not in the folder", path = path.display())]
+    /// Files that metadata.yaml names are not there, neither compressed nor decompressed.
+    #[error("{path}: names {}", absent(file, *more), path = path.display())]
     Gone {
         /// The metadata.yaml.
         path: PathBuf,
-        /// The file as it is named.
+        /// The first of the files as it is named.
         file: String,
+        /// How many there are besides.
+        more: usize,
     },
     /// A file of a bag of which nothing can be read.
     #[error("{path}: left out, {reason}", path = path.display())]
@@ -190,6 +192,13 @@ impl Loss {
             other => other.without_path(path),
         };
         Self::LeftOut { path: path.to_owned(), reason }
+    }
+}
+
+fn absent(file: &str, more: usize) -> String {
+    match more {
+        0 => format!("{file}, which is not in the folder"),
+        more => format!("{file} and {more} more files, which are not in the folder"),
     }
 }
 

@@ -251,8 +251,10 @@ fn proven<'a>(
             .iter()
             .map(|r| json!({ "provider": r.provider.name(), "reason": r.reason, "cure": r.cure }))
             .collect();
-        let nodes: Vec<Value> =
-            proof.nodes.iter().map(|(name, count)| json!({ "provider": name, "nodes": count })).collect();
+        let nodes: Option<Vec<Value>> = proof
+            .nodes
+            .as_ref()
+            .map(|nodes| nodes.iter().map(|(name, count)| json!({ "provider": name, "nodes": count })).collect());
         let details = json!({
             "running": proof.running.name(),
             "fallback": proof.is_fallback(),

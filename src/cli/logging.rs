@@ -3,11 +3,11 @@
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use vedette::infer::LOG_DIRECTIVE;
 
 /// `RUST_LOG` decides; without it the commands only warn. The node logs the way of ROS, see `RosLog`.
 pub fn start() {
-    // ONNX Runtime writes hundreds of info lines per session.
-    let quiet = "ort=warn".parse().expect("a constant directive");
+    let quiet = LOG_DIRECTIVE.parse().expect("a constant directive");
     let level = LevelFilter::WARN.into();
     let filter = EnvFilter::builder().with_default_directive(level).from_env_lossy().add_directive(quiet);
     // Colors are for a person who watches, and for one who did not ask for none.

@@ -93,7 +93,9 @@ pub fn run(args: Args) -> Result<Outcome> {
     let topics = ReplayTopics::choose_by(source.topics(), &names, config.image_transport)
         .map_err(|error| with_damage(error, source.as_dyn()))?
         .with_proposals(source.topics(), &names.resolve(Output::Proposal.name()));
-    // Before the model, which may take long: a calibration that cannot be read ends here.
+    // Before the model, which may take long, and before the results' file is begun: a topic that cannot be read ends here,
+    // and a calibration.
+    source.as_dyn_mut().select(&topics.names())?;
     let mut intake = Intake::open(&config, &topics.image)?;
     let images = source.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
     let mut taken = topics.why(source.topics(), &names);

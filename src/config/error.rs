@@ -77,14 +77,6 @@ pub enum ConfigError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file is far larger than parameters are.
-    #[error("parameter file {} holds more than {limit} bytes", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The limit.
-        limit: u64,
-    },
     /// A file is no ROS parameter file.
     #[error("parameter file {}: {problem}", path.display())]
     Yaml {

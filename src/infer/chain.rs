@@ -16,8 +16,8 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
     /// What no other provider would mend.
     fn register(&self, wished: &[Provider]) -> Result<Registered, InferError>;
 
-    /// The session, with the number of graph nodes by ONNX Runtime's provider name.
-    fn build(&self, registered: &mut Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt>;
+    /// The session, and where its nodes are.
+    fn build(&self, registered: &mut Registered) -> Result<(Session, Placement), Unbuilt>;
 
     /// Whether what stands behind `reason` was in the way and is gone, so that the same providers are worth a second
     /// attempt: an engine that cannot be read.
@@ -27,9 +27,14 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
     fn name(&self) -> String;
 }
 
+/// The number of graph nodes by ONNX Runtime's provider name; `None` where it does not tell.
+pub(super) type Placement = Option<Vec<(String, usize)>>;
+
 /// A session that is about to be built.
 pub(super) struct Registered {
     pub builder: SessionBuilder,
+    /// The model's bytes, where it does not come from its file.
+    pub edited: Option<Vec<u8>>,
     /// What registered.
     pub providers: Vec<Provider>,
     /// What did not.
@@ -44,6 +49,8 @@ pub(super) enum Unbuilt {
     Model(InferError),
     /// This one does not, for a reason in ONNX Runtime's words.
     Provider(Provider, String),
+    /// What was in the way is gone: the same providers once more.
+    Again,
 }
 
 /// The providers that are left for a model, and what became of the others.
@@ -105,7 +112,7 @@ impl Chain {
             }
             match self.source.build(&mut registered) {
                 Ok((session, nodes)) => {
-                    let proof = self.prove(nodes)?;
+                    let proof = self.prove(nodes, &registered.providers)?;
                     let blamed = proof.gpu_provider();
                     match (start(self, session, proof), blamed) {
                         (Err(error), Some(provider)) if error.is_of_a_run() => {
@@ -118,6 +125,7 @@ impl Chain {
                     }
                 }
                 Err(Unbuilt::Model(error)) => return Err(error),
+                Err(Unbuilt::Again) => {}
                 Err(Unbuilt::Provider(_, reason)) if self.source.mends(&registered, &reason) => {}
                 Err(Unbuilt::Provider(provider, reason)) => {
                     self.refuse(Refusal::new(provider, cure::one_line(&reason)));
@@ -136,8 +144,12 @@ impl Chain {
 
     /// # Errors
     /// [`InferError::Strict`] where the nodes are elsewhere.
-    fn prove(&self, nodes: Vec<(String, usize)>) -> Result<Proof, InferError> {
-        let proof = Proof::new(&self.requested, nodes, self.refused.clone());
+    fn prove(&self, nodes: Placement, registered: &[Provider]) -> Result<Proof, InferError> {
+        let (requested, refused) = (&self.requested, self.refused.clone());
+        let proof = match nodes {
+            Some(nodes) => Proof::new(requested, nodes, refused),
+            None => Proof::unknown(requested, registered, refused),
+        };
         match self.requested.first() {
             Some(&first) if self.is_strict() && proof.running != first => Err(not_held(first, &proof)),
             _ => Ok(proof),
@@ -160,8 +172,7 @@ impl Chain {
 
 /// Registered without a complaint, and still the nodes are elsewhere: a known fault on new chips.
 fn not_held(provider: Provider, proof: &Proof) -> InferError {
-    let counts: Vec<_> = proof.nodes.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    let reason = format!("it registered, but most nodes went elsewhere ({})", counts.join(", "));
+    let reason = format!("it registered, but most nodes went elsewhere ({})", proof.placement());
     InferError::strict(Refusal::new(provider, reason))
 }
 

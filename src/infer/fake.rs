@@ -46,7 +46,7 @@ impl FakeBackend {
             proof: Proof {
                 requested: vec![Provider::Cpu],
                 running: Provider::Cpu,
-                nodes: vec![("fake".to_owned(), 0)],
+                nodes: Some(vec![("fake".to_owned(), 0)]),
                 refused: Vec::new(),
             },
         }

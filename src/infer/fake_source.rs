@@ -1,6 +1,6 @@
 //! A source of sessions that are on the CPU and say that they are elsewhere.
 
-use super::chain::{Registered, Source, Unbuilt};
+use super::chain::{Placement, Registered, Source, Unbuilt};
 use super::{InferError, Provider, Runtime};
 use ort::session::Session;
 use std::path::{Path, PathBuf};
@@ -38,17 +38,17 @@ impl Source for FakeSource {
         let builder = Session::builder(self.runtime.environment()).map_err(InferError::runtime("make a builder"))?;
         let is_known = |provider: &Provider| self.models.iter().any(|(known, _)| known == provider);
         let providers = wished.iter().copied().filter(is_known).collect();
-        Ok(Registered { builder, providers, refused: Vec::new(), engines: None })
+        Ok(Registered { builder, edited: None, providers, refused: Vec::new(), engines: None })
     }
 
-    fn build(&self, registered: &mut Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt> {
+    fn build(&self, registered: &mut Registered) -> Result<(Session, Placement), Unbuilt> {
         let provider = registered.providers[0];
         let (_, models) = self.models.iter().find(|(known, _)| *known == provider).unwrap();
         let mut built = self.built.lock().unwrap();
         let before = built.iter().filter(|other| **other == provider).count();
         built.push(provider);
         let session = registered.builder.commit_from_file(model(models[before.min(models.len() - 1)])).unwrap();
-        Ok((session, vec![(provider.ort_name().to_owned(), 6)]))
+        Ok((session, Some(vec![(provider.ort_name().to_owned(), 6)])))
     }
 
     fn mends(&self, _: &Registered, _: &str) -> bool {

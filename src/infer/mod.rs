@@ -25,6 +25,8 @@ mod failover;
 mod fake;
 #[cfg(test)]
 mod fake_source;
+mod graph_edit;
+mod library;
 mod onnx_file;
 mod ort_backend;
 mod owned_tensor;
@@ -40,11 +42,12 @@ mod values;
 pub use checksum::file_sha256;
 pub use error::{InferError, Unsupported};
 pub use fake::FakeBackend;
+pub use graph_edit::GraphEdit;
 pub use onnx_file::OnnxFile;
 pub use ort_backend::OrtBackend;
 pub use owned_tensor::OwnedTensor;
 pub use providers::{Precision, Proof, Provider, ProviderPolicy, Refusal, ShapeRange, TensorRtOptions};
-pub use regular_file::{open_regular, read_short, read_short_text};
+pub use regular_file::{open_regular, read_short, read_short_into, read_short_text};
 pub use runtime::Runtime;
 pub use session_options::SessionOptions;
 pub use trial::{Trial, TrialInput};
@@ -52,6 +55,9 @@ pub use trial::{Trial, TrialInput};
 use crate::types::{Element, TensorMut, TensorRef};
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// What a log keeps of ONNX Runtime, as `RUST_LOG` has it: it writes hundreds of info lines per session.
+pub const LOG_DIRECTIVE: &str = "ort=warn";
 
 /// One tensor of a model, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,13 +12,14 @@ use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// An ONNX Runtime session that owns its input and output tensors.
 ///
 /// Inputs are written in place. After a change of shape, ONNX Runtime makes the outputs of the next run; they are kept,
-/// and the runs that follow write into them for as long as the shapes stay. On the CPU a tensor is bound once; a GPU
-/// provider copies its inputs to the device when they are bound, so as soon as one node is there they are bound again at
-/// each run. With fixed shapes nothing of ours is allocated in a run; `ort` makes a small list of the outputs.
+/// and the runs that follow write into them for as long as the shapes stay. On the CPU a tensor is bound once; ONNX Runtime
+/// copies an input to a GPU when it is bound, so as soon as one node is there, what may have changed since then is bound
+/// again before the next run, and nothing else. With fixed shapes nothing of ours is allocated in a run; `ort` makes a small list of the outputs.
 ///
 /// A model whose outputs change their shape by the values of its inputs (a number of boxes) fails in the outputs of its
 /// last run; it is then run again with outputs that ONNX Runtime makes, as at every run from then on.
@@ -35,7 +36,8 @@ pub struct OrtBackend {
     pub(super) signature: Signature,
     pub(super) proof: Proof,
     memory: OutputMemory,
-    binds_each_run: bool,
+    /// Whether runs may read copies of the inputs, made when these were bound.
+    copies_inputs: bool,
     /// Whether the outputs of the last run may have other shapes than those of the next one.
     pub(super) reshaped: bool,
     /// Whether they have been seen to change without a change of the inputs' shapes.
@@ -97,8 +99,13 @@ impl OrtBackend {
     ) -> Result<Self, InferError> {
         OnnxFile::check(model)?;
         let (model, options, shapes) = (model.to_owned(), options.clone(), shapes.to_vec());
-        let source =
-            ModelSource { runtime: runtime.lasting()?, model, options: options.clone(), shapes: shapes.clone() };
+        let source = ModelSource {
+            runtime: runtime.lasting()?,
+            model,
+            options: options.clone(),
+            shapes: shapes.clone(),
+            edit_refused: AtomicBool::new(false),
+        };
         Self::open_from(Arc::new(source), &options, shapes, trial)
     }
 
@@ -132,7 +139,7 @@ impl OrtBackend {
             inputs: inputs.iter().cloned().map(InputSlot::new).collect::<Result<_, _>>()?,
             outputs: outputs.iter().map(|_| OutputSlot::new()).collect(),
             memory: OutputMemory::new(proof.gpu_provider().map(|_| *device_id))?,
-            binds_each_run: proof.gpu_provider().is_some(),
+            copies_inputs: proof.gpu_provider().is_some(),
             signature: Signature { inputs, outputs, metadata },
             session,
             binding,
@@ -194,13 +201,13 @@ impl OrtBackend {
     }
 
     fn bind_inputs(&mut self) -> Result<(), InferError> {
-        for input in &mut self.inputs {
-            if self.binds_each_run || !input.is_bound {
-                input.values.bind_as_input(&mut self.binding, &input.declared.name)?;
-            }
+        let mut copied = false;
+        for input in self.inputs.iter_mut().filter(|input| !input.is_bound) {
+            input.values.bind_as_input(&mut self.binding, &input.declared.name)?;
             input.is_bound = true;
+            copied |= self.copies_inputs && input.values.is_on_host();
         }
-        if self.binds_each_run {
+        if copied {
             self.binding.synchronize_inputs().map_err(InferError::runtime("copy inputs to the device"))?;
         }
         Ok(())
@@ -218,7 +225,24 @@ impl OrtBackend {
             self.outputs_vary = result.is_ok();
         }
         self.reshaped = result.is_err();
+        self.forget_copies(result.is_err());
         result
+    }
+
+    /// After a run: one that failed may have left the copies of the inputs in any state, and each has written the inputs
+    /// in which an output lies.
+    fn forget_copies(&mut self, failed: bool) {
+        if !self.copies_inputs {
+            return;
+        }
+        if failed {
+            self.inputs.iter_mut().for_each(|input| input.is_bound = false);
+        }
+        for output in &self.outputs {
+            if let OutputValue::Shared(input) = output.value {
+                self.inputs[input].is_bound = false;
+            }
+        }
     }
 
     /// Runs, and keeps the outputs that ONNX Runtime made.
@@ -245,7 +269,10 @@ impl Backend for OrtBackend {
     }
 
     fn input(&mut self, index: usize) -> TensorMut<'_> {
-        self.inputs[index].values.as_mut()
+        let input = &mut self.inputs[index];
+        // Whoever takes it may write it.
+        input.is_bound &= !self.copies_inputs;
+        input.values.as_mut()
     }
 
     fn reshape(&mut self, input: usize, shape: &[usize]) -> Result<(), InferError> {
@@ -352,5 +379,139 @@ impl OutputMemory {
 
     fn of(&self, output: &OutputSlot) -> &MemoryInfo<'static> {
         self.device.as_ref().filter(|_| output.stays_on_device).unwrap_or(&self.host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::{OwnedTensor, Provider};
+    use crate::types::TensorData;
+    use proptest::prelude::*;
+
+    fn open(model: &str) -> Option<OrtBackend> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let runtime = Runtime::load(Some(&root.join(".deps/onnxruntime/libonnxruntime.so")));
+        let runtime = runtime.inspect_err(|reason| eprintln!("SKIPPED bindings of {model}: {reason}")).ok()?;
+        let options =
+            SessionOptions { providers: vec![Provider::Cpu], intra_op_threads: 1, ..SessionOptions::default() };
+        let path = root.join("tests/data/models").join(format!("{model}.onnx"));
+        let mut backend = OrtBackend::open(runtime, &path, &options, &[]).unwrap();
+        backend.copies_inputs = true;
+        Some(backend)
+    }
+
+    /// What the next run binds.
+    fn stale(backend: &OrtBackend) -> Vec<&str> {
+        let inputs = backend.inputs.iter().filter(|input| !input.is_bound);
+        inputs.map(|input| input.declared.name.as_str()).collect()
+    }
+
+    fn fill(backend: &mut OrtBackend, input: usize, value: i32) {
+        match backend.input(input) {
+            TensorMut::F32(values) => values.fill(value as f32),
+            TensorMut::I64(values) => values.fill(value.into()),
+            other => panic!("no test fills {other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_what_was_written_or_replaced_is_bound_again() {
+        let Some(mut backend) = open("two_inputs") else { return };
+        backend.reshape(0, &[2]).unwrap();
+        backend.reshape(1, &[2]).unwrap();
+        assert_eq!(stale(&backend), ["value", "count"]);
+        backend.run().unwrap();
+        assert!(stale(&backend).is_empty());
+        fill(&mut backend, 1, 5);
+        assert_eq!(stale(&backend), ["count"]);
+        backend.run().unwrap();
+        backend.reshape(0, &[2]).unwrap();
+        assert!(stale(&backend).is_empty(), "the same shape again keeps the elements");
+        backend.carry(0, 0).unwrap();
+        assert_eq!(stale(&backend), ["value"]);
+        backend.run().unwrap();
+        backend.reshape(1, &[3]).unwrap();
+        assert_eq!(stale(&backend), ["count"]);
+        assert!(backend.run().is_err(), "2 and 3 cannot be added");
+        assert_eq!(stale(&backend), ["value", "count"], "nothing is known of the copies that a failed run leaves");
+        backend.copies_inputs = false;
+        backend.reshape(0, &[3]).unwrap();
+        backend.run().unwrap();
+        fill(&mut backend, 0, 5);
+        assert!(stale(&backend).is_empty(), "the CPU reads the tensor itself");
+    }
+
+    #[test]
+    fn a_cache_that_a_run_writes_in_place_is_bound_again() {
+        let Some(mut backend) = open("grouped_query_cache") else { return };
+        for (present, past) in [(1, 2), (2, 3)] {
+            backend.share(present, past).unwrap();
+            backend.reshape(past, &[1, 1, 8, 8]).unwrap();
+        }
+        backend.reshape(0, &[1, 1, 16]).unwrap();
+        backend.reshape(1, &[1, 1]).unwrap();
+        fill(&mut backend, 1, 1);
+        backend.run().unwrap();
+        assert_eq!(stale(&backend), ["past_key_values.0.key", "past_key_values.0.value"]);
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        Write(usize, i32),
+        Reshape(usize, usize),
+        Carry,
+        Run,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (0..2_usize, -9..9).prop_map(|(input, value)| Step::Write(input, value)),
+            (0..2_usize, 1..3_usize).prop_map(|(input, length)| Step::Reshape(input, length)),
+            Just(Step::Carry),
+            Just(Step::Run),
+            Just(Step::Run),
+        ];
+        proptest::collection::vec(step, 1..40)
+    }
+
+    fn copy_of(backend: &OrtBackend, input: usize) -> OwnedTensor {
+        match backend.inputs[input].values.as_data() {
+            TensorData::F32(values) => OwnedTensor::F32(values.to_vec()),
+            TensorData::I64(values) => OwnedTensor::I64(values.to_vec()),
+            other => panic!("no test reads {other:?}"),
+        }
+    }
+
+    proptest! {
+        /// `device` stands for a GPU: a copy is made of what is bound, and of nothing else.
+        #[test]
+        fn no_run_reads_what_an_input_held_before(steps in steps()) {
+            let Some(mut backend) = open("two_inputs") else { return Ok(()) };
+            backend.reshape(0, &[2]).unwrap();
+            backend.reshape(1, &[2]).unwrap();
+            fill(&mut backend, 0, 0);
+            fill(&mut backend, 1, 0);
+            let mut device: [Option<OwnedTensor>; 2] = [None, None];
+            for step in steps {
+                match step {
+                    Step::Write(input, value) => fill(&mut backend, input, value),
+                    Step::Reshape(input, length) => {
+                        backend.reshape(input, &[length]).unwrap();
+                        fill(&mut backend, input, 1);
+                    }
+                    Step::Carry => _ = backend.carry(0, 0),
+                    Step::Run => {
+                        for (input, device) in device.iter_mut().enumerate() {
+                            if !backend.inputs[input].is_bound {
+                                *device = Some(copy_of(&backend, input));
+                            }
+                            prop_assert_eq!(device.clone(), Some(copy_of(&backend, input)));
+                        }
+                        _ = backend.run();
+                    }
+                }
+            }
+        }
     }
 }

@@ -24,12 +24,22 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// As [`open_regular`]; [`io::ErrorKind::FileTooLarge`] for a longer one, of which no more is read.
 pub fn read_short(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open_regular(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    read_short_into(path, most, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes over `bytes` those of a file that holds no more than `most`.
+///
+/// # Errors
+/// As [`read_short`].
+pub fn read_short_into(path: &Path, most: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    bytes.clear();
+    open_regular(path)?.take(most.saturating_add(1)).read_to_end(bytes)?;
     if bytes.len() as u64 > most {
         let reason = format!("holds more than {most} bytes, expected at most so many");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// The text of a file that holds no more than `most` bytes.

@@ -1,8 +1,8 @@
 //! Loads ONNX Runtime: one library and one environment for the life of the process.
 
+use super::library::{self, LibraryError};
 use super::{InferError, Provider};
 use ort::logging::LogLevel;
-use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -45,29 +45,24 @@ impl Runtime {
     fn load_first(candidates: &[PathBuf]) -> Result<Self, InferError> {
         let mut tried = Vec::new();
         for path in candidates {
-            match ort::init_from(path) {
-                Ok(builder) => {
-                    let environment = builder
+            match library::load(path) {
+                Ok(version) => {
+                    let environment = ort::init()
                         .with_telemetry(false)
                         .with_logger(Arc::new(forward_log))
                         .build()
                         .map_err(InferError::runtime("make its environment"))?;
-                    let loaded = Self { environment, path: path.clone(), version: version_of(path) };
+                    let loaded = Self { environment, path: path.clone(), version };
                     loaded.log_engine_builds(false);
                     return Ok(loaded);
                 }
-                Err(ort::LoadDynamicError::BadVersion { version_str, path }) => {
-                    return Err(InferError::LibraryTooOld {
-                        path,
-                        found: version_str,
-                        needed_minor: ort::MINOR_VERSION,
-                    });
+                Err(LibraryError::TooOld(found)) => {
+                    let needed_minor = library::OLDEST_MINOR;
+                    return Err(InferError::LibraryTooOld { path: path.clone(), found, needed_minor });
                 }
-                Err(ort::LoadDynamicError::Dlopen { error, path }) => {
-                    let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                Err(LibraryError::Unusable(reason)) => {
                     tried.push(format!("{} ({})", path.display(), super::providers::cure::one_line(&reason)));
                 }
-                Err(error) => tried.push(error.to_string()),
             }
         }
         Err(InferError::LibraryMissing { tried: tried.join(", ") })
@@ -86,9 +81,14 @@ impl Runtime {
         &self.path
     }
 
-    /// Its version, `1.32.0`; `1.32` where the file's name does not say more.
+    /// Its version as it states it, `1.32.0`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Whether it says which provider holds which nodes: from 1.24 on.
+    pub fn tells_node_assignment(&self) -> bool {
+        library::minor(&self.version) >= library::NEWEST
     }
 
     /// The providers that this library was built with. Whether one also runs here shows when a model is opened.
@@ -145,16 +145,6 @@ fn beside(program: &Path) -> Vec<PathBuf> {
     let installed = own.into_iter().chain(above);
     let fetched = folders.iter().map(|folder| folder.join(".deps/onnxruntime"));
     installed.chain(fetched).map(|folder| folder.join(SYSTEM_NAMES[0])).filter(|path| path.is_file()).collect()
-}
-
-/// The version in the name of the file behind the links, else the minor version that the library states.
-fn version_of(path: &Path) -> String {
-    let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    match name.split_once(".so.") {
-        Some((_, version)) if version.split('.').count() >= 3 => version.to_owned(),
-        _ => ort::util::probe(path).map_or_else(|| "unknown".to_owned(), |minor| format!("1.{minor}")),
-    }
 }
 
 /// ONNX Runtime's log under the target `onnxruntime`. What it calls an error reaches us as an error of the call that

@@ -1,6 +1,7 @@
 //! Builds an ONNX Runtime session of a model's file, with the providers of which something is expected.
 
-use super::chain::{Registered, Source, Unbuilt};
+use super::chain::{Placement, Registered, Source, Unbuilt};
+use super::graph_edit;
 use super::onnx_file;
 use super::providers::engine_cache::{self, EngineKey, Engines};
 use super::providers::engine_shapes::EngineShapes;
@@ -9,7 +10,11 @@ use super::{InferError, OnnxFile, Provider, Refusal, Runtime, SessionOptions, Te
 use ort::ErrorCode;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where the files of weights are, for a model that comes from memory.
+const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
 /// A model's file, and how its sessions are made.
 #[derive(Debug)]
@@ -19,15 +24,18 @@ pub(super) struct ModelSource {
     pub options: SessionOptions,
     /// The shapes that open inputs will be bound with, by name.
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// Whether ONNX Runtime refused the graph with the edit that was wished.
+    pub edit_refused: AtomicBool,
 }
 
 impl Source for ModelSource {
     fn register(&self, wished: &[Provider]) -> Result<Registered, InferError> {
         let mut builder = self.builder()?;
+        let edited = self.edited();
         let (mut providers, mut refused, mut engines) = (Vec::new(), Vec::new(), None);
         for &provider in wished {
             let result = match provider {
-                Provider::TensorRt => self.register_tensorrt(&mut builder, &mut engines)?,
+                Provider::TensorRt => self.register_tensorrt(&mut builder, &mut engines, edited.is_some())?,
                 Provider::Cuda => cuda::register(&mut builder, self.options.device_id, self.options.cuda_memory_bytes),
                 // ONNX Runtime appends the CPU by itself, as the last.
                 Provider::Cpu => Ok(()),
@@ -37,21 +45,26 @@ impl Source for ModelSource {
                 Err(reason) => refused.push(Refusal::new(provider, cure::one_line(&reason))),
             }
         }
-        Ok(Registered { builder, providers, refused, engines })
+        Ok(Registered { builder, edited, providers, refused, engines })
     }
 
-    fn build(&self, registered: &mut Registered) -> Result<(Session, Vec<(String, usize)>), Unbuilt> {
-        let providers = &registered.providers;
-        self.runtime.log_engine_builds(providers.contains(&Provider::TensorRt));
-        let committed = registered.builder.commit_from_file(&self.model);
+    fn build(&self, registered: &mut Registered) -> Result<(Session, Placement), Unbuilt> {
+        self.runtime.log_engine_builds(registered.providers.contains(&Provider::TensorRt));
+        let committed = self.commit(registered);
         self.runtime.log_engine_builds(false);
         match committed {
             Ok(session) => {
-                let nodes = node_assignment::nodes_by_provider(&session).map_err(Unbuilt::Model)?;
+                let nodes = node_assignment::nodes_by_provider(self.runtime, &session).map_err(Unbuilt::Model)?;
                 Ok((session, nodes))
             }
+            Err(error) if registered.edited.is_some() && is_about_the_model(&error) => {
+                let reason = cure::one_line(error.message());
+                tracing::warn!(model = %self.model.display(), reason, "its graph is not edited");
+                self.edit_refused.store(true, Ordering::Relaxed);
+                Err(Unbuilt::Again)
+            }
             Err(error) if is_about_the_model(&error) => Err(Unbuilt::Model(self.refused_model(&error))),
-            Err(error) => match providers.iter().find(|provider| provider.is_gpu()) {
+            Err(error) => match registered.providers.iter().find(|provider| provider.is_gpu()) {
                 None => Err(Unbuilt::Model(self.refused_model(&error))),
                 Some(&provider) => Err(Unbuilt::Provider(provider, error.message().to_owned())),
             },
@@ -68,6 +81,21 @@ impl Source for ModelSource {
 }
 
 impl ModelSource {
+    /// The model's bytes with the edit that was wished, where it fits.
+    fn edited(&self) -> Option<Vec<u8>> {
+        let model = &self.model;
+        let edit = self.options.edit.as_ref().filter(|_| !self.edit_refused.load(Ordering::Relaxed))?;
+        let left = |reason: &String| tracing::info!(model = %model.display(), ?edit, reason, "the graph runs as it is");
+        graph_edit::edited(model, edit).inspect_err(left).ok()
+    }
+
+    fn commit(&self, registered: &mut Registered) -> ort::Result<Session> {
+        let Registered { builder, edited, .. } = registered;
+        let Some(bytes) = edited else { return builder.commit_from_file(&self.model) };
+        let folder = self.model.parent().unwrap_or(Path::new("")).to_string_lossy();
+        builder.clone().with_config_entry(WEIGHTS_FOLDER, folder)?.commit_from_memory(bytes)
+    }
+
     fn refused_model(&self, error: &ort::Error) -> InferError {
         onnx_file::in_words(&self.model, self.runtime.version(), error.message())
     }
@@ -91,6 +119,7 @@ impl ModelSource {
         &self,
         builder: &mut SessionBuilder,
         engines: &mut Option<Engines>,
+        is_edited: bool,
     ) -> Result<Result<(), String>, InferError> {
         let (options, device_id) = (&self.options.tensorrt, self.options.device_id);
         let Ok(file) = OnnxFile::read(&self.model) else {
@@ -109,8 +138,11 @@ impl ModelSource {
             let broken =
                 |error: std::io::Error| InferError::Runtime { what: "keep engines", reason: error.to_string() };
             let version = self.runtime.version();
-            let key =
+            let mut key =
                 EngineKey::of(&self.model, &file, device_id, version, options.precision, &shapes).map_err(broken)?;
+            if is_edited {
+                key.shapes += &format!(" {:?}", self.options.edit);
+            }
             let opened = Engines::open(root, &key).map_err(broken)?;
             let folder = opened.folder().display();
             tracing::info!(%folder, "TensorRT engines are kept here; a first build takes minutes");

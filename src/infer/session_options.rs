@@ -1,5 +1,6 @@
 //! How a model is to be run.
 
+use super::graph_edit::GraphEdit;
 use super::{Provider, ProviderPolicy, TensorRtOptions};
 
 /// How a model is to be run.
@@ -19,6 +20,8 @@ pub struct SessionOptions {
     /// ours alone, a run is some 5 to 20 % shorter. Off takes about a third less CPU time at low frame rates, and is
     /// the faster choice by far where other processes compete for the same cores.
     pub spinning: bool,
+    /// A change to the graph, where it fits.
+    pub edit: Option<GraphEdit>,
     /// For the TensorRT provider.
     pub tensorrt: TensorRtOptions,
     /// Most bytes of GPU memory that the CUDA provider takes for a session's tensors; `None`: what it needs.
@@ -35,6 +38,7 @@ impl Default for SessionOptions {
             device_id: 0,
             intra_op_threads: std::thread::available_parallelism().map_or(1, usize::from),
             spinning: true,
+            edit: None,
             tensorrt: TensorRtOptions::default(),
             cuda_memory_bytes: None,
             warm_up_runs: 2,

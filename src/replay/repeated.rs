@@ -65,16 +65,21 @@ impl Repeated {
     pub fn untold(&self) -> u64 {
         self.count - self.shown
     }
+
+    /// What was told, line by line, the last one with how many there were beyond it.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.told.clone();
+        if let (Some(last), untold @ 1..) = (lines.last_mut(), self.untold()) {
+            *last = format!("{last} (and {untold} more like that)");
+        }
+        lines
+    }
 }
 
-/// All that was told, and how many there were beyond it.
+/// The [lines](Repeated::lines) in one.
 impl fmt::Display for Repeated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.told.join("; "))?;
-        match self.untold() {
-            0 => Ok(()),
-            untold => write!(f, " (and {untold} more like that)"),
-        }
+        f.write_str(&self.lines().join("; "))
     }
 }
 

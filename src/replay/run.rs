@@ -97,18 +97,9 @@ pub fn replay_reasoning(
         run.remark(intake);
     }
     let mut report = run.report;
-    report.source_losses.extend(damage.kinds().iter().flat_map(in_lines));
+    report.source_losses.extend(damage.kinds().iter().flat_map(Repeated::lines));
     report.source_losses.extend(source.losses().iter().map(Loss::to_string));
     Ok(report)
-}
-
-/// What was told of a kind, line by line, the last one with how many more there were.
-fn in_lines(kind: &Repeated) -> Vec<String> {
-    let mut lines = kind.told.clone();
-    if let (Some(last), untold @ 1..) = (lines.last_mut(), kind.untold()) {
-        *last = format!("{last} (and {untold} more like that)");
-    }
-    lines
 }
 
 /// Who proposes.

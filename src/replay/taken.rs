@@ -1,6 +1,6 @@
 //! Which topics a replay takes, and why: what was chosen without being named must be said.
 
-use super::topic_choice::ReplayTopics;
+use super::topic_choice::{ReplayTopics, image_of};
 use crate::bag::TopicInfo;
 use crate::config::{Names, camera_info_beside};
 use crate::pipeline::{Input, Output};
@@ -34,7 +34,9 @@ impl ReplayTopics {
             let topic = chosen.and_then(|chosen| topics.iter().find(|topic| topic.name == *chosen));
             let why = match topic {
                 Some(topic) if topic.name == name && is_remapped => "remapped".to_owned(),
-                Some(topic) if input == Input::CameraInfo && topic.name == camera_info_beside(&self.image) => {
+                Some(topic)
+                    if input == Input::CameraInfo && topic.name == camera_info_beside(image_of(&self.image)) =>
+                {
                     "beside the image".to_owned()
                 }
                 Some(topic) if topic.name == name => "the node's own name".to_owned(),
@@ -113,6 +115,7 @@ mod tests {
         let expected =
             "image/compressed /front/image_raw/compressed (sensor_msgs/msg/CompressedImage, 12 messages): remapped";
         assert_eq!(told(&compressed, &["image:=/front/image_raw"])[0], expected);
+        assert!(told(&compressed, &[])[1].ends_with(": beside the image"));
         let bag = [topic("/front/image_raw", Input::Image), topic("/calibration", Input::CameraInfo)];
         assert!(told(&bag, &[])[1].ends_with("12 messages): guessed, as the only one of its type"));
     }

@@ -162,7 +162,7 @@ impl<'a> Pictures<'a> {
 }
 
 /// The name of the raw pictures of which this topic has those, compressed perhaps.
-fn image_of(topic: &str) -> &str {
+pub(super) fn image_of(topic: &str) -> &str {
     image_of_compressed(topic).unwrap_or(topic)
 }
 

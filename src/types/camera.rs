@@ -1,6 +1,7 @@
 //! Intrinsics of a camera, as sensor_msgs/CameraInfo gives them: which lens, and which numbers are none.
 
 use super::Size;
+use super::camera_error::CameraModelError;
 
 /// Lens distortion.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,92 +120,6 @@ const LEAST_FOCAL_PX: f64 = 1.0;
 const D_FIELDS: [&str; 14] = [
     "D[0]", "D[1]", "D[2]", "D[3]", "D[4]", "D[5]", "D[6]", "D[7]", "D[8]", "D[9]", "D[10]", "D[11]", "D[12]", "D[13]",
 ];
-
-/// Why a CameraInfo gives no camera.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum CameraModelError {
-    /// A number is NaN or infinite.
-    #[error("camera_info {field} is {value}, expected a finite number")]
-    NotFinite {
-        /// Which one: `K[0]`, `D[3]`.
-        field: &'static str,
-        /// The value.
-        value: f64,
-    },
-    /// An uncalibrated camera publishes zeros or ones.
-    #[error(
-        "camera_info {field} is {value} px, expected a focal length above 1 px (an uncalibrated camera? calibrate it, or \
-         name its calibration with camera_info_file)"
-    )]
-    FocalLength {
-        /// `K[0]` or `K[4]`, of rectified pictures `P[0]` or `P[5]`.
-        field: &'static str,
-        /// The value.
-        value: f64,
-    },
-    /// No lens has such a view: the numbers are of something else.
-    #[error(
-        "camera_info {field} is {value} px for a side of {side_px} px, expected a view of 1 to {widest} degrees ({least:.0} to {most:.0} px)"
-    )]
-    View {
-        /// As in [`FocalLength`](Self::FocalLength).
-        field: &'static str,
-        /// The focal length.
-        value: f64,
-        /// The image's side along it.
-        side_px: u32,
-        /// The widest view that such a lens can have, in degrees.
-        widest: u32,
-        /// The least focal length that is taken.
-        least: f64,
-        /// The greatest.
-        most: f64,
-    },
-    /// The optical axis lies far outside the picture.
-    #[error(
-        "camera_info {field} is {value} px for a side of {side_px} px, expected a centre within one side of the picture"
-    )]
-    Center {
-        /// `K[2]` or `K[5]`, of rectified pictures `P[2]` or `P[6]`.
-        field: &'static str,
-        /// The principal point.
-        value: f64,
-        /// The image's side along it.
-        side_px: u32,
-    },
-    /// Another distortion model.
-    #[error(
-        "camera_info distortion_model {found:?} is not supported, expected plumb_bob, rational_polynomial or equidistant (or numbers in D that are all 0)"
-    )]
-    DistortionModel {
-        /// The name, cut to 64 characters.
-        found: String,
-    },
-    /// Four numbers without a name may be either.
-    #[error(
-        "camera_info D holds 4 numbers and distortion_model is empty: they may be plumb_bob's k1, k2, p1, p2 or \
-         equidistant's k1 to k4, expected the name of one"
-    )]
-    Unnamed,
-    /// The number of coefficients does not fit the model.
-    #[error("camera_info D holds {found} numbers, {model} needs {expected} (or zeros alone)")]
-    Coefficients {
-        /// How many there are.
-        found: usize,
-        /// The model.
-        model: &'static str,
-        /// How many it may have.
-        expected: &'static str,
-    },
-    /// A side is zero.
-    #[error("camera_info size {width_px}x{height_px} px, expected sides of at least 1 px")]
-    Size {
-        /// Columns.
-        width_px: u32,
-        /// Rows.
-        height_px: u32,
-    },
-}
 
 impl Distortion {
     /// The lens of these numbers under this name. All zeros are an ideal lens under any name, as in image_geometry; that
@@ -339,8 +254,15 @@ impl CameraModel {
         let (binning_x, binning_y) = (binning_x.max(1), binning_y.max(1));
         let width_px = side(size.width_px, self.size.width_px, x_px) / binning_x;
         let height_px = side(size.height_px, self.size.height_px, y_px) / binning_y;
-        if width_px == 0 || height_px == 0 {
-            return Err(CameraModelError::Size { width_px, height_px });
+        let reaches_beyond =
+            |of_part: u32, whole: u32, offset: u32| u64::from(offset) + u64::from(of_part) > whole.into();
+        if width_px == 0
+            || height_px == 0
+            || reaches_beyond(size.width_px, self.size.width_px, x_px)
+            || reaches_beyond(size.height_px, self.size.height_px, y_px)
+        {
+            let (at, binning) = ([x_px, y_px], [binning_x, binning_y]);
+            return Err(CameraModelError::Part { at, region: size, binning, whole: self.size });
         }
         Ok(Self {
             size: Size { width_px, height_px },
@@ -531,10 +453,20 @@ mod tests {
         assert_eq!(of(part, true), (size(200, 75), (225.0, 115.0), (105.0, 42.5)));
         let to_the_edge = SensorPart { x_px: 100, y_px: 60, size: size(0, 0), binning_x: 0, binning_y: 0 };
         assert_eq!(of(to_the_edge, false), (size(540, 420), (500.0, 510.0), (219.5, 179.5)));
+    }
+
+    #[test]
+    fn a_part_that_is_none_is_refused_with_all_its_numbers() {
+        let told = |part| Calibration { part, ..calibration() }.camera(false).unwrap_err().to_string();
+        let expected = "expected a part of 640x480 px of which at least one pixel is left";
         let nothing = SensorPart { binning_x: 1000, ..SensorPart::WHOLE };
-        assert!(Calibration { part: nothing, ..calibration() }.camera(false).is_err());
-        let outside = SensorPart { x_px: u32::MAX, ..SensorPart::WHOLE };
-        assert!(Calibration { part: outside, ..calibration() }.camera(false).is_err());
+        assert_eq!(told(nothing), format!("camera_info roi 0x0 px at (0, 0) with binning 1000x1, {expected}"));
+        let size = |width_px, height_px| Size { width_px, height_px };
+        for (x_px, y_px, size) in [(u32::MAX, 0, size(0, 0)), (240, 0, size(401, 0)), (0, 1, size(0, u32::MAX))] {
+            assert!(told(SensorPart { x_px, y_px, size, ..SensorPart::WHOLE }).ends_with(expected), "{x_px} {size:?}");
+        }
+        let to_the_edge = SensorPart { x_px: 240, y_px: 479, size: size(400, 1), ..SensorPart::WHOLE };
+        assert!(Calibration { part: to_the_edge, ..calibration() }.camera(false).is_ok());
     }
 
     #[test]

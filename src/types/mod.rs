@@ -18,6 +18,7 @@
 mod answer;
 mod bbox;
 mod camera;
+mod camera_error;
 mod cancel;
 mod class_scores;
 mod detection;
@@ -37,7 +38,8 @@ mod track;
 
 pub use answer::{Answer, AnswerForm, FinishReason, InView, Proposal, ProposedStep, Question, Region, Sampling};
 pub use bbox::{BBox, ImagePx, TensorPx};
-pub use camera::{Calibration, CameraModel, CameraModelError, Coefficients, Distortion, SensorPart};
+pub use camera::{Calibration, CameraModel, Coefficients, Distortion, SensorPart};
+pub use camera_error::CameraModelError;
 pub use cancel::{Cancel, CancelReason};
 pub use class_scores::ClassScores;
 pub use detection::{Detection, Glimpse, Scene};

@@ -11,6 +11,7 @@
 const FILLER: [u8; 2] = [0xff, 0x00];
 /// More of them than any decoder reads ahead.
 const FILLERS: usize = 32;
+const START: [u8; 2] = [0xff, 0xd8];
 const END: [u8; 2] = [0xff, 0xd9];
 
 /// Writes over `out` what a decoder is to be given of the file `data`, which begins with a jpeg's first marker. `None` when
@@ -32,27 +33,39 @@ pub(super) fn whole<'a>(data: &[u8], out: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     Some(out)
 }
 
+/// Where the picture of a JPEG file ends, its end marker included. `None` when `data` does not begin with the first marker
+/// of one, when its end is not there, and when further pictures behind it belong to it (Multi-Picture Format: previews).
+pub fn end_of_lone_jpeg(data: &[u8]) -> Option<usize> {
+    let headers = Headers::read(data.starts_with(&START).then_some(data)?)?;
+    let (end, _) = end_of_picture(data, headers.scan)?;
+    (!headers.has_previews).then_some(end + END.len())
+}
+
 /// What stands before the first scan.
 struct Headers {
     has_tables: bool,
     is_progressive: bool,
+    /// Whether it is one of several pictures, as CIPA DC-007 has them.
+    has_previews: bool,
     /// Where the first scan's marker is.
     scan: usize,
 }
 
 impl Headers {
     fn read(data: &[u8]) -> Option<Self> {
-        let (mut has_tables, mut is_progressive) = (false, false);
+        let (mut has_tables, mut is_progressive, mut has_previews) = (false, false, false);
         let mut at = 2;
         loop {
             let &[mark, marker] = data.get(at..at + 2)? else { return None };
             match (mark, marker) {
                 (0xff, 0xff) => at += 1,
-                (0xff, 0xda) => return Some(Self { has_tables, is_progressive, scan: at }),
+                (0xff, 0xda) => return Some(Self { has_tables, is_progressive, has_previews, scan: at }),
                 (0xff, _) => {
                     has_tables |= marker == 0xc4;
                     is_progressive |= marker == 0xc2;
-                    at = behind_segment(data, at)?;
+                    let end = behind_segment(data, at)?;
+                    has_previews |= marker == 0xe2 && data.get(at + 4..end)?.starts_with(b"MPF\0");
+                    at = end;
                 }
                 _ => return None,
             }

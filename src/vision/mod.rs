@@ -23,6 +23,7 @@ mod tensor_form;
 pub use annotate::Canvas;
 pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
 pub use codec::{Codec, CodecError, Decoded, PictureDecoder};
+pub use jpeg_file::end_of_lone_jpeg;
 pub use kernels::Resample;
 pub use letterbox::Letterbox;
 pub use nms::{Candidate, suppress};

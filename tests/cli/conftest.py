@@ -1,10 +1,11 @@
 """Small models and small bags: these tests need neither weights nor footage."""
 
 import json
+import shutil
 
 import pytest
 from bags import CAMERA_INFO, camera_info, pictures, stamp_of, write_bag
-from models import write_model
+from models import MODELS, write_model
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,15 @@ def ten_frames(tmp_path_factory):
     infos = [(CAMERA_INFO, stamp_of(frame), camera_info(stamp_of(frame))) for frame in range(10)]
     records = sorted(infos + pictures(10), key=lambda record: record[1])
     return write_bag(tmp_path_factory.mktemp("bags") / "ten_frames", records)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """An export, alone in a folder."""
+    path = tmp_path / "runs/best.onnx"
+    path.parent.mkdir()
+    shutil.copy(MODELS / "yolo_rows.onnx", path)
+    return path
 
 
 @pytest.fixture

@@ -13,15 +13,6 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 30
 
 
 @pytest.fixture
-def file(tmp_path):
-    """An export, alone in a folder."""
-    path = tmp_path / "runs/best.onnx"
-    path.parent.mkdir()
-    shutil.copy(MODELS / "yolo_rows.onnx", path)
-    return path
-
-
-@pytest.fixture
 def add(vedette, tmp_path):
     """Adds a model to the first of two folders; gives what was told as JSON."""
 

@@ -56,15 +56,6 @@ def dirs(tmp_path):
     return ("-p", f"model_dirs:=[{tmp_path / 'models'}]")
 
 
-@pytest.fixture
-def file(tmp_path):
-    """Where a model is to be, alone in a folder."""
-    path = tmp_path / "runs/best.onnx"
-    path.parent.mkdir()
-    shutil.copy(MODELS / "yolo_rows.onnx", path)
-    return path
-
-
 @pytest.mark.parametrize("how", ["copy", "link"])
 @pytest.mark.parametrize("location", ["{tmp}/precious", "../precious", "a/../../precious", "../models/theirs/theirs.onnx"])
 def test_weights_outside_of_the_models_folder_are_refused_and_nothing_is_touched(

@@ -74,3 +74,13 @@ def test_damage_that_repeats_is_told_with_its_count(report, tmp_path):
     found = report(frames, code=1)
     assert len(found["source_losses"]) == 3
     assert found["source_losses"][2].endswith("(and 57 more like that)")
+
+
+def test_a_topic_with_two_types_is_refused_before_anything_is_written(replay, tmp_path):
+    first = write_bag(tmp_path / "first", pictures(2))
+    record = (IMAGE, stamp_of(3), camera_info(stamp_of(3)))
+    second = write_bag(tmp_path / "second", [record], {IMAGE: TYPES[CAMERA_INFO]})
+    done = replay(first, second, "--out", tmp_path / "out/results.mcap", code=1)
+    told = f"topic {IMAGE} is {TYPES[CAMERA_INFO]}, elsewhere it is {TYPES[IMAGE]}"
+    assert told in done.stderr and "ended early" not in done.stderr
+    assert not (tmp_path / "out").exists()

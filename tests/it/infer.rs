@@ -179,7 +179,11 @@ fn the_proof_counts_the_nodes_of_the_provider_that_runs() {
     let proof = backend.proof();
     assert_eq!(proof.running, Provider::Cpu);
     assert!(!proof.is_fallback() && proof.refused.is_empty());
-    let [(name, count)] = proof.nodes.as_slice() else { panic!("one provider expected: {proof}") };
+    if !runtime.tells_node_assignment() {
+        assert!(proof.nodes.is_none() && proof.to_string().contains("unknown before ONNX Runtime 1.24"), "{proof}");
+        return;
+    }
+    let Some([(name, count)]) = proof.nodes.as_deref() else { panic!("one provider expected: {proof}") };
     assert_eq!(name, "CPUExecutionProvider");
     assert!((1..=4).contains(count), "{proof}");
 }
@@ -196,7 +200,9 @@ fn fallback_runs_on_the_next_provider_and_says_why() {
         return;
     }
     assert!(proof.is_fallback());
-    assert_eq!(proof.nodes[0].0, "CPUExecutionProvider");
+    if let Some(nodes) = &proof.nodes {
+        assert_eq!(nodes[0].0, "CPUExecutionProvider");
+    }
     let refused: Vec<_> = proof.refused.iter().map(|refusal| refusal.provider).collect();
     assert_eq!(refused, [Provider::TensorRt, Provider::Cuda]);
     for refusal in &proof.refused {

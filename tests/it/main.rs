@@ -12,6 +12,7 @@ mod conse;
 mod damaged_bags;
 mod damaged_folders;
 mod field_cases;
+mod graph_edits;
 mod infer;
 mod infer_caches;
 mod infer_shapes;

@@ -258,8 +258,12 @@ fn the_committed_manifest_is_the_trained_models() {
     assert_eq!(detector.labels().len(), 80);
     assert_eq!(detector.labels().name(ClassId(0)), "person");
     assert_eq!(detector.labels().name(ClassId(79)), "toothbrush");
-    let nodes = &detector.proof().nodes;
-    assert!(nodes.len() == 1 && nodes[0].0 == "CPUExecutionProvider" && nodes[0].1 > 300, "{nodes:?}");
+    let nodes = detector.proof().nodes.as_deref().unwrap_or_default();
+    assert!(
+        !runtime.tells_node_assignment()
+            || nodes.len() == 1 && nodes[0].0 == "CPUExecutionProvider" && nodes[0].1 > 300,
+        "{nodes:?}"
+    );
     assert!(manifest.license.name == "AGPL-3.0" && manifest.license.notice.contains("AGPL-3.0"));
 }
 

@@ -7,6 +7,7 @@ import checksum
 import layout
 import pytest
 import vtest_camera
+from gpu_machine import Machine
 from steps import SetupError, Step
 
 spec = importlib.util.spec_from_file_location("setup_main", layout.HERE / "__main__.py")
@@ -90,6 +91,7 @@ def test_an_optional_step_that_fails_holds_up_only_its_own(
     monkeypatch.setattr(layout, "DEPS", tmp_path)
     monkeypatch.setattr(setup_main, "make_step", make)
     monkeypatch.setattr(setup_main, "system_needs", lambda names, chosen: [])
+    monkeypatch.setattr(setup_main, "machine", lambda: Machine("x86_64", (2, 36)))
     failing = {"tensorrt"}
     assert setup_main.set_up(["cuda", "tensorrt", "env"]) == 1
     assert ran == ["cuda", "tensorrt", "env"]
@@ -100,6 +102,12 @@ def test_an_optional_step_that_fails_holds_up_only_its_own(
     failing = {"onnxruntime-gpu-wheel"}
     assert setup_main.set_up(["onnxruntime-gpu-wheel", "cuda", "weights"]) == 1
     assert ran == ["onnxruntime-gpu-wheel", "weights"]
+
+    ran.clear()
+    failing = set()
+    monkeypatch.setattr(setup_main, "machine", lambda: Machine("x86_64", (2, 36), driver=(535, 1)))
+    assert setup_main.set_up(["onnxruntime-gpu-wheel", "cuda", "tensorrt", "env"]) == 1
+    assert ran == [], "nothing is fetched for a driver that is too old"
 
     ran.clear()
     failing = {"footage"}

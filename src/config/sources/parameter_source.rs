@@ -4,7 +4,7 @@ use super::yaml::value_from;
 use crate::config::error::ConfigError;
 use crate::config::naming::ros_names::check_node_name;
 use crate::config::value::ParameterValue;
-use std::io::Read;
+use crate::infer::read_short_text;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -72,14 +72,7 @@ impl FromStr for ParameterOverride {
 /// The text of a parameter file.
 pub(in crate::config) fn read(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    // A length of usize fits u64 on every machine that Rust knows.
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(ConfigError::TooLarge { path: path.to_owned(), limit: MAX_FILE_BYTES });
-    }
-    Ok(text)
+    read_short_text(path, MAX_FILE_BYTES).map_err(unreadable)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 mod complaint;
 mod disguise;
 mod header;
-mod wire;
+pub(super) mod wire;
 
 pub(super) use complaint::{in_words, is_about_the_model};
 pub use header::OnnxFile;

@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 100;
 
 /// Why bytes are no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Broken {
+pub(in crate::infer) enum Broken {
     /// The system does not give them.
     #[error("{0}")]
     Unreadable(String),
@@ -26,7 +26,7 @@ pub(super) enum Broken {
 
 /// What a field holds. The reader stands at the first byte of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value {
+pub(in crate::infer) enum Value {
     /// A number, read already.
     Number(u64),
     /// Text, bytes or a message, up to this byte of the file.
@@ -36,9 +36,11 @@ pub(super) enum Value {
 }
 
 /// A place in a file of messages.
-pub(super) struct Reader<R> {
+pub(in crate::infer) struct Reader<R> {
     inner: BufReader<R>,
     at: u64,
+    /// Where the field began that was given last, and where the next one begins.
+    field: (u64, u64),
     length: u64,
     kept: u64,
     depth: usize,
@@ -47,7 +49,22 @@ pub(super) struct Reader<R> {
 impl<R: Read + Seek> Reader<R> {
     /// At the first byte of `length`.
     pub fn new(inner: R, length: u64) -> Self {
-        Self { inner: BufReader::new(inner), at: 0, length, kept: 0, depth: 0 }
+        Self { inner: BufReader::new(inner), at: 0, field: (0, 0), length, kept: 0, depth: 0 }
+    }
+
+    /// Where it stands.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Where the field begins that was given last.
+    pub fn field_at(&self) -> u64 {
+        self.field.0
+    }
+
+    /// Where that field ends.
+    pub fn next_at(&self) -> u64 {
+        self.field.1
     }
 
     /// The bytes of the file.
@@ -88,6 +105,7 @@ impl<R: Read + Seek> Reader<R> {
             if next > end || tag >> 3 == 0 {
                 return Err(Broken::Malformed { what: "a field that cannot be", at });
             }
+            self.field = (at, next);
             each(self, tag >> 3, value)?;
             self.skip_to(next)?;
         }
@@ -123,7 +141,11 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    fn varint(&mut self, end: u64) -> Result<u64, Broken> {
+    /// A number that ends before byte `end`.
+    ///
+    /// # Errors
+    /// [`Broken`] where none does.
+    pub fn varint(&mut self, end: u64) -> Result<u64, Broken> {
         let begin = self.at;
         let mut number = 0;
         for shift in (0..64).step_by(7) {

@@ -4,7 +4,7 @@
 //! 1.24 and later). The session must be made with [`RECORD_KEY`] = 1. Counted is the graph after basic optimization.
 #![expect(unsafe_code, reason = "ort does not wrap ONNX Runtime's node assignment; audited here")]
 
-use crate::infer::InferError;
+use crate::infer::{InferError, Runtime};
 use ort::AsPointer;
 use ort::session::Session;
 use std::collections::BTreeMap;
@@ -14,14 +14,21 @@ use std::ptr;
 /// The session entry that makes ONNX Runtime keep the assignment.
 pub(in crate::infer) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
 
-/// Number of nodes by ONNX Runtime's provider name, by name.
+/// Number of nodes by ONNX Runtime's provider name, by name; `None` where this ONNX Runtime does not tell.
 ///
 /// # Errors
 /// [`InferError::Runtime`] when the session was made without [`RECORD_KEY`].
-pub(in crate::infer) fn nodes_by_provider(session: &Session) -> Result<Vec<(String, usize)>, InferError> {
+pub(in crate::infer) fn nodes_by_provider(
+    runtime: &Runtime,
+    session: &Session,
+) -> Result<Option<Vec<(String, usize)>>, InferError> {
+    if !runtime.tells_node_assignment() {
+        return Ok(None);
+    }
     let mut subgraphs: *const *const ort_sys::OrtEpAssignedSubgraph = ptr::null();
     let mut subgraph_count = 0;
-    // SAFETY: the session is alive for the whole function; both out pointers are valid for writes. ONNX Runtime owns
+    // SAFETY: the function is the runtime's, by the check above, as those below are. The session is alive for the whole
+    // function; both out pointers are valid for writes. ONNX Runtime owns
     // the array and keeps it as long as the session.
     let status =
         unsafe { (ort::api().Session_GetEpGraphAssignmentInfo)(session.ptr(), &mut subgraphs, &mut subgraph_count) };
@@ -32,7 +39,7 @@ pub(in crate::infer) fn nodes_by_provider(session: &Session) -> Result<Vec<(Stri
         let subgraph = unsafe { *subgraphs.add(index) };
         *counts.entry(provider_name(subgraph)?).or_default() += node_count(subgraph)?;
     }
-    Ok(counts.into_iter().collect())
+    Ok(Some(counts.into_iter().collect()))
 }
 
 fn provider_name(subgraph: *const ort_sys::OrtEpAssignedSubgraph) -> Result<String, InferError> {

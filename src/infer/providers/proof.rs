@@ -27,11 +27,11 @@ impl Refusal {
 pub struct Proof {
     /// The list that was asked for.
     pub requested: Vec<Provider>,
-    /// The provider that holds most of the nodes.
+    /// The provider that holds most of the nodes; where that is unknown, the first that registered.
     pub running: Provider,
     /// ONNX Runtime's provider names with the number of graph nodes that each holds, most first. Counted after basic
-    /// optimization: the final graph can have fewer.
-    pub nodes: Vec<(String, usize)>,
+    /// optimization: the final graph can have fewer. `None`: unknown, ONNX Runtime says it from 1.24 on.
+    pub nodes: Option<Vec<(String, usize)>>,
     /// The providers that were asked for and do not run.
     pub refused: Vec<Refusal>,
 }
@@ -45,13 +45,34 @@ impl Proof {
     ) -> Self {
         nodes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let running = nodes.first().and_then(|(name, _)| Provider::by_ort_name(name)).unwrap_or(Provider::Cpu);
-        Self { requested: requested.to_vec(), running, nodes, refused }
+        Self { requested: requested.to_vec(), running, nodes: Some(nodes), refused }
     }
 
-    /// The GPU provider that holds most nodes; `None` where all are on the CPU. Inputs are bound again at each run as soon
-    /// as there is one: ONNX Runtime copies an input to a device when it is bound, and only then.
+    /// From the providers that registered, where ONNX Runtime does not tell which nodes each holds.
+    pub(in crate::infer) fn unknown(requested: &[Provider], registered: &[Provider], refused: Vec<Refusal>) -> Self {
+        let running = registered.first().copied().unwrap_or(Provider::Cpu);
+        Self { requested: requested.to_vec(), running, nodes: None, refused }
+    }
+
+    /// The GPU provider that holds most nodes, or that may hold some where that is unknown; `None` where all are on the CPU.
+    /// Inputs are bound again at each run as soon as there is one: ONNX Runtime copies an input to a device when it is
+    /// bound, and only then.
     pub(in crate::infer) fn gpu_provider(&self) -> Option<Provider> {
-        self.nodes.iter().filter_map(|(name, _)| Provider::by_ort_name(name)).find(|provider| provider.is_gpu())
+        match &self.nodes {
+            Some(nodes) => nodes.iter().filter_map(|(name, _)| Provider::by_ort_name(name)).find(|one| one.is_gpu()),
+            None => Some(self.running).filter(|one| one.is_gpu()),
+        }
+    }
+
+    /// The nodes of each provider, or that they are unknown: `CUDAExecutionProvider 371 nodes, CPUExecutionProvider 1 nodes`.
+    pub fn placement(&self) -> String {
+        match &self.nodes {
+            Some(nodes) => {
+                let counts: Vec<String> = nodes.iter().map(|(name, count)| format!("{name} {count} nodes")).collect();
+                counts.join(", ")
+            }
+            None => "which nodes it holds is unknown before ONNX Runtime 1.24".to_owned(),
+        }
     }
 
     /// Whether another provider than the first of the list runs.
@@ -63,12 +84,7 @@ impl Proof {
 impl fmt::Display for Proof {
     /// One line: `cpu runs the model (CPUExecutionProvider 372 nodes); tensorrt refused: <reason>, cure: <cure>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} runs the model (", self.running)?;
-        for (index, (name, count)) in self.nodes.iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{name} {count} nodes")?;
-        }
-        f.write_str(")")?;
+        write!(f, "{} runs the model ({})", self.running, self.placement())?;
         for Refusal { provider, reason, cure } in &self.refused {
             write!(f, "; {provider} refused: {reason}, cure: {cure}")?;
         }
@@ -85,7 +101,7 @@ mod tests {
         let nodes = vec![("CPUExecutionProvider".to_owned(), 3), ("TensorrtExecutionProvider".to_owned(), 300)];
         let proof = Proof::new(&[Provider::TensorRt, Provider::Cpu], nodes, Vec::new());
         assert_eq!((proof.running, proof.is_fallback()), (Provider::TensorRt, false));
-        assert_eq!(proof.nodes[0].1, 300);
+        assert_eq!(proof.nodes.unwrap()[0].1, 300);
     }
 
     #[test]
@@ -109,6 +125,21 @@ mod tests {
             let nodes = nodes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
             let proof = Proof::new(&Provider::ALL, nodes, Vec::new());
             assert_eq!(proof.gpu_provider(), expected, "{proof}");
+        }
+    }
+
+    #[test]
+    fn where_the_nodes_are_unknown_inputs_are_bound_again_as_soon_as_a_gpu_registered() {
+        let table: [(&[Provider], _); 4] = [
+            (&[], None),
+            (&[Provider::Cpu], None),
+            (&[Provider::Cuda, Provider::Cpu], Some(Provider::Cuda)),
+            (&Provider::ALL, Some(Provider::TensorRt)),
+        ];
+        for (registered, expected) in table {
+            let proof = Proof::unknown(&Provider::ALL, registered, Vec::new());
+            assert_eq!(proof.gpu_provider(), expected, "{proof}");
+            assert!(proof.to_string().contains("unknown before ONNX Runtime 1.24"), "{proof}");
         }
     }
 

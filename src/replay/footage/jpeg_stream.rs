@@ -1,5 +1,6 @@
 //! Whether a file is not one JPEG but many in a row, as `ffmpeg -f mjpeg` and cameras that stream over HTTP write them.
 
+use crate::vision::end_of_lone_jpeg;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -7,9 +8,8 @@ use std::path::Path;
 /// No more of the file is looked at to find the end of its first picture.
 const MOST_BYTES: u64 = 64 << 20;
 
-const START: u8 = 0xd8;
-const END: u8 = 0xd9;
-const SCAN: u8 = 0xda;
+/// How every JPEG begins: its first marker, and the first byte of the next one.
+const START: [u8; 3] = [0xff, 0xd8, 0xff];
 
 /// Whether a second picture follows the first. The preview that a camera puts behind its picture (Multi-Picture Format)
 /// is none.
@@ -17,7 +17,7 @@ pub(super) fn is_stream(path: &Path) -> io::Result<bool> {
     let mut bytes = Vec::new();
     let mut file = File::open(path)?;
     Read::by_ref(&mut file).take(3).read_to_end(&mut bytes)?;
-    if !bytes.starts_with(&[0xff, START, 0xff]) {
+    if !bytes.starts_with(&START) {
         return Ok(false);
     }
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;
@@ -26,34 +26,9 @@ pub(super) fn is_stream(path: &Path) -> io::Result<bool> {
 
 /// Where the second picture begins.
 fn second(bytes: &[u8]) -> Option<usize> {
-    let mut at = 2;
-    loop {
-        // A marker is FF, more FF as filling, then its code.
-        let begin = at + bytes.get(at..)?.iter().position(|byte| *byte != 0xff)?;
-        if begin == at {
-            return None;
-        }
-        let code = bytes[begin];
-        at = begin + 1;
-        match code {
-            END => break,
-            0x01 | 0xd0..=0xd7 => continue,
-            0 | START => return None,
-            _ => {}
-        }
-        let length = usize::from(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
-        let segment = bytes.get(at + 2..at + length)?;
-        if code == 0xe2 && segment.starts_with(b"MPF\0") {
-            return None;
-        }
-        at += length;
-        if code == SCAN {
-            let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd7);
-            at += bytes.get(at..)?.windows(2).position(is_marker)?;
-        }
-    }
-    let next = at + bytes.get(at..)?.windows(3).take(1024).position(|start| start == [0xff, START, 0xff])?;
-    let is_filling = bytes[at..next].iter().all(|byte| matches!(byte, 0 | 0xff | b'\r' | b'\n'));
+    let end = end_of_lone_jpeg(bytes)?;
+    let next = end + bytes[end..].windows(START.len()).take(1024).position(|start| start == START)?;
+    let is_filling = bytes[end..next].iter().all(|byte| matches!(byte, 0 | 0xff | b'\r' | b'\n'));
     is_filling.then_some(next)
 }
 

@@ -1,9 +1,10 @@
 //! A folder of pictures.
 
 use crate::bag::Loss;
+use crate::infer::read_short_into;
 use std::cmp::Ordering;
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The names that pictures have.
@@ -56,12 +57,7 @@ pub(super) fn in_folder(folder: &Path) -> io::Result<(Vec<PathBuf>, Vec<Loss>)> 
 
 /// Reads a file into `bytes`.
 pub(super) fn read(path: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
-    bytes.clear();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(io::Error::other(format!("holds more than {MOST_BYTES} bytes, expected a picture")));
-    }
-    Ok(())
+    read_short_into(path, MOST_BYTES, bytes)
 }
 
 /// `img_2` before `img_10`; those that are alike in that (`img_02`), as text.

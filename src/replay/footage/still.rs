@@ -37,7 +37,21 @@ impl Decoder {
         if bytes.is_empty() {
             return Err("holds no bytes".to_owned());
         }
-        let picture = read(bytes, &mut self.jpeg)?;
+        let header = HeaderRef { stamp, frame_id: FRAME_ID };
+        let (format, mut decoder) = open(bytes)?;
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let mut picture = if format == ImageFormat::Jpeg {
+            // As from a camera's topic: this decoder makes nothing up where a file has lost something.
+            let decoded = self.jpeg.decode("jpeg", bytes).map_err(|error| error.to_string())?.image;
+            if orientation == Orientation::NoTransforms {
+                encode_image(&mut self.cdr, header, &decoded);
+                return Ok(());
+            }
+            to_turn(&decoded).ok_or("holds fewer pixels than its size")?
+        } else {
+            DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?
+        };
+        picture.apply_orientation(orientation);
         let (width_px, height_px) = (picture.width(), picture.height());
         let size = Size { width_px, height_px };
         let (pixels, format, step) = if picture.color().has_color() {
@@ -46,13 +60,13 @@ impl Decoder {
             (picture.into_luma8().into_raw(), PixelFormat::Mono8, width_px)
         };
         let view = ImageView::new(&pixels, size, step, format).map_err(|error| error.to_string())?;
-        encode_image(&mut self.cdr, HeaderRef { stamp, frame_id: FRAME_ID }, &view);
+        encode_image(&mut self.cdr, header, &view);
         Ok(())
     }
 }
 
-fn read(bytes: &[u8], jpeg: &mut PictureDecoder) -> Result<DynamicImage, String> {
-    let words = |error: image::ImageError| error.to_string();
+/// What a file is, and what of its picture can be told before it is decoded.
+fn open(bytes: &[u8]) -> Result<(ImageFormat, impl ImageDecoder), String> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
     let Some(format) = reader.format() else {
         let first: Vec<String> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -62,23 +76,16 @@ fn read(bytes: &[u8], jpeg: &mut PictureDecoder) -> Result<DynamicImage, String>
     (limits.max_image_width, limits.max_image_height) = (Some(ImageView::MAX_SIDE_PX), Some(ImageView::MAX_SIDE_PX));
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(words)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = match format {
-        // As from a camera's topic: this decoder makes nothing up where a file has lost something.
-        ImageFormat::Jpeg => {
-            let decoded = jpeg.decode("jpeg", bytes).map_err(|error| error.to_string())?.image;
-            let (Size { width_px, height_px }, data) = (decoded.size(), decoded.data().to_vec());
-            match decoded.format() {
-                PixelFormat::Mono8 => GrayImage::from_raw(width_px, height_px, data).map(DynamicImage::from),
-                _ => RgbImage::from_raw(width_px, height_px, data).map(DynamicImage::from),
-            }
-            .ok_or("holds fewer pixels than its size")?
-        }
-        _ => DynamicImage::from_decoder(decoder).map_err(words)?,
-    };
-    picture.apply_orientation(orientation);
-    Ok(picture)
+    Ok((format, reader.into_decoder().map_err(|error| error.to_string())?))
+}
+
+/// A copy of a picture out of a JPEG.
+fn to_turn(decoded: &ImageView<'_>) -> Option<DynamicImage> {
+    let (Size { width_px, height_px }, data) = (decoded.size(), decoded.data().to_vec());
+    match decoded.format() {
+        PixelFormat::Mono8 => GrayImage::from_raw(width_px, height_px, data).map(DynamicImage::from),
+        _ => RgbImage::from_raw(width_px, height_px, data).map(DynamicImage::from),
+    }
 }
 
 #[cfg(test)]

@@ -171,8 +171,9 @@ fn running(topic: impl Into<String>, model: &str, proof: &Proof) -> Section {
     section.value("model", model);
     section.value("provider", proof.running);
     section.value("providers", requested.join(", "));
-    for (name, nodes) in &proof.nodes {
-        section.value(format!("nodes on {name}"), nodes);
+    match &proof.nodes {
+        Some(nodes) => nodes.iter().for_each(|(name, count)| section.value(format!("nodes on {name}"), count)),
+        None => section.value("nodes", proof.placement()),
     }
     for Refusal { provider, reason, cure } in &proof.refused {
         section.value(format!("{provider} refused"), reason);
@@ -342,7 +343,7 @@ mod tests {
     }
 
     fn on_cpu() -> Proof {
-        Proof { requested: vec![Provider::Cpu], running: Provider::Cpu, nodes: Vec::new(), refused: Vec::new() }
+        Proof { requested: vec![Provider::Cpu], running: Provider::Cpu, nodes: Some(Vec::new()), refused: Vec::new() }
     }
 
     fn value<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
@@ -354,7 +355,7 @@ mod tests {
         let mut proof = Proof {
             requested: vec![Provider::TensorRt, Provider::Cpu],
             running: Provider::Cpu,
-            nodes: vec![("CPUExecutionProvider".to_owned(), 372)],
+            nodes: Some(vec![("CPUExecutionProvider".to_owned(), 372)]),
             refused: vec![Refusal {
                 provider: Provider::TensorRt,
                 reason: "no libnvinfer".to_owned(),

@@ -2,6 +2,7 @@
 //! and `rqt_console` work as with any node. And warnings at a limited rate.
 
 use crate::config::LogLevel;
+use crate::infer::LOG_DIRECTIVE;
 use crate::ros::clock::{steady_now, wall_now};
 use r2r::QosProfile;
 use r2r::rcl_interfaces::msg::Log;
@@ -62,8 +63,7 @@ impl RosLog {
             Some(LogLevel::Warn) => LevelFilter::WARN,
             Some(LogLevel::Error | LogLevel::Fatal) => LevelFilter::ERROR,
         };
-        // ONNX Runtime writes hundreds of info lines per session.
-        let quiet = "ort=warn".parse().expect("a constant directive");
+        let quiet = LOG_DIRECTIVE.parse().expect("a constant directive");
         let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy().add_directive(quiet);
         tracing_subscriber::registry().with(filter).with(Self).init();
     }

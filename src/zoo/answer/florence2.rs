@@ -17,7 +17,7 @@ pub use task_prompt::TaskPrompt;
 
 use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, Tensors, VisionEncoder, checked, refused};
 use crate::infer::{Backend, Proof, Runtime, SessionOptions};
-use crate::language::{CacheLayout, Decoder, EmbeddingGraph, LanguageError, Prompt};
+use crate::language::{CacheLayout, Decoder, LanguageError, Prompt};
 use crate::types::{Answer, AnswerForm, Cancel, Element, ImageView, PixelFormat, Question, Size, TensorRef};
 use crate::vision::ImageProcessor;
 use crate::zoo::manifest::required_image_processor;
@@ -63,7 +63,7 @@ impl Florence2 {
             tokenizer.required_token_id(token)?;
         }
         let graph = checkpoint.any_graph("decoder_model_merged")?;
-        let embedder = EmbeddingGraph::new(checkpoint.any_graph("embed_tokens")?)?;
+        let embedder = checkpoint.embedder()?;
         let decoder = Decoder::new(graph, embedder, CacheLayout::Growing, &[STATES, STATES_MASK])?;
         let mut model = Self {
             pixels: required_image_processor(manifest)?,

@@ -12,7 +12,7 @@
 
 use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, VisionEncoder, checked, refused};
 use crate::infer::{Proof, Runtime, SessionOptions};
-use crate::language::{CacheLayout, ChatTemplate, Decoder, EmbeddingGraph, Message, Prompt};
+use crate::language::{CacheLayout, ChatTemplate, Decoder, Message, Prompt};
 use crate::types::{Answer, Cancel, ImageView, Question, Size, TensorMut};
 use crate::vision::{TileLayout, TileProcessor};
 use crate::zoo::manifest::processor_config;
@@ -62,8 +62,8 @@ impl SmolVlm {
         let layout = room
             .shared_cache_tokens
             .map_or(CacheLayout::Growing, |capacity| CacheLayout::Shared { capacity: capacity.get() });
-        let embedder = EmbeddingGraph::new(checkpoint.any_graph("embed_tokens")?)?;
-        let decoder = Decoder::new(checkpoint.any_graph("decoder_model_merged")?, embedder, layout, &[])?;
+        let embedder = checkpoint.embedder()?;
+        let decoder = Decoder::new(checkpoint.decoder_of_prompts("decoder_model_merged")?, embedder, layout, &[])?;
         let bos = config.bos.and_then(|id| tokenizer.token(id));
         let mut model = Self {
             tiles,

@@ -2,7 +2,7 @@
 
 use super::hub_cache::snapshots;
 use super::unwritten::unwritten;
-use super::whole_path::whole;
+use super::whole_path::{above_onnx, whole};
 use crate::zoo::manifest::keys;
 use crate::zoo::{Manifest, ManifestError};
 use std::ffi::OsStr;
@@ -67,7 +67,7 @@ pub fn find_at(path: &Path) -> Result<Manifest, ManifestError> {
     }
     let path = &whole(path);
     let beside = path.parent().unwrap_or(Path::new(""));
-    for folder in [Some(beside), beside.parent().filter(|_| beside.file_name().is_some_and(|name| name == "onnx"))] {
+    for folder in [Some(beside), above_onnx(beside)] {
         let Some(written) = folder.map(|folder| folder.join(MANIFEST)).filter(|written| written.is_file()) else {
             continue;
         };

@@ -6,7 +6,7 @@
 
 use super::examined::understood;
 use super::names_beside::{NamesBeside, names_beside};
-use super::whole_path::whole;
+use super::whole_path::{above_onnx, whole};
 use crate::infer::{OnnxFile, read_short_text};
 use crate::zoo::detect::names_in_metadata;
 use crate::zoo::{Family, License, Manifest, ManifestError, ModelFile};
@@ -33,10 +33,12 @@ const LICENSE_NOTICE: &str = "The file does not say under which license its weig
 /// [`ManifestError::Model`] for a file that is no ONNX model; [`ManifestError::NotUnderstood`] for one that is no
 /// detector, with its tensors and what was expected, and for a folder with no ONNX file or several.
 pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
-    if path.is_dir() {
+    let graph = if path.is_dir() {
         refuse_other_kinds(path)?;
-    }
-    let graph = whole(&if path.is_dir() { graph_in(path)? } else { path.to_path_buf() });
+        whole(&graph_in(path)?)
+    } else {
+        whole(path)
+    };
     let file = OnnxFile::read(&graph).map_err(|error| ManifestError::Model(Box::new(error)))?;
     let folder = folder_of(&graph);
     let refused = |reason: String| ManifestError::NotUnderstood { path: graph.clone(), reason };
@@ -44,9 +46,9 @@ pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
     let kind = config.as_ref().and_then(|config| config.get("model_type")).and_then(Value::as_str);
     let family = kind.map(|kind| family_of(kind).ok_or_else(|| refused(other_kind(kind))));
     // A file that names its own classes is none of a checkpoint that is no detector.
-    let names_its_own = matches!(names_in_metadata(&file.signature), Ok(Some(_)));
+    let own_names = names_in_metadata(&file.signature);
     let family = match family.transpose() {
-        Err(_) if names_its_own => None,
+        Err(_) if matches!(own_names, Ok(Some(_))) => None,
         family => family?,
     };
     let mut manifest = Manifest {
@@ -82,7 +84,7 @@ pub(super) fn unwritten(path: &Path) -> Result<Manifest, ManifestError> {
     }
     let mut names_file = None;
     if !names_classes
-        && matches!(names_in_metadata(&file.signature), Ok(None))
+        && matches!(own_names, Ok(None))
         && let Some(NamesBeside { names, file }) = names_beside(&graph)
     {
         manifest.labels = Some(names);
@@ -173,8 +175,7 @@ fn onnx_files(folder: &Path) -> Vec<PathBuf> {
 /// The checkpoint's folder: that of the graph, or the one above its folder `onnx`.
 fn folder_of(graph: &Path) -> PathBuf {
     let beside = graph.parent().unwrap_or(Path::new(""));
-    let above = beside.parent().filter(|_| beside.file_name().is_some_and(|name| name == "onnx"));
-    above.filter(|above| above.join(CONFIG).is_file()).unwrap_or(beside).to_path_buf()
+    above_onnx(beside).filter(|above| above.join(CONFIG).is_file()).unwrap_or(beside).to_path_buf()
 }
 
 /// The checkpoint's configuration; `None` where there is no such file.

@@ -1,4 +1,4 @@
-//! Paths that do not depend on the working folder.
+//! Where a model's file lies.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf, absolute};
@@ -13,6 +13,11 @@ pub(super) fn whole(file: &Path) -> PathBuf {
         }
         _ => named,
     }
+}
+
+/// The folder above a folder `onnx`, where hubs have the graphs of a checkpoint.
+pub(super) fn above_onnx(folder: &Path) -> Option<&Path> {
+    folder.parent().filter(|_| folder.file_name().is_some_and(|name| name == "onnx"))
 }
 
 #[cfg(test)]

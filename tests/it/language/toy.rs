@@ -81,7 +81,7 @@ impl Toy {
             proof: Proof {
                 requested: vec![Provider::Cpu],
                 running: Provider::Cpu,
-                nodes: Vec::new(),
+                nodes: Some(Vec::new()),
                 refused: Vec::new(),
             },
             runs: 0,
@@ -250,7 +250,7 @@ impl ToyEmbedding {
             proof: Proof {
                 requested: vec![Provider::Cpu],
                 running: Provider::Cpu,
-                nodes: Vec::new(),
+                nodes: Some(Vec::new()),
                 refused: Vec::new(),
             },
         }

@@ -1,7 +1,7 @@
 //! The files of a checkpoint with several graphs, found by their roles in the manifest.
 
-use crate::infer::{Backend, OrtBackend, Runtime, SessionOptions, Signature, TensorSpec};
-use crate::language::{ChatTemplate, GenerationConfig, Tokenizer};
+use crate::infer::{Backend, GraphEdit, OrtBackend, Provider, Runtime, SessionOptions, Signature, TensorSpec};
+use crate::language::{ChatTemplate, EmbeddingGraph, GenerationConfig, Tokenizer};
 use crate::types::Element;
 use crate::zoo::manifest::Document;
 use crate::zoo::{Manifest, ZooError};
@@ -46,7 +46,31 @@ impl Checkpoint<'_> {
     /// # Errors
     /// [`ZooError::Manifest`] and [`ZooError::Infer`].
     pub fn any_graph(&self, role: &str) -> Result<Box<dyn Backend>, ZooError> {
-        Ok(Box::new(OrtBackend::open(self.runtime, &self.manifest.path_of(role)?, self.options, &[])?))
+        self.opened(role, self.options)
+    }
+
+    /// As [`any_graph`](Self::any_graph), for a decoder that takes a whole prompt at once: of its logits those of the last
+    /// token are computed alone, where its graph lets them.
+    ///
+    /// # Errors
+    /// [`ZooError::Manifest`] and [`ZooError::Infer`].
+    pub fn decoder_of_prompts(&self, role: &str) -> Result<Box<dyn Backend>, ZooError> {
+        let edit = Some(GraphEdit::LastOnly { output: "logits".to_owned() });
+        self.opened(role, &SessionOptions { edit, ..self.options.clone() })
+    }
+
+    fn opened(&self, role: &str, options: &SessionOptions) -> Result<Box<dyn Backend>, ZooError> {
+        Ok(Box::new(OrtBackend::open(self.runtime, &self.manifest.path_of(role)?, options, &[])?))
+    }
+
+    /// The graph that looks up the rows of tokens, on the CPU wherever the others run: the table stays out of the GPU's
+    /// memory, and a token that it does not have is refused. CUDA's `Gather` reads past the table's end without a word.
+    ///
+    /// # Errors
+    /// As [`any_graph`](Self::any_graph), and [`ZooError::Language`] when it is no embedding.
+    pub fn embedder(&self) -> Result<EmbeddingGraph, ZooError> {
+        let options = SessionOptions { providers: vec![Provider::Cpu], ..self.options.clone() };
+        Ok(EmbeddingGraph::new(self.opened("embed_tokens", &options)?)?)
     }
 
     /// # Errors

@@ -70,7 +70,7 @@ fn around(boxes: Vec<(BBox<ImagePx>, Vec<f32>)>, tells_all: bool, matching: Matc
     let proof = Proof {
         requested: vec![crate::infer::Provider::Cpu],
         running: crate::infer::Provider::Cpu,
-        nodes: Vec::new(),
+        nodes: Some(Vec::new()),
         refused: Vec::new(),
     };
     let inner = Constant { labels: Labels::new(OWN, 0), proof, boxes, tells_all, asked: None };

@@ -1,0 +1,252 @@
+//! Of an output over a sequence only the last is wanted: the sequence is cut before the product that makes it.
+//!
+//! From the output back, each node must give of every place in the sequence what it takes of the same place, whatever the
+//! others are; up to the first matrix product with weights, behind which the work is. What that product takes is cut to its
+//! last place.
+
+use super::nodes::{Graph, Node};
+use super::write;
+use crate::infer::onnx_file::wire::{Reader, Value};
+use std::io::Cursor;
+
+/// Where the sequence is cut: an input of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Site {
+    /// The node among those of the graph.
+    pub node: usize,
+    /// Its input.
+    pub input: usize,
+}
+
+/// What takes the place of the node, and what joins the weights: fields of GraphProto.
+pub(super) struct Written {
+    pub nodes: Vec<u8>,
+    pub initializers: Vec<u8>,
+}
+
+/// How far weights may be from what computes them out of other weights.
+const DEPTH: usize = 8;
+
+/// Where an output's sequence can be cut.
+///
+/// # Errors
+/// Why it cannot.
+pub(super) fn site(graph: &Graph, output: &str) -> Result<Site, String> {
+    match graph.outputs.get(output) {
+        Some(3) if graph.opset >= 10 => {}
+        Some(3) => return Err(format!("operator set {} has no slices with computed bounds", graph.opset)),
+        Some(dimensions) => return Err(format!("the output {output} has {dimensions} dimensions, expected 3")),
+        None => return Err(format!("there is no output {output}")),
+    }
+    let mut tensor = output;
+    // Each step goes one node back; a graph in a circle is none.
+    for _ in 0..graph.nodes.len() {
+        let (index, at) = graph.source(tensor).ok_or_else(|| format!("no node gives {tensor}"))?;
+        let node = &graph.nodes[index];
+        let is_elsewhere = tensor != output && graph.outputs.contains_key(tensor);
+        if at != 0 || is_elsewhere || graph.uses(tensor) != usize::from(tensor != output) {
+            return Err(format!("{tensor} is wanted elsewhere too"));
+        }
+        if is_product(node) && node.inputs.iter().skip(1).all(|input| graph.has_no_sequence(input, DEPTH)) {
+            return Ok(Site { node: index, input: 0 });
+        }
+        tensor = through(graph, node).ok_or_else(|| format!("{} stands before {tensor}", node.operator))?;
+    }
+    Err(format!("{output} comes from itself"))
+}
+
+/// A product of what has the sequence, its first input, with weights.
+fn is_product(node: &Node) -> bool {
+    match node.own() {
+        Some(operator) => matches!(operator, "MatMul" | "MatMulInteger" | "QLinearMatMul"),
+        None => node.domain == "com.microsoft" && matches!(&*node.operator, "MatMulNBits" | "FusedMatMul"),
+    }
+}
+
+/// The input whose places a node maps one by one.
+fn through<'a>(graph: &Graph, node: &'a Node) -> Option<&'a str> {
+    match node.own()? {
+        "Cast" | "Identity" | "Tanh" | "Sigmoid" | "Relu" | "Neg" => node.inputs.first().map(String::as_str),
+        "QuantizeLinear" | "DequantizeLinear" | "Clip" => {
+            let (first, others) = node.inputs.split_first()?;
+            others.iter().all(|input| input.is_empty() || graph.has_no_sequence(input, DEPTH)).then_some(first)
+        }
+        "Add" | "Sub" | "Mul" | "Div" => {
+            let mut along = node.inputs.iter().filter(|input| !graph.has_no_sequence(input, DEPTH));
+            along.next().filter(|_| along.next().is_none()).map(String::as_str)
+        }
+        _ => None,
+    }
+}
+
+impl Graph {
+    /// Whether a tensor is made of weights alone, or is one scale for a whole tensor, and adds no dimension of a sequence to
+    /// what it is combined with.
+    fn has_no_sequence(&self, tensor: &str, depth: usize) -> bool {
+        let is_row = |shape: &[u64]| shape.iter().rev().skip(1).all(|size| *size == 1);
+        if let Some(shape) = self.initializers.get(tensor) {
+            // The weights of a product have rows; nothing else may.
+            return is_row(shape) || shape.len() == 2 || self.is_packed(tensor);
+        }
+        let Some((node, output)) = self.source(tensor).map(|(node, output)| (&self.nodes[node], output)) else {
+            return false;
+        };
+        match node.own() {
+            Some("Constant") => node.constant.as_ref().is_none_or(|shape| is_row(shape)),
+            // Scale and zero point of a whole tensor.
+            Some("DynamicQuantizeLinear") => output > 0,
+            Some("Mul" | "Cast" | "Identity" | "Transpose" | "DequantizeLinear" | "Squeeze" | "Unsqueeze") => {
+                depth > 0 && node.inputs.iter().all(|input| self.has_no_sequence(input, depth - 1))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is what MatMulNBits keeps weights in, `[N, blocks, bytes]`.
+    fn is_packed(&self, tensor: &str) -> bool {
+        let packs =
+            |node: &Node| node.operator == "MatMulNBits" && node.inputs.get(1).is_some_and(|input| input == tensor);
+        self.nodes.iter().any(packs)
+    }
+}
+
+/// The node `old` (a NodeProto) behind one that cuts its input, and the bounds of the cut.
+///
+/// # Errors
+/// Where the node cannot be read.
+pub(super) fn written(old: &[u8], site: &Site, graph: &Graph) -> Result<Written, String> {
+    let whole = &graph.nodes[site.node].inputs[site.input];
+    let [last, starts, ends, axes] = ["last", "last_starts", "last_ends", "last_axes"].map(|like| graph.new_name(like));
+    let mut slice = Vec::new();
+    for input in [whole, &starts, &ends, &axes] {
+        write::bytes(&mut slice, 1, input.as_bytes());
+    }
+    write::bytes(&mut slice, 2, last.as_bytes());
+    write::bytes(&mut slice, 3, last.as_bytes());
+    write::bytes(&mut slice, 4, b"Slice");
+    let mut written = Written { nodes: Vec::new(), initializers: Vec::new() };
+    write::bytes(&mut written.nodes, 1, &slice);
+    write::bytes(&mut written.nodes, 1, &with_input(old, site.input, &last)?);
+    for (name, value) in [(starts, -1), (ends, i64::MAX), (axes, 1)] {
+        let mut bound = Vec::new();
+        write::number(&mut bound, 1, 1);
+        // TensorProto.DataType.INT64
+        write::number(&mut bound, 2, 7);
+        write::bytes(&mut bound, 8, name.as_bytes());
+        write::bytes(&mut bound, 9, &value.to_le_bytes());
+        write::bytes(&mut written.initializers, 5, &bound);
+    }
+    Ok(written)
+}
+
+/// A NodeProto with another name at one of its inputs.
+fn with_input(node: &[u8], wanted: usize, name: &str) -> Result<Vec<u8>, String> {
+    let (mut fields, mut inputs) = (Vec::new(), 0);
+    let mut reader = Reader::new(Cursor::new(node), node.len() as u64);
+    let read = reader.message(node.len() as u64, &mut |reader, field, value| {
+        let is_wanted = field == 1 && inputs == wanted;
+        inputs += usize::from(field == 1);
+        let end = match value {
+            Value::Until(end) => end,
+            Value::Number(_) => reader.at(),
+            Value::Skipped => reader.next_at(),
+        };
+        fields.push((is_wanted, reader.field_at(), end));
+        Ok(())
+    });
+    read.map_err(|broken| broken.to_string())?;
+    let mut out = Vec::new();
+    for (is_wanted, from, to) in fields {
+        if is_wanted {
+            write::bytes(&mut out, 1, name.as_bytes());
+        } else {
+            let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
+            let field = range.and_then(|(from, to)| node.get(from..to));
+            out.extend_from_slice(field.ok_or("a field outside of its node")?);
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `name = Operator(inputs)` lines; weights as `name: sizes`.
+    fn graph(text: &str) -> Graph {
+        let mut graph = Graph { opset: 17, ..Graph::default() };
+        graph.outputs.insert("logits".to_owned(), 3);
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let Some((outputs, call)) = line.split_once(" = ") else {
+                let (name, shape) = line.split_once(':').unwrap();
+                graph
+                    .initializers
+                    .insert(name.to_owned(), shape.split_whitespace().map(|size| size.parse().unwrap()).collect());
+                continue;
+            };
+            let (operator, inputs) = call.trim_end_matches(')').split_once('(').unwrap();
+            let (domain, operator) = operator.split_once('/').unwrap_or(("", operator));
+            let names = |text: &str| text.split(", ").map(str::to_owned).collect();
+            graph.nodes.push(Node {
+                inputs: names(inputs),
+                outputs: names(outputs),
+                operator: operator.to_owned(),
+                domain: domain.to_owned(),
+                ..Node::default()
+            });
+        }
+        graph
+    }
+
+    fn cut(text: &str) -> Result<String, String> {
+        let graph = graph(text);
+        site(&graph, "logits").map(|site| graph.nodes[site.node].inputs[site.input].clone())
+    }
+
+    #[test]
+    fn the_sequence_is_cut_before_the_product_with_the_vocabulary() {
+        assert_eq!(cut("w: 64 1000\nlogits = MatMul(hidden, w)"), Ok("hidden".to_owned()));
+        // Tied weights are turned over in the graph; a bias, a cap and another precision follow.
+        let tied = "embedding: 1000 64\nbias: 1000\ncap:\n\
+                    w = Transpose(embedding)\n\
+                    product = MatMul(hidden, w)\n\
+                    sum = Add(bias, product)\n\
+                    small = Div(sum, cap)\n\
+                    soft = Tanh(small)\n\
+                    large = Mul(soft, cap)\n\
+                    logits = Cast(large)";
+        assert_eq!(cut(tied), Ok("hidden".to_owned()));
+    }
+
+    #[test]
+    fn quantized_products_are_cut_behind_their_scales() {
+        let dynamic = "w: 64 1000\nw_zero:\nw_scale:\n\
+                       q, scale, zero = DynamicQuantizeLinear(hidden)\n\
+                       product = MatMulInteger(q, w, zero, w_zero)\n\
+                       scales = Mul(scale, w_scale)\n\
+                       float = Cast(product)\n\
+                       logits = Mul(float, scales)";
+        assert_eq!(cut(dynamic), Ok("q".to_owned()));
+        let blocks = "w: 1000 2 16\nscales: 2000\nlogits = com.microsoft/MatMulNBits(hidden, w, scales)";
+        assert_eq!(cut(blocks), Ok("hidden".to_owned()));
+    }
+
+    #[test]
+    fn a_graph_that_does_otherwise_stays_as_it_is() {
+        for (text, reason) in [
+            ("logits = If(use_cache_branch)", "If stands before logits"),
+            ("w: 64 10\nlogits = MatMul(hidden, w)\nbest = ArgMax(logits)", "logits is wanted elsewhere too"),
+            ("w: 64 10\nx = MatMul(hidden, w)\nlogits = Softmax(x)", "Softmax stands before logits"),
+            ("logits = MatMul(hidden, other)", "MatMul stands before logits"),
+            ("w: 64 10\nmask: 1 7 10\nx = MatMul(hidden, w)\nlogits = Add(x, mask)", "Add stands before logits"),
+            ("w: 64 10\nx = MatMul(hidden, w)\nlogits = Add(x, y)\ny = Neg(x)", "Add stands before logits"),
+            ("logits = Cast(logits)", "logits is wanted elsewhere too"),
+        ] {
+            assert_eq!(cut(text), Err(reason.to_owned()), "{text}");
+        }
+        let mut flat = graph("w: 64 10\nlogits = MatMul(hidden, w)");
+        flat.outputs.insert("logits".to_owned(), 2);
+        assert_eq!(site(&flat, "logits"), Err("the output logits has 2 dimensions, expected 3".to_owned()));
+        assert_eq!(site(&flat, "loss"), Err("there is no output loss".to_owned()));
+    }
+}

@@ -1,0 +1,80 @@
+//! Changes to a graph between its file and its session. The file stays as it is, and so does its hash.
+//!
+//! An edit rewrites a node or two; what it leaves alone, weights above all, is copied once, from the file into the bytes that
+//! ONNX Runtime reads. One that does not fit a graph is left out with the reason: the graph then runs as its file has it.
+
+mod last_only;
+mod nodes;
+mod write;
+
+use super::onnx_file::wire::{Broken, Reader};
+use super::regular_file::open_regular;
+use nodes::Survey;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// A change to a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GraphEdit {
+    /// Of an output `[batch, sequence, width]`, only the last of the sequence is computed: `[batch, 1, width]`. Of a
+    /// language model's logits nobody reads more, and of a long prompt they are most of the work.
+    LastOnly {
+        /// The output.
+        output: String,
+    },
+}
+
+/// The bytes of a model with an edit.
+///
+/// # Errors
+/// Why the edit does not fit, or the file cannot be read.
+pub(super) fn edited(path: &Path, edit: &GraphEdit) -> Result<Vec<u8>, String> {
+    let mut file = open_regular(path).map_err(in_words)?;
+    let length = file.metadata().map_err(in_words)?.len();
+    let survey = Survey::of(&mut Reader::new(&mut file, length)).map_err(|broken: Broken| broken.to_string())?;
+    let GraphEdit::LastOnly { output } = edit;
+    let site = last_only::site(&survey.graph, output)?;
+    let node = survey.graph.nodes.get(site.node).ok_or("a node that is none")?;
+    let old = part(&mut file, node.payload.start, node.payload.end)?;
+    let new = last_only::written(&old, &site, &survey.graph)?;
+    let (graph, at) = (survey.graph_payload, node.field_at);
+    let before = part(&mut file, 0, survey.graph_at)?;
+    let grown = new.nodes.len() + new.initializers.len();
+    let kept = (graph.end - graph.start) - (node.payload.end - node.field_at);
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(grown + 32))
+        .map_err(in_words)?;
+    bytes.extend_from_slice(&before);
+    write::header(&mut bytes, nodes::GRAPH, kept + grown as u64);
+    copy(&mut file, graph.start, at, &mut bytes)?;
+    bytes.extend_from_slice(&new.nodes);
+    copy(&mut file, node.payload.end, graph.end, &mut bytes)?;
+    bytes.extend_from_slice(&new.initializers);
+    copy(&mut file, graph.end, length, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn in_words(error: impl ToString) -> String {
+    error.to_string()
+}
+
+fn part(file: &mut File, from: u64, to: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    copy(file, from, to, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Adds the bytes of a file from one place to another.
+fn copy(file: &mut File, from: u64, to: u64, bytes: &mut Vec<u8>) -> Result<(), String> {
+    let length = to.checked_sub(from).ok_or("a part that ends before it begins")?;
+    let read = |file: &mut File, bytes: &mut Vec<u8>| -> io::Result<u64> {
+        file.seek(SeekFrom::Start(from))?;
+        Ok(file.take(length).read_to_end(bytes)? as u64)
+    };
+    match read(file, bytes).map_err(in_words)? {
+        read if read == length => Ok(()),
+        _ => Err("the file has become shorter".to_owned()),
+    }
+}
