@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use vedette::infer::{OrtBackend, Provider, Runtime, SessionOptions};
+use vedette::infer::{GraphEdit, OrtBackend, Provider, Runtime, SessionOptions};
 use vedette::language::{
     CacheLayout, Decoder, EmbeddingGraph, GenerationConfig, GenerationOptions, GrammarState, GrammarVocabulary, Prompt,
     ProposalForm, Tokenizer, generate,
@@ -95,14 +95,15 @@ fn pace(mut generation: impl FnMut(&mut dyn FnMut())) -> Pace {
 
 fn ours(folder: &Path, tokens: usize, with_grammar: bool, providers: Vec<Provider>) -> Value {
     let runtime = Runtime::load(Some(&library())).expect("the runtime loads");
-    let open = |name: &str, providers: Vec<Provider>| {
-        let options = SessionOptions { providers, intra_op_threads: THREADS, ..SessionOptions::default() };
+    let open = |name: &str, providers: Vec<Provider>, edit: Option<GraphEdit>| {
+        let options = SessionOptions { providers, edit, intra_op_threads: THREADS, ..SessionOptions::default() };
         let backend = OrtBackend::open(runtime, &folder.join(name), &options, &[]);
         Box::new(backend.expect("`bench/decoder_model.py` has written it"))
     };
-    // As in use: the table of tokens is the CPU's.
-    let embedder = EmbeddingGraph::new(open("embed_tokens.onnx", vec![Provider::Cpu])).expect("an embedding");
-    let decoder = Decoder::new(open("decoder_model_merged.onnx", providers), embedder, CacheLayout::Growing, &[]);
+    // As in use: the table of tokens is the CPU's, and of a prompt's logits only the last ones are computed.
+    let embedder = EmbeddingGraph::new(open("embed_tokens.onnx", vec![Provider::Cpu], None)).expect("an embedding");
+    let edit = Some(GraphEdit::LastOnly { output: "logits".to_owned() });
+    let decoder = Decoder::new(open("decoder_model_merged.onnx", providers, edit), embedder, CacheLayout::Growing, &[]);
     let mut decoder = decoder.expect("a decoder");
     let vocabulary = with_grammar.then(made_up_vocabulary);
     let tracks = (1..).zip(["person", "car", "delivery van"].iter().cycle().take(12));

@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use vedette::infer::{
-    Backend, InferError, OrtBackend, Precision, Proof, Provider, ProviderPolicy, Runtime, SessionOptions,
-    TensorRtOptions,
+    Backend, InferError, OrtBackend, Precision, Provider, ProviderPolicy, Runtime, SessionOptions, TensorRtOptions,
 };
 use vedette::types::{Detection, ImageView, PixelFormat, Size};
 use vedette::zoo::{self, Detector, Manifest, Thresholds, ZooError};
@@ -90,7 +89,7 @@ impl Case {
         };
         let opened_ms = begun.elapsed().as_secs_f64() * 1e3;
         let boxes: Vec<Value> = self.views().map(|view| boxes_of(&detected(detector.as_mut(), &view))).collect();
-        let nodes = nodes_of(detector.proof());
+        let placement = detector.proof().placement();
         let graph = self.manifest.files.iter().find(|file| file.path.extension().is_some_and(|ext| ext == "onnx"));
         let graph = self.manifest.folder.join(&graph.expect("a graph among its files").path);
         let mut alone = OrtBackend::open(runtime, &graph, &self.options(), &[]).expect("it has been opened before");
@@ -110,7 +109,7 @@ impl Case {
             }
         }
         json!({
-            "runtime": runtime.version(), "nodes": nodes, "opened_ms": opened_ms,
+            "runtime": runtime.version(), "placement": placement, "opened_ms": opened_ms,
             "detect": detect.told(), "session": session.told(), "boxes": boxes,
         })
     }
@@ -157,8 +156,4 @@ fn boxes_of(found: &[Detection]) -> Value {
         json!([one.class.0, one.score, corners.x_min(), corners.y_min(), corners.x_max(), corners.y_max()])
     };
     found.iter().map(row).collect()
-}
-
-fn nodes_of(proof: &Proof) -> Value {
-    proof.nodes.iter().flatten().map(|(name, count)| json!([name, count])).collect()
 }

@@ -502,11 +502,11 @@ mod tests {
                     }
                     Step::Carry => _ = backend.carry(0, 0),
                     Step::Run => {
-                        for (input, device) in device.iter_mut().enumerate() {
+                        for (input, copy) in device.iter_mut().enumerate() {
                             if !backend.inputs[input].is_bound {
-                                *device = Some(copy_of(&backend, input));
+                                *copy = Some(copy_of(&backend, input));
                             }
-                            prop_assert_eq!(device.clone(), Some(copy_of(&backend, input)));
+                            prop_assert_eq!(&*copy, &Some(copy_of(&backend, input)));
                         }
                         _ = backend.run();
                     }
