@@ -17,14 +17,10 @@
 //! # Ok::<(), vedette::infer::InferError>(())
 //! ```
 
-mod chain;
 mod checksum;
 mod declared;
 mod error;
-mod failover;
 mod fake;
-#[cfg(test)]
-mod fake_source;
 mod graph_edit;
 mod library;
 mod onnx_file;
@@ -34,7 +30,6 @@ mod providers;
 mod regular_file;
 mod runtime;
 mod session;
-mod session_options;
 mod slot;
 mod trial;
 mod values;
@@ -49,7 +44,7 @@ pub use owned_tensor::OwnedTensor;
 pub use providers::{Precision, Proof, Provider, ProviderPolicy, Refusal, ShapeRange, TensorRtOptions};
 pub use regular_file::{open_regular, read_short, read_short_into, read_short_text};
 pub use runtime::Runtime;
-pub use session_options::SessionOptions;
+pub use session::SessionOptions;
 pub use trial::{Trial, TrialInput};
 
 use crate::types::{Element, TensorMut, TensorRef};

@@ -1,12 +1,13 @@
 //! A model in an ONNX Runtime session, its inputs and outputs bound from run to run.
 
-use super::chain::{Chain, Source};
-use super::providers::cure;
-use super::session::ModelSource;
-use super::slot::{InputSlot, OutputSlot, OutputValue, state};
-use super::trial::Trial;
-use super::values::Values;
-use super::{Backend, InferError, OnnxFile, Proof, Refusal, Runtime, SessionOptions, Signature, declared};
+mod failover;
+
+use crate::infer::providers::cure;
+use crate::infer::session::{Chain, ModelSource, Source};
+use crate::infer::slot::{InputSlot, OutputSlot, OutputValue, state};
+use crate::infer::trial::{Trial, TrialInput};
+use crate::infer::values::Values;
+use crate::infer::{Backend, InferError, OnnxFile, Proof, Refusal, Runtime, SessionOptions, Signature, declared};
 use crate::types::{TensorMut, TensorRef};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
@@ -31,29 +32,29 @@ use std::sync::atomic::AtomicBool;
 pub struct OrtBackend {
     session: Session,
     binding: IoBinding,
-    pub(super) inputs: Vec<InputSlot>,
-    pub(super) outputs: Vec<OutputSlot>,
-    pub(super) signature: Signature,
-    pub(super) proof: Proof,
+    inputs: Vec<InputSlot>,
+    outputs: Vec<OutputSlot>,
+    signature: Signature,
+    proof: Proof,
     memory: OutputMemory,
     /// Whether runs may read copies of the inputs, made when these were bound.
     copies_inputs: bool,
     /// Whether the outputs of the last run may have other shapes than those of the next one.
-    pub(super) reshaped: bool,
+    reshaped: bool,
     /// Whether they have been seen to change without a change of the inputs' shapes.
     outputs_vary: bool,
     /// What is left where this provider fails.
-    pub(super) chain: Chain,
-    pub(super) opening: Arc<Opening>,
+    chain: Chain,
+    opening: Arc<Opening>,
     /// Runs in a row that failed on a GPU provider.
-    pub(super) failures: u32,
+    failures: u32,
     /// Why the provider does not run any more, under the strict policy.
-    pub(super) stopped: Option<Refusal>,
+    stopped: Option<Refusal>,
 }
 
 /// How a backend was opened, and is again on the next provider.
 #[derive(Debug)]
-pub(super) struct Opening {
+struct Opening {
     device_id: u32,
     warm_up_runs: usize,
     shapes: Vec<(String, Vec<usize>)>,
@@ -110,7 +111,7 @@ impl OrtBackend {
     }
 
     /// Of what `source` builds.
-    pub(super) fn open_from(
+    fn open_from(
         source: Arc<dyn Source>,
         options: &SessionOptions,
         shapes: Vec<(String, Vec<usize>)>,
@@ -123,12 +124,7 @@ impl OrtBackend {
     }
 
     /// Binds what is known already and warms up.
-    pub(super) fn start(
-        chain: &Chain,
-        session: Session,
-        proof: Proof,
-        opening: &Arc<Opening>,
-    ) -> Result<Self, InferError> {
+    fn start(chain: &Chain, session: Session, proof: Proof, opening: &Arc<Opening>) -> Result<Self, InferError> {
         let Opening { device_id, warm_up_runs, shapes, trial } = &**opening;
         let inputs = declared::inputs(&session)?;
         let places = declared::places(&inputs, shapes)?;
@@ -213,8 +209,45 @@ impl OrtBackend {
         Ok(())
     }
 
+    /// Runs once with open inputs as they are in use, and leaves them open again. Without a run where an input is not
+    /// described, or not as the graph has it: then the first use shows what the provider is worth.
+    ///
+    /// # Errors
+    /// As [`run`](Backend::run).
+    fn try_out(&mut self, trial: &Trial) -> Result<(), InferError> {
+        let open: Vec<bool> = self.inputs.iter().map(|input| input.is_open).collect();
+        let described: Vec<_> = self.inputs.iter().map(|input| trial.of(&input.declared)).collect();
+        for (input, described) in self.inputs.iter().zip(&described) {
+            let fits = described.as_ref().map(|described| declared::takes(&input.declared, &described.shape));
+            if !fits.unwrap_or(!input.is_open) {
+                tracing::debug!(input = %input.declared, ?described, "not tried: the input is not as described");
+                return Ok(());
+            }
+        }
+        let (outputs, before) = (self.signature.outputs.clone(), self.outputs.len());
+        for (place, described) in described.iter().enumerate() {
+            let Some(TrialInput { shape, is_one }) = described else { continue };
+            self.reshape(place, shape)?;
+            if *is_one {
+                self.inputs[place].values.as_mut().fill_with_one();
+            }
+        }
+        self.run_here()?;
+        for (place, is_open) in open.into_iter().enumerate() {
+            if is_open {
+                let declared = self.inputs[place].declared.clone();
+                self.signature.inputs[place] = declared.clone();
+                self.inputs[place] = InputSlot::new(declared)?;
+            }
+        }
+        self.outputs = (0..before).map(|_| OutputSlot::new()).collect();
+        self.signature.outputs = outputs;
+        self.reshaped = true;
+        Ok(())
+    }
+
     /// Runs on the provider that has it.
-    pub(super) fn run_here(&mut self) -> Result<(), InferError> {
+    fn run_here(&mut self) -> Result<(), InferError> {
         self.bind_outputs(self.reshaped || self.outputs_vary)?;
         self.bind_inputs()?;
         let reuses_outputs = self.outputs.iter().any(OutputSlot::is_reused);

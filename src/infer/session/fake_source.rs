@@ -1,14 +1,14 @@
 //! A source of sessions that are on the CPU and say that they are elsewhere.
 
 use super::chain::{Placement, Registered, Source, Unbuilt};
-use super::{InferError, Provider, Runtime};
+use crate::infer::{InferError, Provider, Runtime};
 use ort::session::Session;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// For each provider the models of `tests/data/models` that stand for it, one after the other; the last one stays.
 #[derive(Debug)]
-pub(super) struct FakeSource {
+pub(in crate::infer) struct FakeSource {
     runtime: &'static Runtime,
     models: Vec<(Provider, Vec<&'static str>)>,
     /// What has been built, in order.

@@ -1,7 +1,7 @@
 //! How a model is to be run.
 
-use super::graph_edit::GraphEdit;
-use super::{Provider, ProviderPolicy, TensorRtOptions};
+use crate::infer::graph_edit::GraphEdit;
+use crate::infer::{Provider, ProviderPolicy, TensorRtOptions};
 
 /// How a model is to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Builds an ONNX Runtime session of a model's file, with the providers of which something is expected.
 
 use super::chain::{Placement, Registered, Source, Unbuilt};
-use super::graph_edit;
-use super::onnx_file;
-use super::providers::engine_cache::{self, EngineKey, Engines};
-use super::providers::engine_shapes::EngineShapes;
-use super::providers::{cuda, cure, node_assignment};
-use super::{InferError, OnnxFile, Provider, Refusal, Runtime, SessionOptions, TensorRtOptions};
+use crate::infer::graph_edit;
+use crate::infer::onnx_file;
+use crate::infer::providers::engine_cache::{self, EngineKey, Engines};
+use crate::infer::providers::engine_shapes::EngineShapes;
+use crate::infer::providers::{cuda, cure, node_assignment};
+use crate::infer::{InferError, OnnxFile, Provider, Refusal, Runtime, SessionOptions, TensorRtOptions};
 use ort::ErrorCode;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -18,7 +18,7 @@ const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_pa
 
 /// A model's file, and how its sessions are made.
 #[derive(Debug)]
-pub(super) struct ModelSource {
+pub(in crate::infer) struct ModelSource {
     pub runtime: &'static Runtime,
     pub model: PathBuf,
     pub options: SessionOptions,

@@ -1,15 +1,15 @@
 //! The chain of providers: which of them a model is tried on next, and why those before were left.
 
-use super::providers::cure;
-use super::providers::engine_cache::Engines;
-use super::{InferError, Proof, Provider, ProviderPolicy, Refusal};
+use crate::infer::providers::cure;
+use crate::infer::providers::engine_cache::Engines;
+use crate::infer::{InferError, Proof, Provider, ProviderPolicy, Refusal};
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 use std::fmt;
 use std::sync::Arc;
 
 /// What makes sessions of one model.
-pub(super) trait Source: fmt::Debug + Send + Sync {
+pub(in crate::infer) trait Source: fmt::Debug + Send + Sync {
     /// Registers `wished` in order, as far as that goes.
     ///
     /// # Errors
@@ -28,10 +28,10 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
 }
 
 /// The number of graph nodes by ONNX Runtime's provider name; `None` where it does not tell.
-pub(super) type Placement = Option<Vec<(String, usize)>>;
+pub(in crate::infer) type Placement = Option<Vec<(String, usize)>>;
 
 /// A session that is about to be built.
-pub(super) struct Registered {
+pub(in crate::infer) struct Registered {
     pub builder: SessionBuilder,
     /// The model's bytes, where it does not come from its file.
     pub edited: Option<Vec<u8>>,
@@ -44,7 +44,7 @@ pub(super) struct Registered {
 }
 
 /// Why there is no session.
-pub(super) enum Unbuilt {
+pub(in crate::infer) enum Unbuilt {
     /// No other provider would take the model either.
     Model(InferError),
     /// This one does not, for a reason in ONNX Runtime's words.
@@ -55,7 +55,7 @@ pub(super) enum Unbuilt {
 
 /// The providers that are left for a model, and what became of the others.
 #[derive(Debug, Clone)]
-pub(super) struct Chain {
+pub(in crate::infer) struct Chain {
     source: Arc<dyn Source>,
     requested: Vec<Provider>,
     policy: ProviderPolicy,

@@ -8,9 +8,10 @@
 //! Each such trial opens a session, which takes as long as at the start. So of runs that fail one after the other only the
 //! first, the second, the fourth, the eighth, ... are tried.
 
-use super::slot::{OutputValue, state};
-use super::values::Values;
-use super::{Backend, InferError, OrtBackend, Provider, Refusal};
+use super::OrtBackend;
+use crate::infer::slot::{OutputValue, state};
+use crate::infer::values::Values;
+use crate::infer::{Backend, InferError, Provider, Refusal};
 
 impl OrtBackend {
     /// After a run that failed.
@@ -135,7 +136,7 @@ impl OrtBackend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::fake_source::FakeSource;
+    use crate::infer::session::fake_source::FakeSource;
     use crate::infer::{ProviderPolicy, SessionOptions, Trial, TrialInput};
     use crate::types::{TensorData, TensorMut};
     use std::sync::Arc;
