@@ -1,6 +1,6 @@
 //! What can go wrong between a model file and its outputs.
 
-use super::Provider;
+use super::{Provider, Refusal};
 use std::path::PathBuf;
 
 /// Why a model is not loaded or did not run.
@@ -199,5 +199,24 @@ impl InferError {
     /// For `map_err` on calls that have no error of their own.
     pub(super) fn runtime(what: &'static str) -> impl Fn(ort::Error) -> Self {
         move |error| Self::Runtime { what, reason: super::providers::cure::one_line(error.message()) }
+    }
+
+    /// Under the strict policy, of the first provider.
+    pub(super) fn strict(refusal: Refusal) -> Self {
+        let Refusal { provider, reason, cure } = refusal;
+        Self::Strict { provider, reason, cure }
+    }
+
+    /// Whether it is of a run, or of what is done for one: of the provider, or of what it was fed.
+    pub(super) fn is_of_a_run(&self) -> bool {
+        matches!(self, Self::Run { .. } | Self::Runtime { .. })
+    }
+
+    /// The reason in one line, without what is said around it.
+    pub(super) fn into_reason(self) -> String {
+        match self {
+            Self::Run { reason } => reason,
+            other => other.to_string(),
+        }
     }
 }

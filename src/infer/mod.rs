@@ -31,6 +31,7 @@ mod regular_file;
 mod runtime;
 mod session;
 mod slot;
+mod trial;
 mod values;
 
 pub use checksum::file_sha256;
@@ -44,6 +45,7 @@ pub use providers::{Precision, Proof, Provider, ProviderPolicy, Refusal, ShapeRa
 pub use regular_file::{open_regular, read_short, read_short_into, read_short_text};
 pub use runtime::Runtime;
 pub use session::SessionOptions;
+pub use trial::{Trial, TrialInput};
 
 use crate::types::{Element, TensorMut, TensorRef};
 use std::collections::BTreeMap;

@@ -68,6 +68,14 @@ impl Runtime {
         Err(InferError::LibraryMissing { tried: tried.join(", ") })
     }
 
+    /// The same one: a process has one runtime, for its life.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(super) fn lasting(&self) -> Result<&'static Self, InferError> {
+        Self::load(Some(&self.path))
+    }
+
     /// The file that was loaded.
     pub fn path(&self) -> &Path {
         &self.path

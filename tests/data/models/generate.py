@@ -284,6 +284,22 @@ def growing_cache():
     write("growing_cache", nodes, inputs, outputs, {})
 
 
+def doubling(name, factor, limit):
+    """y = factor * x. A run fails (an index that a table does not have) as soon as a value is above `limit`: what a
+    provider does that fails at a certain frame, or with a limit below 0 at every one."""
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["highest"], axes=[0, 1], keepdims=0),
+        helper.make_node("Greater", ["highest", "limit"], ["is_above"]),
+        helper.make_node("Cast", ["is_above"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "index"], ["nothing"]),
+        helper.make_node("Mul", ["x", "factor"], ["product"]),
+        helper.make_node("Add", ["product", "nothing"], ["y"]),
+    ]
+    floats = lambda key: helper.make_tensor_value_info(key, TensorProto.FLOAT, ["rows", 2])
+    constants = {"limit": np.array(limit, np.float32), "factor": np.array(factor, np.float32), "table": np.zeros(1, np.float32)}
+    write(name, nodes, [floats("x")], [floats("y")], constants)
+
+
 rows("yolo_rows")
 rows("yolo_rows_f16", np.float16)
 rows("yolo_rows_open", shape=("batch", 3, "height", "width"))
@@ -303,3 +319,7 @@ external_weights()
 halving_cache()
 grouped_query_cache()
 many_caches()
+doubling("doubling", 2.0, np.inf)
+doubling("doubling_to_100", 2.0, 100.0)
+doubling("doubling_never", 2.0, -1.0)
+doubling("doubling_inexactly", 2.2, np.inf)

@@ -1,13 +1,19 @@
 //! A model in an ONNX Runtime session, its inputs and outputs bound from run to run.
 
-use super::providers::cure;
-use super::slot::{InputSlot, OutputSlot, OutputValue, state};
-use super::values::Values;
-use super::{Backend, InferError, Proof, Runtime, SessionOptions, Signature, declared, session};
+mod failover;
+
+use crate::infer::providers::cure;
+use crate::infer::session::{Chain, ModelSource, Source};
+use crate::infer::slot::{InputSlot, OutputSlot, OutputValue, state};
+use crate::infer::trial::{Trial, TrialInput};
+use crate::infer::values::Values;
+use crate::infer::{Backend, InferError, OnnxFile, Proof, Refusal, Runtime, SessionOptions, Signature, declared};
 use crate::types::{TensorMut, TensorRef};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// An ONNX Runtime session that owns its input and output tensors.
 ///
@@ -18,6 +24,10 @@ use std::path::Path;
 ///
 /// A model whose outputs change their shape by the values of its inputs (a number of boxes) fails in the outputs of its
 /// last run; it is then run again with outputs that ONNX Runtime makes, as at every run from then on.
+///
+/// A GPU provider that fails in operation (a device that is lost, no memory) is left for the next one of the list, by which
+/// the run is then answered; the proof says why. A run that fails there too was given what the graph does not take, and
+/// costs the provider nothing. Under the strict policy such a provider is not left: each run from then on is an error.
 #[derive(Debug)]
 pub struct OrtBackend {
     session: Session,
@@ -33,14 +43,30 @@ pub struct OrtBackend {
     reshaped: bool,
     /// Whether they have been seen to change without a change of the inputs' shapes.
     outputs_vary: bool,
+    /// What is left where this provider fails.
+    chain: Chain,
+    opening: Arc<Opening>,
+    /// Runs in a row that failed on a GPU provider.
+    failures: u32,
+    /// Why the provider does not run any more, under the strict policy.
+    stopped: Option<Refusal>,
+}
+
+/// How a backend was opened, and is again on the next provider.
+#[derive(Debug)]
+struct Opening {
+    device_id: u32,
+    warm_up_runs: usize,
+    shapes: Vec<(String, Vec<usize>)>,
+    trial: Trial,
 }
 
 impl OrtBackend {
     /// Loads the model, proves where it runs, and warms it up.
     ///
     /// `shapes` gives, by name, the shapes of inputs whose dimensions the graph leaves open; it may repeat those that
-    /// the graph fixes. A model with an input that is left open is not warmed up: it runs once each has been given a
-    /// shape by [`reshape`](Backend::reshape) or [`carry`](Backend::carry). The outputs' open dimensions are known
+    /// the graph fixes. A model with an input that is left open is not warmed up (but see
+    /// [`open_tried`](Self::open_tried)): it runs once each has been given a shape by [`reshape`](Backend::reshape) or [`carry`](Backend::carry). The outputs' open dimensions are known
     /// after a run. A GPU provider on which the warm-up fails is refused like one that does not open: the next one of the
     /// list is tried.
     ///
@@ -57,16 +83,49 @@ impl OrtBackend {
         options: &SessionOptions,
         shapes: &[(String, Vec<usize>)],
     ) -> Result<Self, InferError> {
-        session::open(runtime, model, options, shapes, |session, proof| Self::start(session, proof, options, shapes))
+        Self::open_tried(runtime, model, options, shapes, Trial::none())
+    }
+
+    /// As [`open`](Self::open) for a model with inputs that are left open until it is used: `trial` says what they are like
+    /// then. A GPU provider takes the model only when a run on that goes through. Afterwards the inputs are open as before.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_tried(
+        runtime: &Runtime,
+        model: &Path,
+        options: &SessionOptions,
+        shapes: &[(String, Vec<usize>)],
+        trial: Trial,
+    ) -> Result<Self, InferError> {
+        OnnxFile::check(model)?;
+        let (model, options, shapes) = (model.to_owned(), options.clone(), shapes.to_vec());
+        let source = ModelSource {
+            runtime: runtime.lasting()?,
+            model,
+            options: options.clone(),
+            shapes: shapes.clone(),
+            edit_refused: AtomicBool::new(false),
+        };
+        Self::open_from(Arc::new(source), &options, shapes, trial)
+    }
+
+    /// Of what `source` builds.
+    fn open_from(
+        source: Arc<dyn Source>,
+        options: &SessionOptions,
+        shapes: Vec<(String, Vec<usize>)>,
+        trial: Trial,
+    ) -> Result<Self, InferError> {
+        let SessionOptions { device_id, warm_up_runs, .. } = *options;
+        let opening = Arc::new(Opening { device_id, warm_up_runs, shapes, trial });
+        Chain::new(source, &options.providers, options.policy)
+            .open(|chain, session, proof| Self::start(chain, session, proof, &opening))
     }
 
     /// Binds what is known already and warms up.
-    fn start(
-        session: Session,
-        proof: Proof,
-        options: &SessionOptions,
-        shapes: &[(String, Vec<usize>)],
-    ) -> Result<Self, InferError> {
+    fn start(chain: &Chain, session: Session, proof: Proof, opening: &Arc<Opening>) -> Result<Self, InferError> {
+        let Opening { device_id, warm_up_runs, shapes, trial } = &**opening;
         let inputs = declared::inputs(&session)?;
         let places = declared::places(&inputs, shapes)?;
         let outputs = declared::outputs(&session)?;
@@ -75,7 +134,7 @@ impl OrtBackend {
         let mut backend = Self {
             inputs: inputs.iter().cloned().map(InputSlot::new).collect::<Result<_, _>>()?,
             outputs: outputs.iter().map(|_| OutputSlot::new()).collect(),
-            memory: OutputMemory::new(proof.gpu_provider().map(|_| options.device_id))?,
+            memory: OutputMemory::new(proof.gpu_provider().map(|_| *device_id))?,
             copies_inputs: proof.gpu_provider().is_some(),
             signature: Signature { inputs, outputs, metadata },
             session,
@@ -83,14 +142,20 @@ impl OrtBackend {
             proof,
             reshaped: true,
             outputs_vary: false,
+            chain: chain.clone(),
+            opening: Arc::clone(opening),
+            failures: 0,
+            stopped: None,
         };
         for (input, shape) in places {
             backend.reshape(input, shape)?;
         }
         if backend.inputs.iter().all(|input| !input.is_open) {
-            for _ in 0..options.warm_up_runs.max(1) {
-                backend.run()?;
+            for _ in 0..(*warm_up_runs).max(1) {
+                backend.run_here()?;
             }
+        } else if backend.proof.gpu_provider().is_some() {
+            backend.try_out(trial)?;
         }
         Ok(backend)
     }
@@ -142,6 +207,59 @@ impl OrtBackend {
             self.binding.synchronize_inputs().map_err(InferError::runtime("copy inputs to the device"))?;
         }
         Ok(())
+    }
+
+    /// Runs once with open inputs as they are in use, and leaves them open again. Without a run where an input is not
+    /// described, or not as the graph has it: then the first use shows what the provider is worth.
+    ///
+    /// # Errors
+    /// As [`run`](Backend::run).
+    fn try_out(&mut self, trial: &Trial) -> Result<(), InferError> {
+        let open: Vec<bool> = self.inputs.iter().map(|input| input.is_open).collect();
+        let described: Vec<_> = self.inputs.iter().map(|input| trial.of(&input.declared)).collect();
+        for (input, described) in self.inputs.iter().zip(&described) {
+            let fits = described.as_ref().map(|described| declared::takes(&input.declared, &described.shape));
+            if !fits.unwrap_or(!input.is_open) {
+                tracing::debug!(input = %input.declared, ?described, "not tried: the input is not as described");
+                return Ok(());
+            }
+        }
+        let (outputs, before) = (self.signature.outputs.clone(), self.outputs.len());
+        for (place, described) in described.iter().enumerate() {
+            let Some(TrialInput { shape, is_one }) = described else { continue };
+            self.reshape(place, shape)?;
+            if *is_one {
+                self.inputs[place].values.as_mut().fill_with_one();
+            }
+        }
+        self.run_here()?;
+        for (place, is_open) in open.into_iter().enumerate() {
+            if is_open {
+                let declared = self.inputs[place].declared.clone();
+                self.signature.inputs[place] = declared.clone();
+                self.inputs[place] = InputSlot::new(declared)?;
+            }
+        }
+        self.outputs = (0..before).map(|_| OutputSlot::new()).collect();
+        self.signature.outputs = outputs;
+        self.reshaped = true;
+        Ok(())
+    }
+
+    /// Runs on the provider that has it.
+    fn run_here(&mut self) -> Result<(), InferError> {
+        self.bind_outputs(self.reshaped || self.outputs_vary)?;
+        self.bind_inputs()?;
+        let reuses_outputs = self.outputs.iter().any(OutputSlot::is_reused);
+        let mut result = self.run_bound();
+        if result.is_err() && reuses_outputs {
+            self.bind_outputs(true)?;
+            result = self.run_bound();
+            self.outputs_vary = result.is_ok();
+        }
+        self.reshaped = result.is_err();
+        self.forget_copies(result.is_err());
+        result
     }
 
     /// After a run: one that failed may have left the copies of the inputs in any state, and each has written the inputs
@@ -244,18 +362,16 @@ impl Backend for OrtBackend {
 
     fn run(&mut self) -> Result<(), InferError> {
         self.check_shapes()?;
-        self.bind_outputs(self.reshaped || self.outputs_vary)?;
-        self.bind_inputs()?;
-        let reuses_outputs = self.outputs.iter().any(OutputSlot::is_reused);
-        let mut result = self.run_bound();
-        if result.is_err() && reuses_outputs {
-            self.bind_outputs(true)?;
-            result = self.run_bound();
-            self.outputs_vary = result.is_ok();
+        if let Some(refusal) = &self.stopped {
+            return Err(InferError::strict(refusal.clone()));
         }
-        self.reshaped = result.is_err();
-        self.forget_copies(result.is_err());
-        result
+        match self.run_here() {
+            Ok(()) => {
+                self.failures = 0;
+                Ok(())
+            }
+            Err(failed) => self.leave_or_fail(failed),
+        }
     }
 
     fn output(&self, index: usize) -> TensorRef<'_> {

@@ -1,0 +1,178 @@
+//! Builds an ONNX Runtime session of a model's file, with the providers of which something is expected.
+
+use super::chain::{Placement, Registered, Source, Unbuilt};
+use crate::infer::graph_edit;
+use crate::infer::onnx_file;
+use crate::infer::providers::engine_cache::{self, EngineKey, Engines};
+use crate::infer::providers::engine_shapes::EngineShapes;
+use crate::infer::providers::{cuda, cure, node_assignment};
+use crate::infer::{InferError, OnnxFile, Provider, Refusal, Runtime, SessionOptions, TensorRtOptions};
+use ort::ErrorCode;
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where the files of weights are, for a model that comes from memory.
+const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_path";
+
+/// A model's file, and how its sessions are made.
+#[derive(Debug)]
+pub(in crate::infer) struct ModelSource {
+    pub runtime: &'static Runtime,
+    pub model: PathBuf,
+    pub options: SessionOptions,
+    /// The shapes that open inputs will be bound with, by name.
+    pub shapes: Vec<(String, Vec<usize>)>,
+    /// Whether ONNX Runtime refused the graph with the edit that was wished.
+    pub edit_refused: AtomicBool,
+}
+
+impl Source for ModelSource {
+    fn register(&self, wished: &[Provider]) -> Result<Registered, InferError> {
+        let mut builder = self.builder()?;
+        let edited = self.edited();
+        let (mut providers, mut refused, mut engines) = (Vec::new(), Vec::new(), None);
+        for &provider in wished {
+            let result = match provider {
+                Provider::TensorRt => self.register_tensorrt(&mut builder, &mut engines, edited.is_some())?,
+                Provider::Cuda => cuda::register(&mut builder, self.options.device_id, self.options.cuda_memory_bytes),
+                // ONNX Runtime appends the CPU by itself, as the last.
+                Provider::Cpu => Ok(()),
+            };
+            match result {
+                Ok(()) => providers.push(provider),
+                Err(reason) => refused.push(Refusal::new(provider, cure::one_line(&reason))),
+            }
+        }
+        Ok(Registered { builder, edited, providers, refused, engines })
+    }
+
+    fn build(&self, registered: &mut Registered) -> Result<(Session, Placement), Unbuilt> {
+        self.runtime.log_engine_builds(registered.providers.contains(&Provider::TensorRt));
+        let committed = self.commit(registered);
+        self.runtime.log_engine_builds(false);
+        match committed {
+            Ok(session) => {
+                let nodes = node_assignment::nodes_by_provider(self.runtime, &session).map_err(Unbuilt::Model)?;
+                Ok((session, nodes))
+            }
+            Err(error) if registered.edited.is_some() && is_about_the_model(&error) => {
+                let reason = cure::one_line(error.message());
+                tracing::warn!(model = %self.model.display(), reason, "its graph is not edited");
+                self.edit_refused.store(true, Ordering::Relaxed);
+                Err(Unbuilt::Again)
+            }
+            Err(error) if is_about_the_model(&error) => Err(Unbuilt::Model(self.refused_model(&error))),
+            Err(error) => match registered.providers.iter().find(|provider| provider.is_gpu()) {
+                None => Err(Unbuilt::Model(self.refused_model(&error))),
+                Some(&provider) => Err(Unbuilt::Provider(provider, error.message().to_owned())),
+            },
+        }
+    }
+
+    fn mends(&self, registered: &Registered, reason: &str) -> bool {
+        rebuilds(registered.engines.as_ref(), reason)
+    }
+
+    fn name(&self) -> String {
+        self.model.display().to_string()
+    }
+}
+
+impl ModelSource {
+    /// The model's bytes with the edit that was wished, where it fits.
+    fn edited(&self) -> Option<Vec<u8>> {
+        let model = &self.model;
+        let edit = self.options.edit.as_ref().filter(|_| !self.edit_refused.load(Ordering::Relaxed))?;
+        let left = |reason: &String| tracing::info!(model = %model.display(), ?edit, reason, "the graph runs as it is");
+        graph_edit::edited(model, edit).inspect_err(left).ok()
+    }
+
+    fn commit(&self, registered: &mut Registered) -> ort::Result<Session> {
+        let Registered { builder, edited, .. } = registered;
+        let Some(bytes) = edited else { return builder.commit_from_file(&self.model) };
+        let folder = self.model.parent().unwrap_or(Path::new("")).to_string_lossy();
+        builder.clone().with_config_entry(WEIGHTS_FOLDER, folder)?.commit_from_memory(bytes)
+    }
+
+    fn refused_model(&self, error: &ort::Error) -> InferError {
+        onnx_file::in_words(&self.model, self.runtime.version(), error.message())
+    }
+
+    fn builder(&self) -> Result<SessionBuilder, InferError> {
+        let threads = self.options.intra_op_threads.max(1);
+        let build = || -> ort::Result<SessionBuilder> {
+            Ok(Session::builder(self.runtime.environment())?
+                .with_optimization_level(GraphOptimizationLevel::All)?
+                .with_parallel_execution(false)?
+                .with_intra_threads(threads)?
+                .with_inter_threads(1)?
+                .with_intra_op_spinning(self.options.spinning)?
+                .with_config_entry(node_assignment::RECORD_KEY, "1")?)
+        };
+        build().map_err(InferError::runtime("make a session builder"))
+    }
+
+    /// The outer error is the model's, the inner one the provider's.
+    fn register_tensorrt(
+        &self,
+        builder: &mut SessionBuilder,
+        engines: &mut Option<Engines>,
+        is_edited: bool,
+    ) -> Result<Result<(), String>, InferError> {
+        let (options, device_id) = (&self.options.tensorrt, self.options.device_id);
+        let Ok(file) = OnnxFile::read(&self.model) else {
+            return Ok(Err("TensorRT takes ONNX files only, and this one has ONNX Runtime's own format".to_owned()));
+        };
+        let shapes = match EngineShapes::of(&file, &self.shapes, &options.ranges) {
+            Ok(shapes) => shapes,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        // A first registration on a copy loads the library: its version is part of the engine's key.
+        let none = EngineShapes::default();
+        if let Err(reason) = TensorRtOptions::default().register(&mut builder.clone(), device_id, None, &none) {
+            return Ok(Err(reason));
+        }
+        if let Some(root) = &options.cache_dir {
+            let broken =
+                |error: std::io::Error| InferError::Runtime { what: "keep engines", reason: error.to_string() };
+            let version = self.runtime.version();
+            let mut key =
+                EngineKey::of(&self.model, &file, device_id, version, options.precision, &shapes).map_err(broken)?;
+            if is_edited {
+                key.shapes += &format!(" {:?}", self.options.edit);
+            }
+            let opened = Engines::open(root, &key).map_err(broken)?;
+            let folder = opened.folder().display();
+            tracing::info!(%folder, "TensorRT engines are kept here; a first build takes minutes");
+            *engines = Some(opened);
+        }
+        for (name, &size) in &shapes.fixed {
+            let fixed = builder.clone().with_dimension_override(name, i64::try_from(size).unwrap_or(i64::MAX));
+            *builder = fixed.map_err(|error| InferError::runtime("fix a dimension")(error.into()))?;
+        }
+        Ok(options.register(builder, device_id, engines.as_ref().map(Engines::folder), &shapes))
+    }
+}
+
+/// Whether the file itself is at fault, so that no other provider would take it.
+fn is_about_the_model(error: &ort::Error) -> bool {
+    use ErrorCode::{InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile};
+    matches!(error.code(), InvalidProtobuf | NoSuchFile | NoModel | InvalidGraph)
+        || onnx_file::is_about_the_model(error.message())
+}
+
+/// A broken or stale engine must not be fatal: where `reason` says that it is one, the cached files are removed. Whether
+/// there were any, so that the session is worth a second attempt.
+fn rebuilds(engines: Option<&Engines>, reason: &str) -> bool {
+    let Some(folder) = engines.map(Engines::folder).filter(|_| engine_cache::is_unreadable(reason)) else {
+        return false;
+    };
+    let removed = engine_cache::clear(folder).unwrap_or(0);
+    if removed > 0 {
+        let reason = cure::one_line(reason);
+        tracing::warn!(folder = %folder.display(), removed, reason, "TensorRT cannot read its cached engine, building anew");
+    }
+    removed > 0
+}
