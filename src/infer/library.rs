@@ -8,6 +8,7 @@
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use ort_sys::{OrtApi, OrtApiBase};
+use std::error::Error as _;
 use std::ffi::CStr;
 use std::mem::{forget, offset_of};
 use std::path::Path;
@@ -36,7 +37,9 @@ pub(super) enum LibraryError {
 /// # Errors
 /// [`LibraryError`]; `ort` is then as it was.
 pub(super) fn load(path: &Path) -> Result<String, LibraryError> {
-    let unusable = |error: libloading::Error| LibraryError::Unusable(error.to_string());
+    let unusable = |error: libloading::Error| {
+        LibraryError::Unusable(error.source().map_or_else(|| error.to_string(), ToString::to_string))
+    };
     // SAFETY: loading runs the initializers of a library that the user has chosen to run.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(unusable)?;
     // SAFETY: onnxruntime_c_api.h declares `const OrtApiBase* OrtGetApiBase(void) NO_EXCEPTION`.
