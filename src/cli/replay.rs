@@ -106,15 +106,21 @@ pub fn run(args: Args) -> Result<Outcome> {
     source.warn_of_unused(&topics);
 
     let model = load_model(&config)?;
-    tracing::info!("{}", model.detector.proof());
-    let proof = model.detector.proof().to_string();
+    for (role, proof) in model.proofs() {
+        tracing::info!("{role} of {}: {proof}", model.name);
+    }
     let mut walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
     let mut reason = match &topics.proposal {
         Some(topic) => {
             tracing::info!("proposals are those of {topic}, no reason model runs");
             None
         }
-        None => load_reason_model(&config)?.map(|loaded| Reason::new(loaded.model, &loaded.name)),
+        None => load_reason_model(&config)?.map(|loaded| {
+            for (role, proof) in loaded.model.proofs() {
+                tracing::info!("{role} of {}: {proof}", loaded.name);
+            }
+            Reason::new(loaded.model, &loaded.name)
+        }),
     };
 
     // Before the results' file is begun: nothing of it is left when this fails.
@@ -145,6 +151,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let results = recording.finish()?;
 
     let interrupted = ending.is_asked();
+    // As it is at the end: a provider may have been left on the way.
+    let proof = walk.proof().to_string();
     let lost = report.has_loss();
     let summary = Summary {
         report: &report,

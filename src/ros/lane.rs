@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 
 const NS_PER_MS: i64 = 1_000_000;
 
+/// How often diagnostics are told where the sessions run: as often as these are told to others.
+const SEE_SESSIONS: Duration = Duration::from_secs(1);
+
 /// One camera's lane.
 pub struct Lane {
     /// What joins the camera's messages.
@@ -45,6 +48,8 @@ pub struct Passage {
     pub freshness: Freshness,
     /// Whether images and plans come fast enough.
     pub pace: Pace,
+    /// When it was last seen where the sessions run.
+    pub sessions_seen: Instant,
     /// Warnings.
     pub limiter: Limiter,
 }
@@ -66,6 +71,9 @@ impl Lane {
                         tracing::warn!("{remark}");
                     }
                     self.hand_over_job();
+                    if steady_now().duration_since(self.passage.sessions_seen) >= SEE_SESSIONS {
+                        self.passage.see_sessions();
+                    }
                 }
             }
         }
@@ -77,6 +85,7 @@ impl Lane {
             Order::Prompts { prompts, reply } => {
                 // Who asked may be gone by now.
                 let _ = reply.send(walk.set_prompts(prompts));
+                self.passage.see_sessions();
             }
             Order::Ask { inquiry, asker } => {
                 walk.ask(inquiry, asker);
@@ -167,6 +176,12 @@ impl Passage {
             }
             None => shared.health.lock().withheld(said.report()),
         }
+    }
+
+    /// A provider may have been left in operation, and prompts may have brought a session.
+    fn see_sessions(&mut self) {
+        self.sessions_seen = steady_now();
+        self.shared.health.sessions().detector.see(self.walk.proofs(), Some(self.walk.proof()));
     }
 
     /// Whether an image of this stamp may enter.

@@ -1,6 +1,6 @@
 //! The node from start to end: what is made, in which order, what happens when a part of it ends, and the end itself.
 
-use super::clock::NodeClock;
+use super::clock::{NodeClock, steady_now};
 use super::error::NodeError;
 use super::intake::freshness::Freshness;
 use super::intake::graph::{Topic, Topics};
@@ -12,10 +12,11 @@ use super::publishers::Publishers;
 use super::reason::ask::{self, Questions, ReasonLane};
 use super::reason::desk::Desk;
 use super::reason::reasoner::{Reasoner, Told};
-use super::report::diagnostics::{Diagnostics, Sessions};
+use super::report::diagnostics::Diagnostics;
 use super::report::health::Health;
 use super::report::log::{self, Limiter};
 use super::report::reporter::Reporter;
+use super::report::sessions::{ModelSessions, Sessions};
 use super::services::parameter_services::ParameterServices;
 use super::services::set_prompts::{self, PromptService};
 use super::shared::{Ending, Shared};
@@ -143,20 +144,28 @@ impl RunningNode {
         let parameters =
             ParameterServices::new(&mut node, config).map_err(NodeError::endpoint("serve", "parameters"))?;
         let version = walk.labels().version();
-        let proofs = walk.proofs().into_iter().chain(prompter.iter().flat_map(Prompter::proofs));
-        let detector = Sessions::new(&config.model, walk.proof(), proofs);
+        let mut sessions = Sessions {
+            detector: ModelSessions::of(&config.model),
+            prompts: ModelSessions::of(&config.text_model),
+            reason: None,
+        };
+        sessions.detector.see(walk.proofs(), Some(walk.proof()));
+        sessions.prompts.see(prompter.iter().flat_map(Prompter::proofs), None);
         let (prompts, prompt_thread) = prompter
-            .map(|prompter| PromptService::new(&mut node, prompter, Arc::clone(&shared.inbox), version))
+            .map(|prompter| PromptService::new(&mut node, prompter, &shared, version))
             .transpose()
             .map_err(NodeError::endpoint("serve", set_prompts::NAME))?
             .unzip();
-        let mut diagnostics = Diagnostics::new(&names.node().to_string(), detector);
         if let Some(reason) = &mut reason {
             let name = reason.name().to_owned();
             let model = reason.model();
             tracing::info!("{name} answers questions; {}", model.proof());
-            diagnostics = diagnostics.with_reason(Sessions::new(&name, model.proof(), model.proofs()));
+            let mut of_reason = ModelSessions::of(&name);
+            of_reason.see(model.proofs(), Some(model.proof()));
+            sessions.reason = Some(of_reason);
         }
+        *shared.health.sessions() = sessions;
+        let diagnostics = Diagnostics::new(&names.node().to_string());
         let max_age = Duration::from_millis(config.max_age_ms.unsigned_abs());
         let reporter = Reporter::new(&mut node, diagnostics, shared.clone(), max_age)?;
         let desk = reason.is_some().then(|| Arc::new(Desk::default()));
@@ -183,6 +192,7 @@ impl RunningNode {
                 publishers,
                 freshness,
                 pace: Pace::new(config),
+                sessions_seen: steady_now(),
                 limiter: Limiter::default(),
             },
             desk: desk.clone(),

@@ -81,6 +81,10 @@ impl Reasoner {
                 limiter.warn("reason", format_args!("the reason model did not answer: {}", failure.reason));
             }
             self.health.lock().reason.answered(&answer, asker.is_some(), duration);
+            let model = self.reason.model();
+            if let Some(sessions) = &mut self.health.sessions().reason {
+                sessions.see(model.proofs(), Some(model.proof()));
+            }
 
             let proposal = if job.question.form == AnswerForm::Text {
                 self.inbox.put_order(Order::TakenBack(Box::new(job)));

@@ -2,6 +2,7 @@
 //! the answers are, and what the plan is.
 
 use super::health::{Counts, Inference, ReasonCounts, Window};
+use super::sessions::{ModelSessions, Sessions};
 use crate::infer::{Proof, Refusal};
 use crate::ros::intake::graph::{Publishing, Topic, of_pictures};
 use crate::ros::watch::Silent;
@@ -46,37 +47,9 @@ impl Section {
     }
 }
 
-/// A model and how each of its sessions runs.
-pub struct Sessions {
-    model: String,
-    /// The one that the model is known by.
-    main: Proof,
-    /// The others by the roles of their graphs.
-    others: Vec<(&'static str, Proof)>,
-}
-
-impl Sessions {
-    /// `proofs` are those of all sessions, that of `main` among them.
-    pub fn new<'a>(model: &str, main: &Proof, proofs: impl IntoIterator<Item = (&'static str, &'a Proof)>) -> Self {
-        let others = proofs.into_iter().filter(|(_, proof)| !std::ptr::eq(*proof, main));
-        let others = others.map(|(role, proof)| (role, proof.clone())).collect();
-        Self { model: model.to_owned(), main: main.clone(), others }
-    }
-
-    /// A status for each session but the main one.
-    fn others(&self, topic: &str) -> impl Iterator<Item = Section> {
-        self.others
-            .iter()
-            .map(move |(role, proof)| running(format!("{topic} {role}"), &format!("{role} of {}", self.model), proof))
-    }
-}
-
 /// What has been said before: rates and losses are those since then.
 pub struct Diagnostics {
     node: String,
-    model: Sessions,
-    /// The language model, if there is one.
-    reason: Option<Sessions>,
     before: Counts,
     cdr: Vec<u8>,
 }
@@ -85,6 +58,8 @@ pub struct Diagnostics {
 pub struct Now<'a> {
     /// The counters.
     pub counts: &'a Counts,
+    /// How the sessions run.
+    pub sessions: &'a Sessions,
     /// The inputs and their publishers.
     pub topics: &'a [(Topic, Publishing)],
     /// Since the last report.
@@ -100,26 +75,21 @@ pub struct Now<'a> {
 }
 
 impl Diagnostics {
-    /// For the node `node` with its detector.
-    pub fn new(node: &str, model: Sessions) -> Self {
-        let before = Counts::default();
-        let node = node.trim_start_matches('/').to_owned();
-        Self { node, model, reason: None, before, cdr: Vec::new() }
-    }
-
-    /// With a language model.
-    pub fn with_reason(self, model: Sessions) -> Self {
-        Self { reason: Some(model), ..self }
+    /// For the node `node`.
+    pub fn new(node: &str) -> Self {
+        Self { node: node.trim_start_matches('/').to_owned(), before: Counts::default(), cdr: Vec::new() }
     }
 
     /// A diagnostic_msgs/DiagnosticArray of this moment.
     pub fn report(&mut self, stamp: Stamp, now: &Now<'_>) -> &[u8] {
-        let mut sections = vec![inference(&self.model, now)];
-        sections.extend(self.model.others("inference"));
+        let Sessions { detector, prompts, reason } = now.sessions;
+        let mut sections = vec![inference(detector, now)];
+        sections.extend(others("inference", detector));
+        sections.extend(others("prompts", prompts));
         sections.extend([frames(&self.before, now), plan(now), topics(now.topics)]);
-        if let Some(model) = &self.reason {
+        if let Some(model) = reason {
             sections.push(reasoning(model, &self.before.reason, &now.counts.reason));
-            sections.extend(model.others("reasoning"));
+            sections.extend(others("reasoning", model));
         }
         self.before = now.counts.clone();
         let names: Vec<_> = sections.iter().map(|section| format!("{}: {}", self.node, section.topic)).collect();
@@ -144,8 +114,8 @@ impl Diagnostics {
 }
 
 /// The detector: how it runs, whether it does, and whether it still takes prompts.
-fn inference(Sessions { model, main, .. }: &Sessions, now: &Now<'_>) -> Section {
-    let mut section = running("inference", model, main);
+fn inference(sessions: &ModelSessions, now: &Now<'_>) -> Section {
+    let mut section = main("inference", sessions);
     let Inference { running_since, failed_in_a_row, failure } = &now.counts.inference;
     if *failed_in_a_row > 0 {
         section.raise(Level::Error, format!("it failed on the last {failed_in_a_row} images: {failure}"));
@@ -159,6 +129,17 @@ fn inference(Sessions { model, main, .. }: &Sessions, now: &Now<'_>) -> Section 
     }
     section.value("failed_in_a_row", failed_in_a_row);
     section
+}
+
+/// The session that a model is known by.
+fn main(topic: &str, sessions: &ModelSessions) -> Section {
+    sessions.main().map_or_else(|| Section::new(topic), |proof| running(topic, &sessions.model, proof))
+}
+
+/// A status for each session but the main one.
+fn others(topic: &str, sessions: &ModelSessions) -> impl Iterator<Item = Section> {
+    let of = &sessions.model;
+    sessions.others().map(move |(role, proof)| running(format!("{topic} {role}"), &format!("{role} of {of}"), proof))
 }
 
 fn running(topic: impl Into<String>, model: &str, proof: &Proof) -> Section {
@@ -184,8 +165,8 @@ fn running(topic: impl Into<String>, model: &str, proof: &Proof) -> Section {
 
 /// The language model: how it runs, how long it takes, and what becomes of its answers. What came to nothing since the
 /// last report warns; answers that somebody ended are no fault.
-fn reasoning(Sessions { model, main, .. }: &Sessions, before: &ReasonCounts, now: &ReasonCounts) -> Section {
-    let mut section = running("reasoning", model, main);
+fn reasoning(sessions: &ModelSessions, before: &ReasonCounts, now: &ReasonCounts) -> Section {
+    let mut section = main("reasoning", sessions);
     if let Some(words) = &now.ended {
         section.raise(Level::Error, format!("nobody answers any more: {words}"));
     }
@@ -329,10 +310,14 @@ mod tests {
     use crate::ros::report::health::{LastFrame, SUPERSEDED};
     use crate::types::Size;
     use r2r::QosProfile;
+    use std::sync::LazyLock;
+
+    static NO_SESSIONS: LazyLock<Sessions> = LazyLock::new(Sessions::default);
 
     fn now(counts: &Counts) -> Now<'_> {
         Now {
             counts,
+            sessions: &NO_SESSIONS,
             topics: &[],
             elapsed: Duration::from_secs(2),
             silent: None,
@@ -340,6 +325,14 @@ mod tests {
             steady: steady_now(),
             max_age: Duration::from_millis(500),
         }
+    }
+
+    /// Of a model that is one graph on the CPU.
+    fn sessions(model: &str) -> ModelSessions {
+        let proof = on_cpu();
+        let mut sessions = ModelSessions::of(model);
+        sessions.see([("model", &proof)], Some(&proof));
+        sessions
     }
 
     fn on_cpu() -> Proof {
@@ -376,8 +369,9 @@ mod tests {
     #[test]
     fn every_session_has_a_status_of_its_own() {
         let (main, vision) = (on_cpu(), on_cpu());
-        let sessions = Sessions::new("yolov12n", &main, [("model", &main), ("vision_model", &vision)]);
-        let others: Vec<Section> = sessions.others("inference").collect();
+        let mut sessions = ModelSessions::of("yolov12n");
+        sessions.see([("model", &main), ("vision_model", &vision)], Some(&main));
+        let others: Vec<Section> = others("inference", &sessions).collect();
         assert_eq!(others.len(), 1);
         assert_eq!(others[0].topic, "inference vision_model");
         assert_eq!(others[0].message, "cpu runs vision_model of yolov12n");
@@ -421,7 +415,7 @@ mod tests {
 
     #[test]
     fn what_came_of_questions_warns_once_where_it_is_a_fault() {
-        let smol = Sessions { model: "smol".to_owned(), main: on_cpu(), others: Vec::new() };
+        let smol = sessions("smol");
         let mut now = ReasonCounts { jobs: 3, last: Some((Duration::from_millis(500), 20)), ..ReasonCounts::default() };
         now.finished.insert("cancelled", 1);
         let section = reasoning(&smol, &ReasonCounts::default(), &now);
@@ -456,7 +450,7 @@ mod tests {
     #[test]
     fn a_model_that_fails_or_hangs_is_an_error_until_it_runs_again() {
         let mut counts = Counts::default();
-        let yolo = Sessions { model: "yolo".to_owned(), main: on_cpu(), others: Vec::new() };
+        let yolo = sessions("yolo");
         let look = |counts: &Counts, later: u64| {
             let steady = steady_now() + Duration::from_millis(later);
             let section = inference(&yolo, &Now { steady, ..now(counts) });

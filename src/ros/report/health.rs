@@ -1,5 +1,6 @@
 //! What the node counts and measures about itself, for diagnostics. Written by its threads, read once a second.
 
+use super::sessions::Sessions;
 use crate::pipeline::{Blind, Failure, FrameReport, Input, Misfit};
 use crate::types::{Answer, Plan};
 use std::collections::BTreeMap;
@@ -7,16 +8,22 @@ use std::fmt::{Display, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The counters of one node, behind a lock that nobody holds for longer than a few additions.
+/// The counters of one node and how its sessions run, behind locks that nobody holds for longer than a few additions.
 #[derive(Debug, Default)]
 pub struct Health {
     counts: Mutex<Counts>,
+    sessions: Mutex<Sessions>,
 }
 
 impl Health {
     /// Locks the counters.
     pub fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks what is known of the sessions.
+    pub fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,3 +4,4 @@ pub(super) mod diagnostics;
 pub(super) mod health;
 pub(super) mod log;
 pub(super) mod reporter;
+pub(super) mod sessions;

@@ -56,10 +56,12 @@ impl Reporter {
 
     fn report(&mut self, elapsed: Duration) {
         let counts = self.shared.health.lock().clone();
+        let sessions = self.shared.health.sessions().clone();
         let topics = self.shared.topics.lock().clone();
         let time = self.shared.clock.now();
         let now = Now {
             counts: &counts,
+            sessions: &sessions,
             topics: &topics,
             elapsed,
             silent: self.shared.gate.silent(),

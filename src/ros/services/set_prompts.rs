@@ -8,7 +8,8 @@ use crate::config::assembly::Prompter;
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
 use crate::ros::reason::ask_result::words;
-use crate::ros::shared::Ending;
+use crate::ros::report::health::Health;
+use crate::ros::shared::{Ending, Shared};
 use futures::{Stream, StreamExt};
 use r2r::QosProfile;
 use r2r::vedette_msgs::srv::SetPrompts;
@@ -43,6 +44,7 @@ pub struct PromptService {
 pub struct PromptThread {
     prompter: Prompter,
     inbox: Arc<Inbox>,
+    health: Arc<Health>,
     version: u32,
     to_encode: Receiver<Vec<String>>,
     answers: UnboundedSender<SetPrompts::Response>,
@@ -56,14 +58,15 @@ impl PromptService {
     pub fn new(
         node: &mut r2r::Node,
         prompter: Prompter,
-        inbox: Arc<Inbox>,
+        shared: &Shared,
         version: u32,
     ) -> r2r::Result<(Self, PromptThread)> {
         let requests = Box::new(node.create_service::<SetPrompts::Service>(NAME, QosProfile::services_default())?);
         let (words, to_encode) = channel();
         let (said, answers) = unbounded_channel();
         let service = Self { requests, waiting: VecDeque::new(), to_encode: words, answers, has_thread: true };
-        Ok((service, PromptThread { prompter, inbox, version, to_encode, answers: said }))
+        let (inbox, health) = (Arc::clone(&shared.inbox), Arc::clone(&shared.health));
+        Ok((service, PromptThread { prompter, inbox, health, version, to_encode, answers: said }))
     }
 
     /// Serves until the node ends, and tells those who still wait.
@@ -125,7 +128,9 @@ impl PromptThread {
     }
 
     fn set(&mut self, texts: &[String]) -> Result<(), String> {
-        let prompts = self.prompter.encode(texts).map_err(|refused| refused.to_string())?;
+        let encoded = self.prompter.encode(texts);
+        self.health.sessions().prompts.see(self.prompter.proofs(), None);
+        let prompts = encoded.map_err(|refused| refused.to_string())?;
         let version = prompts.labels.version();
         let (reply, in_force) = channel();
         self.inbox.put_order(Order::Prompts { prompts, reply });
