@@ -199,8 +199,26 @@ mod tests {
         assert_eq!(built, [root.path().join(".deps/onnxruntime/libonnxruntime.so")]);
     }
 
+    /// Whether this process is there for `test` alone; if not, one that is has passed it. A process loads one library, and
+    /// other tests of this program load one.
+    fn is_alone(test: &str) -> bool {
+        const ALONE: &str = "VEDETTE_TEST_ALONE";
+        if std::env::var_os(ALONE).is_some() {
+            return true;
+        }
+        let name = format!("infer::runtime::tests::{test}");
+        let program = std::env::current_exe().unwrap();
+        let done = std::process::Command::new(program).args(["--exact", &name]).env(ALONE, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.success() && said.contains("1 passed"), "{said}");
+        false
+    }
+
     #[test]
     fn a_missing_library_is_named_with_the_cure() {
+        if !is_alone("a_missing_library_is_named_with_the_cure") {
+            return;
+        }
         let error = Runtime::load_first(&["/nowhere/libonnxruntime.so".into()]).unwrap_err().to_string();
         assert!(error.starts_with("no ONNX Runtime: /nowhere/libonnxruntime.so ("), "{error}");
         assert!(error.contains("cannot open shared object file") && error.contains("make setup"), "{error}");
@@ -208,6 +226,9 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_library_is_named() {
+        if !is_alone("a_file_that_is_no_library_is_named") {
+            return;
+        }
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"not an ELF file").unwrap();
         let error = Runtime::load_first(&[file.path().to_path_buf()]).unwrap_err().to_string();

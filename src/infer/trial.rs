@@ -38,6 +38,11 @@ impl Trial {
         Self(Arc::new(describe))
     }
 
+    /// What this input is like.
+    pub fn of(&self, declared: &TensorSpec) -> Option<TrialInput> {
+        (self.0)(declared)
+    }
+
     /// No input is known.
     pub fn none() -> Self {
         Self::new(|_| None)
@@ -58,7 +63,7 @@ impl OrtBackend {
     /// As [`run`](Backend::run).
     pub(super) fn try_out(&mut self, trial: &Trial) -> Result<(), InferError> {
         let open: Vec<bool> = self.inputs.iter().map(|input| input.is_open).collect();
-        let described: Vec<_> = self.inputs.iter().map(|input| (trial.0)(&input.declared)).collect();
+        let described: Vec<_> = self.inputs.iter().map(|input| trial.of(&input.declared)).collect();
         for (input, described) in self.inputs.iter().zip(&described) {
             let fits = described.as_ref().map(|described| declared::takes(&input.declared, &described.shape));
             if !fits.unwrap_or(!input.is_open) {

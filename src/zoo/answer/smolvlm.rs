@@ -11,7 +11,7 @@
 //! documentation of transformers' `Idefics3Processor` and `SmolVLMProcessor`, and Marafioti et al. 2025, SmolVLM.
 
 use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, VisionEncoder, checked, refused};
-use crate::infer::{Proof, Runtime, SessionOptions};
+use crate::infer::{Proof, Runtime, SessionOptions, Trial};
 use crate::language::{CacheLayout, ChatTemplate, Decoder, EmbeddingGraph, Message, Prompt};
 use crate::types::{Answer, Cancel, ImageView, Question, Size, TensorMut};
 use crate::vision::{TileLayout, TileProcessor};
@@ -23,6 +23,7 @@ const IMAGE: &str = "<image>";
 const AROUND: &str = "<fake_token_around_image>";
 const WHOLE: &str = "<global-img>";
 const END: &str = "<end_of_utterance>";
+const DECODER: &str = "decoder_model_merged";
 
 /// A SmolVLM, SmolVLM2 or Idefics3 in its sessions.
 pub struct SmolVlm {
@@ -63,7 +64,12 @@ impl SmolVlm {
             .shared_cache_tokens
             .map_or(CacheLayout::Growing, |capacity| CacheLayout::Shared { capacity: capacity.get() });
         let embedder = EmbeddingGraph::new(checkpoint.any_graph("embed_tokens")?)?;
-        let decoder = Decoder::new(checkpoint.any_graph("decoder_model_merged")?, embedder, layout, &[])?;
+        let graph = match layout {
+            CacheLayout::Growing => checkpoint.any_graph(DECODER)?,
+            // Its cache has to lie in its inputs' memory, which is not so before the decoder has placed it.
+            CacheLayout::Shared { .. } => checkpoint.graph_tried(DECODER, Trial::none())?,
+        };
+        let decoder = Decoder::new(graph, embedder, layout, &[])?;
         let bos = config.bos.and_then(|id| tokenizer.token(id));
         let mut model = Self {
             tiles,

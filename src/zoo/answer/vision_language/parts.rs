@@ -1,9 +1,10 @@
 //! The files of a checkpoint with several graphs, found by their roles in the manifest.
 
-use crate::infer::{Backend, OrtBackend, Runtime, SessionOptions, Signature, TensorSpec};
+use crate::infer::{Backend, OrtBackend, Runtime, SessionOptions, Signature, TensorSpec, Trial};
 use crate::language::{ChatTemplate, GenerationConfig, Tokenizer};
 use crate::types::Element;
 use crate::zoo::manifest::Document;
+use crate::zoo::trial::usual_inputs;
 use crate::zoo::{Manifest, ZooError};
 use std::path::{Path, PathBuf};
 
@@ -46,7 +47,16 @@ impl Checkpoint<'_> {
     /// # Errors
     /// [`ZooError::Manifest`] and [`ZooError::Infer`].
     pub fn any_graph(&self, role: &str) -> Result<Box<dyn Backend>, ZooError> {
-        Ok(Box::new(OrtBackend::open(self.runtime, &self.manifest.path_of(role)?, self.options, &[])?))
+        self.graph_tried(role, usual_inputs(None))
+    }
+
+    /// As [`any_graph`](Self::any_graph), tried with other inputs than usual ones.
+    ///
+    /// # Errors
+    /// [`ZooError::Manifest`] and [`ZooError::Infer`].
+    pub fn graph_tried(&self, role: &str, trial: Trial) -> Result<Box<dyn Backend>, ZooError> {
+        let model = self.manifest.path_of(role)?;
+        Ok(Box::new(OrtBackend::open_tried(self.runtime, &model, self.options, &[], trial)?))
     }
 
     /// # Errors
