@@ -41,11 +41,9 @@ impl Trial {
     pub fn none() -> Self {
         Self::new(|_| None)
     }
-}
 
-impl Trial {
     /// What `input` is like.
-    pub(super) fn of(&self, input: &TensorSpec) -> Option<TrialInput> {
+    pub fn of(&self, input: &TensorSpec) -> Option<TrialInput> {
         (self.0)(input)
     }
 }

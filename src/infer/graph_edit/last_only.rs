@@ -59,7 +59,7 @@ pub(super) fn site(graph: &Graph, output: &str) -> Result<Site, String> {
 fn is_product(node: &Node) -> bool {
     match node.own() {
         Some(operator) => matches!(operator, "MatMul" | "MatMulInteger" | "QLinearMatMul"),
-        None => node.domain == "com.microsoft" && matches!(&*node.operator, "MatMulNBits" | "FusedMatMul"),
+        None => node.domain == "com.microsoft" && node.operator == "MatMulNBits",
     }
 }
 

@@ -11,11 +11,12 @@
 //! documentation of transformers' `Idefics3Processor` and `SmolVLMProcessor`, and Marafioti et al. 2025, SmolVLM.
 
 use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, VisionEncoder, checked, refused};
-use crate::infer::{Proof, Runtime, SessionOptions};
+use crate::infer::{Proof, Runtime, SessionOptions, Trial};
 use crate::language::{CacheLayout, ChatTemplate, Decoder, Message, Prompt};
 use crate::types::{Answer, Cancel, ImageView, Question, Size, TensorMut};
 use crate::vision::{TileLayout, TileProcessor};
 use crate::zoo::manifest::processor_config;
+use crate::zoo::trial::usual_inputs;
 use crate::zoo::{Manifest, VisionLanguageModel, ZooError};
 use std::fmt::Write;
 
@@ -23,6 +24,7 @@ const IMAGE: &str = "<image>";
 const AROUND: &str = "<fake_token_around_image>";
 const WHOLE: &str = "<global-img>";
 const END: &str = "<end_of_utterance>";
+const DECODER: &str = "decoder_model_merged";
 
 /// A SmolVLM, SmolVLM2 or Idefics3 in its sessions.
 pub struct SmolVlm {
@@ -63,7 +65,12 @@ impl SmolVlm {
             .shared_cache_tokens
             .map_or(CacheLayout::Growing, |capacity| CacheLayout::Shared { capacity: capacity.get() });
         let embedder = checkpoint.embedder()?;
-        let decoder = Decoder::new(checkpoint.decoder_of_prompts("decoder_model_merged")?, embedder, layout, &[])?;
+        let trial = match layout {
+            CacheLayout::Growing => usual_inputs(None),
+            // Its cache has to lie in its inputs' memory, which is not so before the decoder has placed it.
+            CacheLayout::Shared { .. } => Trial::none(),
+        };
+        let decoder = Decoder::new(checkpoint.decoder_of_prompts(DECODER, trial)?, embedder, layout, &[])?;
         let bos = config.bos.and_then(|id| tokenizer.token(id));
         let mut model = Self {
             tiles,

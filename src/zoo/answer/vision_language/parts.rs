@@ -1,9 +1,10 @@
 //! The files of a checkpoint with several graphs, found by their roles in the manifest.
 
-use crate::infer::{Backend, GraphEdit, OrtBackend, Provider, Runtime, SessionOptions, Signature, TensorSpec};
+use crate::infer::{Backend, GraphEdit, OrtBackend, Provider, Runtime, SessionOptions, Signature, TensorSpec, Trial};
 use crate::language::{ChatTemplate, EmbeddingGraph, GenerationConfig, Tokenizer};
 use crate::types::Element;
 use crate::zoo::manifest::Document;
+use crate::zoo::trial::usual_inputs;
 use crate::zoo::{Manifest, ZooError};
 use std::path::{Path, PathBuf};
 
@@ -46,21 +47,21 @@ impl Checkpoint<'_> {
     /// # Errors
     /// [`ZooError::Manifest`] and [`ZooError::Infer`].
     pub fn any_graph(&self, role: &str) -> Result<Box<dyn Backend>, ZooError> {
-        self.opened(role, self.options)
+        self.opened(role, self.options, usual_inputs(None))
     }
 
-    /// As [`any_graph`](Self::any_graph), for a decoder that takes a whole prompt at once: of its logits those of the last
-    /// token are computed alone, where its graph lets them.
+    /// As [`any_graph`](Self::any_graph), for a decoder that takes a whole prompt at once, tried with inputs of its own: of
+    /// its logits those of the last token are computed alone, where its graph lets them.
     ///
     /// # Errors
     /// [`ZooError::Manifest`] and [`ZooError::Infer`].
-    pub fn decoder_of_prompts(&self, role: &str) -> Result<Box<dyn Backend>, ZooError> {
+    pub fn decoder_of_prompts(&self, role: &str, trial: Trial) -> Result<Box<dyn Backend>, ZooError> {
         let edit = Some(GraphEdit::LastOnly { output: "logits".to_owned() });
-        self.opened(role, &SessionOptions { edit, ..self.options.clone() })
+        self.opened(role, &SessionOptions { edit, ..self.options.clone() }, trial)
     }
 
-    fn opened(&self, role: &str, options: &SessionOptions) -> Result<Box<dyn Backend>, ZooError> {
-        Ok(Box::new(OrtBackend::open(self.runtime, &self.manifest.path_of(role)?, options, &[])?))
+    fn opened(&self, role: &str, options: &SessionOptions, trial: Trial) -> Result<Box<dyn Backend>, ZooError> {
+        Ok(Box::new(OrtBackend::open_tried(self.runtime, &self.manifest.path_of(role)?, options, &[], trial)?))
     }
 
     /// The graph that looks up the rows of tokens, on the CPU wherever the others run: the table stays out of the GPU's
@@ -70,7 +71,7 @@ impl Checkpoint<'_> {
     /// As [`any_graph`](Self::any_graph), and [`ZooError::Language`] when it is no embedding.
     pub fn embedder(&self) -> Result<EmbeddingGraph, ZooError> {
         let options = SessionOptions { providers: vec![Provider::Cpu], ..self.options.clone() };
-        Ok(EmbeddingGraph::new(self.opened("embed_tokens", &options)?)?)
+        Ok(EmbeddingGraph::new(self.opened("embed_tokens", &options, Trial::none())?)?)
     }
 
     /// # Errors
