@@ -24,7 +24,6 @@ mod error;
 mod finding;
 mod manifest;
 pub mod prompt;
-mod trial;
 
 pub use answer::{VisionLanguageModel, load_vision_language};
 pub use detect::thresholds::{ClassMask, Thresholds, UnknownClass};

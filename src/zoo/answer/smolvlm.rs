@@ -10,13 +10,12 @@
 //! place `<row_1_col_2>` or `<global-img>` ahead; the features stand in for the embeddings of `<image>`. Source: the
 //! documentation of transformers' `Idefics3Processor` and `SmolVLMProcessor`, and Marafioti et al. 2025, SmolVLM.
 
-use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, VisionEncoder, checked, refused};
+use super::vision_language::{Checkpoint, PromptRows, Speaker, Spoken, VisionEncoder, checked, refused, usual_inputs};
 use crate::infer::{Proof, Runtime, SessionOptions, Trial};
 use crate::language::{CacheLayout, ChatTemplate, Decoder, Message, Prompt};
 use crate::types::{Answer, Cancel, ImageView, Question, Size, TensorMut};
 use crate::vision::{TileLayout, TileProcessor};
 use crate::zoo::manifest::processor_config;
-use crate::zoo::trial::usual_inputs;
 use crate::zoo::{Manifest, VisionLanguageModel, ZooError};
 use std::fmt::Write;
 
@@ -66,7 +65,7 @@ impl SmolVlm {
             .map_or(CacheLayout::Growing, |capacity| CacheLayout::Shared { capacity: capacity.get() });
         let embedder = checkpoint.embedder()?;
         let trial = match layout {
-            CacheLayout::Growing => usual_inputs(None),
+            CacheLayout::Growing => usual_inputs(),
             // Its cache has to lie in its inputs' memory, which is not so before the decoder has placed it.
             CacheLayout::Shared { .. } => Trial::none(),
         };

@@ -17,12 +17,14 @@ mod parts;
 mod prompt_rows;
 mod question;
 mod speaker;
+mod usual_inputs;
 mod vision_encoder;
 
 pub(in crate::zoo) use parts::{Checkpoint, Tensors};
 pub(in crate::zoo) use prompt_rows::PromptRows;
 pub(in crate::zoo) use question::{checked, refused};
 pub(in crate::zoo) use speaker::{Speaker, Spoken};
+pub(in crate::zoo) use usual_inputs::usual_inputs;
 pub(in crate::zoo) use vision_encoder::VisionEncoder;
 
 use crate::infer::Proof;

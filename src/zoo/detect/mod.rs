@@ -30,10 +30,7 @@ pub use graph::{Hints, NamesFrom, Understood};
 pub use yolo::constant::constant_detector;
 
 use crate::infer::{Backend, InferError, OnnxFile, OrtBackend, Runtime, SessionOptions, Signature};
-use crate::zoo::manifest::required_image_processor;
-use crate::zoo::trial::usual_inputs;
 use crate::zoo::{Family, LayoutName, Manifest, Task, ZooError};
-use picture_input::usual_shape;
 
 /// Reads a graph as a detector with fixed classes: family, layout, size, classes, and how pictures get in. Nothing is
 /// opened and nothing run; a detector is built from the same reading, so that what is told here is what will be done.
@@ -81,7 +78,7 @@ pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) ->
         Family::Yolo | Family::Detr => load_closed(manifest, open_with)?,
         // How many prompts there are, and for Grounding DINO how large a picture is, shows later.
         Family::Owl => {
-            let trial = usual_inputs(Some(usual_shape(&required_image_processor(manifest)?)?));
+            let trial = owl::trial(options.tensorrt.ranges.clone());
             OrtBackend::open_tried(runtime, &manifest.model_path(), &options, &[], trial)?
         }
         // Its graph wants a caption of real words: the first prompts are the first run.

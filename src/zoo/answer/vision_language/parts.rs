@@ -1,10 +1,10 @@
 //! The files of a checkpoint with several graphs, found by their roles in the manifest.
 
+use super::usual_inputs::usual_inputs;
 use crate::infer::{Backend, GraphEdit, OrtBackend, Provider, Runtime, SessionOptions, Signature, TensorSpec, Trial};
 use crate::language::{ChatTemplate, EmbeddingGraph, GenerationConfig, Tokenizer};
 use crate::types::Element;
 use crate::zoo::manifest::Document;
-use crate::zoo::trial::usual_inputs;
 use crate::zoo::{Manifest, ZooError};
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ impl Checkpoint<'_> {
     /// # Errors
     /// [`ZooError::Manifest`] and [`ZooError::Infer`].
     pub fn any_graph(&self, role: &str) -> Result<Box<dyn Backend>, ZooError> {
-        self.opened(role, self.options, usual_inputs(None))
+        self.opened(role, self.options, usual_inputs())
     }
 
     /// As [`any_graph`](Self::any_graph), for a decoder that takes a whole prompt at once, tried with inputs of its own: of
