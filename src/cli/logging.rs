@@ -3,13 +3,10 @@
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
-use vedette::infer::LOG_DIRECTIVE;
 
 /// `RUST_LOG` decides; without it the commands only warn. The node logs the way of ROS, see `RosLog`.
 pub fn start() {
-    let quiet = LOG_DIRECTIVE.parse().expect("a constant directive");
-    let level = LevelFilter::WARN.into();
-    let filter = EnvFilter::builder().with_default_directive(level).from_env_lossy().add_directive(quiet);
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
     // Colors are for a person who watches, and for one who did not ask for none.
     let colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt()

@@ -51,9 +51,6 @@ use crate::types::{Element, TensorMut, TensorRef};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What a log keeps of ONNX Runtime, as `RUST_LOG` has it: it writes hundreds of info lines per session.
-pub const LOG_DIRECTIVE: &str = "ort=warn";
-
 /// One tensor of a model, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorSpec {

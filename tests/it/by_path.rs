@@ -14,7 +14,7 @@ fn checkpoint(family: &str) -> PathBuf {
 }
 
 /// What a detector sees in a picture of a ramp, however poor its score.
-fn seen(runtime: &Runtime, manifest: &Manifest) -> Vec<Detection> {
+fn seen(runtime: &'static Runtime, manifest: &Manifest) -> Vec<Detection> {
     let pixels: Vec<u8> =
         (0..SIZE.width_px * SIZE.height_px).flat_map(|at| [250, (at % 200) as u8, (at / 96 % 200) as u8]).collect();
     let picture = ImageView::new(&pixels, SIZE, 3 * SIZE.width_px, PixelFormat::Rgb8).unwrap();

@@ -41,7 +41,7 @@ struct Together {
 }
 
 /// The sentence encoder that the set-up makes. These tests are about it, so they fail without it.
-fn sentences(runtime: &Runtime) -> SentenceEncoder {
+fn sentences(runtime: &'static Runtime) -> SentenceEncoder {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let manifest = zoo::find(&[models], "minilm-l6-v2").unwrap();
     manifest.verify().unwrap_or_else(|error| panic!("{error}"));

@@ -14,7 +14,7 @@ fn decoder(family: &str) -> PathBuf {
         .join(format!("tests/data/parity/{family}/checkpoint/onnx/decoder_model_merged.onnx"))
 }
 
-fn open(runtime: &Runtime, path: &Path, edit: Option<GraphEdit>) -> OrtBackend {
+fn open(runtime: &'static Runtime, path: &Path, edit: Option<GraphEdit>) -> OrtBackend {
     OrtBackend::open(runtime, path, &SessionOptions { edit, ..cpu() }, &[]).unwrap()
 }
 

@@ -6,7 +6,7 @@ use vedette::infer::{
 };
 use vedette::types::{Element, TensorData, TensorMut};
 
-fn open_error(runtime: &Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> String {
+fn open_error(runtime: &'static Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> String {
     OrtBackend::open(runtime, &small_model(name), &cpu(), shapes).unwrap_err().to_string()
 }
 

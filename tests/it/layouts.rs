@@ -85,19 +85,19 @@ impl Case {
         }
     }
 
-    fn open(&self, runtime: &Runtime) -> Result<Box<dyn Detector>, ZooError> {
+    fn open(&self, runtime: &'static Runtime) -> Result<Box<dyn Detector>, ZooError> {
         zoo::load(&self.manifest(), runtime, &cpu())
     }
 
     /// What its graph says without a manifest.
-    fn understood(&self, runtime: &Runtime) -> Result<zoo::Understood, ZooError> {
+    fn understood(&self, runtime: &'static Runtime) -> Result<zoo::Understood, ZooError> {
         let backend = OrtBackend::open(runtime, &self.path(), &cpu(), &[]).unwrap();
         let names = self.names();
         let hints = Hints { layout: self.said, labels: names.as_deref(), ..Hints::default() };
         zoo::understand(backend.signature(), &hints)
     }
 
-    fn detect(&self, runtime: &Runtime) -> Result<(Vec<Detection>, Vec<String>), ZooError> {
+    fn detect(&self, runtime: &'static Runtime) -> Result<(Vec<Detection>, Vec<String>), ZooError> {
         let mut detector = self.open(runtime)?;
         let found = detected(&mut *detector, self.picture)?;
         let names = found.iter().map(|found| detector.labels().name(found.class).to_owned()).collect();

@@ -25,7 +25,7 @@ pub fn cpu() -> SessionOptions {
 }
 
 /// A small model there.
-pub fn open_small(runtime: &Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> OrtBackend {
+pub fn open_small(runtime: &'static Runtime, name: &str, shapes: &[(String, Vec<usize>)]) -> OrtBackend {
     OrtBackend::open(runtime, &small_model(name), &cpu(), shapes).unwrap()
 }
 

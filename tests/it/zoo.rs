@@ -34,7 +34,7 @@ fn manifest(input: Size) -> Manifest {
     }
 }
 
-fn open(runtime: &Runtime, model: &str) -> Result<Box<dyn Detector>, ZooError> {
+fn open(runtime: &'static Runtime, model: &str) -> Result<Box<dyn Detector>, ZooError> {
     zoo::open(&manifest(SIZE), Box::new(open_small(runtime, model, &[])))
 }
 

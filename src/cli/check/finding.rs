@@ -13,6 +13,11 @@ pub(super) struct Finding {
 }
 
 impl Finding {
+    /// As it should be.
+    pub fn good(subject: impl Into<String>, text: String, details: Value) -> Self {
+        Self::noted(subject, text, None, details)
+    }
+
     /// Nothing that keeps the node from starting.
     pub fn noted(subject: impl Into<String>, text: String, cure: Option<String>, details: Value) -> Self {
         Self { subject: subject.into(), is_good: true, text, cure, details }

@@ -1,6 +1,7 @@
 //! `vedette check`: what this machine can run, and why not.
 
 mod finding;
+mod looks;
 mod machine;
 mod providers;
 
@@ -10,10 +11,10 @@ use super::parameter_args::ParameterArgs;
 use super::{Outcome, in_words};
 use anyhow::Result;
 use finding::{Finding, begin};
+use looks::looks;
 use serde_json::{Value, json};
 use std::env;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 use vedette::config::assembly::{LoadError, LoadedModel, load_camera, load_model, load_reason_model, model_folders};
 use vedette::config::{Config, Rectified};
 use vedette::infer::{Proof, Provider, Runtime};
@@ -56,7 +57,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
             findings.push(ros());
             findings
         }
-        Err(error) => vec![machine(), runtime(), bad("parameters", in_words(&error)), ros()],
+        Err(error) => vec![machine(), runtime(), Finding::bad("parameters", in_words(&error)), ros()],
     };
     if args.json {
         let all: Vec<Value> = findings
@@ -74,19 +75,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(if findings.iter().all(|finding| finding.is_good) { Outcome::Done } else { Outcome::Refused })
 }
 
-fn good(subject: impl Into<String>, text: String, details: Value) -> Finding {
-    Finding::noted(subject, text, None, details)
-}
-
-fn bad(subject: &'static str, text: String) -> Finding {
-    Finding::bad(subject, text)
-}
-
 fn machine() -> Finding {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let text =
         format!("{} {}, {cores} cores, vedette {}", env::consts::OS, env::consts::ARCH, env!("CARGO_PKG_VERSION"));
-    good("machine", text, json!({ "os": env::consts::OS, "arch": env::consts::ARCH, "cores": cores }))
+    Finding::good("machine", text, json!({ "os": env::consts::OS, "arch": env::consts::ARCH, "cores": cores }))
 }
 
 fn runtime() -> Finding {
@@ -96,9 +89,9 @@ fn runtime() -> Finding {
             let text =
                 format!("{} at {}, built with {}", runtime.version(), runtime.path().display(), providers.join(", "));
             let details = json!({ "version": runtime.version(), "path": runtime.path(), "providers": providers });
-            good("onnxruntime", text, details)
+            Finding::good("onnxruntime", text, details)
         }
-        Err(error) => bad("onnxruntime", error.to_string()),
+        Err(error) => Finding::bad("onnxruntime", error.to_string()),
     }
 }
 
@@ -107,15 +100,15 @@ fn model_files(parameter: &'static str, model: &str, config: &Config) -> (Option
     begin(&format!("comparing the files of {model} with their manifest"));
     let manifest = match zoo::find(&model_folders(config), model) {
         Ok(manifest) => manifest,
-        Err(error) => return (None, bad(parameter, error.to_string())),
+        Err(error) => return (None, Finding::bad(parameter, error.to_string())),
     };
     let finding = match manifest.verify() {
         Ok(integrity) => {
             let Manifest { name, family, license, folder, .. } = &manifest;
             let text = format!("{name} ({family}), files {integrity}, license {}", license.name);
-            good(parameter, text, json!({ "name": name, "folder": folder }))
+            Finding::good(parameter, text, json!({ "name": name, "folder": folder }))
         }
-        Err(error) => bad(parameter, error.to_string()),
+        Err(error) => Finding::bad(parameter, error.to_string()),
     };
     (Some(manifest), finding)
 }
@@ -139,7 +132,7 @@ fn perception(config: &Config, picture: Option<&Path>) -> Vec<Finding> {
             // What was found of the files already is not said in full again.
             let is_told = |found: &&Finding| !found.is_good && reason.contains(&found.text);
             let told = findings.iter().find(is_told).map(|found| format!("not opened: see {}", found.subject));
-            findings.push(bad(subject, told.unwrap_or(reason)));
+            findings.push(Finding::bad(subject, told.unwrap_or(reason)));
             return findings;
         }
     };
@@ -147,18 +140,18 @@ fn perception(config: &Config, picture: Option<&Path>) -> Vec<Finding> {
     let words = prompts.as_ref().map(|prompts| {
         let words: Vec<&str> = prompts.labels.names().take(prompts.prompts).collect();
         let text = format!("{} encoded: {}", words.len(), words.join("; "));
-        good("prompts", text, json!({ "prompts": words }))
+        Finding::good("prompts", text, json!({ "prompts": words }))
     });
     match Walk::prompted(config, detector, &name, prompts) {
         Ok(mut walk) => {
             findings.extend(proven("providers", walk.proofs().into_iter().chain(prompter.proofs())));
             begin("looking at a picture");
-            let tried = tried(&mut walk, picture).unwrap_or_else(|error| bad("picture", in_words(&error)));
+            let tried = tried(&mut walk, picture).unwrap_or_else(|error| Finding::bad("picture", in_words(&error)));
             findings.push(tried);
         }
         Err(error) => {
             findings.extend(proven("providers", [(ITSELF, &own)]));
-            findings.push(bad("parameters", in_words(&error.into())));
+            findings.push(Finding::bad("parameters", in_words(&error.into())));
         }
     }
     findings.extend(words);
@@ -171,12 +164,12 @@ fn camera(config: &Config) -> Option<Finding> {
     let is_rectified = config.image_is_rectified == Rectified::Yes;
     let camera = match load_camera(config, is_rectified) {
         Ok(camera) => camera?,
-        Err(error) => return Some(bad(SUBJECT, error.to_string())),
+        Err(error) => return Some(Finding::bad(SUBJECT, error.to_string())),
     };
     let ((fx_px, fy_px), size) = (camera.focal_px(), camera.size());
     let path = config.camera_info_file.display();
     let text = format!("{path}: {size} px, focal length {fx_px:.1} x {fy_px:.1} px");
-    Some(good(SUBJECT, text, json!({ "width_px": size.width_px, "height_px": size.height_px })))
+    Some(Finding::good(SUBJECT, text, json!({ "width_px": size.width_px, "height_px": size.height_px })))
 }
 
 /// How often the picture is looked at. The median is told.
@@ -188,14 +181,8 @@ const NAMED_BOXES: usize = 5;
 /// What the detector makes of a picture, and how long it takes, with pixels, model and boxes.
 fn tried(walk: &mut Walk, picture: Option<&Path>) -> Result<Finding> {
     let still = picture.map_or_else(|| Ok(Still::of_nothing()), Still::read)?;
-    let (mut boxes, mut took_ms) = (Vec::new(), Vec::new());
-    for _ in 0..LOOKS {
-        #[expect(clippy::disallowed_methods, reason = "the edge: how long the model takes is told")]
-        let began = Instant::now();
-        walk.look(&still.view()?, &mut boxes)?;
-        took_ms.push(began.elapsed().as_secs_f64() * 1e3);
-    }
-    took_ms.sort_by(f64::total_cmp);
+    let mut boxes = Vec::new();
+    let took_ms = looks(walk, &still, LOOKS, &mut boxes)?;
     let median_ms = took_ms.get(LOOKS / 2).copied().unwrap_or_default();
     let name = |detection: &Detection| walk.labels().name(detection.class).to_owned();
     let named: Vec<String> = boxes.iter().map(|found| format!("{} {:.2}", name(found), found.score)).collect();
@@ -219,7 +206,7 @@ fn tried(walk: &mut Walk, picture: Option<&Path>) -> Result<Finding> {
         "median_ms": median_ms,
         "boxes": found.collect::<Vec<_>>(),
     });
-    Ok(good("picture", text, details))
+    Ok(Finding::good("picture", text, details))
 }
 
 /// Opens the language model, where there is to be one.
@@ -233,7 +220,7 @@ fn reasoning(config: &Config) -> Vec<Finding> {
     match load_reason_model(config) {
         Ok(None) => {}
         Ok(Some(loaded)) => findings.extend(proven("reasoning", loaded.model.proofs())),
-        Err(error) => findings.push(bad("reasoning", in_words(&error.into()))),
+        Err(error) => findings.push(Finding::bad("reasoning", in_words(&error.into()))),
     }
     findings
 }
@@ -263,7 +250,7 @@ fn proven<'a>(
             "nodes": nodes,
             "refused": refused,
         });
-        good(subject, proof.to_string(), details)
+        Finding::good(subject, proof.to_string(), details)
     })
 }
 
@@ -275,5 +262,5 @@ fn ros() -> Finding {
         (Ok(_), None) => "node built, no ROS environment sourced (only `vedette node` needs one)".to_owned(),
         (Err(missing), _) => missing.to_string(),
     };
-    good("ros", text, json!({ "node": program.is_ok(), "distro": distro }))
+    Finding::good("ros", text, json!({ "node": program.is_ok(), "distro": distro }))
 }

@@ -2,12 +2,12 @@
 //! CPU's.
 
 use super::finding::{Finding, begin};
+use super::looks::looks;
 use crate::cli::check_picture::Still;
 use crate::cli::in_words;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Instant;
 use vedette::config::assembly::{LoadedModel, load_model};
 use vedette::config::{Config, ProviderName, ProviderPolicy};
 use vedette::infer::Provider;
@@ -54,14 +54,8 @@ fn on(config: &Config, name: ProviderName, provider: Provider, still: &Still) ->
     let alone = Config { providers: vec![name], provider_policy: ProviderPolicy::Strict, ..config.clone() };
     let LoadedModel { name, detector, prompts, .. } = load_model(&alone)?;
     let mut walk = Walk::prompted(&alone, detector, &name, prompts)?;
-    let (mut boxes, mut took_ms) = (Vec::new(), Vec::with_capacity(LOOKS));
-    for _ in 0..LOOKS {
-        #[expect(clippy::disallowed_methods, reason = "the edge: how long the model takes is told")]
-        let began = Instant::now();
-        walk.look(&still.view()?, &mut boxes)?;
-        took_ms.push(began.elapsed().as_secs_f64() * 1e3);
-    }
-    took_ms.sort_by(f64::total_cmp);
+    let mut boxes = Vec::new();
+    let took_ms = looks(&mut walk, still, LOOKS, &mut boxes)?;
     let at = |percent: usize| took_ms.get((took_ms.len() - 1) * percent / 100).copied().unwrap_or_default();
     Ok(Tried { boxes, p50_ms: at(50), p99_ms: at(99) })
 }
@@ -81,11 +75,9 @@ fn row(provider: &str, tried: &Result<Tried>, reference: Option<&[Detection]>) -
                 "boxes": boxes.len(),
                 "distance": distance.map(Distance::into_json),
             });
-            Finding::noted(subject, text, None, details)
+            Finding::good(subject, text, details)
         }
-        Err(error) => {
-            Finding::noted(subject, format!("does not run: {}", in_words(error)), None, json!({ "runs": false }))
-        }
+        Err(error) => Finding::good(subject, format!("does not run: {}", in_words(error)), json!({ "runs": false })),
     }
 }
 

@@ -6,17 +6,8 @@
 
 use super::nodes::{Graph, Node};
 use super::write;
-use crate::infer::onnx_file::wire::{Reader, Value};
+use crate::infer::onnx_file::wire::Reader;
 use std::io::Cursor;
-
-/// Where the sequence is cut: an input of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Site {
-    /// The node among those of the graph.
-    pub node: usize,
-    /// Its input.
-    pub input: usize,
-}
 
 /// What takes the place of the node, and what joins the weights: fields of GraphProto.
 pub(super) struct Written {
@@ -27,11 +18,11 @@ pub(super) struct Written {
 /// How far weights may be from what computes them out of other weights.
 const DEPTH: usize = 8;
 
-/// Where an output's sequence can be cut.
+/// The product before which an output's sequence can be cut: its first input has it.
 ///
 /// # Errors
 /// Why it cannot.
-pub(super) fn site(graph: &Graph, output: &str) -> Result<Site, String> {
+pub(super) fn product<'a>(graph: &'a Graph, output: &str) -> Result<&'a Node, String> {
     match graph.outputs.get(output) {
         Some(3) if graph.opset >= 10 => {}
         Some(3) => return Err(format!("operator set {} has no slices with computed bounds", graph.opset)),
@@ -47,8 +38,8 @@ pub(super) fn site(graph: &Graph, output: &str) -> Result<Site, String> {
         if at != 0 || is_elsewhere || graph.uses(tensor) != usize::from(tensor != output) {
             return Err(format!("{tensor} is wanted elsewhere too"));
         }
-        if is_product(node) && node.inputs.iter().skip(1).all(|input| graph.has_no_sequence(input, DEPTH)) {
-            return Ok(Site { node: index, input: 0 });
+        if is_product(node) && node.inputs.iter().skip(1).all(|input| graph.is_constant(input, |_| true, DEPTH)) {
+            return Ok(node);
         }
         tensor = through(graph, node).ok_or_else(|| format!("{} stands before {tensor}", node.operator))?;
     }
@@ -69,44 +60,39 @@ fn through<'a>(graph: &Graph, node: &'a Node) -> Option<&'a str> {
         "Cast" | "Identity" | "Tanh" | "Sigmoid" | "Relu" | "Neg" => node.inputs.first().map(String::as_str),
         "QuantizeLinear" | "DequantizeLinear" | "Clip" => {
             let (first, others) = node.inputs.split_first()?;
-            others.iter().all(|input| input.is_empty() || graph.has_no_sequence(input, DEPTH)).then_some(first)
+            others.iter().all(|input| input.is_empty() || graph.is_constant(input, is_row, DEPTH)).then_some(first)
         }
         "Add" | "Sub" | "Mul" | "Div" => {
-            let mut along = node.inputs.iter().filter(|input| !graph.has_no_sequence(input, DEPTH));
+            let mut along = node.inputs.iter().filter(|input| !graph.is_constant(input, is_row, DEPTH));
             along.next().filter(|_| along.next().is_none()).map(String::as_str)
         }
         _ => None,
     }
 }
 
+/// Whether a shape has one row, so that all places of a sequence are combined with the same numbers.
+fn is_row(shape: &[u64]) -> bool {
+    shape.iter().rev().skip(1).all(|size| *size == 1)
+}
+
 impl Graph {
-    /// Whether a tensor is made of weights alone, or is one scale for a whole tensor, and adds no dimension of a sequence to
-    /// what it is combined with.
-    fn has_no_sequence(&self, tensor: &str, depth: usize) -> bool {
-        let is_row = |shape: &[u64]| shape.iter().rev().skip(1).all(|size| *size == 1);
+    /// Whether a tensor is made of weights of such shapes alone, or is one scale for a whole tensor.
+    fn is_constant(&self, tensor: &str, fits: fn(&[u64]) -> bool, depth: usize) -> bool {
         if let Some(shape) = self.initializers.get(tensor) {
-            // The weights of a product have rows; nothing else may.
-            return is_row(shape) || shape.len() == 2 || self.is_packed(tensor);
+            return fits(shape);
         }
         let Some((node, output)) = self.source(tensor).map(|(node, output)| (&self.nodes[node], output)) else {
             return false;
         };
         match node.own() {
-            Some("Constant") => node.constant.as_ref().is_none_or(|shape| is_row(shape)),
+            Some("Constant") => node.constant.as_ref().is_none_or(|shape| fits(shape)),
             // Scale and zero point of a whole tensor.
             Some("DynamicQuantizeLinear") => output > 0,
             Some("Mul" | "Cast" | "Identity" | "Transpose" | "DequantizeLinear" | "Squeeze" | "Unsqueeze") => {
-                depth > 0 && node.inputs.iter().all(|input| self.has_no_sequence(input, depth - 1))
+                depth > 0 && node.inputs.iter().all(|input| self.is_constant(input, fits, depth - 1))
             }
             _ => false,
         }
-    }
-
-    /// Whether it is what MatMulNBits keeps weights in, `[N, blocks, bytes]`.
-    fn is_packed(&self, tensor: &str) -> bool {
-        let packs =
-            |node: &Node| node.operator == "MatMulNBits" && node.inputs.get(1).is_some_and(|input| input == tensor);
-        self.nodes.iter().any(packs)
     }
 }
 
@@ -114,8 +100,8 @@ impl Graph {
 ///
 /// # Errors
 /// Where the node cannot be read.
-pub(super) fn written(old: &[u8], site: &Site, graph: &Graph) -> Result<Written, String> {
-    let whole = &graph.nodes[site.node].inputs[site.input];
+pub(super) fn written(old: &[u8], product: &Node, graph: &Graph) -> Result<Written, String> {
+    let whole = product.inputs.first().ok_or("a product of nothing")?;
     let [last, starts, ends, axes] = ["last", "last_starts", "last_ends", "last_axes"].map(|like| graph.new_name(like));
     let mut slice = Vec::new();
     for input in [whole, &starts, &ends, &axes] {
@@ -126,7 +112,7 @@ pub(super) fn written(old: &[u8], site: &Site, graph: &Graph) -> Result<Written,
     write::bytes(&mut slice, 4, b"Slice");
     let mut written = Written { nodes: Vec::new(), initializers: Vec::new() };
     write::bytes(&mut written.nodes, 1, &slice);
-    write::bytes(&mut written.nodes, 1, &with_input(old, site.input, &last)?);
+    write::bytes(&mut written.nodes, 1, &with_first_input(old, &last)?);
     for (name, value) in [(starts, -1), (ends, i64::MAX), (axes, 1)] {
         let mut bound = Vec::new();
         write::number(&mut bound, 1, 1);
@@ -139,32 +125,21 @@ pub(super) fn written(old: &[u8], site: &Site, graph: &Graph) -> Result<Written,
     Ok(written)
 }
 
-/// A NodeProto with another name at one of its inputs.
-fn with_input(node: &[u8], wanted: usize, name: &str) -> Result<Vec<u8>, String> {
-    let (mut fields, mut inputs) = (Vec::new(), 0);
+/// A NodeProto with another name at its first input.
+fn with_first_input(node: &[u8], name: &str) -> Result<Vec<u8>, String> {
+    let (mut out, mut is_renamed) = (Vec::new(), false);
     let mut reader = Reader::new(Cursor::new(node), node.len() as u64);
-    let read = reader.message(node.len() as u64, &mut |reader, field, value| {
-        let is_wanted = field == 1 && inputs == wanted;
-        inputs += usize::from(field == 1);
-        let end = match value {
-            Value::Until(end) => end,
-            Value::Number(_) => reader.at(),
-            Value::Skipped => reader.next_at(),
-        };
-        fields.push((is_wanted, reader.field_at(), end));
+    let read = reader.message(node.len() as u64, &mut |reader, field, _| {
+        let bounds = [reader.field_at(), reader.next_at()].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+        if field == 1 && !is_renamed {
+            write::bytes(&mut out, 1, name.as_bytes());
+            is_renamed = true;
+        } else {
+            out.extend_from_slice(node.get(bounds[0]..bounds[1]).unwrap_or_default());
+        }
         Ok(())
     });
     read.map_err(|broken| broken.to_string())?;
-    let mut out = Vec::new();
-    for (is_wanted, from, to) in fields {
-        if is_wanted {
-            write::bytes(&mut out, 1, name.as_bytes());
-        } else {
-            let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
-            let field = range.and_then(|(from, to)| node.get(from..to));
-            out.extend_from_slice(field.ok_or("a field outside of its node")?);
-        }
-    }
     Ok(out)
 }
 
@@ -199,8 +174,7 @@ mod tests {
     }
 
     fn cut(text: &str) -> Result<String, String> {
-        let graph = graph(text);
-        site(&graph, "logits").map(|site| graph.nodes[site.node].inputs[site.input].clone())
+        product(&graph(text), "logits").map(|node| node.inputs[0].clone())
     }
 
     #[test]
@@ -239,6 +213,7 @@ mod tests {
             ("w: 64 10\nx = MatMul(hidden, w)\nlogits = Softmax(x)", "Softmax stands before logits"),
             ("logits = MatMul(hidden, other)", "MatMul stands before logits"),
             ("w: 64 10\nmask: 1 7 10\nx = MatMul(hidden, w)\nlogits = Add(x, mask)", "Add stands before logits"),
+            ("w: 64 10\nmask: 7 10\nx = MatMul(hidden, w)\nlogits = Add(x, mask)", "Add stands before logits"),
             ("w: 64 10\nx = MatMul(hidden, w)\nlogits = Add(x, y)\ny = Neg(x)", "Add stands before logits"),
             ("logits = Cast(logits)", "logits is wanted elsewhere too"),
         ] {
@@ -246,7 +221,7 @@ mod tests {
         }
         let mut flat = graph("w: 64 10\nlogits = MatMul(hidden, w)");
         flat.outputs.insert("logits".to_owned(), 2);
-        assert_eq!(site(&flat, "logits"), Err("the output logits has 2 dimensions, expected 3".to_owned()));
-        assert_eq!(site(&flat, "loss"), Err("there is no output loss".to_owned()));
+        assert_eq!(product(&flat, "logits").unwrap_err(), "the output logits has 2 dimensions, expected 3");
+        assert_eq!(product(&flat, "loss").unwrap_err(), "there is no output loss");
     }
 }

@@ -34,21 +34,20 @@ pub(super) fn edited(path: &Path, edit: &GraphEdit) -> Result<Vec<u8>, String> {
     let length = file.metadata().map_err(in_words)?.len();
     let survey = Survey::of(&mut Reader::new(&mut file, length)).map_err(|broken: Broken| broken.to_string())?;
     let GraphEdit::LastOnly { output } = edit;
-    let site = last_only::site(&survey.graph, output)?;
-    let node = survey.graph.nodes.get(site.node).ok_or("a node that is none")?;
-    let old = part(&mut file, node.payload.start, node.payload.end)?;
-    let new = last_only::written(&old, &site, &survey.graph)?;
-    let (graph, at) = (survey.graph_payload, node.field_at);
-    let before = part(&mut file, 0, survey.graph_at)?;
+    let node = last_only::product(&survey.graph, output)?;
+    let mut old = Vec::new();
+    copy(&mut file, node.payload.start, node.payload.end, &mut old)?;
+    let new = last_only::written(&old, node, &survey.graph)?;
+    let graph = &survey.graph_payload;
     let grown = new.nodes.len() + new.initializers.len();
     let kept = (graph.end - graph.start) - (node.payload.end - node.field_at);
     let mut bytes = Vec::new();
     bytes
         .try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(grown + 32))
         .map_err(in_words)?;
-    bytes.extend_from_slice(&before);
+    copy(&mut file, 0, survey.graph_at, &mut bytes)?;
     write::header(&mut bytes, nodes::GRAPH, kept + grown as u64);
-    copy(&mut file, graph.start, at, &mut bytes)?;
+    copy(&mut file, graph.start, node.field_at, &mut bytes)?;
     bytes.extend_from_slice(&new.nodes);
     copy(&mut file, node.payload.end, graph.end, &mut bytes)?;
     bytes.extend_from_slice(&new.initializers);
@@ -58,12 +57,6 @@ pub(super) fn edited(path: &Path, edit: &GraphEdit) -> Result<Vec<u8>, String> {
 
 fn in_words(error: impl ToString) -> String {
     error.to_string()
-}
-
-fn part(file: &mut File, from: u64, to: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    copy(file, from, to, &mut bytes)?;
-    Ok(bytes)
 }
 
 /// Adds the bytes of a file from one place to another.

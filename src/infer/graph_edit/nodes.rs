@@ -2,6 +2,7 @@
 //!
 //! Source: `onnx.proto` (ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto).
 
+use crate::infer::onnx_file::header::read_opset;
 use crate::infer::onnx_file::wire::{Broken, Reader, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
@@ -60,15 +61,7 @@ impl Survey {
                     survey.graph.read(reader, end)?;
                 }
                 (8, Value::Until(end)) => {
-                    let (mut domain, mut version) = (String::new(), 0);
-                    reader.message(end, &mut |reader, field, value| {
-                        match (field, value) {
-                            (1, Value::Until(end)) => domain = reader.text(end)?,
-                            (2, Value::Number(number)) => version = number,
-                            _ => {}
-                        }
-                        Ok(())
-                    })?;
+                    let (domain, version) = read_opset(reader, end)?;
                     if is_own(&domain) {
                         survey.graph.opset = version;
                     }

@@ -258,7 +258,8 @@ fn element_of(number: u64) -> Result<Element, &'static str> {
     })
 }
 
-fn read_opset(reader: &mut Reader<impl Read + Seek>, end: u64) -> Result<(String, u64), Broken> {
+/// The domain of a set of operators, `ai.onnx` for ONNX's own, and its version.
+pub(in crate::infer) fn read_opset(reader: &mut Reader<impl Read + Seek>, end: u64) -> Result<(String, u64), Broken> {
     let (mut domain, mut version) = (String::new(), 0);
     reader.message(end, &mut |reader, field, value| {
         match (field, value) {

@@ -2,7 +2,7 @@
 
 mod complaint;
 mod disguise;
-mod header;
+pub(super) mod header;
 pub(super) mod wire;
 
 pub(super) use complaint::{in_words, is_about_the_model};

@@ -20,7 +20,8 @@ use std::sync::atomic::AtomicBool;
 /// Inputs are written in place. After a change of shape, ONNX Runtime makes the outputs of the next run; they are kept,
 /// and the runs that follow write into them for as long as the shapes stay. On the CPU a tensor is bound once; ONNX Runtime
 /// copies an input to a GPU when it is bound, so as soon as one node is there, what may have changed since then is bound
-/// again before the next run, and nothing else. With fixed shapes nothing of ours is allocated in a run; `ort` makes a small list of the outputs.
+/// again before the next run, and nothing else. With fixed shapes nothing of ours is allocated in a run; `ort` makes a
+/// small list of the outputs.
 ///
 /// A model whose outputs change their shape by the values of its inputs (a number of boxes) fails in the outputs of its
 /// last run; it is then run again with outputs that ONNX Runtime makes, as at every run from then on.
@@ -66,9 +67,9 @@ impl OrtBackend {
     ///
     /// `shapes` gives, by name, the shapes of inputs whose dimensions the graph leaves open; it may repeat those that
     /// the graph fixes. A model with an input that is left open is not warmed up (but see
-    /// [`open_tried`](Self::open_tried)): it runs once each has been given a shape by [`reshape`](Backend::reshape) or [`carry`](Backend::carry). The outputs' open dimensions are known
-    /// after a run. A GPU provider on which the warm-up fails is refused like one that does not open: the next one of the
-    /// list is tried.
+    /// [`open_tried`](Self::open_tried)): it runs once each has been given a shape by [`reshape`](Backend::reshape) or
+    /// [`carry`](Backend::carry). The outputs' open dimensions are known after a run. A GPU provider on which the warm-up
+    /// fails is refused like one that does not open: the next one of the list is tried.
     ///
     /// Weights in files of their own (`model.onnx_data`) are found beside the model.
     ///
@@ -78,7 +79,7 @@ impl OrtBackend {
     /// [`InferError::Shape`] and [`InferError::Element`] when the model's tensors are others; [`InferError::Run`] when
     /// the warm-up fails.
     pub fn open(
-        runtime: &Runtime,
+        runtime: &'static Runtime,
         model: &Path,
         options: &SessionOptions,
         shapes: &[(String, Vec<usize>)],
@@ -92,22 +93,21 @@ impl OrtBackend {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_tried(
-        runtime: &Runtime,
+        runtime: &'static Runtime,
         model: &Path,
         options: &SessionOptions,
         shapes: &[(String, Vec<usize>)],
         trial: Trial,
     ) -> Result<Self, InferError> {
         OnnxFile::check(model)?;
-        let (model, options, shapes) = (model.to_owned(), options.clone(), shapes.to_vec());
         let source = ModelSource {
-            runtime: runtime.lasting()?,
-            model,
+            runtime,
+            model: model.to_owned(),
             options: options.clone(),
-            shapes: shapes.clone(),
+            shapes: shapes.to_vec(),
             edit_refused: AtomicBool::new(false),
         };
-        Self::open_from(Arc::new(source), &options, shapes, trial)
+        Self::open_from(Arc::new(source), options, shapes.to_vec(), trial)
     }
 
     /// Of what `source` builds.
@@ -423,12 +423,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn open(model: &str) -> Option<OrtBackend> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let runtime = Runtime::load(Some(&root.join(".deps/onnxruntime/libonnxruntime.so")));
-        let runtime = runtime.inspect_err(|reason| eprintln!("SKIPPED bindings of {model}: {reason}")).ok()?;
+        let runtime = Runtime::or_skip(&format!("bindings of {model}"))?;
         let options =
             SessionOptions { providers: vec![Provider::Cpu], intra_op_threads: 1, ..SessionOptions::default() };
-        let path = root.join("tests/data/models").join(format!("{model}.onnx"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/models/{model}.onnx"));
         let mut backend = OrtBackend::open(runtime, &path, &options, &[]).unwrap();
         backend.copies_inputs = true;
         Some(backend)

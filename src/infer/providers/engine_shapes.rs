@@ -24,7 +24,8 @@ pub struct ShapeRange {
 }
 
 impl ShapeRange {
-    fn only(input: &str, shape: &[usize]) -> Self {
+    /// Of an input that has one shape.
+    pub fn only(input: &str, shape: &[usize]) -> Self {
         Self { input: input.to_owned(), min: shape.to_vec(), opt: shape.to_vec(), max: shape.to_vec() }
     }
 

@@ -18,8 +18,7 @@ pub(in crate::infer) struct FakeSource {
 impl FakeSource {
     /// `None` after saying that `test` is skipped.
     pub fn or_skip(test: &str, models: &[(Provider, &[&'static str])]) -> Option<Self> {
-        let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join(".deps/onnxruntime/libonnxruntime.so");
-        let runtime = Runtime::load(Some(&fetched)).inspect_err(|reason| eprintln!("SKIPPED {test}: {reason}")).ok()?;
+        let runtime = Runtime::or_skip(test)?;
         let models = models.iter().map(|(provider, models)| (*provider, models.to_vec())).collect();
         Some(Self { runtime, models, built: Mutex::default() })
     }

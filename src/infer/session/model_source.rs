@@ -54,6 +54,7 @@ impl Source for ModelSource {
         self.runtime.log_engine_builds(false);
         match committed {
             Ok(session) => {
+                registered.edited = None;
                 let nodes = node_assignment::nodes_by_provider(self.runtime, &session).map_err(Unbuilt::Model)?;
                 Ok((session, nodes))
             }

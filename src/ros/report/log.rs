@@ -2,7 +2,6 @@
 //! and `rqt_console` work as with any node. And warnings at a limited rate.
 
 use crate::config::LogLevel;
-use crate::infer::LOG_DIRECTIVE;
 use crate::ros::clock::{steady_now, wall_now};
 use r2r::QosProfile;
 use r2r::rcl_interfaces::msg::Log;
@@ -63,8 +62,7 @@ impl RosLog {
             Some(LogLevel::Warn) => LevelFilter::WARN,
             Some(LogLevel::Error | LogLevel::Fatal) => LevelFilter::ERROR,
         };
-        let quiet = LOG_DIRECTIVE.parse().expect("a constant directive");
-        let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy().add_directive(quiet);
+        let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
         tracing_subscriber::registry().with(filter).with(Self).init();
     }
 }

@@ -50,7 +50,7 @@ impl Florence2 {
     /// # Errors
     /// [`ZooError`] when a file is missing or not understood, a graph has other tensors, or the parts do not fit each
     /// other.
-    pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Self, ZooError> {
+    pub fn load(manifest: &Manifest, runtime: &'static Runtime, options: &SessionOptions) -> Result<Self, ZooError> {
         let checkpoint = Checkpoint { manifest, runtime, options };
         let context = manifest.generation()?.context_tokens.get();
         let tokenizer = checkpoint.tokenizer()?;

@@ -16,7 +16,7 @@ use crate::zoo::{Family, Manifest, Task, ZooError};
 /// [`ZooError::Task`] for a family that answers none; otherwise as the families' `load`.
 pub fn load_vision_language(
     manifest: &Manifest,
-    runtime: &Runtime,
+    runtime: &'static Runtime,
     options: &SessionOptions,
 ) -> Result<Box<dyn VisionLanguageModel>, ZooError> {
     match manifest.family {

@@ -66,7 +66,11 @@ pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn De
 ///
 /// # Errors
 /// As [`OrtBackend::open`] and [`open`].
-pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Box<dyn Detector>, ZooError> {
+pub fn load(
+    manifest: &Manifest,
+    runtime: &'static Runtime,
+    options: &SessionOptions,
+) -> Result<Box<dyn Detector>, ZooError> {
     let mut options = options.clone();
     options.tensorrt.precision = options.tensorrt.precision.or(manifest.family.precision());
     if manifest.family == Family::Owl {

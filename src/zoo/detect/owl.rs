@@ -74,9 +74,7 @@ pub(super) fn ranges(manifest: &Manifest) -> Result<Vec<ShapeRange>, ZooError> {
         opt: vec![TUNED_FOR, tokens],
         max: vec![Prompts::MAX, tokens],
     });
-    let picture = usual_shape(&required_image_processor(manifest)?)?;
-    let picture =
-        ShapeRange { input: "pixel_values".to_owned(), min: picture.clone(), opt: picture.clone(), max: picture };
+    let picture = ShapeRange::only("pixel_values", &usual_shape(&required_image_processor(manifest)?)?);
     Ok(words.into_iter().chain([picture]).collect())
 }
 
@@ -203,22 +201,13 @@ mod tests {
 
     #[test]
     fn the_least_that_the_graph_takes_runs_through_it() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let runtime = match Runtime::load(Some(&root.join(".deps/onnxruntime/libonnxruntime.so"))) {
-            Ok(runtime) => runtime,
-            Err(reason) => return eprintln!("SKIPPED the least of owl: {reason}"),
-        };
-        let only = |input: &str, shape: &[usize]| ShapeRange {
-            input: input.to_owned(),
-            min: shape.to_vec(),
-            opt: shape.to_vec(),
-            max: shape.to_vec(),
-        };
+        let Some(runtime) = Runtime::or_skip("the least of owl") else { return };
         let ranges = [("input_ids", &[1, 16][..]), ("attention_mask", &[1, 16]), ("pixel_values", &[1, 3, 64, 64])];
-        let trial = trial(ranges.map(|(input, shape)| only(input, shape)).into());
+        let trial = trial(ranges.map(|(input, shape)| ShapeRange::only(input, shape)).into());
         for family in ["owlvit", "owlv2"] {
             let options = SessionOptions { providers: vec![Provider::Cpu], ..SessionOptions::default() };
-            let model = root.join(format!("tests/data/parity/{family}/checkpoint/onnx/model.onnx"));
+            let model = format!("tests/data/parity/{family}/checkpoint/onnx/model.onnx");
+            let model = Path::new(env!("CARGO_MANIFEST_DIR")).join(model);
             let mut backend = OrtBackend::open(runtime, &model, &options, &[]).unwrap();
             for (place, spec) in backend.signature().inputs.clone().iter().enumerate() {
                 backend.reshape(place, &trial.of(spec).unwrap().shape).unwrap();

@@ -46,7 +46,7 @@ impl SentenceEncoder {
     ///
     /// # Errors
     /// [`ZooError`] when a file is missing or broken, or the graph has other tensors.
-    pub fn load(manifest: &Manifest, runtime: &Runtime) -> Result<Self, ZooError> {
+    pub fn load(manifest: &Manifest, runtime: &'static Runtime) -> Result<Self, ZooError> {
         if manifest.family != Family::SentenceEncoder {
             return Err(ZooError::Task { family: manifest.family, found: manifest.task, wanted: Task::Embed });
         }

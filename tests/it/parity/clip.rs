@@ -22,7 +22,7 @@ struct Opened {
     watch: Watch,
 }
 
-fn open(manifest: &Manifest, runtime: &Runtime) -> Opened {
+fn open(manifest: &Manifest, runtime: &'static Runtime) -> Opened {
     let (text, text_watch) = watched(manifest, "text_model", runtime);
     let (vision, watch) = watched(manifest, "vision_model", runtime);
     let (text, scorer) = (TextEncoder::new(manifest, text).unwrap(), CropScorer::new(manifest, vision).unwrap());

@@ -48,7 +48,12 @@ fn constant(boxes: u8) -> Box<dyn Detector> {
 }
 
 /// A detector whose boxes are looked at, and what encodes its prompts.
-fn opened(manifest: &Manifest, runtime: &Runtime, boxes: u8, matching: Matching) -> (CropMatch, CropPromptEncoder) {
+fn opened(
+    manifest: &Manifest,
+    runtime: &'static Runtime,
+    boxes: u8,
+    matching: Matching,
+) -> (CropMatch, CropPromptEncoder) {
     let scorer = CropScorer::load(manifest, runtime, &cpu()).unwrap();
     let text = TextEncoder::load(manifest, runtime).unwrap();
     let encoder = CropPromptEncoder::new(text, scorer, own());
@@ -72,7 +77,7 @@ fn names(detector: &dyn Detector, found: &[Detection]) -> Vec<String> {
 
 /// The likeliest prompt of each box with its probability, by the scorer itself, one box after the other; `None` where
 /// the box's own class is likelier.
-fn likeliest(manifest: &Manifest, runtime: &Runtime, seen: &[Detection]) -> Vec<(Option<&'static str>, f32)> {
+fn likeliest(manifest: &Manifest, runtime: &'static Runtime, seen: &[Detection]) -> Vec<(Option<&'static str>, f32)> {
     let mut text = TextEncoder::load(manifest, runtime).unwrap();
     let mut scorer = CropScorer::load(manifest, runtime, &cpu()).unwrap();
     let likeliest = |detection: &Detection| {

@@ -80,7 +80,7 @@ impl Export {
         }
     }
 
-    fn open(&self, fixture: &Fixture, runtime: &Runtime) -> (Box<dyn Detector>, Watch) {
+    fn open(&self, fixture: &Fixture, runtime: &'static Runtime) -> (Box<dyn Detector>, Watch) {
         let manifest = self.manifest(fixture);
         let (backend, watch) = watched(&manifest, "model", runtime);
         (zoo::open(&manifest, backend).unwrap(), watch)

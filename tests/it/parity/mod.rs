@@ -40,7 +40,7 @@ const SPLIT: [&str; 6] = [
 ];
 
 /// A file of a manifest over a watched backend.
-fn watched(manifest: &Manifest, role: &str, runtime: &Runtime) -> (Box<Watched>, Watch) {
+fn watched(manifest: &Manifest, role: &str, runtime: &'static Runtime) -> (Box<Watched>, Watch) {
     Watched::new(OrtBackend::open(runtime, &manifest.path_of(role).unwrap(), &cpu(), &[]).unwrap())
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// A manifest's files, and how its graphs are to be run.
 pub(in crate::zoo) struct Checkpoint<'a> {
     pub manifest: &'a Manifest,
-    pub runtime: &'a Runtime,
+    pub runtime: &'static Runtime,
     pub options: &'a SessionOptions,
 }
 

@@ -43,13 +43,9 @@ mod tests {
 
     /// Runs a graph of the parity tests as it would be tried.
     fn run(graph: &str) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let runtime = match Runtime::load(Some(&root.join(".deps/onnxruntime/libonnxruntime.so"))) {
-            Ok(runtime) => runtime,
-            Err(reason) => return eprintln!("SKIPPED {graph}: {reason}"),
-        };
+        let Some(runtime) = Runtime::or_skip(graph) else { return };
         let options = SessionOptions { providers: vec![Provider::Cpu], ..SessionOptions::default() };
-        let model = root.join("tests/data/parity").join(graph);
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity").join(graph);
         let mut backend = OrtBackend::open(runtime, &model, &options, &[]).unwrap();
         let trial = usual_inputs();
         for (place, spec) in backend.signature().inputs.clone().iter().enumerate() {

@@ -44,7 +44,7 @@ impl TextEncoder {
     ///
     /// # Errors
     /// As [`OrtBackend::open`] and [`new`](Self::new).
-    pub fn load(manifest: &Manifest, runtime: &Runtime) -> Result<Self, ZooError> {
+    pub fn load(manifest: &Manifest, runtime: &'static Runtime) -> Result<Self, ZooError> {
         let options =
             SessionOptions { providers: vec![Provider::Cpu], intra_op_threads: 1, ..SessionOptions::default() };
         let backend = OrtBackend::open(runtime, &manifest.path_of("text_model")?, &options, &[])?;

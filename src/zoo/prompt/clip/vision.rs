@@ -36,7 +36,7 @@ impl CropScorer {
     ///
     /// # Errors
     /// As [`OrtBackend::open`] and [`new`](Self::new).
-    pub fn load(manifest: &Manifest, runtime: &Runtime, options: &SessionOptions) -> Result<Self, ZooError> {
+    pub fn load(manifest: &Manifest, runtime: &'static Runtime, options: &SessionOptions) -> Result<Self, ZooError> {
         let mut options = options.clone();
         let one = usual_shape(&required_image_processor(manifest)?)?;
         let many = [&[BATCH], &one[1..]].concat();

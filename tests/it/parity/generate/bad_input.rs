@@ -42,11 +42,11 @@ impl Checkpoint {
         self
     }
 
-    fn load(&self, runtime: &Runtime) -> Result<Box<dyn VisionLanguageModel>, ZooError> {
+    fn load(&self, runtime: &'static Runtime) -> Result<Box<dyn VisionLanguageModel>, ZooError> {
         load_vision_language(&manifest_of(&self.folder, self.family, self.context_tokens), runtime, &cpu())
     }
 
-    fn refusal(&self, runtime: &Runtime) -> String {
+    fn refusal(&self, runtime: &'static Runtime) -> String {
         self.load(runtime).err().unwrap_or_else(|| panic!("a broken {} was loaded", self.family)).to_string()
     }
 }

@@ -14,7 +14,7 @@ use vedette::zoo::answer::florence2::{Florence2, TaskPrompt};
 
 const TEST: &str = "florence2 parity";
 
-fn model(runtime: &Runtime, fixture: &Fixture) -> Florence2 {
+fn model(runtime: &'static Runtime, fixture: &Fixture) -> Florence2 {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = copied(&fixture.checkpoint(), folder.path());
     Florence2::load(&manifest_of(&checkpoint, "florence2", 256), runtime, &cpu()).unwrap()

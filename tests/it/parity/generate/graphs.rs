@@ -54,7 +54,7 @@ pub fn copied(checkpoint: &Path, into: &Path) -> PathBuf {
     folder
 }
 
-pub fn graph(runtime: &Runtime, checkpoint: &Path, name: &str) -> OrtBackend {
+pub fn graph(runtime: &'static Runtime, checkpoint: &Path, name: &str) -> OrtBackend {
     OrtBackend::open(runtime, &checkpoint.join(format!("onnx/{name}.onnx")), &cpu(), &[]).unwrap()
 }
 
@@ -89,7 +89,7 @@ pub fn rows_of(tensor: TensorRef<'_>) -> Vec<f32> {
     values.to_vec()
 }
 
-pub fn decoder(runtime: &Runtime, checkpoint: &Path, given: &[&str]) -> Decoder {
+pub fn decoder(runtime: &'static Runtime, checkpoint: &Path, given: &[&str]) -> Decoder {
     let graph = Box::new(graph(runtime, checkpoint, "decoder_model_merged"));
     let embedder = EmbeddingGraph::new(Box::new(self::graph(runtime, checkpoint, "embed_tokens"))).unwrap();
     Decoder::new(graph, embedder, CacheLayout::Growing, given).unwrap()

@@ -23,7 +23,7 @@ fn processor_of(case: &Case, fixture: &Fixture) -> String {
     config.to_string()
 }
 
-fn model(runtime: &vedette::infer::Runtime, case: &Case, fixture: &Fixture) -> SmolVlm {
+fn model(runtime: &'static vedette::infer::Runtime, case: &Case, fixture: &Fixture) -> SmolVlm {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = copied(&fixture.checkpoint(), folder.path());
     fs::write(checkpoint.join("preprocessor_config.json"), processor_of(case, fixture)).unwrap();
