@@ -69,6 +69,8 @@ impl Case {
             policy,
             tensorrt: self.tensorrt.clone(),
             warm_up_runs: 5,
+            // The boxes are compared by `bench/gpu.py`.
+            compares: false,
             ..SessionOptions::default()
         }
     }

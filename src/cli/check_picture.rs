@@ -5,6 +5,7 @@ use std::io::Cursor;
 use std::path::Path;
 use vedette::infer::read_short;
 use vedette::types::{ImageView, PixelFormat, Size};
+use vedette::vision::picture_of_nothing;
 
 /// A larger file is no picture of a camera.
 const MOST_BYTES: u64 = 512 << 20;
@@ -28,29 +29,10 @@ impl Still {
         read().with_context(|| format!("cannot read the picture {}", path.display()))
     }
 
-    /// A picture of nothing, the same each time: a ramp of each colour under noise, 640 x 480.
+    /// A picture of nothing, the same each time.
     pub fn of_nothing() -> Self {
-        const SIZE: Size = Size { width_px: 640, height_px: 480 };
-        let mut state = 0x9e37_79b9_u32;
-        let mut noise = || {
-            // Xorshift: Marsaglia, 2003.
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state % 64
-        };
-        let ramp = |at: u32, of: u32| at * 191 / of;
-        let mut rgb = Vec::with_capacity(3 * (SIZE.width_px * SIZE.height_px) as usize);
-        for row in 0..SIZE.height_px {
-            for column in 0..SIZE.width_px {
-                let across = ramp(column, SIZE.width_px);
-                let down = ramp(row, SIZE.height_px);
-                // Below 191 + 64.
-                let levels = [across, down, 191 - across].map(|level| u8::try_from(level + noise()).unwrap_or(u8::MAX));
-                rgb.extend(levels);
-            }
-        }
-        Self { rgb, size: SIZE }
+        let (rgb, size) = picture_of_nothing();
+        Self { rgb, size }
     }
 
     /// Its size.

@@ -207,6 +207,10 @@ parameters! {
         /// `fallback`: when a provider cannot run the model the next one does, and diagnostics warn for as long as it
         /// does. `strict`: the first must run, else configuring fails with the reason and the cure.
         provider_policy: ProviderPolicy = ProviderPolicy::Fallback, Domain::OneOf(ProviderPolicy::NAMES);
+        /// Before a model is used on a GPU, compare what it computes there with the CPU: a detector by its boxes in a few
+        /// pictures, others by their outputs. What is too far off counts as a provider that cannot run the model. The
+        /// result is kept beside the engines, so that later starts take no longer for it.
+        compare_with_cpu: bool = true, Domain::Flag;
         /// Threads of one inference on the CPU; 0 is one for each core that the process may use.
         intra_op_threads: usize = 0, Domain::Integers { min: 0, max: 1024 };
         /// Let the threads of an inference spin for a moment before they sleep. Shortens a run where the cores are ours

@@ -48,6 +48,7 @@ impl FakeBackend {
                 running: Provider::Cpu,
                 nodes: Some(vec![("fake".to_owned(), 0)]),
                 refused: Vec::new(),
+                agreement: None,
             },
         }
     }

@@ -17,6 +17,7 @@
 //! # Ok::<(), vedette::infer::InferError>(())
 //! ```
 
+mod agreement;
 mod checksum;
 mod declared;
 mod error;
@@ -34,6 +35,7 @@ mod slot;
 mod trial;
 mod values;
 
+pub use agreement::{Agreement, BoxDistance, Judge, Judged};
 pub use checksum::file_sha256;
 pub use error::{InferError, Unsupported};
 pub use fake::FakeBackend;
@@ -179,4 +181,9 @@ pub trait Backend: Send {
 
     /// Which provider runs it, and what became of the others.
     fn proof(&self) -> &Proof;
+
+    /// Keeps in the proof how near to the CPU the provider is. One that cannot be on a GPU keeps nothing.
+    fn agreed(&mut self, agreement: Agreement) {
+        let _ = agreement;
+    }
 }

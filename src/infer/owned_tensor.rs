@@ -33,6 +33,18 @@ impl OwnedTensor {
         }
     }
 
+    /// A copy of an output.
+    pub fn of(data: TensorData<'_>) -> Self {
+        match data {
+            TensorData::F32(values) => Self::F32(values.to_vec()),
+            TensorData::F16(values) => Self::F16(values.to_vec()),
+            TensorData::I64(values) => Self::I64(values.to_vec()),
+            TensorData::Bool(values) => Self::Bool(values.to_vec()),
+            TensorData::I32(values) => Self::I32(values.to_vec()),
+            TensorData::U8(values) => Self::U8(values.to_vec()),
+        }
+    }
+
     /// The type of its elements.
     pub fn element(&self) -> Element {
         match self {

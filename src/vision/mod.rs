@@ -14,6 +14,7 @@ mod codec;
 mod jpeg_file;
 mod kernels;
 mod letterbox;
+mod made_up;
 mod nms;
 mod preprocess;
 mod processor;
@@ -26,6 +27,7 @@ pub use codec::{Codec, CodecError, Decoded, PictureDecoder};
 pub use jpeg_file::end_of_lone_jpeg;
 pub use kernels::Resample;
 pub use letterbox::Letterbox;
+pub use made_up::picture_of_nothing;
 pub use nms::{Candidate, suppress};
 pub use preprocess::{Preprocessor, VisionError};
 pub use processor::{

@@ -27,7 +27,7 @@ pub mod prompt;
 
 pub use answer::{VisionLanguageModel, load_vision_language};
 pub use detect::thresholds::{ClassMask, Thresholds, UnknownClass};
-pub use detect::{Detector, Hints, NamesFrom, Understood, constant_detector, load, open, understand};
+pub use detect::{Detector, Hints, NamesFrom, Understood, boxes_apart, constant_detector, load, open, understand};
 pub use error::{ManifestError, ZooError};
 pub use finding::{Examined, UNKNOWN_LICENSE, examine, find, find_at, list, snapshots, written};
 pub use manifest::{

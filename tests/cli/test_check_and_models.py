@@ -45,6 +45,19 @@ def test_check_proves_the_provider_with_node_counts(check, model):
     assert findings["model"]["details"]["name"] == "colours" and "files whole" in findings["model"]["text"]
 
 
+def test_check_of_the_gpu_says_of_each_provider_why_it_does_not_run(vedette, check, model):
+    findings = check(model, "--gpu", code=1)
+    for provider in ("tensorrt", "cuda"):
+        row = findings[f"on {provider}"]
+        assert row["ok"] and row["details"] == {"runs": False}, "it keeps no node from starting"
+        assert row["text"].startswith("does not run: ") and row["cure"]
+    cpu = findings["on cpu"]["details"]
+    assert 0 < cpu["p50_ms"] <= cpu["p99_ms"] and cpu["agreement"] is None
+    assert not findings["no gpu provider"]["ok"]
+    told = vedette("check", "--gpu", "-p", f"model:={model}", code=1).stdout
+    assert "note on cuda" in told and "FAIL no gpu provider" in told
+
+
 def test_check_passes_on_what_make_setup_made(vedette, weights):
     told = vedette("check").stdout
     assert "FAIL" not in told and "yolov12n (yolo), files whole, license AGPL-3.0" in told

@@ -248,6 +248,7 @@ fn proven<'a>(
             "running": proof.running.name(),
             "fallback": proof.is_fallback(),
             "nodes": nodes,
+            "agreement": proof.agreement,
             "refused": refused,
         });
         Finding::good(subject, proof.to_string(), details)

@@ -107,6 +107,7 @@ pub(crate) fn session(config: &Config, engine_cache: Option<PathBuf>) -> Session
             ..TensorRtOptions::default()
         },
         cuda_memory_bytes: Some((config.cuda_memory_mb as u64) << 20).filter(|bytes| *bytes > 0),
+        compares: config.compare_with_cpu,
         ..SessionOptions::default()
     }
 }

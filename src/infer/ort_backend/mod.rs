@@ -7,8 +7,10 @@ use crate::infer::session::{Chain, ModelSource, Source};
 use crate::infer::slot::{InputSlot, OutputSlot, OutputValue, state};
 use crate::infer::trial::{Trial, TrialInput};
 use crate::infer::values::Values;
-use crate::infer::{Backend, InferError, OnnxFile, Proof, Refusal, Runtime, SessionOptions, Signature, declared};
-use crate::types::{TensorMut, TensorRef};
+use crate::infer::{
+    Agreement, Backend, InferError, OnnxFile, OwnedTensor, Proof, Refusal, Runtime, SessionOptions, Signature, declared,
+};
+use crate::types::{Noise, TensorMut, TensorRef};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
 use std::path::Path;
@@ -111,7 +113,7 @@ impl OrtBackend {
     }
 
     /// Of what `source` builds.
-    fn open_from(
+    pub(in crate::infer) fn open_from(
         source: Arc<dyn Source>,
         options: &SessionOptions,
         shapes: Vec<(String, Vec<usize>)>,
@@ -120,6 +122,7 @@ impl OrtBackend {
         let SessionOptions { device_id, warm_up_runs, .. } = *options;
         let opening = Arc::new(Opening { device_id, warm_up_runs, shapes, trial });
         Chain::new(source, &options.providers, options.policy)
+            .without(&options.refused)
             .open(|chain, session, proof| Self::start(chain, session, proof, &opening))
     }
 
@@ -155,7 +158,7 @@ impl OrtBackend {
                 backend.run_here()?;
             }
         } else if backend.proof.gpu_provider().is_some() {
-            backend.try_out(trial)?;
+            backend.try_out(trial, OwnInputs::Still)?;
         }
         Ok(backend)
     }
@@ -209,30 +212,44 @@ impl OrtBackend {
         Ok(())
     }
 
-    /// Runs once with open inputs as they are in use, and leaves them open again. Without a run where an input is not
-    /// described, or not as the graph has it: then the first use shows what the provider is worth.
+    /// What it makes of noise in all of its inputs that hold floats or bytes, each output in order; `None` where an input is
+    /// open and not described. Open inputs are open again afterwards.
     ///
     /// # Errors
     /// As [`run`](Backend::run).
-    fn try_out(&mut self, trial: &Trial) -> Result<(), InferError> {
+    pub(in crate::infer) fn outputs_for_noise(&mut self) -> Result<Option<Vec<OwnedTensor>>, InferError> {
+        let opening = Arc::clone(&self.opening);
+        self.try_out(&opening.trial, OwnInputs::Noise)
+    }
+
+    /// Runs once with open inputs as they are in use, and leaves them open again; the outputs, in order. Without a run where
+    /// an input is not described, or not as the graph has it: then the first use shows what the provider is worth.
+    ///
+    /// # Errors
+    /// As [`run`](Backend::run).
+    fn try_out(&mut self, trial: &Trial, own: OwnInputs) -> Result<Option<Vec<OwnedTensor>>, InferError> {
         let open: Vec<bool> = self.inputs.iter().map(|input| input.is_open).collect();
         let described: Vec<_> = self.inputs.iter().map(|input| trial.of(&input.declared)).collect();
         for (input, described) in self.inputs.iter().zip(&described) {
             let fits = described.as_ref().map(|described| declared::takes(&input.declared, &described.shape));
             if !fits.unwrap_or(!input.is_open) {
                 tracing::debug!(input = %input.declared, ?described, "not tried: the input is not as described");
-                return Ok(());
+                return Ok(None);
             }
         }
-        let (outputs, before) = (self.signature.outputs.clone(), self.outputs.len());
+        let (specs, before) = (self.signature.outputs.clone(), self.outputs.len());
         for (place, described) in described.iter().enumerate() {
-            let Some(TrialInput { shape, is_one }) = described else { continue };
-            self.reshape(place, shape)?;
-            if *is_one {
-                self.inputs[place].values.as_mut().fill_with_one();
+            if let Some(TrialInput { shape, .. }) = described {
+                self.reshape(place, shape)?;
+            }
+            match described {
+                Some(TrialInput { is_one: true, .. }) => self.inputs[place].values.as_mut().fill_with_one(),
+                _ if own == OwnInputs::Noise => fill_with_noise(self.input(place)),
+                _ => {}
             }
         }
         self.run_here()?;
+        let outputs = (0..before).map(|place| OwnedTensor::of(self.output(place).data)).collect();
         for (place, is_open) in open.into_iter().enumerate() {
             if is_open {
                 let declared = self.inputs[place].declared.clone();
@@ -241,9 +258,9 @@ impl OrtBackend {
             }
         }
         self.outputs = (0..before).map(|_| OutputSlot::new()).collect();
-        self.signature.outputs = outputs;
+        self.signature.outputs = specs;
         self.reshaped = true;
-        Ok(())
+        Ok(Some(outputs))
     }
 
     /// Runs on the provider that has it.
@@ -389,6 +406,29 @@ impl Backend for OrtBackend {
     fn proof(&self) -> &Proof {
         &self.proof
     }
+
+    fn agreed(&mut self, agreement: Agreement) {
+        self.proof.agreement = Some(agreement);
+    }
+}
+
+/// What is in an input that is not a mask, when a model is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnInputs {
+    /// Zeros.
+    Still,
+    /// The same noise each time, from -1 to 1, where there are floats or bytes.
+    Noise,
+}
+
+fn fill_with_noise(input: TensorMut<'_>) {
+    let mut noise = Noise::default();
+    match input {
+        TensorMut::F32(values) => values.fill_with(|| noise.float()),
+        TensorMut::F16(values) => values.fill_with(|| half::f16::from_f32(noise.float())),
+        TensorMut::U8(values) => values.fill_with(|| noise.byte()),
+        TensorMut::I64(_) | TensorMut::I32(_) | TensorMut::Bool(_) => {}
+    }
 }
 
 /// Where ONNX Runtime is to make outputs.
@@ -418,8 +458,7 @@ impl OutputMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::{OwnedTensor, Provider};
-    use crate::types::TensorData;
+    use crate::infer::Provider;
     use proptest::prelude::*;
 
     fn open(model: &str) -> Option<OrtBackend> {
@@ -507,11 +546,7 @@ mod tests {
     }
 
     fn copy_of(backend: &OrtBackend, input: usize) -> OwnedTensor {
-        match backend.inputs[input].values.as_data() {
-            TensorData::F32(values) => OwnedTensor::F32(values.to_vec()),
-            TensorData::I64(values) => OwnedTensor::I64(values.to_vec()),
-            other => panic!("no test reads {other:?}"),
-        }
+        OwnedTensor::of(backend.inputs[input].values.as_data())
     }
 
     proptest! {

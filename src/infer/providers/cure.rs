@@ -5,6 +5,9 @@ use super::provider::Provider;
 /// How the reason against TensorRT begins for a graph whose sizes change.
 pub(super) const OPEN_SIZES: &str = "an input has sizes that are not known before it runs";
 
+/// How the reason against a provider begins that computes something else than the CPU.
+pub(in crate::infer) const TOO_FAR: &str = "what it computes is too far from the CPU";
+
 /// The longest reason that is passed on.
 const REASON_CHARS: usize = 300;
 
@@ -44,6 +47,11 @@ pub(in crate::infer) fn cure(provider: Provider, reason: &str) -> String {
     }
     if reason.starts_with(OPEN_SIZES) {
         return "export the model with fixed sizes; or leave tensorrt out of its providers".to_owned();
+    }
+    if reason.starts_with(TOO_FAR) {
+        return "set `tensorrt_precision: fp32` where it is TensorRT in 16 bits; a newer driver, CUDA or TensorRT; \
+                `vedette check --gpu --picture FILE` shows the boxes of both; `compare_with_cpu: false` takes it as it is"
+            .to_owned();
     }
     if lower.contains("not enabled in this build") {
         return "this ONNX Runtime is a CPU build: `make setup GPU=1` fetches one with TensorRT and CUDA".to_owned();

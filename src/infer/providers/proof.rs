@@ -2,6 +2,7 @@
 
 use super::cure::cure;
 use super::provider::Provider;
+use crate::infer::Agreement;
 use std::fmt;
 
 /// Why a provider does not run.
@@ -23,7 +24,7 @@ impl Refusal {
 }
 
 /// Which provider runs a model, as ONNX Runtime itself states it after the session is built.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Proof {
     /// The list that was asked for.
     pub requested: Vec<Provider>,
@@ -34,6 +35,8 @@ pub struct Proof {
     pub nodes: Option<Vec<(String, usize)>>,
     /// The providers that were asked for and do not run.
     pub refused: Vec<Refusal>,
+    /// How near a GPU provider was found to the CPU, before it was used. `None` on the CPU, and where nothing was compared.
+    pub agreement: Option<Agreement>,
 }
 
 impl Proof {
@@ -45,13 +48,13 @@ impl Proof {
     ) -> Self {
         nodes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let running = nodes.first().and_then(|(name, _)| Provider::by_ort_name(name)).unwrap_or(Provider::Cpu);
-        Self { requested: requested.to_vec(), running, nodes: Some(nodes), refused }
+        Self { requested: requested.to_vec(), running, nodes: Some(nodes), refused, agreement: None }
     }
 
     /// From the providers that registered, where ONNX Runtime does not tell which nodes each holds.
     pub(in crate::infer) fn unknown(requested: &[Provider], registered: &[Provider], refused: Vec<Refusal>) -> Self {
         let running = registered.first().copied().unwrap_or(Provider::Cpu);
-        Self { requested: requested.to_vec(), running, nodes: None, refused }
+        Self { requested: requested.to_vec(), running, nodes: None, refused, agreement: None }
     }
 
     /// The GPU provider that holds most nodes, or that may hold some where that is unknown; `None` where all are on the CPU.
@@ -85,6 +88,9 @@ impl fmt::Display for Proof {
     /// One line: `cpu runs the model (CPUExecutionProvider 372 nodes); tensorrt refused: <reason>, cure: <cure>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} runs the model ({})", self.running, self.placement())?;
+        if let Some(agreement) = &self.agreement {
+            write!(f, ", {agreement}")?;
+        }
         for Refusal { provider, reason, cure } in &self.refused {
             write!(f, "; {provider} refused: {reason}, cure: {cure}")?;
         }

@@ -1,7 +1,7 @@
 //! How a model is to be run.
 
 use crate::infer::graph_edit::GraphEdit;
-use crate::infer::{Provider, ProviderPolicy, TensorRtOptions};
+use crate::infer::{Provider, ProviderPolicy, Refusal, TensorRtOptions};
 
 /// How a model is to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub struct SessionOptions {
     pub tensorrt: TensorRtOptions,
     /// Most bytes of GPU memory that the CUDA provider takes for a session's tensors; `None`: what it needs.
     pub cuda_memory_bytes: Option<u64>,
+    /// Providers that are passed over, with what was found against each.
+    pub refused: Vec<Refusal>,
+    /// Whether what a GPU provider computes is compared with the CPU before it is used, by a [`Judge`](crate::infer::Judge).
+    /// Default: yes.
+    pub compares: bool,
     /// Runs at opening, so that the first frame is as fast as the hundredth; at least 1. Default: 2.
     pub warm_up_runs: usize,
 }
@@ -41,6 +46,8 @@ impl Default for SessionOptions {
             edit: None,
             tensorrt: TensorRtOptions::default(),
             cuda_memory_bytes: None,
+            refused: Vec::new(),
+            compares: true,
             warm_up_runs: 2,
         }
     }

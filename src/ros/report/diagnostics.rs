@@ -156,6 +156,9 @@ fn running(topic: impl Into<String>, model: &str, proof: &Proof) -> Section {
         Some(nodes) => nodes.iter().for_each(|(name, count)| section.value(format!("nodes on {name}"), count)),
         None => section.value("nodes", proof.placement()),
     }
+    if let Some(agreement) = &proof.agreement {
+        section.value("agreement", agreement);
+    }
     for Refusal { provider, reason, cure } in &proof.refused {
         section.value(format!("{provider} refused"), reason);
         section.value(format!("{provider} cure"), cure);
@@ -304,7 +307,7 @@ fn topics(topics: &[(Topic, Publishing)]) -> Section {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::Provider;
+    use crate::infer::{Agreement, Provider};
     use crate::pipeline::{Input, Misfit};
     use crate::ros::clock::steady_now;
     use crate::ros::report::health::{LastFrame, SUPERSEDED};
@@ -336,7 +339,13 @@ mod tests {
     }
 
     fn on_cpu() -> Proof {
-        Proof { requested: vec![Provider::Cpu], running: Provider::Cpu, nodes: Some(Vec::new()), refused: Vec::new() }
+        Proof {
+            requested: vec![Provider::Cpu],
+            running: Provider::Cpu,
+            nodes: Some(Vec::new()),
+            refused: Vec::new(),
+            agreement: None,
+        }
     }
 
     fn value<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
@@ -354,6 +363,7 @@ mod tests {
                 reason: "no libnvinfer".to_owned(),
                 cure: "install it".to_owned(),
             }],
+            agreement: None,
         };
         let section = running("inference", "yolov12n", &proof);
         assert_eq!(section.level, Level::Warn);
@@ -362,8 +372,13 @@ mod tests {
         assert_eq!(value(&section, "tensorrt refused"), Some("no libnvinfer"));
         assert_eq!(value(&section, "tensorrt cure"), Some("install it"));
 
+        assert_eq!(value(&section, "agreement"), None);
+
         proof.requested.remove(0);
-        assert_eq!(running("inference", "yolov12n", &proof).level, Level::Ok);
+        proof.agreement = Some(Agreement::Numbers { of_largest: 0.001 });
+        let section = running("inference", "yolov12n", &proof);
+        assert_eq!(section.level, Level::Ok);
+        assert_eq!(value(&section, "agreement"), Some("beside the CPU: outputs within 0.1000 % of their largest"));
     }
 
     #[test]

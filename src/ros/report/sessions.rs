@@ -76,7 +76,13 @@ mod tests {
     use crate::infer::Provider;
 
     fn on(running: Provider) -> Proof {
-        Proof { requested: Provider::ALL.to_vec(), running, nodes: Some(Vec::new()), refused: Vec::new() }
+        Proof {
+            requested: Provider::ALL.to_vec(),
+            running,
+            nodes: Some(Vec::new()),
+            refused: Vec::new(),
+            agreement: None,
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The seam between the families of detectors and whoever wants boxes.
 
 use super::thresholds::Thresholds;
-use crate::infer::Proof;
+use crate::infer::{Agreement, Judged, Proof};
 use crate::types::{ClassScores, Detection, ImageView, Labels, Size};
 use crate::zoo::{EncodedPrompts, ZooError};
 
@@ -51,9 +51,24 @@ pub trait Detector: Send {
     /// Which provider runs the session that every picture needs, and what became of the others.
     fn proof(&self) -> &Proof;
 
+    /// Keeps in the [`proof`](Self::proof) how near to the CPU its provider is.
+    fn agreed(&mut self, agreement: Agreement) {
+        let _ = agreement;
+    }
+
     /// Every session that it runs now, by the role of its graph: `model`, and with prompts that look at boxes
     /// `vision_model`. What encodes prompts is beside it: [`PromptEncoder::proofs`](crate::zoo::PromptEncoder::proofs).
     fn proofs(&self) -> Vec<(&'static str, &Proof)> {
         vec![("model", self.proof())]
+    }
+}
+
+impl Judged for Box<dyn Detector> {
+    fn runs_on(&self) -> &Proof {
+        self.proof()
+    }
+
+    fn keep_agreement(&mut self, agreement: Agreement) {
+        self.agreed(agreement);
     }
 }

@@ -44,7 +44,7 @@ use super::picture_input::{PictureInput, usual_size};
 use super::queries::{
     Pick, checked_boxes, checked_logits, counted, floats, four, keep_best, logit_floor, query_row, report, sigmoid,
 };
-use crate::infer::{Backend, Proof, Signature};
+use crate::infer::{Agreement, Backend, Proof, Signature};
 use crate::types::{BBox, ClassId, ClassScores, Detection, ImagePx, ImageView, Labels, Size, TensorData};
 use crate::vision::{
     Colors, Fit, ImageProcessor, Normalize, NormalizedGeometry, ProcessorConfig, Resample, Resize, SizeRule, TensorForm,
@@ -509,5 +509,9 @@ impl Detector for Detr {
 
     fn proof(&self) -> &Proof {
         self.backend.proof()
+    }
+
+    fn agreed(&mut self, agreement: Agreement) {
+        self.backend.agreed(agreement);
     }
 }

@@ -11,6 +11,7 @@
 //! out alone. Numbers that cannot be those of the layout that was taken (logits for scores, boxes in other units) cost the
 //! picture as well, with the likely cause ([`ZooError::NotThatLayout`]): nothing is silently nothing.
 
+mod boxes_apart;
 mod detector;
 pub mod detr;
 mod graph;
@@ -21,15 +22,17 @@ pub(super) mod picture_input;
 mod prompted;
 pub(super) mod queries;
 pub(super) mod thresholds;
+mod trial_pictures;
 pub mod yolo;
 
+pub use boxes_apart::boxes_apart;
 pub use detector::Detector;
 use graph::Inputs;
 pub(in crate::zoo) use graph::names_in_metadata;
 pub use graph::{Hints, NamesFrom, Understood};
 pub use yolo::constant::constant_detector;
 
-use crate::infer::{Backend, InferError, OnnxFile, OrtBackend, Runtime, SessionOptions, Signature};
+use crate::infer::{Backend, InferError, Judge, OnnxFile, OrtBackend, Runtime, SessionOptions, Signature};
 use crate::zoo::{Family, LayoutName, Manifest, Task, ZooError};
 
 /// Reads a graph as a detector with fixed classes: family, layout, size, classes, and how pictures get in. Nothing is
@@ -62,7 +65,7 @@ pub fn open(manifest: &Manifest, backend: Box<dyn Backend>) -> Result<Box<dyn De
     }
 }
 
-/// Loads the manifest's model into ONNX Runtime and opens it. Does not verify the files: see [`Manifest::verify`].
+/// Loads the manifest's model into ONNX Runtime and opens it, on a provider that finds the boxes that the CPU finds. Does not verify the files: see [`Manifest::verify`].
 ///
 /// # Errors
 /// As [`OrtBackend::open`] and [`open`].
@@ -73,23 +76,32 @@ pub fn load(
 ) -> Result<Box<dyn Detector>, ZooError> {
     let mut options = options.clone();
     options.tensorrt.precision = options.tensorrt.precision.or(manifest.family.precision());
-    if manifest.family == Family::Owl {
-        options.tensorrt.ranges = owl::ranges(manifest)?;
-    }
-    let open_with =
-        |shapes: &[(String, Vec<usize>)]| OrtBackend::open(runtime, &manifest.model_path(), &options, shapes);
-    let backend = match manifest.family {
-        Family::Yolo | Family::Detr => load_closed(manifest, open_with)?,
-        // How many prompts there are, and for Grounding DINO how large a picture is, shows later.
+    let model = manifest.model_path();
+    let pictures = trial_pictures::in_words(manifest);
+    match manifest.family {
+        Family::Yolo | Family::Detr => {
+            let judge = Judge { runtime, model: &model, options: &options, on: &pictures };
+            judge.open(
+                |options| {
+                    let open_with =
+                        |shapes: &[(String, Vec<usize>)]| OrtBackend::open(runtime, &model, options, shapes);
+                    open(manifest, Box::new(load_closed(manifest, open_with)?))
+                },
+                |reference, judged| trial_pictures::compare(manifest, &mut **reference, &mut **judged),
+            )
+        }
+        // How many prompts there are shows later.
         Family::Owl => {
+            options.tensorrt.ranges = owl::ranges(manifest)?;
+            let judge = Judge { runtime, model: &model, options: &options, on: "" };
             let trial = owl::trial(options.tensorrt.ranges.clone());
-            OrtBackend::open_tried(runtime, &manifest.model_path(), &options, &[], trial)?
+            let open_tried = |options: &_| OrtBackend::open_tried(runtime, &model, options, &[], trial.clone());
+            open(manifest, Box::new(judge.open_backend(open_tried)?))
         }
         // Its graph wants a caption of real words: the first prompts are the first run.
-        Family::GroundingDino => open_with(&[])?,
-        family => return Err(not_a_detector(family)),
-    };
-    open(manifest, Box::new(backend))
+        Family::GroundingDino => open(manifest, Box::new(OrtBackend::open(runtime, &model, &options, &[])?)),
+        family => Err(not_a_detector(family)),
+    }
 }
 
 /// The file itself says what its inputs are called and which of their dimensions are open: the session is opened once, with

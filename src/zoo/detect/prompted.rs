@@ -7,7 +7,7 @@ use super::detector::Detector;
 use super::picture_input::PictureInput;
 use super::queries::{Pick, checked_boxes, four, keep_best, logit_floor, report, sigmoid};
 use super::thresholds::Thresholds;
-use crate::infer::{Backend, Proof};
+use crate::infer::{Agreement, Backend, Proof};
 use crate::types::{ClassId, Detection, ImageView, Labels, Size, TensorRef};
 use crate::zoo::manifest::required_image_processor;
 use crate::zoo::{EncodedPrompts, Manifest, PromptForm, ZooError};
@@ -160,5 +160,9 @@ impl<W: Wording> Detector for Prompted<W> {
 
     fn proof(&self) -> &Proof {
         self.backend.proof()
+    }
+
+    fn agreed(&mut self, agreement: Agreement) {
+        self.backend.agreed(agreement);
     }
 }

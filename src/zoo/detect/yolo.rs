@@ -23,7 +23,7 @@ pub use decode::Decoder;
 pub use layout::Layout;
 
 use super::graph::{Hints, Inputs, NamesFrom, Understood, coco, names_in_metadata};
-use crate::infer::{Backend, Proof, Signature};
+use crate::infer::{Agreement, Backend, Proof, Signature};
 use crate::types::{ClassScores, Detection, Element, ImageView, Labels, Size};
 use crate::vision::{Candidate, Colors, Fit, Normalize, TensorForm, suppress};
 use crate::zoo::{Detector, Family, LayoutName, Thresholds, ZooError};
@@ -209,5 +209,9 @@ impl Detector for Yolo {
 
     fn proof(&self) -> &Proof {
         self.backend.proof()
+    }
+
+    fn agreed(&mut self, agreement: Agreement) {
+        self.backend.agreed(agreement);
     }
 }

@@ -83,6 +83,7 @@ impl Toy {
                 running: Provider::Cpu,
                 nodes: Some(Vec::new()),
                 refused: Vec::new(),
+                agreement: None,
             },
             runs: 0,
         }
@@ -252,6 +253,7 @@ impl ToyEmbedding {
                 running: Provider::Cpu,
                 nodes: Some(Vec::new()),
                 refused: Vec::new(),
+                agreement: None,
             },
         }
     }

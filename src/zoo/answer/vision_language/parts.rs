@@ -1,7 +1,9 @@
 //! The files of a checkpoint with several graphs, found by their roles in the manifest.
 
 use super::usual_inputs::usual_inputs;
-use crate::infer::{Backend, GraphEdit, OrtBackend, Provider, Runtime, SessionOptions, Signature, TensorSpec, Trial};
+use crate::infer::{
+    Backend, GraphEdit, Judge, OrtBackend, Provider, Runtime, SessionOptions, Signature, TensorSpec, Trial,
+};
 use crate::language::{ChatTemplate, EmbeddingGraph, GenerationConfig, Tokenizer};
 use crate::types::Element;
 use crate::zoo::manifest::Document;
@@ -61,7 +63,10 @@ impl Checkpoint<'_> {
     }
 
     fn opened(&self, role: &str, options: &SessionOptions, trial: Trial) -> Result<Box<dyn Backend>, ZooError> {
-        Ok(Box::new(OrtBackend::open_tried(self.runtime, &self.manifest.path_of(role)?, options, &[], trial)?))
+        let model = self.manifest.path_of(role)?;
+        let judge = Judge { runtime: self.runtime, model: &model, options, on: "" };
+        let open = |options: &_| OrtBackend::open_tried(self.runtime, &model, options, &[], trial.clone());
+        Ok(Box::new(judge.open_backend(open)?))
     }
 
     /// The graph that looks up the rows of tokens, on the CPU wherever the others run: the table stays out of the GPU's

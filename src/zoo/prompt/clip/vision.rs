@@ -2,7 +2,7 @@
 
 use super::kind::{Kind, normalize, probabilities};
 use super::text::TextVectors;
-use crate::infer::{Backend, OrtBackend, Proof, Runtime, SessionOptions, ShapeRange};
+use crate::infer::{Backend, Judge, OrtBackend, Proof, Runtime, SessionOptions, ShapeRange};
 use crate::types::{BBox, ImagePx, ImageView, Size};
 use crate::vision::ImageProcessor;
 use crate::zoo::detect::numbers;
@@ -44,7 +44,9 @@ impl CropScorer {
         options.tensorrt.precision = options.tensorrt.precision.or(manifest.family.precision());
         options.tensorrt.ranges =
             vec![ShapeRange { input: "pixel_values".to_owned(), min: one.clone(), opt: one, max: many }];
-        let backend = OrtBackend::open(runtime, &manifest.path_of("vision_model")?, &options, &shapes)?;
+        let model = manifest.path_of("vision_model")?;
+        let judge = Judge { runtime, model: &model, options: &options, on: "" };
+        let backend = judge.open_backend(|options| OrtBackend::open(runtime, &model, options, &shapes))?;
         Self::new(manifest, Box::new(backend))
     }
 

@@ -1,0 +1,98 @@
+//! What was found at an earlier start, kept beside the engines.
+
+use super::Agreement;
+use crate::infer::providers::engine_cache::EngineKey;
+use crate::infer::providers::engine_shapes::EngineShapes;
+use crate::infer::{OnnxFile, Provider, Runtime, SessionOptions, checksum, read_short};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Raised with every change of what is compared and how.
+const METHOD: u32 = 1;
+
+/// Such a file has one line.
+const MOST_BYTES: u64 = 1 << 16;
+
+/// The place of one result.
+pub(super) struct Remembered {
+    path: PathBuf,
+    /// All that the result depends on.
+    of: String,
+}
+
+/// As it is written.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    of: String,
+    agreement: Agreement,
+}
+
+impl Remembered {
+    /// `None` where no engines are kept, or where the model's files cannot be read.
+    pub fn of(runtime: &Runtime, model: &Path, options: &SessionOptions, provider: Provider, on: &str) -> Option<Self> {
+        let root = options.tensorrt.cache_dir.as_ref()?;
+        // ONNX Runtime's own format names no files of weights.
+        let file = OnnxFile::read(model).unwrap_or_default();
+        let (device, version, precision) = (options.device_id, runtime.version(), options.tensorrt.precision);
+        let key = EngineKey::of(model, &file, device, version, precision, &EngineShapes::default()).ok()?;
+        let (ranges, edit) = (&options.tensorrt.ranges, &options.edit);
+        let of = format!("method {METHOD} {provider} {key:?} {ranges:?} {edit:?} {on}");
+        let mut name = checksum::text_sha256(&of);
+        name.truncate(24);
+        Some(Self { path: root.join("agreement").join(format!("{name}.json")), of })
+    }
+
+    /// What was found; `None` where nothing was, or where the file is not one of ours.
+    pub fn read(&self) -> Option<Agreement> {
+        let bytes = read_short(&self.path, MOST_BYTES).ok()?;
+        let written: Written = serde_json::from_slice(&bytes).ok()?;
+        (written.of == self.of).then_some(written.agreement)
+    }
+
+    /// Writes it; where that is not possible, the next start measures again.
+    pub fn keep(&self, agreement: &Agreement) {
+        if let Err(error) = self.write(agreement) {
+            let path = self.path.display();
+            tracing::warn!(%path, %error, "what a provider was found to compute cannot be kept: the next start compares again");
+        }
+    }
+
+    fn write(&self, agreement: &Agreement) -> std::io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let written = Written { of: self.of.clone(), agreement: agreement.clone() };
+        // Two programs may do so at once.
+        let beside = self.path.with_extension(format!("{}.part", std::process::id()));
+        fs::write(&beside, serde_json::to_vec(&written)?)?;
+        fs::rename(&beside, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::BoxDistance;
+
+    #[test]
+    fn a_result_is_read_where_all_is_as_it_was_and_only_there() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |of: &str| Remembered { path: root.path().join("agreement/x.json"), of: of.to_owned() };
+        let found = [
+            Agreement::Boxes(BoxDistance { compared: 3, unmatched: 1, least_iou: 0.98, score: 0.01 }),
+            Agreement::Numbers { of_largest: 1e-5 },
+            Agreement::Broken("output logits holds NaN".to_owned()),
+        ];
+        assert_eq!(at("cuda").read(), None);
+        for agreement in found {
+            at("cuda").keep(&agreement);
+            assert_eq!(at("cuda").read(), Some(agreement));
+            assert_eq!(at("tensorrt").read(), None);
+        }
+        for broken in ["", "{}", "[1]", "{\"of\":\"cuda\",\"agreement\":{\"boxes\":{}}}", "\u{0}"] {
+            fs::write(&at("").path, broken).unwrap();
+            assert_eq!(at("cuda").read(), None, "{broken}");
+        }
+        assert_eq!(fs::read_dir(root.path().join("agreement")).unwrap().count(), 1, "nothing half written is left");
+    }
+}
