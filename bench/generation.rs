@@ -5,7 +5,8 @@
 //! own and prints one JSON line; `bench/run.py` runs them in turn.
 //!
 //! ```text
-//! generation FOLDER ours|bare|grammar TOKENS [PROVIDERS]      PROVIDERS: cuda,cpu; for ours and grammar
+//! generation FOLDER ours|whole|bare|grammar TOKENS [PROVIDERS]      PROVIDERS: cuda,cpu; for all but bare
+//!     whole: ours, with the logits of every token of the prompt, as the file's graph has it
 //! ```
 
 mod vocabulary;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let [folder, side, tokens, providers @ ..] = &args[..] else {
         eprintln!(
-            "usage: generation FOLDER ours|bare|grammar TOKENS [PROVIDERS], found {args:?}; `make bench` runs it"
+            "usage: generation FOLDER ours|whole|bare|grammar TOKENS [PROVIDERS], found {args:?}; `make bench` runs it"
         );
         return if args.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) };
     };
@@ -47,10 +48,11 @@ fn main() -> ExitCode {
     let chosen = providers.first().map_or("cpu", String::as_str);
     let providers: Vec<Provider> = chosen.split(',').map(named).collect();
     let measured = match side.as_str() {
-        "ours" => ours(folder, tokens, false, providers),
-        "grammar" => ours(folder, tokens, true, providers),
+        "ours" => ours(folder, tokens, last_logits(), false, providers),
+        "whole" => ours(folder, tokens, None, false, providers),
+        "grammar" => ours(folder, tokens, last_logits(), true, providers),
         "bare" => bare(folder, tokens).as_json(),
-        _ => panic!("no side {side}, expected ours, bare or grammar"),
+        _ => panic!("no side {side}, expected ours, whole, bare or grammar"),
     };
     println!("{measured}");
     ExitCode::SUCCESS
@@ -93,16 +95,20 @@ fn pace(mut generation: impl FnMut(&mut dyn FnMut())) -> Pace {
     Pace { first_token_ms, tokens_per_s: 1.0 / times[times.len() / 10] }
 }
 
-fn ours(folder: &Path, tokens: usize, with_grammar: bool, providers: Vec<Provider>) -> Value {
+/// As in use: of a prompt's logits only the last ones are computed.
+fn last_logits() -> Option<GraphEdit> {
+    Some(GraphEdit::LastOnly { output: "logits".to_owned() })
+}
+
+fn ours(folder: &Path, tokens: usize, edit: Option<GraphEdit>, with_grammar: bool, providers: Vec<Provider>) -> Value {
     let runtime = Runtime::load(Some(&library())).expect("the runtime loads");
     let open = |name: &str, providers: Vec<Provider>, edit: Option<GraphEdit>| {
         let options = SessionOptions { providers, edit, intra_op_threads: THREADS, ..SessionOptions::default() };
         let backend = OrtBackend::open(runtime, &folder.join(name), &options, &[]);
         Box::new(backend.expect("`bench/decoder_model.py` has written it"))
     };
-    // As in use: the table of tokens is the CPU's, and of a prompt's logits only the last ones are computed.
+    // As in use: the table of tokens is the CPU's.
     let embedder = EmbeddingGraph::new(open("embed_tokens.onnx", vec![Provider::Cpu], None)).expect("an embedding");
-    let edit = Some(GraphEdit::LastOnly { output: "logits".to_owned() });
     let decoder = Decoder::new(open("decoder_model_merged.onnx", providers, edit), embedder, CacheLayout::Growing, &[]);
     let mut decoder = decoder.expect("a decoder");
     let vocabulary = with_grammar.then(made_up_vocabulary);

@@ -46,7 +46,7 @@ pub use owned_tensor::OwnedTensor;
 pub use providers::{Precision, Proof, Provider, ProviderPolicy, Refusal, ShapeRange, TensorRtOptions};
 pub use regular_file::{open_regular, read_short, read_short_into, read_short_text};
 pub use runtime::Runtime;
-pub use session::SessionOptions;
+pub use session::{BytesIn, SessionOptions};
 pub use trial::{Trial, TrialInput};
 
 use crate::types::{Element, TensorMut, TensorRef};

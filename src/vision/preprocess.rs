@@ -1,18 +1,18 @@
 //! A picture becomes a model's input tensor.
 
-use super::kernels::{Affine, Columns, Kernel, RowPair, rebuild_row_pairs};
+use super::kernels::{Affine, Columns, Kernel, RowPair, Weights, rebuild_row_pairs};
 use super::letterbox::Letterbox;
 use super::row_reader::{RowReader, packed_as};
 use super::tensor_form::{Colors, Fit, Normalize, TensorForm};
-use crate::types::{Element, ImageView, Size, TensorMut};
+use crate::types::{ChannelStep, Element, ImageView, Size, TensorMut};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 /// Why no tensor was filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VisionError {
-    /// Pictures become floats.
-    #[error("image tensor of {found}, expected float32 or float16")]
+    /// Pictures become floats or bytes.
+    #[error("image tensor of {found}, expected float32, float16 or uint8")]
     Element {
         /// The tensor's elements.
         found: Element,
@@ -86,7 +86,8 @@ impl Preprocessor {
     /// Fills `out`, `[1, 3, H, W]` (NCHW; RGB unless the form says BGR), with the picture in its place, bilinearly resized
     /// and normalized, bars included. The bytes before normalization are those of OpenCV's `resize` with `INTER_LINEAR`, which means no
     /// low-pass filter when shrinking. Gray becomes three equal channels, alpha is left out; YUV, mosaics and 16 bits become
-    /// colors row by row, and only the rows that are needed.
+    /// colors row by row, and only the rows that are needed. A tensor of bytes gets them as they are: what would make
+    /// numbers of them is [`TensorForm::channel_steps`].
     ///
     /// Returns the place of the picture in the tensor, which the model's boxes need on their way back.
     ///
@@ -96,11 +97,12 @@ impl Preprocessor {
         match out {
             TensorMut::F32(out) => self.fill(image, out),
             TensorMut::F16(out) => self.fill(image, out),
+            TensorMut::U8(out) => self.fill(image, out),
             other => Err(VisionError::Element { found: other.element() }),
         }
     }
 
-    fn fill<E: Float>(&mut self, image: &ImageView, out: &mut [E]) -> Result<Letterbox, VisionError> {
+    fn fill<E: Number>(&mut self, image: &ImageView, out: &mut [E]) -> Result<Letterbox, VisionError> {
         let tensor = self.tensor;
         let width = tensor.width_px as usize;
         let plane_len = width * tensor.height_px as usize;
@@ -134,9 +136,8 @@ impl Preprocessor {
             for (plane, source_plane) in source_planes.into_iter().enumerate() {
                 let place = source_plane * picture_width..(source_plane + 1) * picture_width;
                 let rows = [&upper[place.clone()], &lower[place]];
-                E::write(planes.picture_row(plane, row), &mut self.floats, |floats| {
-                    self.kernel.blend_rows(rows, pair.weights, self.affine[plane], floats);
-                });
+                let blend = Blend { kernel: self.kernel, rows, weights: pair.weights, affine: self.affine[plane] };
+                E::write(&blend, &mut self.floats, planes.picture_row(plane, row));
             }
         }
         Ok(letterbox)
@@ -163,6 +164,17 @@ fn affine_of(Normalize { mean, std }: Normalize) -> [Affine; 3] {
     std::array::from_fn(|channel| Affine { gain: 1.0 / 255.0 / std[channel], bias: -mean[channel] / std[channel] })
 }
 
+impl TensorForm {
+    /// What makes of a tensor of bytes the numbers that a tensor of floats is filled with, bit for bit.
+    pub fn channel_steps(&self) -> [ChannelStep; 2] {
+        let mut affine = affine_of(self.normalize);
+        if self.colors == Colors::Bgr {
+            affine.reverse();
+        }
+        [ChannelStep::Mul(affine.map(|one| one.gain)), ChannelStep::Add(affine.map(|one| one.bias))]
+    }
+}
+
 fn split_planes<E>(out: &mut [E], plane_len: usize) -> [&mut [E]; 3] {
     let (red, rest) = out.split_at_mut(plane_len);
     let (green, blue) = rest.split_at_mut(plane_len);
@@ -176,7 +188,7 @@ struct Planes<'a, E> {
     letterbox: Letterbox,
 }
 
-impl<E: Float> Planes<'_, E> {
+impl<E: Number> Planes<'_, E> {
     /// Writes the bars: those beside the picture are one run from a row's end to the next row's beginning.
     fn fill_bars(&mut self, affine: [Affine; 3]) {
         let (left, top) = self.letterbox.offset_px();
@@ -184,7 +196,7 @@ impl<E: Float> Planes<'_, E> {
         let (picture, height) = (resized.width_px as usize, resized.height_px as usize);
         let first = top as usize * self.width + left as usize;
         for (plane, affine) in self.planes.iter_mut().zip(affine) {
-            let gray = E::from_f32(f32::from(Letterbox::PADDING) * affine.gain + affine.bias);
+            let gray = E::of(Letterbox::PADDING, affine);
             let last = first + (height - 1) * self.width + picture;
             plane[..first].fill(gray);
             plane[last..].fill(gray);
@@ -204,34 +216,58 @@ impl<E: Float> Planes<'_, E> {
     }
 }
 
+/// A row of the picture in one plane, to be blended of two rows of the source.
+struct Blend<'a> {
+    kernel: Kernel,
+    rows: [&'a [i16]; 2],
+    weights: Weights,
+    affine: Affine,
+}
+
+impl Blend<'_> {
+    fn floats(&self, out: &mut [f32]) {
+        self.kernel.blend_rows(self.rows, self.weights, self.affine, out);
+    }
+}
+
 /// The elements of image tensors.
-trait Float: Copy {
-    fn from_f32(value: f32) -> Self;
+trait Number: Copy {
+    /// What a byte becomes.
+    fn of(byte: u8, affine: Affine) -> Self;
 
-    /// Fills `row` with what `fill` writes as floats, by way of `scratch` (at least as long) where the element is
-    /// another.
-    fn write(row: &mut [Self], scratch: &mut [f32], fill: impl FnOnce(&mut [f32]));
+    /// Fills `row`, by way of `scratch` (at least as long) where the element is not a single.
+    fn write(blend: &Blend, scratch: &mut [f32], row: &mut [Self]);
 }
 
-impl Float for f32 {
-    fn from_f32(value: f32) -> Self {
-        value
+impl Number for f32 {
+    fn of(byte: u8, affine: Affine) -> Self {
+        Self::from(byte) * affine.gain + affine.bias
     }
 
-    fn write(row: &mut [Self], _scratch: &mut [f32], fill: impl FnOnce(&mut [f32])) {
-        fill(row);
+    fn write(blend: &Blend, _scratch: &mut [f32], row: &mut [Self]) {
+        blend.floats(row);
     }
 }
 
-impl Float for f16 {
-    fn from_f32(value: f32) -> Self {
-        Self::from_f32(value)
+impl Number for f16 {
+    fn of(byte: u8, affine: Affine) -> Self {
+        Self::from_f32(f32::of(byte, affine))
     }
 
-    fn write(row: &mut [Self], scratch: &mut [f32], fill: impl FnOnce(&mut [f32])) {
+    fn write(blend: &Blend, scratch: &mut [f32], row: &mut [Self]) {
         let floats = &mut scratch[..row.len()];
-        fill(floats);
+        blend.floats(floats);
         row.convert_from_f32_slice(floats);
+    }
+}
+
+impl Number for u8 {
+    fn of(byte: u8, _: Affine) -> Self {
+        byte
+    }
+
+    fn write(blend: &Blend, _scratch: &mut [f32], row: &mut [Self]) {
+        blend.kernel.blend_rows_to_bytes(blend.rows, blend.weights, row);
     }
 }
 

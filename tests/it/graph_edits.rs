@@ -3,7 +3,8 @@
 use crate::onnx_runtime::{cpu, runtime_or_skip, small_model};
 use std::path::{Path, PathBuf};
 use vedette::infer::{Backend, GraphEdit, OrtBackend, Runtime, SessionOptions, TensorSpec};
-use vedette::types::{TensorData, TensorMut};
+use vedette::language::{CacheLayout, Decoder, EmbeddingGraph, GenerationConfig, GenerationOptions, Prompt, generate};
+use vedette::types::{Cancel, Sampling, TensorData, TensorMut};
 
 fn last_logits() -> Option<GraphEdit> {
     Some(GraphEdit::LastOnly { output: "logits".to_owned() })
@@ -57,6 +58,34 @@ fn the_last_logits_of_a_decoder_are_the_same_ones_and_the_only_ones() {
         }
     }
     assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+/// The likeliest tokens of a checkpoint of the parity tests.
+fn greedy(runtime: &'static Runtime, edit: Option<GraphEdit>, prompt: &[u32], tokens: usize) -> Vec<u32> {
+    let path = decoder("smolvlm");
+    let embedder = open(runtime, &path.with_file_name("embed_tokens.onnx"), None);
+    let embedder = EmbeddingGraph::new(Box::new(embedder)).unwrap();
+    let decoder = Box::new(open(runtime, &path, edit));
+    let mut decoder = Decoder::new(decoder, embedder, CacheLayout::Growing, &[]).unwrap();
+    let options = GenerationOptions {
+        sampling: Sampling::Greedy,
+        max_tokens: tokens,
+        context_tokens: 1024,
+        config: &GenerationConfig::default(),
+        forced_together: false,
+    };
+    let prompt = Prompt { ids: prompt, embeddings: None };
+    generate(&mut decoder, &prompt, &options, None, &Cancel::new(), &mut |_| Ok(())).unwrap().tokens
+}
+
+#[test]
+fn an_answer_is_the_same_with_and_without_the_edit() {
+    let Some(runtime) = runtime_or_skip("answers with an edit") else { return };
+    for prompt in [&[1][..], &[5, 9, 2, 30, 7], &[42; 200]] {
+        let expected = greedy(runtime, None, prompt, 64);
+        assert_eq!(expected.len(), 64);
+        assert_eq!(greedy(runtime, last_logits(), prompt, 64), expected);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod blind;
 mod by_path;
+mod bytes_in;
 mod cameras;
 mod conse;
 mod damaged_bags;

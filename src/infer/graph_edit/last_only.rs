@@ -4,15 +4,22 @@
 //! others are; up to the first matrix product with weights, behind which the work is. What that product takes is cut to its
 //! last place.
 
-use super::nodes::{Graph, Node};
+use super::Change;
+use super::nodes::{Graph, Node, Survey, with_inputs};
 use super::write;
-use crate::infer::onnx_file::wire::Reader;
-use std::io::Cursor;
+use std::ops::Range;
 
-/// What takes the place of the node, and what joins the weights: fields of GraphProto.
-pub(super) struct Written {
-    pub nodes: Vec<u8>,
-    pub initializers: Vec<u8>,
+/// # Errors
+/// Why the output cannot be cut.
+pub(super) fn changes(
+    survey: &Survey,
+    output: &str,
+    mut read: impl FnMut(Range<u64>) -> Result<Vec<u8>, String>,
+) -> Result<Vec<Change>, String> {
+    let node = product(&survey.graph, output)?;
+    let (nodes, bounds) = written(&read(node.payload.clone())?, node, &survey.graph)?;
+    let end = survey.graph_payload.end;
+    Ok(vec![Change { at: node.field_at..node.payload.end, bytes: nodes }, Change { at: end..end, bytes: bounds }])
 }
 
 /// How far weights may be from what computes them out of other weights.
@@ -22,7 +29,7 @@ const DEPTH: usize = 8;
 ///
 /// # Errors
 /// Why it cannot.
-pub(super) fn product<'a>(graph: &'a Graph, output: &str) -> Result<&'a Node, String> {
+fn product<'a>(graph: &'a Graph, output: &str) -> Result<&'a Node, String> {
     match graph.outputs.get(output) {
         Some(3) if graph.opset >= 10 => {}
         Some(3) => return Err(format!("operator set {} has no slices with computed bounds", graph.opset)),
@@ -96,11 +103,12 @@ impl Graph {
     }
 }
 
-/// The node `old` (a NodeProto) behind one that cuts its input, and the bounds of the cut.
+/// Fields of GraphProto: the node `old` (a NodeProto) behind one that cuts its input, and the bounds of the cut among the
+/// weights.
 ///
 /// # Errors
 /// Where the node cannot be read.
-pub(super) fn written(old: &[u8], product: &Node, graph: &Graph) -> Result<Written, String> {
+fn written(old: &[u8], product: &Node, graph: &Graph) -> Result<(Vec<u8>, Vec<u8>), String> {
     let whole = product.inputs.first().ok_or("a product of nothing")?;
     let [last, starts, ends, axes] = ["last", "last_starts", "last_ends", "last_axes"].map(|like| graph.new_name(like));
     let mut slice = Vec::new();
@@ -110,9 +118,9 @@ pub(super) fn written(old: &[u8], product: &Node, graph: &Graph) -> Result<Writt
     write::bytes(&mut slice, 2, last.as_bytes());
     write::bytes(&mut slice, 3, last.as_bytes());
     write::bytes(&mut slice, 4, b"Slice");
-    let mut written = Written { nodes: Vec::new(), initializers: Vec::new() };
-    write::bytes(&mut written.nodes, 1, &slice);
-    write::bytes(&mut written.nodes, 1, &with_first_input(old, &last)?);
+    let (mut nodes, mut bounds) = (Vec::new(), Vec::new());
+    write::bytes(&mut nodes, 1, &slice);
+    write::bytes(&mut nodes, 1, &with_inputs(old, |place, _| (place == 0).then_some(&last))?);
     for (name, value) in [(starts, -1), (ends, i64::MAX), (axes, 1)] {
         let mut bound = Vec::new();
         write::number(&mut bound, 1, 1);
@@ -120,27 +128,9 @@ pub(super) fn written(old: &[u8], product: &Node, graph: &Graph) -> Result<Writt
         write::number(&mut bound, 2, 7);
         write::bytes(&mut bound, 8, name.as_bytes());
         write::bytes(&mut bound, 9, &value.to_le_bytes());
-        write::bytes(&mut written.initializers, 5, &bound);
+        write::bytes(&mut bounds, 5, &bound);
     }
-    Ok(written)
-}
-
-/// A NodeProto with another name at its first input.
-fn with_first_input(node: &[u8], name: &str) -> Result<Vec<u8>, String> {
-    let (mut out, mut is_renamed) = (Vec::new(), false);
-    let mut reader = Reader::new(Cursor::new(node), node.len() as u64);
-    let read = reader.message(node.len() as u64, &mut |reader, field, _| {
-        let bounds = [reader.field_at(), reader.next_at()].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
-        if field == 1 && !is_renamed {
-            write::bytes(&mut out, 1, name.as_bytes());
-            is_renamed = true;
-        } else {
-            out.extend_from_slice(node.get(bounds[0]..bounds[1]).unwrap_or_default());
-        }
-        Ok(())
-    });
-    read.map_err(|broken| broken.to_string())?;
-    Ok(out)
+    Ok((nodes, bounds))
 }
 
 #[cfg(test)]

@@ -3,19 +3,22 @@
 //! An edit rewrites a node or two; what it leaves alone, weights above all, is copied once, from the file into the bytes that
 //! ONNX Runtime reads. One that does not fit a graph is left out with the reason: the graph then runs as its file has it.
 
+mod bytes_in;
 mod last_only;
 mod nodes;
 mod write;
 
 use super::onnx_file::wire::{Broken, Reader};
 use super::regular_file::open_regular;
+use crate::types::ChannelStep;
 use nodes::Survey;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 /// A change to a graph.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum GraphEdit {
     /// Of an output `[batch, sequence, width]`, only the last of the sequence is computed: `[batch, 1, width]`. Of a
     /// language model's logits nobody reads more, and of a long prompt they are most of the work.
@@ -23,6 +26,29 @@ pub enum GraphEdit {
         /// The output.
         output: String,
     },
+    /// An input `[..., 3, height, width]` of floats takes bytes, which become its numbers in the graph: a quarter of them
+    /// to copy to a GPU, and less work outside.
+    BytesIn {
+        /// The input.
+        input: String,
+        /// What is done to each byte, in single precision.
+        steps: Vec<ChannelStep>,
+        /// Whether the graph stays as it is where no GPU provider registers: on the CPU nothing is won.
+        only_on_gpu: bool,
+    },
+}
+
+impl GraphEdit {
+    /// Whether it is for GPU providers alone.
+    pub(super) fn is_for_a_gpu(&self) -> bool {
+        matches!(self, Self::BytesIn { only_on_gpu: true, .. })
+    }
+}
+
+/// Bytes of the file, within its graph, and what takes their place.
+struct Change {
+    at: Range<u64>,
+    bytes: Vec<u8>,
 }
 
 /// The bytes of a model with an edit.
@@ -33,24 +59,30 @@ pub(super) fn edited(path: &Path, edit: &GraphEdit) -> Result<Vec<u8>, String> {
     let mut file = open_regular(path).map_err(in_words)?;
     let length = file.metadata().map_err(in_words)?.len();
     let survey = Survey::of(&mut Reader::new(&mut file, length)).map_err(|broken: Broken| broken.to_string())?;
-    let GraphEdit::LastOnly { output } = edit;
-    let node = last_only::product(&survey.graph, output)?;
-    let mut old = Vec::new();
-    copy(&mut file, node.payload.start, node.payload.end, &mut old)?;
-    let new = last_only::written(&old, node, &survey.graph)?;
+    let mut read = |part: Range<u64>| {
+        let mut bytes = Vec::new();
+        copy(&mut file, part.start, part.end, &mut bytes).map(|()| bytes)
+    };
+    let mut changes = match edit {
+        GraphEdit::LastOnly { output } => last_only::changes(&survey, output, &mut read)?,
+        GraphEdit::BytesIn { input, steps, .. } => bytes_in::changes(&survey, input, steps, &mut read)?,
+    };
+    changes.sort_by_key(|change| (change.at.start, change.at.end));
     let graph = &survey.graph_payload;
-    let grown = new.nodes.len() + new.initializers.len();
-    let kept = (graph.end - graph.start) - (node.payload.end - node.field_at);
+    let taken: u64 = changes.iter().map(|change| change.at.end - change.at.start).sum();
+    let put: u64 = changes.iter().map(|change| change.bytes.len() as u64).sum();
     let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(grown + 32))
-        .map_err(in_words)?;
+    let room = length.saturating_add(put).saturating_add(32);
+    bytes.try_reserve_exact(usize::try_from(room).unwrap_or(usize::MAX)).map_err(in_words)?;
     copy(&mut file, 0, survey.graph_at, &mut bytes)?;
-    write::header(&mut bytes, nodes::GRAPH, kept + grown as u64);
-    copy(&mut file, graph.start, node.field_at, &mut bytes)?;
-    bytes.extend_from_slice(&new.nodes);
-    copy(&mut file, node.payload.end, graph.end, &mut bytes)?;
-    bytes.extend_from_slice(&new.initializers);
+    write::header(&mut bytes, nodes::GRAPH, graph.end - graph.start - taken + put);
+    let mut at = graph.start;
+    for change in &changes {
+        copy(&mut file, at, change.at.start, &mut bytes)?;
+        bytes.extend_from_slice(&change.bytes);
+        at = change.at.end;
+    }
+    copy(&mut file, at, graph.end, &mut bytes)?;
     copy(&mut file, graph.end, length, &mut bytes)?;
     Ok(bytes)
 }

@@ -2,10 +2,11 @@
 //!
 //! Source: `onnx.proto` (ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto).
 
+use super::write;
 use crate::infer::onnx_file::header::read_opset;
 use crate::infer::onnx_file::wire::{Broken, Reader, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Seek};
+use std::io::{Cursor, Read, Seek};
 use std::ops::Range;
 
 /// The number of ModelProto's field `graph`.
@@ -26,10 +27,19 @@ pub(super) struct Graph {
     /// The version of ONNX's own operators.
     pub opset: u64,
     pub nodes: Vec<Node>,
+    /// What the inputs hold.
+    pub inputs: BTreeMap<String, InputElement>,
     /// The shapes of the weights.
     pub initializers: BTreeMap<String, Vec<u64>>,
     /// How many dimensions each output has by its declaration.
     pub outputs: BTreeMap<String, usize>,
+}
+
+/// The elements of an input by TensorProto.DataType, 0 where it tells none, and the bytes that say so.
+#[derive(Debug, Default, Clone)]
+pub(super) struct InputElement {
+    pub element: u64,
+    pub element_at: Range<u64>,
 }
 
 /// A node.
@@ -88,6 +98,10 @@ impl Graph {
                     let (name, shape) = tensor(reader, end)?;
                     self.initializers.insert(name, shape);
                 }
+                11 => {
+                    let (name, element) = input(reader, end)?;
+                    self.inputs.insert(name, element);
+                }
                 12 => {
                     let (name, dimensions) = output(reader, end)?;
                     self.outputs.insert(name, dimensions);
@@ -118,6 +132,7 @@ impl Graph {
         let is_taken = |name: &String| {
             self.initializers.contains_key(name)
                 || self.outputs.contains_key(name)
+                || self.inputs.contains_key(name)
                 || self.uses(name) > 0
                 || self.nodes.iter().any(|node| node.outputs.contains(name))
         };
@@ -195,6 +210,53 @@ fn tensor(reader: &mut Reader<impl Read + Seek>, end: u64) -> Result<(String, Ve
         Ok(())
     })?;
     Ok((name, shape))
+}
+
+/// A NodeProto with other names at the inputs that `rename` gives one, by place and name.
+pub(super) fn with_inputs<'a>(
+    node: &[u8],
+    mut rename: impl FnMut(usize, &str) -> Option<&'a String>,
+) -> Result<Vec<u8>, String> {
+    let (mut out, mut place) = (Vec::new(), 0);
+    let mut reader = Reader::new(Cursor::new(node), node.len() as u64);
+    let read = reader.message(node.len() as u64, &mut |reader, field, value| {
+        let bounds = [reader.field_at(), reader.next_at()].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+        let mut renamed = None;
+        if let (1, Value::Until(end)) = (field, value) {
+            renamed = rename(place, &reader.text(end)?);
+            place += 1;
+        }
+        match renamed {
+            Some(name) => write::bytes(&mut out, 1, name.as_bytes()),
+            None => out.extend_from_slice(node.get(bounds[0]..bounds[1]).unwrap_or_default()),
+        }
+        Ok(())
+    });
+    read.map_err(|broken| broken.to_string())?;
+    Ok(out)
+}
+
+/// The name of a ValueInfoProto, and the elements of its tensor.
+fn input(reader: &mut Reader<impl Read + Seek>, end: u64) -> Result<(String, InputElement), Broken> {
+    let (mut name, mut element) = (String::new(), InputElement::default());
+    reader.message(end, &mut |reader, field, value| {
+        match (field, value) {
+            (1, Value::Until(end)) => name = reader.text(end)?,
+            (2, Value::Until(end)) => reader.message(end, &mut |reader, field, value| match (field, value) {
+                (1, Value::Until(end)) => reader.message(end, &mut |reader, field, value| {
+                    if let (1, Value::Number(number)) = (field, value) {
+                        // Behind the field's own byte.
+                        element = InputElement { element: number, element_at: reader.field_at() + 1..reader.next_at() };
+                    }
+                    Ok(())
+                }),
+                _ => Ok(()),
+            })?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok((name, element))
 }
 
 /// The name of a ValueInfoProto, and its number of dimensions; 0 where it tells none.

@@ -108,6 +108,7 @@ impl OrtBackend {
             options: options.clone(),
             shapes: shapes.to_vec(),
             edit_refused: AtomicBool::new(false),
+            edit_stays: AtomicBool::new(false),
         };
         Self::open_from(Arc::new(source), options, shapes.to_vec(), trial)
     }

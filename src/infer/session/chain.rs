@@ -23,6 +23,11 @@ pub(in crate::infer) trait Source: fmt::Debug + Send + Sync {
     /// attempt: an engine that cannot be read.
     fn mends(&self, registered: &Registered, reason: &str) -> bool;
 
+    /// Told of what the session comes from that is used from now on.
+    fn opened(&self, registered: &Registered) {
+        let _ = registered;
+    }
+
     /// The model in messages.
     fn name(&self) -> String;
 }
@@ -35,6 +40,8 @@ pub(in crate::infer) struct Registered {
     pub builder: SessionBuilder,
     /// The model's bytes, where it does not come from its file.
     pub edited: Option<Vec<u8>>,
+    /// Whether it comes from there.
+    pub is_edited: bool,
     /// What registered.
     pub providers: Vec<Provider>,
     /// What did not.
@@ -121,7 +128,10 @@ impl Chain {
                                 self.refuse(Refusal::new(provider, reason));
                             }
                         }
-                        (started, _) => return started,
+                        (started, _) => {
+                            self.source.opened(&registered);
+                            return started;
+                        }
                     }
                 }
                 Err(Unbuilt::Model(error)) => return Err(error),

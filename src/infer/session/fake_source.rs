@@ -37,7 +37,7 @@ impl Source for FakeSource {
         let builder = Session::builder(self.runtime.environment()).map_err(InferError::runtime("make a builder"))?;
         let is_known = |provider: &Provider| self.models.iter().any(|(known, _)| known == provider);
         let providers = wished.iter().copied().filter(is_known).collect();
-        Ok(Registered { builder, edited: None, providers, refused: Vec::new(), engines: None })
+        Ok(Registered { builder, edited: None, is_edited: false, providers, refused: Vec::new(), engines: None })
     }
 
     fn build(&self, registered: &mut Registered) -> Result<(Session, Placement), Unbuilt> {

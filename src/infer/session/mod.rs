@@ -9,4 +9,4 @@ mod options;
 
 pub(super) use chain::{Chain, Source};
 pub(super) use model_source::ModelSource;
-pub use options::SessionOptions;
+pub use options::{BytesIn, SessionOptions};

@@ -24,19 +24,24 @@ pub(in crate::infer) struct ModelSource {
     pub options: SessionOptions,
     /// The shapes that open inputs will be bound with, by name.
     pub shapes: Vec<(String, Vec<usize>)>,
-    /// Whether ONNX Runtime refused the graph with the edit that was wished.
+    /// Whether the edit that was wished does not fit, or ONNX Runtime refused the graph with it.
     pub edit_refused: AtomicBool,
+    /// Whether whoever opened the model has it with an edit that is for GPU providers alone: then it has it on each provider.
+    pub edit_stays: AtomicBool,
 }
 
 impl Source for ModelSource {
     fn register(&self, wished: &[Provider]) -> Result<Registered, InferError> {
         let mut builder = self.builder()?;
-        let edited = self.edited();
+        let is_for_all = self.edit_stays.load(Ordering::Relaxed)
+            || self.options.edit.as_ref().is_some_and(|edit| !edit.is_for_a_gpu());
+        let mut edited = is_for_all.then(|| self.edited()).flatten();
         let (mut providers, mut refused, mut engines) = (Vec::new(), Vec::new(), None);
         for &provider in wished {
             let result = match provider {
-                Provider::TensorRt => self.register_tensorrt(&mut builder, &mut engines, edited.is_some())?,
-                Provider::Cuda => cuda::register(&mut builder, self.options.device_id, self.options.cuda_memory_bytes),
+                Provider::TensorRt => self.register_tensorrt(&mut builder, &mut engines, &mut edited)?,
+                Provider::Cuda => cuda::register(&mut builder, self.options.device_id, self.options.cuda_memory_bytes)
+                    .inspect(|()| self.edit_for_a_gpu(&mut edited)),
                 // ONNX Runtime appends the CPU by itself, as the last.
                 Provider::Cpu => Ok(()),
             };
@@ -45,7 +50,7 @@ impl Source for ModelSource {
                 Err(reason) => refused.push(Refusal::new(provider, cure::one_line(&reason))),
             }
         }
-        Ok(Registered { builder, edited, providers, refused, engines })
+        Ok(Registered { builder, is_edited: edited.is_some(), edited, providers, refused, engines })
     }
 
     fn build(&self, registered: &mut Registered) -> Result<(Session, Placement), Unbuilt> {
@@ -76,6 +81,10 @@ impl Source for ModelSource {
         rebuilds(registered.engines.as_ref(), reason)
     }
 
+    fn opened(&self, registered: &Registered) {
+        self.edit_stays.store(registered.is_edited, Ordering::Relaxed);
+    }
+
     fn name(&self) -> String {
         self.model.display().to_string()
     }
@@ -86,8 +95,18 @@ impl ModelSource {
     fn edited(&self) -> Option<Vec<u8>> {
         let model = &self.model;
         let edit = self.options.edit.as_ref().filter(|_| !self.edit_refused.load(Ordering::Relaxed))?;
-        let left = |reason: &String| tracing::info!(model = %model.display(), ?edit, reason, "the graph runs as it is");
+        let left = |reason: &String| {
+            tracing::info!(model = %model.display(), ?edit, reason, "the graph runs as it is");
+            self.edit_refused.store(true, Ordering::Relaxed);
+        };
         graph_edit::edited(model, edit).inspect_err(left).ok()
+    }
+
+    /// Edits the graph for the first GPU provider that registers.
+    fn edit_for_a_gpu(&self, edited: &mut Option<Vec<u8>>) {
+        if edited.is_none() {
+            *edited = self.edited();
+        }
     }
 
     fn commit(&self, registered: &mut Registered) -> ort::Result<Session> {
@@ -120,7 +139,7 @@ impl ModelSource {
         &self,
         builder: &mut SessionBuilder,
         engines: &mut Option<Engines>,
-        is_edited: bool,
+        edited: &mut Option<Vec<u8>>,
     ) -> Result<Result<(), String>, InferError> {
         let (options, device_id) = (&self.options.tensorrt, self.options.device_id);
         let Ok(file) = OnnxFile::read(&self.model) else {
@@ -135,13 +154,14 @@ impl ModelSource {
         if let Err(reason) = TensorRtOptions::default().register(&mut builder.clone(), device_id, None, &none) {
             return Ok(Err(reason));
         }
+        self.edit_for_a_gpu(edited);
         if let Some(root) = &options.cache_dir {
             let broken =
                 |error: std::io::Error| InferError::Runtime { what: "keep engines", reason: error.to_string() };
             let version = self.runtime.version();
             let mut key =
                 EngineKey::of(&self.model, &file, device_id, version, options.precision, &shapes).map_err(broken)?;
-            if is_edited {
+            if edited.is_some() {
                 key.shapes += &format!(" {:?}", self.options.edit);
             }
             let opened = Engines::open(root, &key).map_err(broken)?;

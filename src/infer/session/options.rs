@@ -2,9 +2,31 @@
 
 use crate::infer::graph_edit::GraphEdit;
 use crate::infer::{Provider, ProviderPolicy, Refusal, TensorRtOptions};
+use crate::types::ChannelStep;
+
+/// Where the pictures of a model enter as bytes, which become its numbers in the graph, bit for bit the same: a quarter of
+/// what has to be copied to a GPU. Of a model of which pixels are resized in floats they never do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BytesIn {
+    /// On GPU providers.
+    #[default]
+    OnGpu,
+    /// On the CPU too, where nothing is won.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl BytesIn {
+    /// The edit for an input of floats; `None` where there are no steps or where it is not wished.
+    pub(crate) fn edit(self, input: &str, steps: Option<Vec<ChannelStep>>) -> Option<GraphEdit> {
+        let steps = steps.filter(|_| self != Self::Never)?;
+        Some(GraphEdit::BytesIn { input: input.to_owned(), steps, only_on_gpu: self == Self::OnGpu })
+    }
+}
 
 /// How a model is to be run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionOptions {
     /// Where to run, best first. Default: tensorrt, cuda, cpu. What stands behind `cpu` is never used; without `cpu`, a
     /// model that none of the others takes does not open. Nodes that a GPU provider cannot run go to the CPU in any case; the proof counts them.
@@ -22,6 +44,8 @@ pub struct SessionOptions {
     pub spinning: bool,
     /// A change to the graph, where it fits.
     pub edit: Option<GraphEdit>,
+    /// Where families whose pictures can enter as bytes have them so.
+    pub bytes_in: BytesIn,
     /// For the TensorRT provider.
     pub tensorrt: TensorRtOptions,
     /// Most bytes of GPU memory that the CUDA provider takes for a session's tensors; `None`: what it needs.
@@ -44,6 +68,7 @@ impl Default for SessionOptions {
             intra_op_threads: std::thread::available_parallelism().map_or(1, usize::from),
             spinning: true,
             edit: None,
+            bytes_in: BytesIn::default(),
             tensorrt: TensorRtOptions::default(),
             cuda_memory_bytes: None,
             refused: Vec::new(),

@@ -4,7 +4,7 @@
 //! run both forms against each other.
 #![allow(unsafe_code, reason = "AVX2 loads and calls; audited block by block, tested against the portable twin")]
 
-use super::bilinear::{Affine, Columns, Weights, blend_rows};
+use super::bilinear::{self, Affine, Columns, Weights, blend_rows};
 use super::colors::{self, BayerRow, Convert, Packed, Rgba};
 use super::taps::{LOW_BITS, Taps, WEIGHT_BITS};
 use super::weighing::{BATCH, RingRows, STRIDE_BYTES};
@@ -45,6 +45,16 @@ impl Avx2 {
     pub fn blend_rows(self, rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
         // SAFETY: `self` is proof of AVX2.
         unsafe { blend_sixteens(rows, weights, affine, out) }
+    }
+
+    /// As [`bilinear::blend_rows_to_bytes`], compiled for AVX2.
+    pub fn blend_rows_to_bytes(self, rows: [&[i16]; 2], weights: Weights, out: &mut [u8]) {
+        #[target_feature(enable = "avx2")]
+        fn compiled(rows: [&[i16]; 2], weights: Weights, out: &mut [u8]) {
+            bilinear::blend_rows_to_bytes(rows, weights, out);
+        }
+        // SAFETY: `self` is proof of AVX2.
+        unsafe { compiled(rows, weights, out) }
     }
 
     /// Resizes the columns of up to [`BATCH`] rows of `layout`'s pixels, three or four bytes each, into rows of RGB

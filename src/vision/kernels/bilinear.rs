@@ -137,11 +137,25 @@ fn blend_pair(near: u8, far: u8, weights: Weights) -> i16 {
 
 /// The portable kernel.
 pub(super) fn blend_rows(rows: [&[i16]; 2], weights: Weights, affine: Affine, out: &mut [f32]) {
-    let weighted = |value: i16, weight: i16| ((i32::from(value) * i32::from(weight)) >> 16) as i16;
     for ((out, &upper), &lower) in out.iter_mut().zip(rows[0]).zip(rows[1]) {
-        let byte = (weighted(upper, weights[0]) + weighted(lower, weights[1]) + 2) >> 2;
-        *out = f32::from(byte) * affine.gain + affine.bias;
+        *out = f32::from(blend_rounded(upper, lower, weights)) * affine.gain + affine.bias;
     }
+}
+
+/// As [`blend_rows`], and stops at the bytes.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=255")]
+#[inline(always)]
+pub(super) fn blend_rows_to_bytes(rows: [&[i16]; 2], weights: Weights, out: &mut [u8]) {
+    for ((out, &upper), &lower) in out.iter_mut().zip(rows[0]).zip(rows[1]) {
+        *out = blend_rounded(upper, lower, weights) as u8;
+    }
+}
+
+/// 0 to 255.
+#[inline(always)]
+fn blend_rounded(upper: i16, lower: i16, weights: Weights) -> i16 {
+    let weighted = |value: i16, weight: i16| ((i32::from(value) * i32::from(weight)) >> 16) as i16;
+    (weighted(upper, weights[0]) + weighted(lower, weights[1]) + 2) >> 2
 }
 
 #[cfg(test)]

@@ -50,6 +50,15 @@ impl Kernel {
         }
     }
 
+    /// As [`blend_rows`](Self::blend_rows), and stops at the bytes.
+    pub fn blend_rows_to_bytes(self, rows: [&[i16]; 2], weights: Weights, out: &mut [u8]) {
+        match self {
+            Self::Portable => bilinear::blend_rows_to_bytes(rows, weights, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.blend_rows_to_bytes(rows, weights, out),
+        }
+    }
+
     /// Converts as many pixels as `out` has and the row holds.
     pub fn convert_row(self, row: RawRow<'_>, out: &mut [Rgba]) {
         match self {
@@ -151,6 +160,15 @@ mod tests {
             Kernel::Portable.blend_rows(rows, weights, affine, &mut portable);
             Kernel::detect().blend_rows(rows, weights, affine, &mut detected);
             prop_assert_eq!(portable, detected);
+
+            let mut bytes = [vec![1; upper.len()], vec![2; upper.len()]];
+            let plain = Affine { gain: 1.0, bias: 0.0 };
+            let mut floats = vec![f32::NAN; upper.len()];
+            Kernel::Portable.blend_rows(rows, weights, plain, &mut floats);
+            Kernel::Portable.blend_rows_to_bytes(rows, weights, &mut bytes[0]);
+            Kernel::detect().blend_rows_to_bytes(rows, weights, &mut bytes[1]);
+            prop_assert_eq!(&bytes[0], &bytes[1]);
+            prop_assert_eq!(bytes[0].iter().map(|&byte| f32::from(byte)).collect::<Vec<_>>(), floats);
         }
     }
 }

@@ -12,7 +12,7 @@ mod kernel;
 mod taps;
 mod weighing;
 
-pub(super) use bilinear::{Affine, Columns, RowPair, rebuild_row_pairs};
+pub(super) use bilinear::{Affine, Columns, RowPair, Weights, rebuild_row_pairs};
 pub(super) use colors::{BayerRow, Packed, RawRow, Rgba};
 pub(super) use kernel::Kernel;
 pub use taps::Resample;

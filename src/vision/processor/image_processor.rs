@@ -6,7 +6,7 @@ use super::geometry::NormalizedGeometry;
 use super::normalize::{Number, Tables, planes, rescaled};
 use super::resize::{Resizer, Resizing};
 use super::window::{Source, Window};
-use crate::types::{BBox, Element, ImagePx, ImageView, Size, TensorMut};
+use crate::types::{BBox, ChannelStep, Element, ImagePx, ImageView, Size, TensorMut};
 use crate::vision::Normalize;
 use crate::vision::kernels::Resample;
 use half::f16;
@@ -14,8 +14,8 @@ use half::f16;
 /// Why no tensor was filled.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ProcessorError {
-    /// Pictures become floats.
-    #[error("image tensor of {found}, expected float32 or float16")]
+    /// Pictures become floats; bytes too, where they are not computed in floats.
+    #[error("image tensor of {found}, expected float32, float16 or, where pixels are not resized in floats, uint8")]
     Element {
         /// The tensor's elements.
         found: Element,
@@ -77,6 +77,7 @@ pub struct ImageProcessor {
     rescaled: [f32; 256],
     singles: Tables<f32>,
     halves: Tables<f16>,
+    bytes: Tables<u8>,
 }
 
 /// What is done to pictures of one size.
@@ -100,6 +101,13 @@ enum Step {
     },
 }
 
+impl Step {
+    /// Whether there is a byte of each pixel on the way.
+    fn is_of_bytes(self) -> bool {
+        matches!(self, Self::Pillow { .. })
+    }
+}
+
 impl ImageProcessor {
     /// For a configuration that makes one tensor of a picture.
     ///
@@ -115,8 +123,21 @@ impl ImageProcessor {
             rescaled: rescaled(config.rescale_factor),
             singles: Tables::new(config.rescale_factor, config.normalize),
             halves: Tables::new(config.rescale_factor, config.normalize),
+            bytes: Tables::of_bytes(),
             config,
         })
+    }
+
+    /// What makes of a tensor of bytes the numbers that a tensor of floats is filled with, bit for bit; `None` where pixels
+    /// are resized in floats, or where no steps do.
+    pub fn channel_steps(&self) -> Option<Vec<ChannelStep>> {
+        let ProcessorConfig { rescale_factor, normalize, .. } = self.config;
+        self.gives_bytes().then(|| self.singles.channel_steps(rescale_factor, normalize))?
+    }
+
+    /// Whether it fills tensors of bytes: where pixels are not resized in floats.
+    pub fn gives_bytes(&self) -> bool {
+        matches!(self.config.resize, Resize::Pillow { .. } | Resize::Keep)
     }
 
     /// Height and width of the tensor that a picture of size `image` becomes: `[1, 3, H, W]`.
@@ -128,14 +149,15 @@ impl ImageProcessor {
     }
 
     /// Fills `out`, `[1, 3, H, W]` (NCHW, RGB) of [`Self::tensor_size`], with the picture. Gray becomes three equal
-    /// channels, alpha is left out.
+    /// channels, alpha is left out. A tensor of bytes gets them as they are: what would make numbers of them is
+    /// [`channel_steps`](Self::channel_steps).
     ///
     /// # Errors
     /// [`ProcessorError`] when `out` has another length or element, or the tensor would be too large; nothing has been
     /// written then.
     pub fn run(&mut self, image: &ImageView, out: &mut TensorMut) -> Result<NormalizedGeometry, ProcessorError> {
-        let tensor = self.tensor_size(image.size())?;
-        let (found, expected) = (len(out)?, elements(tensor));
+        let Plan { tensor, step, .. } = self.plan(image.size())?;
+        let (found, expected) = (len(out, step.is_of_bytes())?, elements(tensor));
         if found != expected {
             return Err(ProcessorError::Length { found, offset: 0, frames: 1, expected, tensor });
         }
@@ -180,16 +202,17 @@ impl ImageProcessor {
     ) -> Result<NormalizedGeometry, ProcessorError> {
         let plan = self.plan(source.size())?;
         let tensor = plan.tensor;
-        let (found, needed) = (len(out)?, elements(tensor));
+        let (found, needed) = (len(out, plan.step.is_of_bytes())?, elements(tensor));
         let end = offset.saturating_add(needed);
         if found < end {
             return Err(ProcessorError::Length { found, offset, frames: 1, expected: end, tensor });
         }
-        let Self { config, resizer, floats, rescaled, singles, halves } = self;
+        let Self { config, resizer, floats, rescaled, singles, halves, bytes } = self;
         let mut tools = Tools { resizer, floats, rescaled, normalize: config.normalize };
         match out {
             TensorMut::F32(out) => tools.write(source, &plan, singles, &mut out[offset..end]),
             TensorMut::F16(out) => tools.write(source, &plan, halves, &mut out[offset..end]),
+            TensorMut::U8(out) => tools.write_bytes(source, &plan, bytes, &mut out[offset..end]),
             // `len` has refused the others.
             _ => {}
         }
@@ -258,11 +281,12 @@ pub(super) fn elements(tensor: Size) -> usize {
     3 * tensor.width_px as usize * tensor.height_px as usize
 }
 
-/// Elements of a tensor of floats.
-pub(super) fn len(out: &TensorMut) -> Result<usize, ProcessorError> {
+/// Elements of a tensor of floats, or where it may be one, of bytes.
+pub(super) fn len(out: &TensorMut, may_be_bytes: bool) -> Result<usize, ProcessorError> {
     match out {
         TensorMut::F32(out) => Ok(out.len()),
         TensorMut::F16(out) => Ok(out.len()),
+        TensorMut::U8(out) if may_be_bytes => Ok(out.len()),
         other => Err(ProcessorError::Element { found: other.element() }),
     }
 }
@@ -278,29 +302,32 @@ struct Tools<'a> {
 impl Tools<'_> {
     /// `out` is as long as the plan's tensor.
     fn write<E: Number>(&mut self, source: &Source, plan: &Plan, tables: &Tables<E>, out: &mut [E]) {
+        let Step::Floats { weighing, padding } = plan.step else {
+            return self.write_bytes(source, plan, tables, out);
+        };
         let width = plan.tensor.width_px as usize;
-        match plan.step {
-            Step::Pillow { resizing, place: (left, top) } => {
-                if resizing.window.size != plan.tensor {
-                    let plane_len = out.len() / 3;
-                    out.chunks_exact_mut(plane_len).zip(tables.black()).for_each(|(plane, black)| plane.fill(black));
+        let Normalize { mean, std } = self.normalize;
+        self.floats.run(source, weighing, plan.tensor, (self.rescaled, padding), |row, pixels| {
+            for (channel, plane) in planes(out, row * width..(row + 1) * width).into_iter().enumerate() {
+                for (out, pixel) in plane.iter_mut().zip(pixels) {
+                    *out = E::of((pixel[channel] - mean[channel]) / std[channel]);
                 }
-                let picture_width = resizing.window.size.width_px as usize;
-                self.resizer.run(source, resizing, |row, rgb| {
-                    let start = (top + row) * width + left;
-                    tables.write(rgb, planes(out, start..start + picture_width));
-                });
             }
-            Step::Floats { weighing, padding } => {
-                let Normalize { mean, std } = self.normalize;
-                self.floats.run(source, weighing, plan.tensor, (self.rescaled, padding), |row, pixels| {
-                    for (channel, plane) in planes(out, row * width..(row + 1) * width).into_iter().enumerate() {
-                        for (out, pixel) in plane.iter_mut().zip(pixels) {
-                            *out = E::of((pixel[channel] - mean[channel]) / std[channel]);
-                        }
-                    }
-                });
-            }
+        });
+    }
+
+    /// As [`write`](Self::write), where each pixel is a byte on the way.
+    fn write_bytes<E: Copy>(&mut self, source: &Source, plan: &Plan, tables: &Tables<E>, out: &mut [E]) {
+        let Step::Pillow { resizing, place: (left, top) } = plan.step else { return };
+        let width = plan.tensor.width_px as usize;
+        if resizing.window.size != plan.tensor {
+            let plane_len = out.len() / 3;
+            out.chunks_exact_mut(plane_len).zip(tables.black()).for_each(|(plane, black)| plane.fill(black));
         }
+        let picture_width = resizing.window.size.width_px as usize;
+        self.resizer.run(source, resizing, |row, rgb| {
+            let start = (top + row) * width + left;
+            tables.write(rgb, planes(out, start..start + picture_width));
+        });
     }
 }

@@ -5,11 +5,11 @@
 
 use super::config::{ProcessorConfig, Resize};
 use super::image_processor::{ProcessorError, bounded, elements, len};
-use super::normalize::{Number, Tables, planes};
+use super::normalize::{Tables, planes};
 use super::resize::{Resizer, Resizing};
 use super::size_rule::whole_tiles;
 use super::window::{Source, Window};
-use crate::types::{ImageError, ImageView, PixelFormat, Size, TensorMut};
+use crate::types::{ChannelStep, ImageError, ImageView, PixelFormat, Size, TensorMut};
 use crate::vision::kernels::Resample;
 use half::f16;
 
@@ -51,6 +51,7 @@ pub struct TileProcessor {
     steps: Steps,
     singles: Tables<f32>,
     halves: Tables<f16>,
+    bytes: Tables<u8>,
 }
 
 /// The two pictures on the way, and what makes them.
@@ -81,6 +82,7 @@ impl TileProcessor {
             },
             singles: Tables::new(config.rescale_factor, config.normalize),
             halves: Tables::new(config.rescale_factor, config.normalize),
+            bytes: Tables::of_bytes(),
             config,
         })
     }
@@ -88,6 +90,12 @@ impl TileProcessor {
     /// What it does.
     pub fn config(&self) -> &ProcessorConfig {
         &self.config
+    }
+
+    /// What makes of a tensor of bytes the numbers that a tensor of floats is filled with, bit for bit; `None` where no steps
+    /// do.
+    pub fn channel_steps(&self) -> Option<Vec<ChannelStep>> {
+        self.singles.channel_steps(self.config.rescale_factor, self.config.normalize)
     }
 
     /// How a picture of size `image` is cut.
@@ -107,7 +115,7 @@ impl TileProcessor {
     /// written then.
     pub fn run(&mut self, image: &ImageView, out: &mut TensorMut) -> Result<TileLayout, ProcessorError> {
         let (first, second, layout) = self.sizes(image.size())?;
-        let (found, expected) = (len(out)?, layout.elements());
+        let (found, expected) = (len(out, true)?, layout.elements());
         if found != expected {
             let (frames, tensor) = (layout.frames(), layout.frame());
             return Err(ProcessorError::Length { found, offset: 0, frames, expected, tensor });
@@ -116,6 +124,7 @@ impl TileProcessor {
         match out {
             TensorMut::F32(out) => self.steps.write(image, [first, second], layout, filter, &self.singles, out),
             TensorMut::F16(out) => self.steps.write(image, [first, second], layout, filter, &self.halves, out),
+            TensorMut::U8(out) => self.steps.write(image, [first, second], layout, filter, &self.bytes, out),
             // `len` has refused the others.
             _ => {}
         }
@@ -150,7 +159,7 @@ impl TileProcessor {
 
 impl Steps {
     /// `out` is as long as the layout says.
-    fn write<E: Number>(
+    fn write<E: Copy>(
         &mut self,
         image: &ImageView,
         [first, second]: [Size; 2],

@@ -44,7 +44,7 @@ use super::picture_input::{PictureInput, usual_size};
 use super::queries::{
     Pick, checked_boxes, checked_logits, counted, floats, four, keep_best, logit_floor, query_row, report, sigmoid,
 };
-use crate::infer::{Agreement, Backend, Proof, Signature};
+use crate::infer::{Agreement, Backend, BytesIn, GraphEdit, Proof, Signature};
 use crate::types::{BBox, ClassId, ClassScores, Detection, ImagePx, ImageView, Labels, Size, TensorData};
 use crate::vision::{
     Colors, Fit, ImageProcessor, Normalize, NormalizedGeometry, ProcessorConfig, Resample, Resize, SizeRule, TensorForm,
@@ -187,6 +187,18 @@ fn processor(manifest: &Manifest, export: &Export, hints: &Hints) -> Result<Imag
         config
     };
     Ok(ImageProcessor::new(config)?)
+}
+
+/// The edit with which a graph's pictures enter as bytes, where it can be read and lets them.
+pub(super) fn bytes_in(
+    manifest: &Manifest,
+    signature: &Signature,
+    hints: &Hints,
+    wished: BytesIn,
+) -> Option<GraphEdit> {
+    let export = Export::of(signature, hints).ok()?;
+    let steps = processor(manifest, &export, hints).ok()?.channel_steps();
+    export.inputs.picture.bytes_in(wished, steps)
 }
 
 /// A detector of this family around a backend.

@@ -32,7 +32,9 @@ pub(in crate::zoo) use graph::names_in_metadata;
 pub use graph::{Hints, NamesFrom, Understood};
 pub use yolo::constant::constant_detector;
 
-use crate::infer::{Backend, InferError, Judge, OnnxFile, OrtBackend, Runtime, SessionOptions, Signature};
+use crate::infer::{
+    Backend, BytesIn, GraphEdit, InferError, Judge, OnnxFile, OrtBackend, Runtime, SessionOptions, Signature,
+};
 use crate::zoo::{Family, LayoutName, Manifest, Task, ZooError};
 
 /// Reads a graph as a detector with fixed classes: family, layout, size, classes, and how pictures get in. Nothing is
@@ -83,9 +85,11 @@ pub fn load(
             let judge = Judge { runtime, model: &model, options: &options, on: &pictures };
             judge.open(
                 |options| {
-                    let open_with =
-                        |shapes: &[(String, Vec<usize>)]| OrtBackend::open(runtime, &model, options, shapes);
-                    open(manifest, Box::new(load_closed(manifest, open_with)?))
+                    let open_with = |shapes: &[(String, Vec<usize>)], edit: Option<GraphEdit>| {
+                        let options = SessionOptions { edit, ..options.clone() };
+                        OrtBackend::open(runtime, &model, &options, shapes)
+                    };
+                    open(manifest, Box::new(load_closed(manifest, options.bytes_in, open_with)?))
                 },
                 |reference, judged| trial_pictures::compare(manifest, &mut **reference, &mut **judged),
             )
@@ -108,22 +112,29 @@ pub fn load(
 /// the shapes that will be bound.
 fn load_closed(
     manifest: &Manifest,
-    open_with: impl Fn(&[(String, Vec<usize>)]) -> Result<OrtBackend, InferError>,
+    bytes_in: BytesIn,
+    open_with: impl Fn(&[(String, Vec<usize>)], Option<GraphEdit>) -> Result<OrtBackend, InferError>,
 ) -> Result<OrtBackend, ZooError> {
     let mut hints = Hints::from(manifest);
     if hints.size.is_none() && manifest.family == Family::Detr {
         hints.size = detr::configured_size(manifest)?;
     }
-    let signature = match OnnxFile::read(&manifest.model_path()) {
-        Ok(file) => file.signature,
+    let (signature, edit) = match OnnxFile::read(&manifest.model_path()) {
+        Ok(OnnxFile { signature, .. }) => {
+            let edit = match manifest.family {
+                Family::Detr => detr::bytes_in(manifest, &signature, &hints, bytes_in),
+                _ => yolo::bytes_in(&signature, &hints, bytes_in),
+            };
+            (signature, edit)
+        }
         // ONNX Runtime's own format; or a reason that opening the file gives too.
-        Err(_) => open_with(&[])?.signature().clone(),
+        Err(_) => (open_with(&[], None)?.signature().clone(), None),
     };
     match Inputs::of(&signature, &hints, manifest.family.word()) {
-        Ok(inputs) => Ok(open_with(&inputs.shapes(&signature))?),
+        Ok(inputs) => Ok(open_with(&inputs.shapes(&signature), edit)?),
         Err(refused) => {
             // An input of a type that is not passed is the better reason.
-            open_with(&[])?;
+            open_with(&[], None)?;
             Err(refused)
         }
     }

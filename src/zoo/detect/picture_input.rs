@@ -1,8 +1,8 @@
 //! The input of a model that takes one picture, prepared as its checkpoint says.
 
 use crate::infer::Backend;
-use crate::types::{ImageView, Size};
-use crate::vision::{ImageProcessor, NormalizedGeometry};
+use crate::types::{Element, ImageView, Size};
+use crate::vision::{ImageProcessor, NormalizedGeometry, ProcessorError};
 use crate::zoo::ZooError;
 
 /// A picture of no special shape, by which a model is tried when it is opened.
@@ -20,8 +20,13 @@ impl PictureInput {
     /// Gives the input the shape of a usual picture's tensor, so that a graph for another size is refused at once.
     ///
     /// # Errors
-    /// [`ZooError::Infer`] when the graph does not take what the processor makes.
+    /// [`ZooError::Infer`] when the graph does not take what the processor makes, [`ZooError::Processor`] when it wants bytes
+    /// of one that computes in floats.
     pub fn new(place: usize, processor: ImageProcessor, backend: &mut dyn Backend) -> Result<Self, ZooError> {
+        let found = backend.signature().inputs[place].element;
+        if found == Element::U8 && !processor.gives_bytes() {
+            return Err(ProcessorError::Element { found }.into());
+        }
         let tensor = processor.tensor_size(USUAL)?;
         backend.reshape(place, &shape(tensor))?;
         Ok(Self { place, processor, tensor })

@@ -23,7 +23,7 @@ pub use decode::Decoder;
 pub use layout::Layout;
 
 use super::graph::{Hints, Inputs, NamesFrom, Understood, coco, names_in_metadata};
-use crate::infer::{Agreement, Backend, Proof, Signature};
+use crate::infer::{Agreement, Backend, BytesIn, GraphEdit, Proof, Signature};
 use crate::types::{ClassScores, Detection, Element, ImageView, Labels, Size};
 use crate::vision::{Candidate, Colors, Fit, Normalize, TensorForm, suppress};
 use crate::zoo::{Detector, Family, LayoutName, Thresholds, ZooError};
@@ -50,7 +50,10 @@ struct Recognized {
 /// # Errors
 /// As [`understand`](super::understand).
 pub(super) fn understand(signature: &Signature, hints: &Hints) -> Result<Understood, ZooError> {
-    let Recognized { inputs, found, form, labels, names_from } = recognized(signature, hints)?;
+    let Recognized { inputs, mut found, form, labels, names_from } = recognized(signature, hints)?;
+    if inputs.picture.element == Element::U8 && hints.pixels.normalize.is_some_and(|said| said != Normalize::BYTES) {
+        found.notes.push("the input takes bytes: the manifest's range, mean and std are not used".to_owned());
+    }
     Ok(Understood {
         family: Family::Yolo,
         layout: found.layout.name,
@@ -63,6 +66,12 @@ pub(super) fn understand(signature: &Signature, hints: &Hints) -> Result<Underst
         names_from,
         notes: found.notes,
     })
+}
+
+/// The edit with which a graph's pictures enter as bytes, where it can be read and lets them.
+pub(super) fn bytes_in(signature: &Signature, hints: &Hints, wished: BytesIn) -> Option<GraphEdit> {
+    let Recognized { inputs, form, .. } = recognized(signature, hints).ok()?;
+    inputs.picture.bytes_in(wished, Some(form.channel_steps().to_vec()))
 }
 
 fn recognized(signature: &Signature, hints: &Hints) -> Result<Recognized, ZooError> {
@@ -88,9 +97,6 @@ fn recognized(signature: &Signature, hints: &Hints) -> Result<Recognized, ZooErr
     }
     let mut form = hints.pixels.over(form_of(found.layout.name));
     if inputs.picture.element == Element::U8 {
-        if hints.pixels.normalize.is_some_and(|said| said != Normalize::BYTES) {
-            found.notes.push("the input takes bytes: the manifest's range, mean and std are not used".to_owned());
-        }
         form.normalize = Normalize::BYTES;
     }
     Ok(Recognized { inputs, found, form, labels, names_from })

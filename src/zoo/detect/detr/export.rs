@@ -51,11 +51,11 @@ impl Export {
     /// [`ZooError::Inputs`], [`ZooError::InputSize`], [`ZooError::Outputs`], [`ZooError::TwoReadings`].
     pub fn of(signature: &Signature, hints: &Hints) -> Result<Self, ZooError> {
         let inputs = Inputs::of(signature, hints, FAMILY)?;
-        if inputs.picture.channels_last || inputs.picture.element == Element::U8 {
+        if inputs.picture.channels_last {
             return Err(ZooError::Inputs {
                 family: FAMILY,
                 found: tensors(&signature.inputs),
-                expected: "pictures of float32 or float16 [1, 3, H, W]".to_owned(),
+                expected: "pictures of float32, float16 or uint8 [1, 3, H, W]".to_owned(),
             });
         }
         let wanted = |form: &Form| match (hints.layout, form) {

@@ -1,8 +1,8 @@
 //! The inputs of a detector with fixed classes: one picture, and what some exports want to know beside it.
 
 use super::Hints;
-use crate::infer::{Backend, Signature, TensorSpec};
-use crate::types::{Element, Size, TensorMut};
+use crate::infer::{Backend, BytesIn, GraphEdit, Signature, TensorSpec};
+use crate::types::{ChannelStep, Element, Size, TensorMut};
 use crate::zoo::ZooError;
 use crate::zoo::detect::queries::tensors;
 use half::f16;
@@ -23,6 +23,12 @@ pub(in crate::zoo) struct PictureTensor {
 }
 
 impl PictureTensor {
+    /// The edit with which it takes bytes, where it takes floats in planes and `steps` make these of bytes.
+    pub fn bytes_in(&self, wished: BytesIn, steps: Option<Vec<ChannelStep>>) -> Option<GraphEdit> {
+        let is_of_planes = matches!(self.element, Element::F32 | Element::F16) && !self.channels_last;
+        wished.edit(&self.name, steps.filter(|_| is_of_planes))
+    }
+
     /// Its dimensions.
     pub fn shape(&self) -> Vec<usize> {
         let (height, width) = (self.size.height_px as usize, self.size.width_px as usize);

@@ -1,7 +1,7 @@
 //! The input of a YOLO model, filled as its layout has it.
 
 use crate::infer::Backend;
-use crate::types::{Element, ImageView, Size, TensorMut};
+use crate::types::{ImageView, Size, TensorMut};
 use crate::vision::{Letterbox, Preprocessor, TensorForm};
 use crate::zoo::ZooError;
 use crate::zoo::detect::graph::PictureTensor;
@@ -11,22 +11,15 @@ use half::f16;
 pub(super) struct PlacedPicture {
     place: usize,
     preprocessor: Preprocessor,
-    channels_last: bool,
-    /// Planes of floats, for inputs that hold bytes or have the channels last.
+    /// Planes of floats, for inputs that have the channels last.
     planes: Vec<f32>,
 }
 
 impl PlacedPicture {
     pub fn new(tensor: &PictureTensor, form: TensorForm) -> Self {
         let Size { width_px, height_px } = tensor.size;
-        let takes_planes = tensor.element != Element::U8 && !tensor.channels_last;
-        let planes = if takes_planes { 0 } else { 3 * width_px as usize * height_px as usize };
-        Self {
-            place: tensor.place,
-            preprocessor: Preprocessor::of_form(tensor.size, form),
-            channels_last: tensor.channels_last,
-            planes: vec![0.0; planes],
-        }
+        let planes = if tensor.channels_last { 3 * width_px as usize * height_px as usize } else { 0 };
+        Self { place: tensor.place, preprocessor: Preprocessor::of_form(tensor.size, form), planes: vec![0.0; planes] }
     }
 
     /// Fills the input; where the picture is in it comes back.
@@ -53,12 +46,8 @@ impl PlacedPicture {
         Ok(letterbox)
     }
 
-    /// Puts the planes into a tensor of as many elements.
+    /// Puts the planes into a tensor of as many elements, channels last.
     fn arrange<E>(&self, out: &mut [E], element: impl Fn(f32) -> E) {
-        if !self.channels_last {
-            out.iter_mut().zip(&self.planes).for_each(|(out, value)| *out = element(*value));
-            return;
-        }
         let (red, rest) = self.planes.split_at(self.planes.len() / 3);
         let (green, blue) = rest.split_at(red.len());
         for (((pixel, &red), &green), &blue) in out.as_chunks_mut::<3>().0.iter_mut().zip(red).zip(green).zip(blue) {
