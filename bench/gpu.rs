@@ -1,5 +1,5 @@
-//! One detector on one provider: the latency of its session alone and of a whole `detect`, picture to boxes, and the boxes
-//! themselves, to compare with another provider's. `bench/gpu.py` runs it for every model and provider.
+//! One detector on one provider: the latency of its session alone and of a whole `detect`, picture to boxes, with the numbers
+//! of the pixels made on the CPU (`floats`) and in the graph (`bytes`), and the boxes themselves, to compare with another provider's. `bench/gpu.py` runs it for every model and provider.
 //!
 //! ```text
 //! gpu MODEL PROVIDER PRECISION FRAMES SECONDS ENGINES
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use vedette::infer::{
-    Backend, InferError, OrtBackend, Precision, Provider, ProviderPolicy, Runtime, SessionOptions, TensorRtOptions,
+    Backend, BytesIn, InferError, OrtBackend, Precision, Provider, ProviderPolicy, Runtime, SessionOptions,
+    TensorRtOptions,
 };
 use vedette::types::{Detection, ImageView, PixelFormat, Size};
 use vedette::zoo::{self, Detector, Manifest, Thresholds, ZooError};
@@ -58,7 +59,7 @@ struct Case {
 
 impl Case {
     /// The first run of a measurement must be as good as the last one, so the sessions are warm.
-    fn options(&self) -> SessionOptions {
+    fn options(&self, bytes_in: BytesIn) -> SessionOptions {
         let mut providers = vec![self.provider];
         if self.provider != Provider::Cpu {
             providers.push(Provider::Cpu);
@@ -67,6 +68,7 @@ impl Case {
         SessionOptions {
             providers,
             policy,
+            bytes_in,
             tensorrt: self.tensorrt.clone(),
             warm_up_runs: 5,
             // The boxes are compared by `bench/gpu.py`.
@@ -82,7 +84,7 @@ impl Case {
             Err(error) => return json!({ "refused": error.to_string() }),
         };
         let begun = Instant::now();
-        let mut detector = match zoo::load(&self.manifest, runtime, &self.options()) {
+        let mut detector = match zoo::load(&self.manifest, runtime, &self.options(BytesIn::Always)) {
             Ok(detector) => detector,
             Err(ZooError::Infer(InferError::Strict { reason, cure, .. })) => {
                 return json!({ "refused": reason, "cure": cure });
@@ -94,13 +96,16 @@ impl Case {
         let placement = detector.proof().placement();
         let graph = self.manifest.files.iter().find(|file| file.path.extension().is_some_and(|ext| ext == "onnx"));
         let graph = self.manifest.folder.join(&graph.expect("a graph among its files").path);
-        let mut alone = OrtBackend::open(runtime, &graph, &self.options(), &[]).expect("it has been opened before");
-        let (mut detect, mut session) = (Times::default(), Times::default());
+        let options = self.options(BytesIn::Never);
+        let mut alone = OrtBackend::open(runtime, &graph, &options, &[]).expect("it has been opened before");
+        let mut of_floats = zoo::load(&self.manifest, runtime, &options).expect("it has been opened before");
+        let (mut bytes, mut floats, mut session) = (Times::default(), Times::default(), Times::default());
         let pictures: Vec<ImageView> = self.views().collect();
         let begun = Instant::now();
         // In turn, so that whatever slows the machine slows both.
         for picture in pictures.iter().cycle() {
-            detect.measure(|| _ = detected(detector.as_mut(), picture));
+            bytes.measure(|| _ = detected(detector.as_mut(), picture));
+            floats.measure(|| _ = detected(of_floats.as_mut(), picture));
             session.measure(|| {
                 // As in use: the picture is a new one.
                 let _ = alone.input(0);
@@ -112,7 +117,7 @@ impl Case {
         }
         json!({
             "runtime": runtime.version(), "placement": placement, "opened_ms": opened_ms,
-            "detect": detect.told(), "session": session.told(), "boxes": boxes,
+            "bytes": bytes.told(), "floats": floats.told(), "session": session.told(), "boxes": boxes,
         })
     }
 

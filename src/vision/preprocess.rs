@@ -381,6 +381,26 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn bytes_and_their_steps_are_the_floats() {
+        let source = png("enlarge");
+        let image = ImageView::new(&source, size_of(&source), source.width() * 3, PixelFormat::Rgb8).unwrap();
+        for colors in [Colors::Rgb, Colors::Bgr] {
+            for fit in [Fit::Letterbox, Fit::Corner, Fit::Stretch] {
+                let form = TensorForm { fit, colors, normalize: Normalize::IMAGENET };
+                let mut preprocessor = Preprocessor::of_form(Size { width_px: 60, height_px: 50 }, form);
+                let floats = tensor_of(&mut preprocessor, &source, PixelFormat::Rgb8);
+                let mut bytes = vec![77; floats.len()];
+                preprocessor.run(&image, &mut TensorMut::U8(&mut bytes)).unwrap();
+                let steps = form.channel_steps();
+                for (at, (byte, float)) in bytes.iter().zip(floats).enumerate() {
+                    let made = steps.iter().fold(f32::from(*byte), |value, step| step.of(value, at / 3000));
+                    assert_eq!(made.to_bits(), float.to_bits(), "{form} element {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn mean_and_std_apply_to_their_channel_and_to_the_bars() {
         let normalize = Normalize { mean: [0.5, 0.25, 0.0], std: [0.5, 1.0, 2.0] };
         let white = image::RgbImage::from_pixel(4, 2, image::Rgb([255; 3]));
@@ -417,7 +437,7 @@ pub(super) mod tests {
         let error = preprocessor.run(&image, &mut TensorMut::F32(&mut [0.0; 9])).unwrap_err();
         assert_eq!(error.to_string(), "image tensor holds 9 elements, 1x3x384x640 needs 737280");
         let error = preprocessor.run(&image, &mut TensorMut::I64(&mut [0; 9])).unwrap_err();
-        assert_eq!(error.to_string(), "image tensor of int64, expected float32 or float16");
+        assert_eq!(error.to_string(), "image tensor of int64, expected float32, float16 or uint8");
     }
 
     proptest! {

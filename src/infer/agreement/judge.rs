@@ -5,7 +5,8 @@ use super::outputs_apart;
 use super::remembered::Remembered;
 use crate::infer::providers::cure::TOO_FAR;
 use crate::infer::{
-    Backend, InferError, OrtBackend, Precision, Proof, Provider, ProviderPolicy, Refusal, Runtime, SessionOptions,
+    Backend, GraphEdit, InferError, OrtBackend, Precision, Proof, Provider, ProviderPolicy, Refusal, Runtime,
+    SessionOptions,
 };
 use std::fmt::Display;
 use std::path::Path;
@@ -113,13 +114,14 @@ impl Judged for OrtBackend {
     }
 }
 
-/// The same on the CPU, by which the others are judged: the graph as its file has it.
+/// The same on the CPU, by which the others are judged: it takes the same inputs.
 fn on_the_cpu(options: &SessionOptions) -> SessionOptions {
     SessionOptions {
         providers: vec![Provider::Cpu],
         refused: Vec::new(),
         policy: ProviderPolicy::Fallback,
         warm_up_runs: 1,
+        edit: options.edit.clone().map(GraphEdit::for_all),
         ..options.clone()
     }
 }

@@ -2,10 +2,17 @@
 
 use super::Agreement;
 use crate::infer::{Backend, OrtBackend, OwnedTensor, TensorSpec};
-use crate::types::TensorData;
+use crate::types::{Element, TensorData};
 
-/// What both make of the same noise; `None` where nobody knows what to feed, or where the reference itself fails.
+/// What both make of the same noise; `None` where nobody knows what to feed, where the two do not take the same, or where
+/// the reference itself fails.
 pub(super) fn compare(reference: &mut OrtBackend, judged: &mut OrtBackend) -> Option<Agreement> {
+    let elements = |backend: &OrtBackend| -> Vec<Element> {
+        backend.signature().inputs.iter().map(|input| input.element).collect()
+    };
+    if elements(reference) != elements(judged) {
+        return None;
+    }
     let expected = reference.outputs_for_noise().ok().flatten()?;
     let found = match judged.outputs_for_noise() {
         Ok(found) => found?,
@@ -47,7 +54,6 @@ fn floats(tensor: &OwnedTensor) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Element;
 
     fn apart(expected: &[f32], found: &[f32]) -> Option<Agreement> {
         let spec = TensorSpec { name: "logits".to_owned(), element: Element::F32, shape: vec![None] };

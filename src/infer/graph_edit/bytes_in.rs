@@ -3,9 +3,8 @@
 //! The input keeps its name and shape and takes bytes. Behind it stand a cast and the steps that were done outside before;
 //! whatever read the input reads what they give.
 
-use super::Change;
 use super::nodes::{Survey, with_inputs};
-use super::write;
+use super::write::{self, Change};
 use crate::types::ChannelStep;
 use std::ops::Range;
 

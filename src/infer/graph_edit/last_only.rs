@@ -4,9 +4,8 @@
 //! others are; up to the first matrix product with weights, behind which the work is. What that product takes is cut to its
 //! last place.
 
-use super::Change;
 use super::nodes::{Graph, Node, Survey, with_inputs};
-use super::write;
+use super::write::{self, Change};
 use std::ops::Range;
 
 /// # Errors

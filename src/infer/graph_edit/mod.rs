@@ -43,12 +43,14 @@ impl GraphEdit {
     pub(super) fn is_for_a_gpu(&self) -> bool {
         matches!(self, Self::BytesIn { only_on_gpu: true, .. })
     }
-}
 
-/// Bytes of the file, within its graph, and what takes their place.
-struct Change {
-    at: Range<u64>,
-    bytes: Vec<u8>,
+    /// The same for all providers.
+    pub(super) fn for_all(self) -> Self {
+        match self {
+            Self::BytesIn { input, steps, .. } => Self::BytesIn { input, steps, only_on_gpu: false },
+            Self::LastOnly { .. } => self,
+        }
+    }
 }
 
 /// The bytes of a model with an edit.

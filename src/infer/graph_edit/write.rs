@@ -2,6 +2,14 @@
 //!
 //! Source: Protocol Buffers documentation, "Encoding".
 
+use std::ops::Range;
+
+/// Bytes of a file, within its graph, and what takes their place.
+pub(super) struct Change {
+    pub at: Range<u64>,
+    pub bytes: Vec<u8>,
+}
+
 /// Begins a field that holds so many bytes: text, bytes or a message.
 pub(super) fn header(out: &mut Vec<u8>, field: u64, bytes: u64) {
     varint(out, field << 3 | 2);

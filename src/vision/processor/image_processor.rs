@@ -136,8 +136,20 @@ impl ImageProcessor {
     }
 
     /// Whether it fills tensors of bytes: where pixels are not resized in floats.
-    pub fn gives_bytes(&self) -> bool {
+    fn gives_bytes(&self) -> bool {
         matches!(self.config.resize, Resize::Pillow { .. } | Resize::Keep)
+    }
+
+    /// Whether it fills tensors of such elements.
+    ///
+    /// # Errors
+    /// [`ProcessorError::Element`] when it does not.
+    pub fn check_element(&self, found: Element) -> Result<(), ProcessorError> {
+        match found {
+            Element::F32 | Element::F16 => Ok(()),
+            Element::U8 if self.gives_bytes() => Ok(()),
+            found => Err(ProcessorError::Element { found }),
+        }
     }
 
     /// Height and width of the tensor that a picture of size `image` becomes: `[1, 3, H, W]`.

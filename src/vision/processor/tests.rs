@@ -3,7 +3,7 @@
 use super::resize::{Resizer, Resizing};
 use super::window::{Source, Window};
 use super::*;
-use crate::types::{BBox, ImageView, PixelFormat, Size, TensorMut};
+use crate::types::{BBox, Element, ImageView, PixelFormat, Size, TensorMut};
 use crate::vision::Canvas;
 use crate::vision::kernels::{Kernel, Resample};
 use crate::vision::preprocess::tests::bytes_of;
@@ -229,6 +229,30 @@ fn float16_is_float32_rounded() {
 }
 
 #[test]
+fn bytes_and_their_steps_are_the_floats() {
+    let rgb = picture("enlarge");
+    for config in [
+        r#"{"image_processor_type": "CLIPImageProcessor", "crop_size": 30, "size": 24}"#,
+        r#"{"image_processor_type": "RTDetrImageProcessor", "size": {"height": 40, "width": 50}}"#,
+    ] {
+        let mut processor = processor(config);
+        let floats = tensor_of(&mut processor, &view(&rgb));
+        let steps = processor.channel_steps().unwrap();
+        let mut bytes = vec![77; floats.len()];
+        processor.run(&view(&rgb), &mut TensorMut::U8(&mut bytes)).unwrap();
+        let plane = floats.len() / 3;
+        for (at, (byte, float)) in bytes.iter().zip(floats).enumerate() {
+            let made = steps.iter().fold(f32::from(*byte), |value, step| step.of(value, at / plane));
+            assert_eq!(made.to_bits(), float.to_bits(), "{config} element {at}");
+        }
+    }
+    let mut owl = processor(r#"{"image_processor_type": "Owlv2ImageProcessor", "size": {"height": 40, "width": 40}}"#);
+    assert_eq!(owl.channel_steps(), None);
+    let error = owl.run(&view(&rgb), &mut TensorMut::U8(&mut [0; 4800])).unwrap_err();
+    assert!(matches!(error, ProcessorError::Element { found: Element::U8 }), "{error}");
+}
+
+#[test]
 fn a_tensor_of_another_length_or_element_is_refused() {
     let (rgb, mut processor) = (drawn(4, 4, 0), clip());
     let error = processor.run(&view(&rgb), &mut TensorMut::F32(&mut [0.0; 500])).unwrap_err();
@@ -236,7 +260,10 @@ fn a_tensor_of_another_length_or_element_is_refused() {
     let error = processor.run_at(&view(&rgb), &mut TensorMut::F32(&mut [0.0; 500]), usize::MAX).unwrap_err();
     assert!(matches!(error, ProcessorError::Length { found: 500, expected: usize::MAX, .. }));
     let error = processor.run(&view(&rgb), &mut TensorMut::I64(&mut [0; 432])).unwrap_err();
-    assert_eq!(error.to_string(), "image tensor of int64, expected float32 or float16");
+    assert_eq!(
+        error.to_string(),
+        "image tensor of int64, expected float32, float16 or, where pixels are not resized in floats, uint8"
+    );
 }
 
 #[test]

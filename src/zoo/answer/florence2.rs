@@ -20,6 +20,7 @@ use crate::infer::{Backend, Proof, Runtime, SessionOptions};
 use crate::language::{CacheLayout, Decoder, LanguageError, Prompt};
 use crate::types::{Answer, AnswerForm, Cancel, Element, ImageView, PixelFormat, Question, Size, TensorRef};
 use crate::vision::ImageProcessor;
+use crate::zoo::detect::picture_input::usual_shape;
 use crate::zoo::manifest::required_image_processor;
 use crate::zoo::{Manifest, VisionLanguageModel, ZooError};
 
@@ -65,9 +66,10 @@ impl Florence2 {
         let graph = checkpoint.any_graph("decoder_model_merged")?;
         let embedder = checkpoint.embedder()?;
         let decoder = Decoder::new(graph, embedder, CacheLayout::Growing, &[STATES, STATES_MASK])?;
+        let pixels = required_image_processor(manifest)?;
         let mut model = Self {
-            pixels: required_image_processor(manifest)?,
-            vision: VisionEncoder::load(&checkpoint)?,
+            vision: VisionEncoder::load(&checkpoint, &usual_shape(&pixels)?, pixels.channel_steps())?,
+            pixels,
             encoder: Encoder { graph: checkpoint.graph("encoder_model", &ENCODER)? },
             start,
             rows: PromptRows::default(),

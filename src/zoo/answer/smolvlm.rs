@@ -71,9 +71,10 @@ impl SmolVlm {
         };
         let decoder = Decoder::new(checkpoint.decoder_of_prompts(DECODER, trial)?, embedder, layout, &[])?;
         let bos = config.bos.and_then(|id| tokenizer.token(id));
+        let side = tiles.config().tile_px.unwrap_or_default() as usize;
         let mut model = Self {
+            vision: VisionEncoder::load(&checkpoint, &[1, 1, 3, side, side], tiles.channel_steps())?,
             tiles,
-            vision: VisionEncoder::load(&checkpoint)?,
             template: checkpoint.chat_template()?,
             image_token,
             frame_tokens: frame_tokens(&checkpoint)?.unwrap_or(0),

@@ -23,15 +23,17 @@
 use super::detector::Detector;
 use super::numbers;
 use super::prompted::{Places, Prompted, Wording};
-use super::queries::{feed, input, is_float, is_int, output, sigmoid, tensors, unchecked_logits};
+use super::queries::{feed, input, is_float, is_int, is_pixels, output, sigmoid, tensors, unchecked_logits};
 use super::thresholds::Thresholds;
-use crate::infer::{Backend, Signature};
+use crate::infer::{Backend, BytesIn, GraphEdit, Signature};
 use crate::types::{ClassId, Labels, Prompts, Size, TensorRef};
-use crate::zoo::manifest::{Document, Words};
+use crate::zoo::manifest::{Document, Words, required_image_processor};
 use crate::zoo::{EncodedPrompts, Manifest, PromptEncoder, PromptForm, ZooError};
 use std::ops::Range;
 
 const FAMILY: &str = "grounding_dino";
+/// The input of the picture.
+const PIXELS: &str = "pixel_values";
 /// BERT's, where `config.json` does not say it.
 const VOCABULARY: usize = 30_522;
 /// Tokens of a caption, where `config.json` does not say it.
@@ -218,9 +220,17 @@ fn answered(row: &[f32], spans: &[Range<usize>], text_threshold: f32) -> Option<
     (sigmoid(logit) > text_threshold).then_some(class)
 }
 
+/// The edit with which pictures enter as bytes, where the checkpoint's preparation of pixels lets them.
+///
+/// # Errors
+/// [`ZooError`] when that is missing or not understood.
+pub(super) fn bytes_in(manifest: &Manifest, wished: BytesIn) -> Result<Option<GraphEdit>, ZooError> {
+    Ok(wished.edit(PIXELS, required_image_processor(manifest)?.channel_steps()))
+}
+
 impl GroundingDino {
     fn of(signature: &Signature, text_threshold: f32) -> Result<Self, ZooError> {
-        let picture = input(signature, "pixel_values", |spec| is_float(spec, 4));
+        let picture = input(signature, PIXELS, |spec| is_pixels(spec, 4));
         let pixel_mask = input(signature, "pixel_mask", |spec| is_int(spec, 3));
         let words = ["input_ids", "token_type_ids", "attention_mask"]
             .map(|name| input(signature, name, |spec| is_int(spec, 2)));
@@ -230,9 +240,10 @@ impl GroundingDino {
             return Err(ZooError::Inputs {
                 family: FAMILY,
                 found: tensors(&signature.inputs),
-                expected: "pixel_values float32 or float16 [1, 3, H, W], pixel_mask int64 [1, H, W], input_ids, \
+                expected:
+                    "pixel_values float32, float16 or uint8 [1, 3, H, W], pixel_mask int64 [1, H, W], input_ids, \
                            token_type_ids and attention_mask int64 [1, tokens]"
-                    .to_owned(),
+                        .to_owned(),
             });
         };
         let [logits, boxes] = ["logits", "pred_boxes"].map(|name| output(signature, name, |spec| is_float(spec, 3)));

@@ -103,7 +103,10 @@ pub fn load(
             open(manifest, Box::new(judge.open_backend(open_tried)?))
         }
         // Its graph wants a caption of real words: the first prompts are the first run.
-        Family::GroundingDino => open(manifest, Box::new(OrtBackend::open(runtime, &model, &options, &[])?)),
+        Family::GroundingDino => {
+            options.edit = grounding_dino::bytes_in(manifest, options.bytes_in)?;
+            open(manifest, Box::new(OrtBackend::open(runtime, &model, &options, &[])?))
+        }
         family => Err(not_a_detector(family)),
     }
 }

@@ -1,8 +1,8 @@
 //! The input of a model that takes one picture, prepared as its checkpoint says.
 
 use crate::infer::Backend;
-use crate::types::{Element, ImageView, Size};
-use crate::vision::{ImageProcessor, NormalizedGeometry, ProcessorError};
+use crate::types::{ImageView, Size};
+use crate::vision::{ImageProcessor, NormalizedGeometry};
 use crate::zoo::ZooError;
 
 /// A picture of no special shape, by which a model is tried when it is opened.
@@ -23,10 +23,7 @@ impl PictureInput {
     /// [`ZooError::Infer`] when the graph does not take what the processor makes, [`ZooError::Processor`] when it wants bytes
     /// of one that computes in floats.
     pub fn new(place: usize, processor: ImageProcessor, backend: &mut dyn Backend) -> Result<Self, ZooError> {
-        let found = backend.signature().inputs[place].element;
-        if found == Element::U8 && !processor.gives_bytes() {
-            return Err(ProcessorError::Element { found }.into());
-        }
+        processor.check_element(backend.signature().inputs[place].element)?;
         let tensor = processor.tensor_size(USUAL)?;
         backend.reshape(place, &shape(tensor))?;
         Ok(Self { place, processor, tensor })

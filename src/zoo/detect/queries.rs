@@ -189,6 +189,11 @@ pub(in crate::zoo) fn is_float(spec: &TensorSpec, rank: usize) -> bool {
     matches!(spec.element, Element::F32 | Element::F16) && spec.shape.len() == rank
 }
 
+/// Whether a tensor holds floats of either precision or bytes, as pictures may, and has so many dimensions.
+pub(in crate::zoo) fn is_pixels(spec: &TensorSpec, rank: usize) -> bool {
+    spec.element == Element::U8 && spec.shape.len() == rank || is_float(spec, rank)
+}
+
 /// Whether a tensor holds int64 and has so many dimensions.
 pub(in crate::zoo) fn is_int(spec: &TensorSpec, rank: usize) -> bool {
     spec.element == Element::I64 && spec.shape.len() == rank

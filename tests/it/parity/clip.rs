@@ -29,7 +29,7 @@ fn open(manifest: &Manifest, runtime: &'static Runtime) -> Opened {
     Opened { text, text_watch, scorer, watch }
 }
 
-fn embedded(text: &mut TextEncoder, texts: &[&str]) -> TextVectors {
+pub fn embedded(text: &mut TextEncoder, texts: &[&str]) -> TextVectors {
     let rows: Vec<Vec<f32>> = texts.iter().map(|words| text.embed(words).unwrap()).collect();
     TextVectors { dimensions: rows[0].len(), values: rows.concat() }
 }

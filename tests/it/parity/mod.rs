@@ -9,6 +9,7 @@ mod clip;
 mod crops;
 mod detr;
 mod engines;
+mod enters_as_bytes;
 mod fixture;
 mod generate;
 mod grounding_dino;

@@ -32,7 +32,19 @@ impl Checkpoint<'_> {
     /// [`ZooError::Manifest`] without such a role, [`ZooError::Infer`], and [`ZooError::Graph`] when it has not the
     /// tensors that are wanted.
     pub fn graph(&self, role: &str, wanted: &Tensors) -> Result<Box<dyn Backend>, ZooError> {
-        let graph = self.any_graph(role)?;
+        self.with_tensors(self.any_graph(role)?, role, wanted)
+    }
+
+    /// A graph that has the tensors that are wanted.
+    ///
+    /// # Errors
+    /// [`ZooError::Graph`] when it has not.
+    pub(super) fn with_tensors(
+        &self,
+        graph: Box<dyn Backend>,
+        role: &str,
+        wanted: &Tensors,
+    ) -> Result<Box<dyn Backend>, ZooError> {
         if wanted.fit(graph.signature()) {
             return Ok(graph);
         }
@@ -62,7 +74,16 @@ impl Checkpoint<'_> {
         self.opened(role, &SessionOptions { edit, ..self.options.clone() }, trial)
     }
 
-    fn opened(&self, role: &str, options: &SessionOptions, trial: Trial) -> Result<Box<dyn Backend>, ZooError> {
+    /// The graph of a role with options of its own.
+    ///
+    /// # Errors
+    /// [`ZooError::Manifest`] and [`ZooError::Infer`].
+    pub(super) fn opened(
+        &self,
+        role: &str,
+        options: &SessionOptions,
+        trial: Trial,
+    ) -> Result<Box<dyn Backend>, ZooError> {
         let model = self.manifest.path_of(role)?;
         let judge = Judge { runtime: self.runtime, model: &model, options, on: "" };
         let open = |options: &_| OrtBackend::open_tried(self.runtime, &model, options, &[], trial.clone());

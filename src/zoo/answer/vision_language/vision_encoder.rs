@@ -1,11 +1,11 @@
 //! Pixels to the features that stand for them among a prompt's embeddings.
 
 use super::parts::{Checkpoint, Tensors};
-use crate::infer::{Backend, Proof};
-use crate::types::{Element, TensorMut, TensorRef};
+use crate::infer::{Backend, Proof, SessionOptions, Trial, TrialInput};
+use crate::types::{ChannelStep, Element, TensorMut, TensorRef};
 use crate::zoo::ZooError;
 
-/// A checkpoint's `vision_encoder.onnx`: `pixel_values` float `[.., 3, H, W]` and, where the graph has it,
+/// A checkpoint's `vision_encoder.onnx`: `pixel_values` float or bytes `[.., 3, H, W]` and, where the graph has it,
 /// `pixel_attention_mask` bool without the channels, to `image_features` float `[.., width]`.
 pub(in crate::zoo) struct VisionEncoder {
     graph: Box<dyn Backend>,
@@ -21,16 +21,34 @@ const FEATURES: &str = "image_features";
 const FLOATS: &[Element] = &[Element::F32, Element::F16];
 
 const TENSORS: Tensors = Tensors {
-    inputs: &[(PIXELS, FLOATS)],
+    inputs: &[(PIXELS, &[Element::F32, Element::F16, Element::U8])],
     optional: &[(MASK, &[Element::Bool, Element::I64])],
     outputs: &[(FEATURES, FLOATS)],
 };
 
+/// A picture, of which no pixel is masked.
+fn one_picture(shape: Vec<usize>) -> Trial {
+    Trial::new(move |spec| match (spec.name.as_str(), &shape[..]) {
+        (PIXELS, shape) => Some(TrialInput::ones(shape)),
+        (MASK, [ahead @ .., _, height, width]) => Some(TrialInput::ones([ahead, &[*height, *width]].concat())),
+        _ => None,
+    })
+}
+
 impl VisionEncoder {
+    /// For pictures of which one has the shape `usual`; `steps` are those that make numbers of its bytes, if there are any.
+    ///
     /// # Errors
-    /// As [`Checkpoint::graph`].
-    pub fn load(checkpoint: &Checkpoint<'_>) -> Result<Self, ZooError> {
-        let graph = checkpoint.graph(ROLE, &TENSORS)?;
+    /// As [`Checkpoint::any_graph`], and [`ZooError::Graph`] when it has not the tensors that are wanted.
+    pub fn load(
+        checkpoint: &Checkpoint<'_>,
+        usual: &[usize],
+        steps: Option<Vec<ChannelStep>>,
+    ) -> Result<Self, ZooError> {
+        let options =
+            SessionOptions { edit: checkpoint.options.bytes_in.edit(PIXELS, steps), ..checkpoint.options.clone() };
+        let graph = checkpoint.opened(ROLE, &options, one_picture(usual.to_vec()))?;
+        let graph = checkpoint.with_tensors(graph, ROLE, &TENSORS)?;
         let signature = graph.signature();
         let place = |place: Option<usize>| place.unwrap_or_default();
         let (pixels, features) = (place(signature.input(PIXELS)), place(signature.output(FEATURES)));

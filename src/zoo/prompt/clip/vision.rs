@@ -7,7 +7,7 @@ use crate::types::{BBox, ImagePx, ImageView, Size};
 use crate::vision::ImageProcessor;
 use crate::zoo::detect::numbers;
 use crate::zoo::detect::picture_input::{shape, usual_shape};
-use crate::zoo::detect::queries::{floats, input, is_float, output, tensors};
+use crate::zoo::detect::queries::{floats, input, is_float, is_pixels, output, tensors};
 use crate::zoo::manifest::required_image_processor;
 use crate::zoo::{Manifest, Scoring, ZooError};
 use std::fmt;
@@ -15,6 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most crops of a run; more boxes take several.
 const BATCH: usize = 16;
+
+/// The input of the pictures.
+const PIXELS: &str = "pixel_values";
 
 /// Says how well texts fit what boxes of a picture show.
 pub struct CropScorer {
@@ -38,12 +41,13 @@ impl CropScorer {
     /// As [`OrtBackend::open`] and [`new`](Self::new).
     pub fn load(manifest: &Manifest, runtime: &'static Runtime, options: &SessionOptions) -> Result<Self, ZooError> {
         let mut options = options.clone();
-        let one = usual_shape(&required_image_processor(manifest)?)?;
+        let processor = required_image_processor(manifest)?;
+        let one = usual_shape(&processor)?;
+        options.edit = options.bytes_in.edit(PIXELS, processor.channel_steps());
         let many = [&[BATCH], &one[1..]].concat();
-        let shapes = [("pixel_values".to_owned(), one.clone())];
+        let shapes = [(PIXELS.to_owned(), one.clone())];
         options.tensorrt.precision = options.tensorrt.precision.or(manifest.family.precision());
-        options.tensorrt.ranges =
-            vec![ShapeRange { input: "pixel_values".to_owned(), min: one.clone(), opt: one, max: many }];
+        options.tensorrt.ranges = vec![ShapeRange { input: PIXELS.to_owned(), min: one.clone(), opt: one, max: many }];
         let model = manifest.path_of("vision_model")?;
         let judge = Judge { runtime, model: &model, options: &options, on: "" };
         let backend = judge.open_backend(|options| OrtBackend::open(runtime, &model, options, &shapes))?;
@@ -58,11 +62,11 @@ impl CropScorer {
     pub fn new(manifest: &Manifest, mut backend: Box<dyn Backend>) -> Result<Self, ZooError> {
         let kind = Kind::of(manifest)?;
         let signature = backend.signature();
-        let picture = input(signature, "pixel_values", |spec| is_float(spec, 4));
+        let picture = input(signature, PIXELS, |spec| is_pixels(spec, 4));
         let picture = picture.filter(|_| signature.inputs.len() == 1).ok_or_else(|| ZooError::Inputs {
             family: kind.family(),
             found: tensors(&signature.inputs),
-            expected: "a vision model with pixel_values float32 or float16 [images, 3, H, W]".to_owned(),
+            expected: "a vision model with pixel_values float32, float16 or uint8 [images, 3, H, W]".to_owned(),
         })?;
         let output = output(signature, kind.image_output(), |spec| is_float(spec, 2));
         let output = output.ok_or_else(|| ZooError::Outputs {
@@ -71,6 +75,7 @@ impl CropScorer {
             expected: format!("{} [images, D] of float32 or float16", kind.image_output()),
         })?;
         let processor = required_image_processor(manifest)?;
+        processor.check_element(backend.signature().inputs[picture].element)?;
         let usual = usual_shape(&processor)?;
         backend.reshape(picture, &usual)?;
         Ok(Self {
