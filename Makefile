@@ -7,6 +7,7 @@
 #   make lint             formatter, clippy, rustdoc, warnings denied
 #   make bench            our figures beside the peers', as ratios of one run
 #   make bench-gpu        every provider of this machine: latency, agreement, tokens per second; under ten minutes
+#   make aarch64          the program built for 64-bit ARM, its unit tests under emulation
 #   make bench-reference  those beside torch and transformers, which it installs first (5.7 GB)
 
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ PYTHON ?= python3
 ENV := . .deps/env.sh
 VEDETTE := target/release/vedette
 
-.PHONY: help setup build without-ros test lint demo bench bench-gpu bench-reference clean
+.PHONY: help setup build without-ros test lint demo bench bench-gpu bench-reference aarch64 clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -58,6 +59,9 @@ bench-gpu: setup
 bench-reference: setup
 	@$(PYTHON) scripts/setup parity
 	@$(ENV); python3 bench/processors.py
+
+aarch64:
+	$(PYTHON) scripts/aarch64.py
 
 clean:
 	rm -rf target out

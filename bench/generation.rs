@@ -157,9 +157,8 @@ fn made_up_vocabulary() -> GrammarVocabulary {
 
 /// Nothing but runs, caches handed on, and the largest logit.
 fn bare(folder: &Path, tokens: usize) -> Pace {
-    Runtime::load(Some(&library())).expect("the runtime loads");
-    let environment = ort::init().build().expect("an environment");
-    let open = |name: &str| bare_session(&environment, &folder.join(name)).expect("the model opens");
+    let runtime = Runtime::load(Some(&library())).expect("the runtime loads");
+    let open = |name: &str| bare_session(runtime.environment(), &folder.join(name)).expect("the model opens");
     let (mut embedding, mut decoder) = (open("embed_tokens.onnx"), open("decoder_model_merged.onnx"));
     pace(|token| {
         let mut caches: Vec<SessionInputValue> = (0..2 * LAYERS).map(|_| empty_cache().into()).collect();

@@ -94,7 +94,9 @@ impl Runtime {
         self.environment.set_log_level(if on { LogLevel::Info } else { LogLevel::Warning });
     }
 
-    pub(super) fn environment(&self) -> &ort::environment::Environment {
+    /// `ort`'s own, of which a process has one: for a bench of sessions that are not ours.
+    #[doc(hidden)]
+    pub fn environment(&self) -> &ort::environment::Environment {
         &self.environment
     }
 }

@@ -81,11 +81,12 @@ const ONLY_IN: [(&str, &[&str]); 33] = [
 const EVERYWHERE: [&str; 6] = ["half", "nalgebra", "serde", "serde_json", "thiserror", "tracing"];
 
 /// The audited files that may hold unsafe code.
-const MAY_BE_UNSAFE: [&str; 4] = [
+const MAY_BE_UNSAFE: [&str; 5] = [
     "infer/library.rs",
     "infer/providers/node_assignment.rs",
     "infer/providers/tensorrt_version.rs",
     "vision/kernels/avx2.rs",
+    "vision/kernels/neon.rs",
 ];
 
 fn root() -> PathBuf {

@@ -1,6 +1,6 @@
 //! The AVX2 forms of the kernels in `bilinear` and `weighing`, equal to the portable ones bit for bit.
 //!
-//! One of the crate's two files with `unsafe`. Each block states why it holds; the tests beside the portable kernels
+//! One of the crate's files with `unsafe`. Each block states why it holds; the tests beside the portable kernels
 //! run both forms against each other.
 #![allow(unsafe_code, reason = "AVX2 loads and calls; audited block by block, tested against the portable twin")]
 

@@ -1,10 +1,12 @@
-//! The kernels by the instructions that this processor has: AVX2's where it has them, portable ones elsewhere, equal
-//! bit for bit.
+//! The kernels by the instructions that this processor has: AVX2's or NEON's where it has them, portable ones elsewhere,
+//! equal bit for bit.
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::{self, Avx2};
 use super::bilinear::{self, Affine, Columns, Weights};
 use super::colors::{self, Convert, Packed, RawRow, Rgba};
+#[cfg(target_arch = "aarch64")]
+use super::neon::{self, Neon};
 use super::taps::Taps;
 use super::weighing::{self, RingRows};
 
@@ -16,6 +18,9 @@ pub(in crate::vision) enum Kernel {
     /// AVX2, found at run time.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    /// NEON, which every 64-bit ARM processor has.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
 }
 
 impl Kernel {
@@ -24,6 +29,10 @@ impl Kernel {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = Avx2::detect() {
             return Self::Avx2(avx2);
+        }
+        #[cfg(target_arch = "aarch64")]
+        if let Some(neon) = Neon::detect() {
+            return Self::Neon(neon);
         }
         Self::Portable
     }
@@ -37,6 +46,8 @@ impl Kernel {
             Self::Portable => 0,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.blend_columns(bytes, columns, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.blend_columns(bytes, columns, out),
         };
         bilinear::blend_columns(bytes, columns, out, done);
     }
@@ -47,6 +58,8 @@ impl Kernel {
             Self::Portable => bilinear::blend_rows(rows, weights, affine, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.blend_rows(rows, weights, affine, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.blend_rows(rows, weights, affine, out),
         }
     }
 
@@ -56,6 +69,8 @@ impl Kernel {
             Self::Portable => bilinear::blend_rows_to_bytes(rows, weights, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.blend_rows_to_bytes(rows, weights, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.blend_rows_to_bytes(rows, weights, out),
         }
     }
 
@@ -65,6 +80,8 @@ impl Kernel {
             Self::Portable => colors::Portable.convert_row(row, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.convert_row(row, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => colors::Portable.convert_row(row, out),
         }
     }
 
@@ -74,6 +91,8 @@ impl Kernel {
             Self::Portable => colors::narrow_row(row, is_big_endian, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.narrow_row(row, is_big_endian, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => colors::narrow_row(row, is_big_endian, out),
         }
     }
 
@@ -84,6 +103,8 @@ impl Kernel {
             // It loads as many at a pixel of the row, of which it may use the first few.
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => avx2::LOAD,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => neon::LOAD,
         }
     }
 
@@ -97,6 +118,8 @@ impl Kernel {
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.weigh_columns(rows, layout, columns, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.weigh_columns(rows, layout, columns, out),
         }
     }
 
@@ -106,6 +129,8 @@ impl Kernel {
             Self::Portable => weighing::weigh_rows(ring, rows, y, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.weigh_rows(ring, rows, y, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.weigh_rows(ring, rows, y, out),
         }
     }
 }

@@ -2,13 +2,15 @@
 //! processor is here.
 //!
 //! [`bilinear`] gives OpenCV's bytes, for the letterbox; [`weighing`] Pillow's, for image processors, by the filters of
-//! [`taps`]; [`colors`] makes pixels that they take. [`Kernel`] chooses between their portable form and that of `avx2`.
+//! [`taps`]; [`colors`] makes pixels that they take. [`Kernel`] chooses between their portable form and those of `avx2` and `neon`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod bilinear;
 mod colors;
 mod kernel;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod taps;
 mod weighing;
 
