@@ -206,7 +206,7 @@ def detector_line(row):
     return (
         f"{what} {session['p50_ms']:.2f} / {session['p99_ms']:.2f} | {detect['p50_ms']:.2f} / {detect['p99_ms']:.2f} | "
         f"{other['p50_ms']:.2f} / {other['p99_ms']:.2f} | {detect['per_s']:.1f} | "
-        f"{detect['p50_ms'] - session['p50_ms']:.2f} | {row['opened_ms'] / 1e3:.1f} | {same} |"
+        f"{row['floats']['p50_ms'] - session['p50_ms']:.2f} | {row['opened_ms'] / 1e3:.1f} | {same} |"
     )
 
 
@@ -231,7 +231,7 @@ def markdown(report):
         *map(detector_line, report["detectors"]),
         "",
         "On a GPU pictures enter as bytes, of which the graph makes numbers, on the CPU as floats; the other way in is the",
-        "other one of the two.",
+        "other one of the two. The session alone takes floats, and what is beside it is told of floats too.",
         "",
         "Float16 is TensorRT's: CUDA computes a graph as it is written. Of a detector with random weights the agreement says",
         "less: many of its boxes are near ties.",

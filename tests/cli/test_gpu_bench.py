@@ -46,6 +46,16 @@ def test_a_provider_that_does_not_run_keeps_its_row_and_says_why(gpu):
     assert line.count("|") - line.count("\\|") == 10
 
 
+@pytest.mark.parametrize(("provider", "used", "other"), [("cuda", 3, 5), ("cpu", 5, 3)])
+def test_each_row_has_both_ways_in_and_takes_the_session_of_floats_from_the_looks_of_floats(gpu, provider, used, other):
+    def times(p50):
+        return {"p50_ms": p50, "p99_ms": p50 + 0.5, "per_s": 1e3 / p50}
+
+    row = {"model": "m", "provider": provider, "precision": "fp32", "opened_ms": 1e3}
+    line = gpu.detector_line(row | {"bytes": times(3.0), "floats": times(5.0), "session": times(4.0)})
+    assert f"| 4.00 / 4.50 | {used}.00 / {used}.50 | {other}.00 / {other}.50 | {1e3 / used:.1f} | 1.00 | 1.0 |" in line
+
+
 def test_what_is_not_reached_in_time_is_told(gpu):
     assert "in time" in gpu.run(["true"], gpu.Deadline(0))["refused"]
     assert "in time" in gpu.run(["sleep", "5"], gpu.Deadline(1.2))["refused"]

@@ -1,6 +1,7 @@
 //! Pictures that enter a graph as bytes, beside the same ones as floats: equal outputs, bit for bit.
 
-use crate::onnx_runtime::{cpu, runtime_or_skip, small_model};
+use crate::onnx_runtime::{cpu, has_more_nodes, runtime_or_skip, small_model};
+use half::f16;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use vedette::infer::{Backend, BytesIn, GraphEdit, OrtBackend, Provider, Runtime, SessionOptions};
@@ -41,51 +42,93 @@ fn forms() -> impl Strategy<Value = TensorForm> {
     })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    /// Graphs of 32 and of 16 bits, and one whose sizes are open.
-    #[test]
-    fn whatever_the_normalization_the_outputs_are_the_same(form in forms(), seed in any::<u32>()) {
-        let Some(runtime) = runtime_or_skip("bytes in") else { return Ok(()) };
-        let size = Size { width_px: 64, height_px: 64 };
-        let mut state = seed | 1;
-        let pixels: Vec<u8> = (0..3 * 50 * 20).map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            state.to_be_bytes()[0]
-        }).collect();
-        let picture = Size { width_px: 50, height_px: 20 };
-        let picture = ImageView::new(&pixels, picture, 150, PixelFormat::Rgb8).unwrap();
-        for model in ["yolo_rows", "yolo_rows_f16", "yolo_rows_open"] {
-            let path = small_model(model);
-            let mut of_floats = open(runtime, &path, None, &[1, 3, 64, 64]);
-            let mut of_bytes = open(runtime, &path, edit(&form.channel_steps()), &[1, 3, 64, 64]);
-            prop_assert_eq!(of_bytes.signature().inputs[0].to_string(), "images uint8 [1, 3, 64, 64]");
-            prop_assert_eq!(&of_bytes.signature().outputs, &of_floats.signature().outputs);
-            let found = outputs(&mut of_bytes, &picture, size, form);
-            let expected = outputs(&mut of_floats, &picture, size, form);
-            // In a graph of 16 bits ONNX Runtime leaves out the rounding between two casts on the CPU.
-            let most = u32::from(model == "yolo_rows_f16");
-            let far = found.iter().zip(&expected).position(|(found, expected)| found.abs_diff(*expected) > most);
-            prop_assert_eq!((found.len(), far), (expected.len(), None), "{}: {:?} {:?}", model, found, expected);
+/// A picture of noise in graphs of 32 and of 16 bits, and in one whose sizes are open.
+fn assert_the_same_numbers(form: TensorForm, seed: u32) {
+    let Some(runtime) = runtime_or_skip("bytes in") else { return };
+    let size = Size { width_px: 64, height_px: 64 };
+    let mut state = seed | 1;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    let pixels: Vec<u8> = (0..3 * 50 * 20).map(|_| noise()).collect();
+    let picture = Size { width_px: 50, height_px: 20 };
+    let picture = ImageView::new(&pixels, picture, 150, PixelFormat::Rgb8).unwrap();
+    for model in ["yolo_rows", "yolo_rows_f16", "yolo_rows_open"] {
+        let path = small_model(model);
+        let mut of_floats = open(runtime, &path, None, &[1, 3, 64, 64]);
+        let mut of_bytes = open(runtime, &path, edit(&form.channel_steps()), &[1, 3, 64, 64]);
+        assert_eq!(of_bytes.signature().inputs[0].to_string(), "images uint8 [1, 3, 64, 64]");
+        assert_eq!(of_bytes.signature().outputs, of_floats.signature().outputs);
+        let found = outputs(&mut of_bytes, &picture, size, form);
+        let expected = outputs(&mut of_floats, &picture, size, form);
+        if model == "yolo_rows_f16" {
+            assert_near_in_16_bits(&found, &expected, form);
+        } else {
+            assert_eq!(found, expected, "{model}");
         }
     }
 }
 
-/// Of a manifest's model, once with bytes and once with floats, in three pictures of the parity tests.
-fn assert_the_same(runtime: &'static Runtime, manifest: &Manifest) {
+/// On the CPU, where ONNX Runtime computes a graph of 16 bits in 32, it leaves out the rounding between two casts: each pixel's
+/// number is off by half a unit of its last place. The outputs are means of these times at most 1, rounded to 16 bits.
+fn assert_near_in_16_bits(found: &[u32], expected: &[u32], form: TensorForm) {
+    let steps = form.channel_steps();
+    let number = |byte: u8, channel| steps.iter().fold(f32::from(byte), |value, step| step.of(value, channel));
+    // Each channel is a straight line.
+    let ends = (0..3).flat_map(|channel| [number(0, channel), number(255, channel)]);
+    let largest = ends.map(f32::abs).fold(0.0, f32::max);
+    let value = |bits: &u32| f16::from_bits(u16::try_from(*bits).unwrap()).to_f32();
+    assert_eq!(found.len(), expected.len());
+    for (at, (found, expected)) in found.iter().map(value).zip(expected.iter().map(value)).enumerate() {
+        let unit = f16::EPSILON.to_f32();
+        let most = largest * unit / 2.0 + expected.abs() * unit;
+        assert!((found - expected).abs() <= most, "{form} output {at}: {found} and {expected}, at most {most} apart");
+    }
+}
+
+#[test]
+fn a_mean_that_nearly_cancels_in_16_bits_is_off_by_the_rounding_that_is_left_out() {
+    let normalize = Normalize { mean: [0.0, 0.0, 0.474_483], std: [1.0; 3] };
+    assert_the_same_numbers(TensorForm { normalize, ..TensorForm::YOLO }, 1_101_842_258);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn whatever_the_normalization_the_outputs_are_the_same(form in forms(), seed in any::<u32>()) {
+        assert_the_same_numbers(form, seed);
+    }
+}
+
+const PICTURES: [&str; 3] = ["astronaut", "chelsea", "coffee"];
+
+/// `None` after saying that `test` is skipped.
+fn yolov12n(test: &str) -> Option<Manifest> {
+    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models");
+    let manifest = zoo::find(&[models], "yolov12n").unwrap();
+    let is_there = manifest.model_path().is_file();
+    if !is_there {
+        eprintln!("SKIPPED {test}: the weights of yolov12n are not fetched");
+    }
+    is_there.then_some(manifest)
+}
+
+/// Of a manifest's model, once with bytes (where pictures can enter so) and once with floats, in three pictures of the parity tests.
+fn assert_the_same(runtime: &'static Runtime, manifest: &Manifest, takes_bytes: bool) {
     let [mut of_bytes, mut of_floats] = [BytesIn::Always, BytesIn::Never].map(|bytes_in| {
         zoo::load(manifest, runtime, &SessionOptions { bytes_in, ..cpu() }).unwrap_or_else(|error| panic!("{error}"))
     });
-    for name in ["astronaut", "chelsea", "coffee"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/parity/pictures/{name}.png"));
-        let picture = image::open(path).unwrap().into_rgb8();
-        let size = Size { width_px: picture.width(), height_px: picture.height() };
-        let picture = ImageView::new(picture.as_raw(), size, 3 * size.width_px, PixelFormat::Rgb8).unwrap();
+    match takes_bytes {
+        true => assert!(has_more_nodes(of_bytes.proof(), of_floats.proof()), "{}", manifest.name),
+        false => assert_eq!(of_bytes.proof(), of_floats.proof(), "{}", manifest.name),
+    }
+    for name in PICTURES {
+        let rgb = picture(name);
         let [found, expected] = [&mut of_bytes, &mut of_floats].map(|detector| {
             let thresholds = Thresholds { score: 0.001, ..Thresholds::default() };
             let mut boxes: Vec<Detection> = Vec::new();
-            detector.detect(&picture, &thresholds, &mut boxes).unwrap();
+            detector.detect(&view(&rgb), &thresholds, &mut boxes).unwrap();
             boxes
         });
         assert!(!expected.is_empty(), "{} sees nothing in {name}", manifest.name);
@@ -96,13 +139,37 @@ fn assert_the_same(runtime: &'static Runtime, manifest: &Manifest) {
 #[test]
 fn yolo_with_real_weights_finds_the_same_boxes() {
     let Some(runtime) = runtime_or_skip("yolo with bytes in") else { return };
-    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models");
-    let manifest = zoo::find(&[models], "yolov12n").unwrap();
-    if !manifest.model_path().is_file() {
-        eprintln!("SKIPPED yolo with bytes in: the weights of yolov12n are not fetched");
-        return;
+    let Some(manifest) = yolov12n("yolo with bytes in") else { return };
+    assert_the_same(runtime, &manifest, true);
+}
+
+/// A picture of the parity tests.
+fn picture(name: &str) -> image::RgbImage {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/parity/pictures/{name}.png"));
+    image::open(path).unwrap().into_rgb8()
+}
+
+fn view(picture: &image::RgbImage) -> ImageView<'_> {
+    let size = Size { width_px: picture.width(), height_px: picture.height() };
+    ImageView::new(picture.as_raw(), size, 3 * size.width_px, PixelFormat::Rgb8).unwrap()
+}
+
+#[test]
+fn yolo_with_real_weights_gives_the_same_numbers_to_the_bit() {
+    let Some(runtime) = runtime_or_skip("numbers of yolo with bytes in") else { return };
+    let Some(manifest) = yolov12n("numbers of yolo with bytes in") else { return };
+    let size = Size { width_px: 640, height_px: 640 };
+    let [mut of_bytes, mut of_floats] = [edit(&TensorForm::YOLO.channel_steps()), None].map(|edit| {
+        let options = SessionOptions { edit, providers: vec![Provider::Cpu], ..cpu() };
+        OrtBackend::open(runtime, &manifest.model_path(), &options, &[]).unwrap()
+    });
+    assert!(matches!(of_bytes.input(0), TensorMut::U8(_)) && matches!(of_floats.input(0), TensorMut::F32(_)));
+    for name in PICTURES {
+        let rgb = picture(name);
+        let found = outputs(&mut of_bytes, &view(&rgb), size, TensorForm::YOLO);
+        let expected = outputs(&mut of_floats, &view(&rgb), size, TensorForm::YOLO);
+        assert!(found == expected, "{name}");
     }
-    assert_the_same(runtime, &manifest);
 }
 
 #[test]
@@ -110,7 +177,7 @@ fn checkpoints_of_the_detr_kind_find_the_same_boxes() {
     let Some(runtime) = runtime_or_skip("detr with bytes in") else { return };
     for family in ["rtdetr", "rtdetr_v2", "rtdetr_v2_boxes", "dfine", "rfdetr"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/parity/{family}/checkpoint"));
-        assert_the_same(runtime, &zoo::find_at(&folder).unwrap());
+        assert_the_same(runtime, &zoo::find_at(&folder).unwrap(), family != "rfdetr");
     }
 }
 

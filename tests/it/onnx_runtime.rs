@@ -1,7 +1,7 @@
 //! The ONNX Runtime and the models that the tests of `infer` and `zoo` need, or a stated skip.
 
 use std::path::{Path, PathBuf};
-use vedette::infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
+use vedette::infer::{Backend, OrtBackend, Proof, Provider, Runtime, SessionOptions};
 use vedette::types::TensorMut;
 
 /// The runtime that `make setup` fetches (or `ORT_DYLIB_PATH` names); `None` after saying that `test` is skipped.
@@ -22,6 +22,13 @@ pub fn cpu() -> SessionOptions {
     let provider = |name: &str| Provider::ALL.into_iter().find(|one| one.name() == name.trim());
     let providers = chosen.split(',').map(|name| provider(name).unwrap_or_else(|| panic!("no provider {name:?}")));
     SessionOptions { providers: providers.collect(), intra_op_threads: 1, ..SessionOptions::default() }
+}
+
+/// Whether the graph of one session has more nodes than that of the other: those that make numbers of bytes. Holds where ONNX
+/// Runtime is too old to count them.
+pub fn has_more_nodes(proof: &Proof, other: &Proof) -> bool {
+    let all = |proof: &Proof| proof.nodes.as_ref().map(|nodes| nodes.iter().map(|(_, count)| count).sum::<usize>());
+    all(proof).zip(all(other)).is_none_or(|(nodes, others)| nodes > others)
 }
 
 /// A small model there.

@@ -50,6 +50,8 @@ impl Source for ModelSource {
                 Err(reason) => refused.push(Refusal::new(provider, cure::one_line(&reason))),
             }
         }
+        // TensorRT may be refused after the graph was edited for it.
+        let edited = edited.filter(|_| is_for_all || providers.iter().any(|provider| provider.is_gpu()));
         Ok(Registered { builder, is_edited: edited.is_some(), edited, providers, refused, engines })
     }
 
@@ -196,4 +198,46 @@ fn rebuilds(engines: Option<&Engines>, reason: &str) -> bool {
         tracing::warn!(folder = %folder.display(), removed, reason, "TensorRT cannot read its cached engine, building anew");
     }
     removed > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::GraphEdit;
+
+    fn source(runtime: &'static Runtime, only_on_gpu: bool) -> ModelSource {
+        let edit = Some(GraphEdit::BytesIn { input: "images".to_owned(), steps: Vec::new(), only_on_gpu });
+        ModelSource {
+            runtime,
+            model: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/yolo_rows.onnx"),
+            options: SessionOptions { edit, ..SessionOptions::default() },
+            shapes: Vec::new(),
+            edit_refused: AtomicBool::new(false),
+            edit_stays: AtomicBool::new(false),
+        }
+    }
+
+    /// What the input of the session on the CPU holds.
+    fn input_on_the_cpu(source: &ModelSource) -> String {
+        let mut registered = source.register(&[Provider::Cpu]).unwrap();
+        let is_edited = registered.is_edited;
+        let Ok((session, _)) = source.build(&mut registered) else { panic!("it does not open") };
+        let input = session.inputs()[0].dtype().to_string();
+        assert_eq!(input.contains("u8"), is_edited, "{input}");
+        input
+    }
+
+    #[test]
+    fn a_session_that_has_the_edit_has_it_on_the_next_provider_too() {
+        let Some(runtime) = Runtime::or_skip("the edit that stays") else { return };
+        let source = source(runtime, true);
+        let of_floats = input_on_the_cpu(&source);
+        // As if a GPU provider had been opened with it, and failed in operation.
+        let mut on_gpu = source.register(&[Provider::Cpu]).unwrap();
+        on_gpu.is_edited = true;
+        source.opened(&on_gpu);
+        let of_bytes = input_on_the_cpu(&source);
+        assert_ne!(of_bytes, of_floats);
+        assert_eq!(of_bytes, input_on_the_cpu(&self::source(runtime, false)), "as where it is for all providers");
+    }
 }

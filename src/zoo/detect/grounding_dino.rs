@@ -22,18 +22,16 @@
 
 use super::detector::Detector;
 use super::numbers;
-use super::prompted::{Places, Prompted, Wording};
+use super::prompted::{PIXELS, Places, Prompted, Wording};
 use super::queries::{feed, input, is_float, is_int, is_pixels, output, sigmoid, tensors, unchecked_logits};
 use super::thresholds::Thresholds;
-use crate::infer::{Backend, BytesIn, GraphEdit, Signature};
+use crate::infer::{Backend, Signature};
 use crate::types::{ClassId, Labels, Prompts, Size, TensorRef};
-use crate::zoo::manifest::{Document, Words, required_image_processor};
+use crate::zoo::manifest::{Document, Words};
 use crate::zoo::{EncodedPrompts, Manifest, PromptEncoder, PromptForm, ZooError};
 use std::ops::Range;
 
 const FAMILY: &str = "grounding_dino";
-/// The input of the picture.
-const PIXELS: &str = "pixel_values";
 /// BERT's, where `config.json` does not say it.
 const VOCABULARY: usize = 30_522;
 /// Tokens of a caption, where `config.json` does not say it.
@@ -218,14 +216,6 @@ fn answered(row: &[f32], spans: &[Range<usize>], text_threshold: f32) -> Option<
     let all = (0..=u16::MAX).map(ClassId).zip(spans.iter().map(|span| row.get(span.clone()).map_or(0.0, highest)));
     let (class, logit) = all.reduce(|best, other| if other.1 > best.1 { other } else { best })?;
     (sigmoid(logit) > text_threshold).then_some(class)
-}
-
-/// The edit with which pictures enter as bytes, where the checkpoint's preparation of pixels lets them.
-///
-/// # Errors
-/// [`ZooError`] when that is missing or not understood.
-pub(super) fn bytes_in(manifest: &Manifest, wished: BytesIn) -> Result<Option<GraphEdit>, ZooError> {
-    Ok(wished.edit(PIXELS, required_image_processor(manifest)?.channel_steps()))
 }
 
 impl GroundingDino {

@@ -97,6 +97,7 @@ pub fn load(
         // How many prompts there are shows later.
         Family::Owl => {
             options.tensorrt.ranges = owl::ranges(manifest)?;
+            options.edit = prompted::bytes_in(manifest, options.bytes_in)?;
             let judge = Judge { runtime, model: &model, options: &options, on: "" };
             let trial = owl::trial(options.tensorrt.ranges.clone());
             let open_tried = |options: &_| OrtBackend::open_tried(runtime, &model, options, &[], trial.clone());
@@ -104,7 +105,7 @@ pub fn load(
         }
         // Its graph wants a caption of real words: the first prompts are the first run.
         Family::GroundingDino => {
-            options.edit = grounding_dino::bytes_in(manifest, options.bytes_in)?;
+            options.edit = prompted::bytes_in(manifest, options.bytes_in)?;
             open(manifest, Box::new(OrtBackend::open(runtime, &model, &options, &[])?))
         }
         family => Err(not_a_detector(family)),
@@ -145,4 +146,72 @@ fn load_closed(
 
 fn not_a_detector(family: Family) -> ZooError {
     ZooError::Task { family, found: family.task(), wanted: Task::Detect }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::manifest::samples::loaded;
+    use std::cell::RefCell;
+    use std::path::Path;
+
+    /// A fixture of the parity tests.
+    fn fixture(name: &str, family: Family) -> Manifest {
+        let text = format!(
+            "family = {:?}\ntask = \"detect\"\nsource = \"models/parity\"\nverified = false\n[license]\nname = \"Apache-2.0\"\n\
+             [[files]]\npath = \"onnx/model.onnx\"\n[[files]]\npath = \"config.json\"\n\
+             [[files]]\npath = \"preprocessor_config.json\"\n[[files]]\npath = \"tokenizer.json\"\n\
+             [[files]]\npath = \"tokenizer_config.json\"\n",
+            family.word()
+        );
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/parity/{name}/checkpoint"));
+        Manifest { folder, ..loaded(&text) }
+    }
+
+    /// Whether pictures are to enter the graph of a manifest as bytes.
+    fn asks(manifest: &Manifest, wished: BytesIn) -> bool {
+        if matches!(manifest.family, Family::Owl | Family::GroundingDino) {
+            return prompted::bytes_in(manifest, wished).unwrap().is_some();
+        }
+        let asked = RefCell::new(None);
+        let refused = |_: &[(String, Vec<usize>)], edit: Option<GraphEdit>| {
+            *asked.borrow_mut() = edit;
+            Err(InferError::NoProvider { wished: String::new(), reason: String::new() })
+        };
+        load_closed(manifest, wished, refused).unwrap_err();
+        asked.into_inner().is_some()
+    }
+
+    #[test]
+    fn pictures_enter_as_bytes_wherever_pixels_are_not_resized_in_floats() {
+        for (name, family, expected) in [
+            ("rtdetr", Family::Detr, true),
+            ("rtdetr_v2", Family::Detr, true),
+            ("rtdetr_v2_boxes", Family::Detr, true),
+            ("dfine", Family::Detr, true),
+            ("rfdetr", Family::Detr, false),
+            ("owlvit", Family::Owl, true),
+            ("owlv2", Family::Owl, false),
+            ("grounding_dino", Family::GroundingDino, true),
+        ] {
+            let manifest = fixture(name, family);
+            assert_eq!(asks(&manifest, BytesIn::OnGpu), expected, "{name}");
+            assert_eq!(asks(&manifest, BytesIn::Always), expected, "{name}");
+            assert!(!asks(&manifest, BytesIn::Never), "{name}");
+        }
+    }
+
+    #[test]
+    fn pictures_enter_a_yolo_graph_as_bytes_where_it_takes_planes_of_floats() {
+        for model in ["yolo_rows", "yolo_rows_f16", "yolo_rows_open"] {
+            let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
+            let OnnxFile { mut signature, .. } = OnnxFile::read(&models.join(format!("{model}.onnx"))).unwrap();
+            let hints = Hints::default();
+            assert!(yolo::bytes_in(&signature, &hints, BytesIn::OnGpu).is_some(), "{model}");
+            assert_eq!(yolo::bytes_in(&signature, &hints, BytesIn::Never), None, "{model}");
+            signature.inputs[0].shape = [1, 64, 64, 3].map(Some).into();
+            yolo::understand(&signature, &hints).unwrap();
+            assert_eq!(yolo::bytes_in(&signature, &hints, BytesIn::OnGpu), None, "{model} with the channels last");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! OWL-ViT and OWLv2: boxes for prompts.
 //!
-//! In, in the layout of Optimum's and transformers.js' export: `pixel_values` `[1, 3, H, W]` float32 or float16,
+//! In, in the layout of Optimum's and transformers.js' export: `pixel_values` `[1, 3, H, W]` float32, float16 or uint8,
 //! `input_ids` and `attention_mask` int64 `[prompts, 16]`. Out: `logits` `[1, N, prompts]` and `pred_boxes` `[1, N, 4]`,
 //! center and size in `0..=1` of the tensor. Pixels are prepared as `preprocessor_config.json` says: OWL-ViT stretches
 //! the picture, OWLv2 pads it to a square at its right and bottom, and boxes are taken back accordingly.
@@ -22,8 +22,8 @@
 
 use super::detector::Detector;
 use super::picture_input::usual_shape;
-use super::prompted::{Places, Prompted, Wording};
-use super::queries::{checked_logits, feed, input, is_float, is_int, output, tensors};
+use super::prompted::{PIXELS, Places, Prompted, Wording};
+use super::queries::{checked_logits, feed, input, is_float, is_int, is_pixels, output, tensors};
 use super::thresholds::Thresholds;
 use crate::infer::{Backend, ShapeRange, Signature, Trial, TrialInput};
 use crate::types::{ClassId, Labels, Prompts, TensorRef};
@@ -74,7 +74,7 @@ pub(super) fn ranges(manifest: &Manifest) -> Result<Vec<ShapeRange>, ZooError> {
         opt: vec![TUNED_FOR, tokens],
         max: vec![Prompts::MAX, tokens],
     });
-    let picture = ShapeRange::only("pixel_values", &usual_shape(&required_image_processor(manifest)?)?);
+    let picture = ShapeRange::only(PIXELS, &usual_shape(&required_image_processor(manifest)?)?);
     Ok(words.into_iter().chain([picture]).collect())
 }
 
@@ -170,15 +170,15 @@ impl Wording for Owl {
 
 impl Owl {
     fn of(signature: &Signature) -> Result<Self, ZooError> {
-        let picture = input(signature, "pixel_values", |spec| is_float(spec, 4));
+        let picture = input(signature, PIXELS, |spec| is_pixels(spec, 4));
         let [ids, mask] = ["input_ids", "attention_mask"].map(|name| input(signature, name, |spec| is_int(spec, 2)));
         let (Some(picture), Some(ids), Some(mask), 3) = (picture, ids, mask, signature.inputs.len()) else {
             return Err(ZooError::Inputs {
                 family: FAMILY,
                 found: tensors(&signature.inputs),
-                expected:
-                    "pixel_values float32 or float16 [1, 3, H, W], input_ids and attention_mask int64 [prompts, tokens]"
-                        .to_owned(),
+                expected: "pixel_values float32, float16 or uint8 [1, 3, H, W], input_ids and attention_mask int64 \
+                           [prompts, tokens]"
+                    .to_owned(),
             });
         };
         let [logits, boxes] = ["logits", "pred_boxes"].map(|name| output(signature, name, |spec| is_float(spec, 3)));

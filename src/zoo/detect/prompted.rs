@@ -7,7 +7,7 @@ use super::detector::Detector;
 use super::picture_input::PictureInput;
 use super::queries::{Pick, checked_boxes, four, keep_best, logit_floor, report, sigmoid};
 use super::thresholds::Thresholds;
-use crate::infer::{Agreement, Backend, Proof};
+use crate::infer::{Agreement, Backend, BytesIn, GraphEdit, Proof};
 use crate::types::{ClassId, Detection, ImageView, Labels, Size, TensorRef};
 use crate::zoo::manifest::required_image_processor;
 use crate::zoo::{EncodedPrompts, Manifest, PromptForm, ZooError};
@@ -64,6 +64,17 @@ pub(in crate::zoo) trait Wording: Send {
 
     /// The highest IoU at which two boxes of one prompt both stay.
     fn overlap(&self, thresholds: &Thresholds) -> f32;
+}
+
+/// The input of the picture.
+pub(super) const PIXELS: &str = "pixel_values";
+
+/// The edit with which pictures enter as bytes, where the checkpoint's preparation of pixels lets them.
+///
+/// # Errors
+/// [`ZooError`] when that is missing or not understood.
+pub(super) fn bytes_in(manifest: &Manifest, wished: BytesIn) -> Result<Option<GraphEdit>, ZooError> {
+    Ok(wished.edit(PIXELS, required_image_processor(manifest)?.channel_steps()))
 }
 
 /// Places of the tensors that all such graphs have.

@@ -78,7 +78,7 @@ fn a_graph_of_another_form_is_refused_with_what_was_found_and_what_was_wanted() 
     let strange = || fake(&[("pictures", Element::F32, &[1, 3, 64, 64])], nothing);
     let found = "model takes [pictures float32 [1, 3, 64, 64]], family";
     for (family, name, wanted) in [
-        (Family::Owl, "owlv2", "owl expects pixel_values float32 or float16 [1, 3, H, W], input_ids and"),
+        (Family::Owl, "owlv2", "owl expects pixel_values float32, float16 or uint8 [1, 3, H, W], input_ids and"),
         (Family::GroundingDino, "grounding_dino", "grounding_dino expects pixel_values float32, float16 or uint8"),
     ] {
         let error = open(family, name, strange());

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::allocations::allocations_in;
 use crate::onnx_runtime::{cpu, runtime_or_skip};
-use vedette::infer::{Backend, OrtBackend, Runtime};
+use vedette::infer::{Backend, BytesIn, OrtBackend, Runtime, SessionOptions};
 use vedette::types::{ClassScores, Size};
 use vedette::zoo::{self, ClassMask, Detector, Family, Input, Manifest, Thresholds};
 
@@ -199,13 +199,15 @@ fn detection_allocates_nothing_of_ours_in_steady_state() {
         bare.run().unwrap();
         bare.run().unwrap();
         let per_run = allocations_in(|| bare.run().unwrap());
-        let mut detector = zoo::load(&manifest, runtime, &cpu()).unwrap();
-        let picture = fixture.cases()[0].picture.clone();
-        let thresholds = Thresholds { score: 0.05, ..Thresholds::default() };
-        let mut out = Vec::new();
-        let mut detect = || detector.detect(&picture.view(), &thresholds, &mut out).unwrap();
-        (0..3).for_each(|_| detect());
-        let counted = allocations_in(&mut detect);
-        assert_eq!(counted, per_run, "{}: ort's own list of outputs and nothing else", export.fixture);
+        for bytes_in in [BytesIn::Never, BytesIn::Always] {
+            let mut detector = zoo::load(&manifest, runtime, &SessionOptions { bytes_in, ..cpu() }).unwrap();
+            let picture = fixture.cases()[0].picture.clone();
+            let thresholds = Thresholds { score: 0.05, ..Thresholds::default() };
+            let mut out = Vec::new();
+            let mut detect = || detector.detect(&picture.view(), &thresholds, &mut out).unwrap();
+            (0..3).for_each(|_| detect());
+            let counted = allocations_in(&mut detect);
+            assert_eq!(counted, per_run, "{}: ort's own list of outputs and nothing else", export.fixture);
+        }
     }
 }
