@@ -49,6 +49,7 @@ impl FakeBackend {
                 nodes: Some(vec![("fake".to_owned(), 0)]),
                 refused: Vec::new(),
                 agreement: None,
+                engines: None,
             },
         }
     }

@@ -43,7 +43,7 @@ pub use graph_edit::GraphEdit;
 pub use onnx_file::OnnxFile;
 pub use ort_backend::OrtBackend;
 pub use owned_tensor::OwnedTensor;
-pub use providers::{Precision, Proof, Provider, ProviderPolicy, Refusal, ShapeRange, TensorRtOptions};
+pub use providers::{KeptEngines, Precision, Proof, Provider, ProviderPolicy, Refusal, ShapeRange, TensorRtOptions};
 pub use regular_file::{open_regular, read_short, read_short_into, read_short_text};
 pub use runtime::Runtime;
 pub use session::{BytesIn, SessionOptions};

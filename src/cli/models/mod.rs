@@ -1,6 +1,7 @@
 //! `vedette models`: what is there, whether it is whole, and how it comes here.
 
 mod add;
+mod compile;
 mod described;
 mod download;
 mod fetch;
@@ -15,7 +16,7 @@ use clap::Subcommand;
 use vedette::config::assembly::model_folders;
 use vedette::zoo;
 
-/// List, verify, describe, add and fetch models.
+/// List, verify, describe, compile, add and fetch models.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -43,6 +44,7 @@ enum Action {
         /// Folder name or path; an ONNX file needs no manifest.
         name: String,
     },
+    Compile(compile::Args),
     Add(add::Args),
     Fetch(fetch::Args),
 }
@@ -53,6 +55,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         Action::List => listing::list(&config, args.json),
         Action::Verify { name } => listing::verify(&config, name.as_deref(), args.json),
         Action::Info { name } => listing::info(&zoo::find(&model_folders(&config), name)?, args.json),
+        Action::Compile(_) => compile::run(&config, args.json),
         Action::Add(add) => add::run(add, &config, args.json),
         Action::Fetch(fetch) => fetch::run(fetch, &config, args.json),
     }

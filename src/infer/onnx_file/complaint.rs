@@ -33,11 +33,22 @@ struct Complaint {
 }
 
 fn unsupported(message: &str) -> Option<Complaint> {
-    too_new_a_format(message)
+    compiled_already(message)
+        .or_else(|| too_new_a_format(message))
         .or_else(|| too_new_an_opset(message))
         .or_else(|| unknown_operator(message))
         .or_else(|| foreign_operator(message))
         .or_else(|| unimplemented_operator(message))
+}
+
+/// `Could not find an implementation for EPContext(1) node with name ''`: a program wrote an engine into the model.
+fn compiled_already(message: &str) -> Option<Complaint> {
+    message.contains("EPContext").then(|| Complaint {
+        what: "a model that was compiled for one GPU (a node EPContext)".to_owned(),
+        supported: "cannot run it here".to_owned(),
+        cure: "give the model that it was compiled from: `vedette models compile` builds its engines ahead of time"
+            .to_owned(),
+    })
 }
 
 /// `Unsupported model IR version: 99, max supported IR version: 14`.

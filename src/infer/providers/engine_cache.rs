@@ -17,11 +17,35 @@ const CACHE_ENDINGS: [&str; 4] = ["engine", "profile", "timing", "cache"];
 /// The file that a process holds locked while it reads or builds an engine.
 const LOCK: &str = "lock";
 
+/// Where the engines of a session are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptEngines {
+    /// Their folder.
+    pub folder: PathBuf,
+    /// Whether there were some before the session was opened, so that none had to be built.
+    pub were_there: bool,
+}
+
+impl KeptEngines {
+    /// How large they are now, in bytes.
+    pub fn bytes(&self) -> u64 {
+        let sizes = engines_in(&self.folder).filter_map(|path| Some(path.metadata().ok()?.len()));
+        sizes.sum()
+    }
+}
+
+/// The files of engines in a folder; none where it cannot be read.
+fn engines_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "engine"))
+}
+
 /// The folder of one engine, ours alone for as long as this value lives: ONNX Runtime writes an engine in place, so that
 /// another process would read half of it.
 #[derive(Debug)]
 pub(in crate::infer) struct Engines {
     folder: PathBuf,
+    were_there: bool,
     _lock: File,
 }
 
@@ -42,7 +66,13 @@ impl Engines {
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        Ok(Self { folder, _lock: lock })
+        let were_there = engines_in(&folder).next().is_some();
+        Ok(Self { folder, were_there, _lock: lock })
+    }
+
+    /// What is to be told of it.
+    pub fn kept(&self) -> KeptEngines {
+        KeptEngines { folder: self.folder.clone(), were_there: self.were_there }
     }
 
     /// Where it is.
@@ -212,6 +242,17 @@ mod tests {
         ] {
             assert!(!is_unreadable(other), "{other}");
         }
+    }
+
+    #[test]
+    fn engines_that_are_there_are_told_from_those_that_are_built_now() {
+        let root = tempfile::tempdir().unwrap();
+        let first = Engines::open(root.path(), &key()).unwrap().kept();
+        assert_eq!((first.were_there, first.bytes()), (false, 0));
+        fs::write(first.folder.join("a_sm90.engine"), b"1234").unwrap();
+        fs::write(first.folder.join("a_sm90.profile"), b"1").unwrap();
+        assert_eq!(first.bytes(), 4, "as it is now");
+        assert!(Engines::open(root.path(), &key()).unwrap().kept().were_there);
     }
 
     #[test]

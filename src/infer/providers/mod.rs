@@ -11,6 +11,7 @@ mod provider;
 pub(super) mod tensorrt;
 mod tensorrt_version;
 
+pub use engine_cache::KeptEngines;
 pub use engine_shapes::ShapeRange;
 pub use proof::{Proof, Refusal};
 pub use provider::{Provider, ProviderPolicy};

@@ -1,6 +1,7 @@
 //! The proof of the provider that runs a model, and the reasons of those that do not.
 
 use super::cure::cure;
+use super::engine_cache::KeptEngines;
 use super::provider::Provider;
 use crate::infer::Agreement;
 use std::fmt;
@@ -37,6 +38,8 @@ pub struct Proof {
     pub refused: Vec<Refusal>,
     /// How near a GPU provider was found to the CPU, before it was used. `None` on the CPU, and where nothing was compared.
     pub agreement: Option<Agreement>,
+    /// Where TensorRT's engines are kept, when it holds nodes and they are.
+    pub engines: Option<KeptEngines>,
 }
 
 impl Proof {
@@ -48,13 +51,13 @@ impl Proof {
     ) -> Self {
         nodes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let running = nodes.first().and_then(|(name, _)| Provider::by_ort_name(name)).unwrap_or(Provider::Cpu);
-        Self { requested: requested.to_vec(), running, nodes: Some(nodes), refused, agreement: None }
+        Self { requested: requested.to_vec(), running, nodes: Some(nodes), refused, agreement: None, engines: None }
     }
 
     /// From the providers that registered, where ONNX Runtime does not tell which nodes each holds.
     pub(in crate::infer) fn unknown(requested: &[Provider], registered: &[Provider], refused: Vec<Refusal>) -> Self {
         let running = registered.first().copied().unwrap_or(Provider::Cpu);
-        Self { requested: requested.to_vec(), running, nodes: None, refused, agreement: None }
+        Self { requested: requested.to_vec(), running, nodes: None, refused, agreement: None, engines: None }
     }
 
     /// The GPU provider that holds most nodes, or that may hold some where that is unknown; `None` where all are on the CPU.
@@ -64,6 +67,14 @@ impl Proof {
         match &self.nodes {
             Some(nodes) => nodes.iter().filter_map(|(name, _)| Provider::by_ort_name(name)).find(|one| one.is_gpu()),
             None => Some(self.running).filter(|one| one.is_gpu()),
+        }
+    }
+
+    /// Whether a provider holds nodes, or may hold some where that is unknown.
+    pub fn holds(&self, provider: Provider) -> bool {
+        match &self.nodes {
+            Some(nodes) => nodes.iter().any(|(name, _)| Provider::by_ort_name(name) == Some(provider)),
+            None => self.running == provider,
         }
     }
 

@@ -119,7 +119,9 @@ impl Chain {
             }
             match self.source.build(&mut registered) {
                 Ok((session, nodes)) => {
-                    let proof = self.prove(nodes, &registered.providers)?;
+                    let mut proof = self.prove(nodes, &registered.providers)?;
+                    let engines = registered.engines.as_ref().filter(|_| proof.holds(Provider::TensorRt));
+                    proof.engines = engines.map(Engines::kept);
                     let blamed = proof.gpu_provider();
                     match (start(self, session, proof), blamed) {
                         (Err(error), Some(provider)) if error.is_of_a_run() => {

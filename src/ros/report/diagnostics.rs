@@ -345,6 +345,7 @@ mod tests {
             nodes: Some(Vec::new()),
             refused: Vec::new(),
             agreement: None,
+            engines: None,
         }
     }
 
@@ -364,6 +365,7 @@ mod tests {
                 cure: "install it".to_owned(),
             }],
             agreement: None,
+            engines: None,
         };
         let section = running("inference", "yolov12n", &proof);
         assert_eq!(section.level, Level::Warn);

@@ -82,6 +82,7 @@ mod tests {
             nodes: Some(Vec::new()),
             refused: Vec::new(),
             agreement: None,
+            engines: None,
         }
     }
 

@@ -300,6 +300,17 @@ def doubling(name, factor, limit):
     write(name, nodes, [floats("x")], [floats("y")], constants)
 
 
+def compiled_for_a_gpu():
+    """A YOLO-like detector as ONNX Runtime's TensorRT provider writes it with `ep.context_enable`: one node that holds an
+    engine (not this one)."""
+    context = helper.make_node(
+        "EPContext", ["images"], ["output0"], domain="com.microsoft",
+        main_context=1, embed_mode=1, ep_cache_context=b"no engine", source="TensorrtExecutionProvider",
+    )  # fmt: skip
+    output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, (1, 7, 6))
+    write("compiled_for_a_gpu", [context], [images(np.float32)], [output], {}, {"names": NAMES})
+
+
 rows("yolo_rows")
 rows("yolo_rows_f16", np.float16)
 rows("yolo_rows_open", shape=("batch", 3, "height", "width"))
@@ -323,3 +334,4 @@ doubling("doubling", 2.0, np.inf)
 doubling("doubling_to_100", 2.0, 100.0)
 doubling("doubling_never", 2.0, -1.0)
 doubling("doubling_inexactly", 2.2, np.inf)
+compiled_for_a_gpu()

@@ -84,6 +84,7 @@ impl Toy {
                 nodes: Some(Vec::new()),
                 refused: Vec::new(),
                 agreement: None,
+                engines: None,
             },
             runs: 0,
         }
@@ -254,6 +255,7 @@ impl ToyEmbedding {
                 nodes: Some(Vec::new()),
                 refused: Vec::new(),
                 agreement: None,
+                engines: None,
             },
         }
     }

@@ -73,6 +73,7 @@ fn around(boxes: Vec<(BBox<ImagePx>, Vec<f32>)>, tells_all: bool, matching: Matc
         nodes: Some(Vec::new()),
         refused: Vec::new(),
         agreement: None,
+        engines: None,
     };
     let inner = Constant { labels: Labels::new(OWN, 0), proof, boxes, tells_all, asked: None };
     Conse::new(Box::new(inner), matching)
