@@ -30,13 +30,8 @@ PREFIX = "aarch64-linux-gnu"
 SYSROOT = Path("/usr") / PREFIX
 TOOLCHAIN = layout.DEPS / "aarch64-rust"
 SUITE = "testing"
-# The compiler for this machine, the standard libraries of both, and what the compiler is linked with.
-PACKAGES = (
-    "rustc libstd-rust-dev:amd64 libstd-rust-dev:arm64 libc6 libgcc-s1 libstdc++6 zlib1g libzstd1 libedit2 libffi8 "
-    "libtinfo6 libxml2-16 libz3-4 libbsd0 libmd0 liblzma5"
-).split()
-# Of these the names hold a version: whatever the packages above depend on.
-VERSIONED = ("libstd-rust-", "libllvm")
+# The compiler for this machine and the standard libraries of both; what they are linked with is asked of apt.
+PACKAGES = ("rustc", "libstd-rust-dev:amd64", "libstd-rust-dev:arm64")
 CURE = f"`rustup target add {TARGET}`, where rustup's server can be reached; or run it on a machine with Debian's apt"
 
 
@@ -87,7 +82,7 @@ def fetch_toolchain(wrapper: Path) -> None:
         folder = Path(scratch)
         options = apt_options(folder)
         process.run("aarch64", ["apt-get", *options, "update"], cure=CURE)
-        packages = [*PACKAGES, *versioned(options)]
+        packages = [*PACKAGES, *libraries_of(options)]
         (folder / "debs").mkdir()
         process.run("aarch64", ["apt-get", *options, "download", *packages], cwd=folder / "debs", cure=CURE)
         root = folder / "root"
@@ -126,18 +121,19 @@ def apt_options(folder: Path) -> list[str]:
     return [word for name, value in pairs.items() for word in ("-o", f"{name}={value}")]
 
 
-def versioned(options: list[str]) -> list[str]:
-    """The packages whose names hold a version, as the compiler of today wants them."""
+def libraries_of(options: list[str]) -> list[str]:
+    """The libraries that the compiler of today loads, with those that they load."""
     names: set[str] = set()
     pending = ["rustc", "libstd-rust-dev"]
     while pending:
         told = process.output(["apt-cache", *options, "depends", "--no-recommends", "--no-suggests", pending.pop()])
         for line in told.splitlines():
             _, is_dependency, name = line.partition("Depends: ")
-            if is_dependency and name.startswith(VERSIONED) and name != "libstd-rust-dev" and name not in names:
+            is_library = name.startswith(("lib", "zlib")) and not name.endswith("-dev")
+            if is_dependency and is_library and name not in names:
                 names.add(name)
                 pending.append(name)
-    if not names:
+    if not any(name.startswith("libstd-rust-") for name in names):
         raise SetupError(f"apt does not say what Debian's rustc of {SUITE} needs", CURE)
     return sorted(names)
 
