@@ -213,9 +213,9 @@ impl InferError {
     }
 
     /// The reason in one line, without what is said around it.
-    pub(super) fn into_reason(self) -> String {
+    pub(crate) fn into_reason(self) -> String {
         match self {
-            Self::Run { reason } => reason,
+            Self::Run { reason } | Self::Strict { reason, .. } => reason,
             other => other.to_string(),
         }
     }

@@ -53,9 +53,11 @@ impl Judge<'_> {
             let Some(provider) = opened.runs_on().gpu_provider().filter(|_| options.compares) else {
                 return Ok(opened);
             };
-            let remembered = Remembered::of(self.runtime, self.model, &options, provider, self.on);
-            let mut agreement = remembered.as_ref().and_then(Remembered::read);
-            if agreement.is_none() {
+            let remembered = Remembered::of(self.runtime, self.model, &options, opened.runs_on(), self.on);
+            let known = remembered.as_ref().and_then(|remembered| Some((remembered.read()?, remembered.path())));
+            let found = if known.is_some() {
+                None
+            } else {
                 if reference.is_none() {
                     match open(&on_the_cpu(&options)) {
                         Ok(opened) => reference = Some(opened),
@@ -64,24 +66,42 @@ impl Judge<'_> {
                         }
                     }
                 }
-                agreement = reference.as_mut().and_then(|reference| compare(reference, &mut opened));
-                if let (Some(remembered), Some(agreement)) = (&remembered, &agreement) {
-                    remembered.keep(agreement);
-                }
+                reference.as_mut().and_then(|reference| compare(reference, &mut opened))
+            };
+            if opened.runs_on().refused.iter().any(|refusal| refusal.provider == provider) {
+                // It failed meanwhile and another one took over, whose answers they are.
+                options.refused.clone_from(&opened.runs_on().refused);
+                continue;
             }
-            let Some(agreement) = agreement else { return Ok(opened) };
+            if let (Some(remembered), Some(found)) = (&remembered, &found) {
+                remembered.keep(found);
+            }
+            let kept_in = known.as_ref().map(|(_, path)| path.display());
+            let Some(agreement) = known.as_ref().map(|(known, _)| known.clone()).or(found) else {
+                tracing::info!(%model, %provider, "not compared with the CPU, which has no answer to compare with");
+                return Ok(opened);
+            };
             if agreement.is_near() {
                 tracing::info!(%model, %provider, "{agreement}");
                 opened.keep_agreement(agreement);
                 return Ok(opened);
             }
+            let is_in_half =
+                options.tensorrt.precision == Precision::Half && opened.runs_on().holds(Provider::TensorRt);
             drop(opened);
-            let refusal = Refusal::new(provider, format!("{TOO_FAR}: {agreement}"));
+            let mut reason = match agreement {
+                Agreement::Failed(reason) => reason,
+                agreement => format!("{TOO_FAR}: {agreement}"),
+            };
+            if let Some(path) = kept_in {
+                reason += &format!(" (found at an earlier start; to compare again remove {path})");
+            }
+            let refusal = Refusal::new(provider, reason);
             if options.policy == ProviderPolicy::Strict {
                 return Err(InferError::strict(refusal).into());
             }
             let reason = &refusal.reason;
-            if provider == Provider::TensorRt && options.tensorrt.precision == Precision::Half {
+            if is_in_half {
                 tracing::warn!(%model, reason, "TensorRT computes it in 32 bits instead of 16");
                 options.tensorrt.precision = Precision::Full;
             } else {
@@ -131,6 +151,7 @@ mod tests {
     use super::*;
     use crate::infer::session::fake_source::FakeSource;
     use crate::infer::{TensorRtOptions, Trial, TrialInput};
+    use crate::types::{TensorData, TensorMut};
     use std::sync::Arc;
 
     const TENSORRT: Provider = Provider::TensorRt;
@@ -242,5 +263,92 @@ mod tests {
         let far = [(CUDA, "doubling_inexactly"), (CPU, "doubling")];
         let opened = judged("the second", &far, "", with_cache()).unwrap().unwrap();
         assert_eq!(opened.proof().agreement, Some(Agreement::Numbers { of_largest: 0.0 }));
+    }
+
+    #[test]
+    fn a_refusal_that_is_remembered_says_where_so_that_a_new_driver_can_be_tried() {
+        let cache = tempfile::tempdir().unwrap();
+        let tensorrt = TensorRtOptions { cache_dir: Some(cache.path().to_owned()), ..TensorRtOptions::default() };
+        let options = SessionOptions { tensorrt, ..SessionOptions::default() };
+        let far = [(CUDA, "doubling_inexactly"), (CPU, "doubling")];
+        let Some(opened) = judged("far at first", &far, "", options.clone()) else { return };
+        opened.unwrap();
+        // As with a driver that computes it rightly.
+        let near = [(CUDA, "doubling"), (CPU, "doubling")];
+        let opened = judged("near at last", &near, "", options.clone()).unwrap().unwrap();
+        let [refusal] = &opened.proof().refused[..] else { panic!("{}", opened.proof()) };
+        let (_, path) = refusal.reason.split_once("to compare again remove ").expect(&refusal.reason);
+        std::fs::remove_file(path.trim_end_matches(')')).unwrap();
+        assert_eq!(judged("near now", &near, "", options).unwrap().unwrap().proof().running, CUDA);
+    }
+
+    /// Opened on what the models stand for, and compared by runs in operation, of `value`.
+    fn judged_by_runs(
+        test: &str,
+        models: &[(Provider, &[&'static str])],
+        options: SessionOptions,
+        value: f32,
+    ) -> Option<Result<OrtBackend, InferError>> {
+        let runtime = Runtime::or_skip(test)?;
+        let providers = models.iter().map(|(provider, _)| *provider).collect();
+        let options = SessionOptions { providers, intra_op_threads: 1, ..options };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/doubling.onnx");
+        let doubled = |backend: &mut OrtBackend| {
+            let TensorMut::F32(input) = backend.input(0) else { panic!("x is float32") };
+            input.fill(value);
+            backend.run()?;
+            let TensorData::F32(output) = backend.output(0).data else { panic!("y is float32") };
+            Ok::<f32, InferError>(output[0])
+        };
+        let judge = Judge { runtime, model: &path, options: &options, on: "" };
+        let open = |options: &SessionOptions| {
+            let source = Arc::new(FakeSource::or_skip(test, models).unwrap());
+            OrtBackend::open_from(source, options, vec![("x".to_owned(), vec![1, 2])], Trial::none())
+        };
+        Some(judge.open(open, |reference, judged| {
+            let expected = doubled(reference).ok()?;
+            Some(match doubled(judged) {
+                Ok(found) => Agreement::Numbers { of_largest: (found - expected).abs() / expected },
+                Err(error) => Agreement::Failed(error.into_reason()),
+            })
+        }))
+    }
+
+    #[test]
+    fn a_provider_that_fails_in_the_comparison_is_not_near_by_the_answer_of_the_next_one() {
+        let cache = tempfile::tempdir().unwrap();
+        let tensorrt = TensorRtOptions { cache_dir: Some(cache.path().to_owned()), ..TensorRtOptions::default() };
+        let options = SessionOptions { tensorrt, ..SessionOptions::default() };
+        let models: [(_, &[_]); 3] =
+            [(TENSORRT, &["doubling_to_100"]), (CUDA, &["doubling_inexactly"]), (CPU, &["doubling"])];
+        let Some(opened) = judged_by_runs("fails meanwhile", &models, options.clone(), 300.0) else { return };
+        let opened = opened.unwrap();
+        let left: Vec<_> = opened.proof().refused.iter().map(|refusal| refusal.provider).collect();
+        assert_eq!((opened.proof().running, left), (CPU, vec![TENSORRT, CUDA]), "CUDA is compared too");
+        assert_eq!(opened.proof().agreement, None);
+        // A device that was short of memory then is not passed over for ever.
+        let models: [(_, &[_]); 2] = [(TENSORRT, &["doubling"]), (CPU, &["doubling"])];
+        let opened = judged_by_runs("whole again", &models, options, 300.0).unwrap().unwrap();
+        assert_eq!(opened.proof().running, TENSORRT);
+        assert_eq!(
+            std::fs::read_dir(cache.path().join("agreement")).unwrap().count(),
+            2,
+            "of CUDA and of the whole one"
+        );
+    }
+
+    #[test]
+    fn a_run_that_fails_under_the_strict_policy_is_told_and_not_remembered() {
+        let cache = tempfile::tempdir().unwrap();
+        let tensorrt = TensorRtOptions { cache_dir: Some(cache.path().to_owned()), ..TensorRtOptions::default() };
+        let options = SessionOptions { tensorrt, policy: ProviderPolicy::Strict, ..SessionOptions::default() };
+        let failing: [(_, &[_]); 2] = [(CUDA, &["doubling_to_100"]), (CPU, &["doubling"])];
+        let Some(opened) = judged_by_runs("strictly failing", &failing, options.clone(), 300.0) else { return };
+        let error = opened.unwrap_err().to_string();
+        assert!(error.contains("data bounds") && !error.contains("too far"), "{error}");
+        assert_eq!(error.matches("provider_policy").count(), 1, "{error}");
+        let whole: [(_, &[_]); 2] = [(CUDA, &["doubling"]), (CPU, &["doubling"])];
+        let opened = judged_by_runs("strictly whole", &whole, options, 300.0).unwrap();
+        assert_eq!(opened.unwrap().proof().running, CUDA);
     }
 }

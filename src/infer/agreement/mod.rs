@@ -36,6 +36,8 @@ pub enum Agreement {
     },
     /// The CPU has an answer and the provider has none: why.
     Broken(String),
+    /// The provider's run failed: why. It may be that of a device without memory at that moment, and is not remembered.
+    Failed(String),
 }
 
 /// How far boxes are from those of the CPU.
@@ -76,7 +78,7 @@ impl Agreement {
                 *unmatched == 0 && *least_iou >= LEAST_IOU && *score <= MOST_SCORE
             }
             Self::Numbers { of_largest } => *of_largest <= MOST_OF_LARGEST,
-            Self::Broken(_) => false,
+            Self::Broken(_) | Self::Failed(_) => false,
         }
     }
 }
@@ -93,6 +95,7 @@ impl fmt::Display for Agreement {
             ),
             Self::Numbers { of_largest } => write!(f, "outputs within {:.4} % of their largest", of_largest * 100.0),
             Self::Broken(reason) => write!(f, "no answer where it has one: {reason}"),
+            Self::Failed(reason) => write!(f, "a run failed that goes through there: {reason}"),
         }
     }
 }
@@ -118,6 +121,7 @@ mod tests {
             (numbers(0.2), false),
             (numbers(f32::NAN), false),
             (Agreement::Broken("output logits is not a number".to_owned()), false),
+            (Agreement::Failed("CUDA failure 2: out of memory".to_owned()), false),
         ] {
             assert_eq!(agreement.is_near(), is_near, "{agreement}");
         }

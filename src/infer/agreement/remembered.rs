@@ -3,13 +3,13 @@
 use super::Agreement;
 use crate::infer::providers::engine_cache::EngineKey;
 use crate::infer::providers::engine_shapes::EngineShapes;
-use crate::infer::{OnnxFile, Provider, Runtime, SessionOptions, checksum, read_short};
+use crate::infer::{OnnxFile, Proof, Runtime, SessionOptions, checksum, read_short};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Raised with every change of what is compared and how.
-const METHOD: u32 = 1;
+const METHOD: u32 = 2;
 
 /// Such a file has one line.
 const MOST_BYTES: u64 = 1 << 16;
@@ -29,18 +29,26 @@ struct Written {
 }
 
 impl Remembered {
-    /// `None` where no engines are kept, or where the model's files cannot be read.
-    pub fn of(runtime: &Runtime, model: &Path, options: &SessionOptions, provider: Provider, on: &str) -> Option<Self> {
+    /// Of a session that runs where `proof` says. `None` where no engines are kept, or where the model's files cannot be
+    /// read.
+    pub fn of(runtime: &Runtime, model: &Path, options: &SessionOptions, proof: &Proof, on: &str) -> Option<Self> {
         let root = options.tensorrt.cache_dir.as_ref()?;
         // ONNX Runtime's own format names no files of weights.
         let file = OnnxFile::read(model).unwrap_or_default();
         let (device, version, precision) = (options.device_id, runtime.version(), options.tensorrt.precision);
         let key = EngineKey::of(model, &file, device, version, precision, &EngineShapes::default()).ok()?;
         let (ranges, edit) = (&options.tensorrt.ranges, &options.edit);
-        let of = format!("method {METHOD} {provider} {key:?} {ranges:?} {edit:?} {on}");
+        // Nodes may be on several providers, of which any may be the one that is wrong.
+        let (running, placement) = (proof.running, proof.placement());
+        let of = format!("method {METHOD} {running} {placement} {key:?} {ranges:?} {edit:?} {on}");
         let mut name = checksum::text_sha256(&of);
         name.truncate(24);
         Some(Self { path: root.join("agreement").join(format!("{name}.json")), of })
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What was found; `None` where nothing was, or where the file is not one of ours.
@@ -50,8 +58,11 @@ impl Remembered {
         (written.of == self.of).then_some(written.agreement)
     }
 
-    /// Writes it; where that is not possible, the next start measures again.
+    /// Writes it; where that is not possible, the next start measures again. As it does after a run that failed.
     pub fn keep(&self, agreement: &Agreement) {
+        if matches!(agreement, Agreement::Failed(_)) {
+            return;
+        }
         if let Err(error) = self.write(agreement) {
             let path = self.path.display();
             tracing::warn!(%path, %error, "what a provider was found to compute cannot be kept: the next start compares again");
@@ -72,7 +83,7 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::BoxDistance;
+    use crate::infer::{BoxDistance, Provider, TensorRtOptions};
 
     #[test]
     fn a_result_is_read_where_all_is_as_it_was_and_only_there() {
@@ -94,5 +105,22 @@ mod tests {
             assert_eq!(at("cuda").read(), None, "{broken}");
         }
         assert_eq!(fs::read_dir(root.path().join("agreement")).unwrap().count(), 1, "nothing half written is left");
+    }
+
+    #[test]
+    fn a_result_is_of_all_providers_that_hold_nodes() {
+        let Some(runtime) = Runtime::or_skip("remembered by nodes") else { return };
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/doubling.onnx");
+        let tensorrt = TensorRtOptions { cache_dir: Some(PathBuf::from("/cache")), ..TensorRtOptions::default() };
+        let options = SessionOptions { tensorrt, ..SessionOptions::default() };
+        let at = |nodes: &[(&str, usize)]| {
+            let nodes = nodes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+            let proof = Proof::new(&Provider::ALL, nodes, Vec::new());
+            assert_eq!(proof.gpu_provider(), Some(Provider::Cuda));
+            Remembered::of(runtime, &model, &options, &proof, "").unwrap().path
+        };
+        let (cuda, tensorrt) = ("CUDAExecutionProvider", "TensorrtExecutionProvider");
+        assert_ne!(at(&[(cuda, 300)]), at(&[(cuda, 200), (tensorrt, 100)]));
+        assert_eq!(at(&[(cuda, 300)]), at(&[(cuda, 300)]));
     }
 }
