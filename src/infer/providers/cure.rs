@@ -8,6 +8,9 @@ pub(super) const OPEN_SIZES: &str = "an input has sizes that are not known befor
 /// How the reason against a provider begins that computes something else than the CPU.
 pub(in crate::infer) const TOO_FAR: &str = "what it computes is too far from the CPU";
 
+/// How the reason against TensorRT begins where its engines cannot be kept.
+pub(super) const NOT_KEPT: &str = "its engines cannot be kept in";
+
 /// The longest reason that is passed on.
 const REASON_CHARS: usize = 300;
 
@@ -51,6 +54,10 @@ pub(in crate::infer) fn cure(provider: Provider, reason: &str) -> String {
     if reason.starts_with(TOO_FAR) {
         return "set `tensorrt_precision: fp32` where it is TensorRT in 16 bits; a newer driver, CUDA or TensorRT; \
                 `vedette check --gpu --picture FILE` shows the boxes of both; `compare_with_cpu: false` takes it as it is"
+            .to_owned();
+    }
+    if reason.starts_with(NOT_KEPT) {
+        return "see that its disk has room and that this user may write there, or name another folder by `engine_cache_dir`"
             .to_owned();
     }
     if lower.contains("not enabled in this build") {

@@ -3,6 +3,7 @@
 //! An engine fits one model, chip, TensorRT and ONNX Runtime version, precision and shape profile. Each is part of the
 //! path, so that a change of any of them builds anew instead of loading what does not fit.
 
+use super::cure::NOT_KEPT;
 use super::engine_shapes::EngineShapes;
 use super::gpu::Gpu;
 use super::{Precision, tensorrt_version};
@@ -53,9 +54,14 @@ impl Engines {
     /// Makes the folder where it is not there, and waits for a process that uses it.
     ///
     /// # Errors
-    /// When it cannot be made, written or locked.
-    pub fn open(root: &Path, key: &EngineKey) -> io::Result<Self> {
+    /// The reason against TensorRT when it cannot be made, written or locked.
+    pub fn open(root: &Path, key: &EngineKey) -> Result<Self, String> {
         let folder = key.folder(root);
+        let reason = format!("{NOT_KEPT} {}", folder.display());
+        Self::locked(folder).map_err(|error| format!("{reason}: {error}"))
+    }
+
+    fn locked(folder: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
         let lock = File::options().create(true).append(true).open(folder.join(LOCK))?;
         match lock.try_lock() {
@@ -176,6 +182,7 @@ pub(in crate::infer) fn is_unreadable(reason: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infer::{Provider, Refusal};
 
     fn key() -> EngineKey {
         EngineKey {
@@ -263,5 +270,16 @@ mod tests {
         assert!(matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
         drop(engines);
         lock.try_lock().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_a_reason_against_tensorrt_with_its_path_and_cure() {
+        let root = tempfile::tempdir().unwrap();
+        let taken = root.path().join("engines");
+        fs::write(&taken, "a file").unwrap();
+        let reason = Engines::open(&taken, &key()).unwrap_err();
+        let refusal = Refusal::new(Provider::TensorRt, reason);
+        assert!(refusal.reason.contains(&taken.display().to_string()), "{refusal:?}");
+        assert!(refusal.cure.contains("engine_cache_dir"), "{refusal:?}");
     }
 }

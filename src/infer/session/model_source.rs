@@ -158,15 +158,20 @@ impl ModelSource {
         }
         self.edit_for_a_gpu(edited);
         if let Some(root) = &options.cache_dir {
-            let broken =
-                |error: std::io::Error| InferError::Runtime { what: "keep engines", reason: error.to_string() };
+            let broken = |error: std::io::Error| InferError::Runtime {
+                what: "read the model for its engines",
+                reason: error.to_string(),
+            };
             let version = self.runtime.version();
             let mut key =
                 EngineKey::of(&self.model, &file, device_id, version, options.precision, &shapes).map_err(broken)?;
             if edited.is_some() {
                 key.shapes += &format!(" {:?}", self.options.edit);
             }
-            let opened = Engines::open(root, &key).map_err(broken)?;
+            let opened = match Engines::open(root, &key) {
+                Ok(opened) => opened,
+                Err(reason) => return Ok(Err(reason)),
+            };
             let folder = opened.folder().display();
             tracing::info!(%folder, "TensorRT engines are kept here; a first build takes minutes");
             *engines = Some(opened);
