@@ -28,6 +28,17 @@ def test_without_tensorrt_each_session_says_why_and_how_to_have_it(compiled, ved
     assert told.startswith("FAIL   colours model: ") and "cure: " in told
 
 
+def test_under_the_strict_policy_reason_and_cure_are_apart_too(compiled):
+    (session,) = compiled("-p", "provider_policy:=strict", code=1)["sessions"]
+    assert session["state"] == "refused" and "cure" not in session["reason"]
+    assert session["cure"]
+
+
+def test_tensorrt_behind_the_cpu_is_not_asked_for(compiled):
+    (session,) = compiled("-p", "providers:=[cpu, tensorrt]")["sessions"]
+    assert (session["state"], session["providers"]) == ("not asked", "cpu, tensorrt")
+
+
 def test_where_no_session_is_to_run_on_tensorrt_nothing_is_to_be_done(compiled, vedette, model):
     (session,) = compiled("-p", "providers:=[cpu]")["sessions"]
     assert (session["state"], session["providers"]) == ("not asked", "cpu")

@@ -84,6 +84,7 @@ def test_check_gpu_without_a_gpu_says_so_and_fails(vedette, model):
     assert cpu["runs"] and 0 < cpu["p50_ms"] <= cpu["p99_ms"]
     assert not findings["on cuda"]["details"]["runs"] and not findings["on tensorrt"]["details"]["runs"]
     (failed,) = [finding for finding in findings.values() if not finding["ok"]]
-    assert failed["subject"] == "no gpu provider" and "cure: " in failed["text"]
+    assert failed["subject"] == "no gpu provider" and "for the reasons above" in failed["text"]
+    assert findings["on cuda"]["cure"] and findings["on tensorrt"]["cure"]
     for subject in ("gpu", "cuda", "cudnn", "tensorrt"):
         assert findings[subject]["ok"], subject

@@ -1,6 +1,6 @@
 //! `vedette models compile`: the engines of TensorRT ahead of time, so that the node does not build them when it starts.
 
-use crate::cli::{Outcome, in_words};
+use crate::cli::outcome::{Outcome, in_words, strictly_refused};
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -47,11 +47,13 @@ pub fn run(config: &Config, json: bool) -> Result<Outcome> {
         let began = Instant::now();
         match part.opened(config) {
             Ok(sessions) => all.extend(sessions),
-            Err(error) => all.push(Compiled {
-                model: model.clone(),
-                role: "",
-                state: State::Refused { reason: in_words(&error), cure: None },
-            }),
+            Err(error) => {
+                let (reason, cure) = match strictly_refused(&error) {
+                    Some((reason, cure)) => (reason, Some(cure)),
+                    None => (in_words(&error), None),
+                };
+                all.push(Compiled { model: model.clone(), role: "", state: State::Refused { reason, cure } });
+            }
         }
         seconds.push((model, began.elapsed().as_secs_f64()));
         progress.finish_and_clear();
@@ -102,13 +104,18 @@ impl Part {
 impl Compiled {
     fn of(model: &str, role: &'static str, proof: &Proof) -> Self {
         let refusal = proof.refused.iter().find(|refusal| refusal.provider == Provider::TensorRt);
-        let state = if !proof.requested.contains(&Provider::TensorRt) {
+        // What stands behind the CPU is never used.
+        let mut used = proof.requested.iter().take_while(|provider| **provider != Provider::Cpu);
+        let state = if !used.any(|provider| *provider == Provider::TensorRt) {
             State::NotAsked(proof.requested.iter().map(|one| one.name()).collect::<Vec<_>>().join(", "))
         } else if let Some(engines) = &proof.engines {
-            State::Engines {
-                were_there: engines.were_there,
-                bytes: engines.bytes(),
-                folder: engines.folder.display().to_string(),
+            let (bytes, folder) = (engines.bytes(), engines.folder.display().to_string());
+            match bytes {
+                0 => State::Refused {
+                    reason: format!("built, and no engine is in {folder}"),
+                    cure: Some("see that its disk has room and that this user may write there".to_owned()),
+                },
+                bytes => State::Engines { were_there: engines.were_there, bytes, folder },
             }
         } else if let Some(refusal) = refusal {
             State::Refused { reason: refusal.reason.clone(), cure: Some(refusal.cure.clone()) }
@@ -189,7 +196,10 @@ mod tests {
     #[test]
     fn each_session_says_what_became_of_its_engines() {
         let tensorrt = [("TensorrtExecutionProvider", 9)];
-        let kept = |were_there| Some(KeptEngines { folder: PathBuf::from("/cache/x"), were_there });
+        let cache = tempfile::tempdir().unwrap();
+        std::fs::write(cache.path().join("a_sm90.engine"), vec![0; 1 << 20]).unwrap();
+        let folder = cache.path().display();
+        let kept = |were_there| Some(KeptEngines { folder: cache.path().to_owned(), were_there });
         let told = |proof: &Proof| Compiled::of("yolov12n", "model", proof).in_words();
         let mut built = proof(&Provider::ALL, &tensorrt, Vec::new());
         assert_eq!(
@@ -197,15 +207,19 @@ mod tests {
             "FAIL   yolov12n model: built and not kept: there is no engine_cache_dir, and no home"
         );
         built.engines = kept(false);
-        assert_eq!(told(&built), "built  yolov12n model: 0.0 MiB in /cache/x");
+        assert_eq!(told(&built), format!("built  yolov12n model: 1.0 MiB in {folder}"));
         built.engines = kept(true);
-        assert_eq!(told(&built), "there  yolov12n model: 0.0 MiB in /cache/x");
+        assert_eq!(told(&built), format!("there  yolov12n model: 1.0 MiB in {folder}"));
+        built.engines = Some(KeptEngines { folder: PathBuf::from("/nowhere"), were_there: false });
+        assert!(told(&built).starts_with("FAIL   yolov12n model: built, and no engine is in /nowhere; cure: see that"));
         let refusal =
             Refusal { provider: Provider::TensorRt, reason: "no libnvinfer".into(), cure: "install it".into() };
         let refused = proof(&Provider::ALL, &[("CPUExecutionProvider", 9)], vec![refusal]);
         assert_eq!(told(&refused), "FAIL   yolov12n model: no libnvinfer; cure: install it");
         let elsewhere = proof(&[Provider::Cuda, Provider::Cpu], &[("CPUExecutionProvider", 9)], Vec::new());
         assert_eq!(told(&elsewhere), "none   yolov12n model: its providers are cuda, cpu");
+        let behind = proof(&[Provider::Cpu, Provider::TensorRt], &[("CPUExecutionProvider", 9)], Vec::new());
+        assert_eq!(told(&behind), "none   yolov12n model: its providers are cpu, tensorrt");
         let passed_over = proof(&Provider::ALL, &[("CPUExecutionProvider", 9)], Vec::new());
         assert!(told(&passed_over).starts_with("FAIL   yolov12n model: it registered and took no node"));
     }
