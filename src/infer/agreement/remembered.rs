@@ -40,6 +40,8 @@ impl Remembered {
         let (ranges, edit) = (&options.tensorrt.ranges, &options.edit);
         // Nodes may be on several providers, of which any may be the one that is wrong.
         let (running, placement) = (proof.running, proof.placement());
+        // It may hold the names of thousands of classes.
+        let on = checksum::text_sha256(on);
         let of = format!("method {METHOD} {running} {placement} {key:?} {ranges:?} {edit:?} {on}");
         let mut name = checksum::text_sha256(&of);
         name.truncate(24);
@@ -122,5 +124,20 @@ mod tests {
         let (cuda, tensorrt) = ("CUDAExecutionProvider", "TensorrtExecutionProvider");
         assert_ne!(at(&[(cuda, 300)]), at(&[(cuda, 200), (tensorrt, 100)]));
         assert_eq!(at(&[(cuda, 300)]), at(&[(cuda, 300)]));
+    }
+
+    #[test]
+    fn a_result_on_which_much_depends_is_read_again_too() {
+        let Some(runtime) = Runtime::or_skip("remembered of many classes") else { return };
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/doubling.onnx");
+        let cache = tempfile::tempdir().unwrap();
+        let tensorrt = TensorRtOptions { cache_dir: Some(cache.path().to_owned()), ..TensorRtOptions::default() };
+        let options = SessionOptions { tensorrt, ..SessionOptions::default() };
+        let proof = Proof::new(&[Provider::Cuda], Vec::new(), Vec::new());
+        let names = "Some(\"a class\"), ".repeat(20_000);
+        let of = |on: &str| Remembered::of(runtime, &model, &options, &proof, on).unwrap();
+        of(&names).keep(&Agreement::Numbers { of_largest: 0.0 });
+        assert_eq!(of(&names).read(), Some(Agreement::Numbers { of_largest: 0.0 }));
+        assert_eq!(of("").read(), None);
     }
 }
