@@ -351,4 +351,40 @@ mod tests {
         let opened = judged_by_runs("strictly whole", &whole, options, 300.0).unwrap();
         assert_eq!(opened.unwrap().proof().running, CUDA);
     }
+
+    /// What runs where its proof says, and is wrong with 16 bits.
+    struct Mixed {
+        proof: Proof,
+        is_half: bool,
+    }
+
+    impl Judged for Mixed {
+        fn runs_on(&self) -> &Proof {
+            &self.proof
+        }
+
+        fn keep_agreement(&mut self, agreement: Agreement) {
+            self.proof.agreement = Some(agreement);
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_become_32_also_where_cuda_holds_more_nodes_than_tensorrt() {
+        let Some(runtime) = Runtime::or_skip("nodes on two providers") else { return };
+        let options = half();
+        let judge = Judge { runtime, model: Path::new("none.onnx"), options: &options, on: "" };
+        let open = |options: &SessionOptions| {
+            let on_both = [(CUDA.ort_name().to_owned(), 200), (TENSORRT.ort_name().to_owned(), 100)];
+            let nodes = match options.providers[..] {
+                [CPU] => vec![(CPU.ort_name().to_owned(), 300)],
+                _ => on_both.to_vec(),
+            };
+            let proof = Proof::new(&options.providers, nodes, options.refused.clone());
+            Ok::<_, InferError>(Mixed { proof, is_half: options.tensorrt.precision == Precision::Half })
+        };
+        let opened = judge
+            .open(open, |_, judged| Some(Agreement::Numbers { of_largest: if judged.is_half { 0.3 } else { 0.0 } }));
+        let Mixed { proof, is_half } = opened.unwrap();
+        assert_eq!((proof.running, is_half, proof.refused.len()), (CUDA, false, 0), "CUDA is not to blame: {proof}");
+    }
 }
