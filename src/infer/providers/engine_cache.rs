@@ -6,6 +6,7 @@
 use super::cure::NOT_KEPT;
 use super::engine_shapes::EngineShapes;
 use super::gpu::Gpu;
+use super::kept_engines::{KeptEngines, engines_in};
 use super::{Precision, tensorrt_version};
 use crate::infer::{OnnxFile, checksum};
 use std::fs::{self, File, TryLockError};
@@ -17,29 +18,6 @@ const CACHE_ENDINGS: [&str; 4] = ["engine", "profile", "timing", "cache"];
 
 /// The file that a process holds locked while it reads or builds an engine.
 const LOCK: &str = "lock";
-
-/// Where the engines of a session are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptEngines {
-    /// Their folder.
-    pub folder: PathBuf,
-    /// Whether there were some before the session was opened, so that none had to be built.
-    pub were_there: bool,
-}
-
-impl KeptEngines {
-    /// How large they are now, in bytes.
-    pub fn bytes(&self) -> u64 {
-        let sizes = engines_in(&self.folder).filter_map(|path| Some(path.metadata().ok()?.len()));
-        sizes.sum()
-    }
-}
-
-/// The files of engines in a folder; none where it cannot be read.
-fn engines_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "engine"))
-}
 
 /// The folder of one engine, ours alone for as long as this value lives: ONNX Runtime writes an engine in place, so that
 /// another process would read half of it.

@@ -1,7 +1,7 @@
 //! The proof of the provider that runs a model, and the reasons of those that do not.
 
 use super::cure::cure;
-use super::engine_cache::KeptEngines;
+use super::kept_engines::KeptEngines;
 use super::provider::Provider;
 use crate::infer::Agreement;
 use std::fmt;
