@@ -77,8 +77,13 @@ impl Remembered {
         let written = Written { of: self.of.clone(), agreement: agreement.clone() };
         // Two programs may do so at once.
         let beside = self.path.with_extension(format!("{}.part", std::process::id()));
-        fs::write(&beside, serde_json::to_vec(&written)?)?;
-        fs::rename(&beside, &self.path)
+        let bytes = serde_json::to_vec(&written)?;
+        let kept = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &self.path));
+        if kept.is_err() {
+            // A disk without room is not to be filled by what could not be written.
+            _ = fs::remove_file(&beside);
+        }
+        kept
     }
 }
 
@@ -139,5 +144,15 @@ mod tests {
         of(&names).keep(&Agreement::Numbers { of_largest: 0.0 });
         assert_eq!(of(&names).read(), Some(Agreement::Numbers { of_largest: 0.0 }));
         assert_eq!(of("").read(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_leaves_nothing_behind() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("agreement");
+        fs::create_dir_all(folder.join("x.json/taken")).unwrap();
+        let remembered = Remembered { path: folder.join("x.json"), of: String::new() };
+        remembered.keep(&Agreement::Numbers { of_largest: 0.0 });
+        assert_eq!((remembered.read(), fs::read_dir(&folder).unwrap().count()), (None, 1));
     }
 }
