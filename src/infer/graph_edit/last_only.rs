@@ -44,7 +44,8 @@ fn product<'a>(graph: &'a Graph, output: &str) -> Result<&'a Node, String> {
         if at != 0 || is_elsewhere || graph.uses(tensor) != usize::from(tensor != output) {
             return Err(format!("{tensor} is wanted elsewhere too"));
         }
-        if is_product(node) && node.inputs.iter().skip(1).all(|input| graph.is_constant(input, |_| true, DEPTH)) {
+        if is_product(node) && node.inputs.iter().skip(1).all(|input| graph.is_constant(input, weights_of(node), DEPTH))
+        {
             return Ok(node);
         }
         tensor = through(graph, node).ok_or_else(|| format!("{} stands before {tensor}", node.operator))?;
@@ -66,34 +67,50 @@ fn through<'a>(graph: &Graph, node: &'a Node) -> Option<&'a str> {
         "Cast" | "Identity" | "Tanh" | "Sigmoid" | "Relu" | "Neg" => node.inputs.first().map(String::as_str),
         "QuantizeLinear" | "DequantizeLinear" | "Clip" => {
             let (first, others) = node.inputs.split_first()?;
-            others.iter().all(|input| input.is_empty() || graph.is_constant(input, is_row, DEPTH)).then_some(first)
+            others.iter().all(|input| input.is_empty() || graph.is_constant(input, ROW, DEPTH)).then_some(first)
         }
         "Add" | "Sub" | "Mul" | "Div" => {
-            let mut along = node.inputs.iter().filter(|input| !graph.is_constant(input, is_row, DEPTH));
+            let mut along = node.inputs.iter().filter(|input| !graph.is_constant(input, ROW, DEPTH));
             along.next().filter(|_| along.next().is_none()).map(String::as_str)
         }
         _ => None,
     }
 }
 
-/// Whether a shape has one row, so that all places of a sequence are combined with the same numbers.
-fn is_row(shape: &[u64]) -> bool {
-    shape.iter().rev().skip(1).all(|size| *size == 1)
+/// The shapes of a product's weights for which it has as many dimensions as its first input: what has the sequence is
+/// then `[batch, sequence, width]`, as the output is.
+fn weights_of(product: &Node) -> Fits {
+    let is_matrix: fn(&[u64]) -> bool = if product.own().is_some() { |shape| shape.len() <= 2 } else { |_| true };
+    Fits { shape: is_matrix, may_be_turned: true }
+}
+
+/// One row, so that all places of a sequence are combined with the same numbers, and no more dimensions than a product of
+/// matrices, to which a third would otherwise be added here.
+const ROW: Fits =
+    Fits { shape: |shape| shape.len() <= 2 && shape.iter().rev().skip(1).all(|size| *size == 1), may_be_turned: false };
+
+/// Which weights will do.
+#[derive(Clone, Copy)]
+struct Fits {
+    shape: fn(&[u64]) -> bool,
+    /// Whether what only moves or renames dimensions may stand behind them: their shapes are judged before.
+    may_be_turned: bool,
 }
 
 impl Graph {
     /// Whether a tensor is made of weights of such shapes alone, or is one scale for a whole tensor.
-    fn is_constant(&self, tensor: &str, fits: fn(&[u64]) -> bool, depth: usize) -> bool {
+    fn is_constant(&self, tensor: &str, fits: Fits, depth: usize) -> bool {
         if let Some(shape) = self.initializers.get(tensor) {
-            return fits(shape);
+            return (fits.shape)(shape);
         }
         let Some((node, output)) = self.source(tensor).map(|(node, output)| (&self.nodes[node], output)) else {
             return false;
         };
         match node.own() {
-            Some("Constant") => node.constant.as_ref().is_none_or(|shape| fits(shape)),
+            Some("Constant") => node.constant.as_ref().is_none_or(|shape| (fits.shape)(shape)),
             // Scale and zero point of a whole tensor.
             Some("DynamicQuantizeLinear") => output > 0,
+            Some("Transpose" | "Squeeze" | "Unsqueeze") if !fits.may_be_turned => false,
             Some("Mul" | "Cast" | "Identity" | "Transpose" | "DequantizeLinear" | "Squeeze" | "Unsqueeze") => {
                 depth > 0 && node.inputs.iter().all(|input| self.is_constant(input, fits, depth - 1))
             }
@@ -204,6 +221,12 @@ mod tests {
             ("w: 64 10\nmask: 1 7 10\nx = MatMul(hidden, w)\nlogits = Add(x, mask)", "Add stands before logits"),
             ("w: 64 10\nmask: 7 10\nx = MatMul(hidden, w)\nlogits = Add(x, mask)", "Add stands before logits"),
             ("w: 64 10\nx = MatMul(hidden, w)\nlogits = Add(x, y)\ny = Neg(x)", "Add stands before logits"),
+            ("w: 1 64 10\nlogits = MatMul(hidden, w)", "MatMul stands before logits"),
+            ("w: 64 10\nb: 1 1 10\nx = MatMul(hidden, w)\nlogits = Add(x, b)", "Add stands before logits"),
+            (
+                "w: 64 10\nb: 1 7\nturned = Transpose(b)\nx = MatMul(hidden, w)\nlogits = Add(x, turned)",
+                "Add stands before logits",
+            ),
             ("logits = Cast(logits)", "logits is wanted elsewhere too"),
         ] {
             assert_eq!(cut(text), Err(reason.to_owned()), "{text}");

@@ -66,6 +66,10 @@ impl Survey {
         let mut survey = Self::default();
         reader.message(reader.length(), &mut |reader, field, value| {
             match (field, value) {
+                // Protobuf would merge the two.
+                (GRAPH, Value::Until(_)) if !survey.graph_payload.is_empty() => {
+                    return Err(Broken::Malformed { what: "a second graph", at: reader.field_at() });
+                }
                 (GRAPH, Value::Until(end)) => {
                     (survey.graph_at, survey.graph_payload) = (reader.field_at(), reader.at()..end);
                     survey.graph.read(reader, end)?;

@@ -65,7 +65,7 @@ impl Source for ModelSource {
                 let nodes = node_assignment::nodes_by_provider(self.runtime, &session).map_err(Unbuilt::Model)?;
                 Ok((session, nodes))
             }
-            Err(error) if registered.edited.is_some() && is_about_the_model(&error) => {
+            Err(error) if registered.edited.is_some() && may_be_the_edit(&error, &registered.providers) => {
                 let reason = cure::one_line(error.message());
                 tracing::warn!(model = %self.model.display(), reason, "its graph is not edited");
                 self.edit_refused.store(true, Ordering::Relaxed);
@@ -101,7 +101,9 @@ impl ModelSource {
             tracing::info!(model = %model.display(), ?edit, reason, "the graph runs as it is");
             self.edit_refused.store(true, Ordering::Relaxed);
         };
-        graph_edit::edited(model, edit).inspect_err(left).ok()
+        // ONNX Runtime is told where the weights are in a text.
+        let is_text = model.to_str().ok_or_else(|| "its path is no text".to_owned());
+        is_text.and_then(|_| graph_edit::edited(model, edit)).inspect_err(left).ok()
     }
 
     /// Edits the graph for the first GPU provider that registers.
@@ -184,6 +186,12 @@ impl ModelSource {
     }
 }
 
+/// Whether an edited graph is worth an attempt as its file has it: not where a GPU's library says why it does not run.
+fn may_be_the_edit(error: &ort::Error, providers: &[Provider]) -> bool {
+    let of_a_gpu = ["TensorRT", "CUDA", "CUDNN", "CUBLAS", "cudaError", "libcu", "libnv", "out of memory"];
+    !providers.iter().any(|provider| provider.is_gpu()) || !of_a_gpu.iter().any(|words| error.message().contains(words))
+}
+
 /// Whether the file itself is at fault, so that no other provider would take it.
 fn is_about_the_model(error: &ort::Error) -> bool {
     use ErrorCode::{InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile};
@@ -230,6 +238,20 @@ mod tests {
         let input = session.inputs()[0].dtype().to_string();
         assert_eq!(input.contains("u8"), is_edited, "{input}");
         input
+    }
+
+    #[test]
+    fn a_graph_that_is_refused_with_its_edit_is_tried_without_it_unless_a_gpu_says_why() {
+        let shapes = ort::Error::new("Node (Slice) Op (Slice) [ShapeInferenceError] Input axes has invalid data");
+        let memory = ort::Error::new("CUDA failure 2: out of memory");
+        for (error, providers, expected) in [
+            (&shapes, &[Provider::Cpu][..], true),
+            (&shapes, &[Provider::Cuda, Provider::Cpu], true),
+            (&memory, &[Provider::Cuda, Provider::Cpu], false),
+            (&memory, &[Provider::Cpu], true),
+        ] {
+            assert_eq!(may_be_the_edit(error, providers), expected, "{error} {providers:?}");
+        }
     }
 
     #[test]

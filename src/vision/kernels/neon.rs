@@ -167,7 +167,8 @@ fn weigh_columns(row: &[u8], layout: Packed, columns: &Taps, out: &mut [u8]) {
     let (bytes_per_pixel, order) = (layout.bytes_per_pixel(), layout.order());
     for (span, out) in columns.spans().iter().zip(out.as_chunks_mut::<3>().0) {
         let mut sums = vdupq_n_s32(HALF);
-        let pixels = row[span.first * bytes_per_pixel..].windows(4).step_by(bytes_per_pixel);
+        let first = span.first * bytes_per_pixel;
+        let pixels = row[first..first + (span.len - 1) * bytes_per_pixel + 4].windows(4).step_by(bytes_per_pixel);
         for (pixel, &weight) in pixels.zip(columns.weights(span)) {
             let four = u32::from_le_bytes([pixel[0], pixel[1], pixel[2], pixel[3]]);
             let colors = vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(u64::from(four)))));
