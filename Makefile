@@ -35,11 +35,11 @@ without-ros:
 	cargo build --release --locked --bin vedette
 
 test: setup
-	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel
+	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel packaging
 	@$(ENV); cargo test --release --locked --features ros
 	@$(ENV); cargo build --release --locked --features ros --bin vedette_node --example faulty_node
 	@$(ENV); cargo build --release --locked --bin vedette
-	@$(ENV); python3 -m pytest -q tests/setup tests/ros tests/reference tests/cli tests/docs
+	@$(ENV); python3 -m pytest -q tests/setup tests/packaging tests/ros tests/reference tests/cli tests/docs
 
 lint: setup
 	cargo fmt --check

@@ -1,0 +1,213 @@
+"""`colcon build` in a workspace as a user has it, and what is then run from its install space."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from repository import ROOT, clone, tracked
+
+HERE = Path(__file__).resolve().parent
+MODEL = ROOT / "tests/data/models/yolo_rows.onnx"
+BUILD_S = 2400.0
+# A megabyte is more than any manifest, picture of a manual or parameter file needs, and less than any weights.
+LARGEST_SHARED_BYTES = 1_000_000
+# The one that `ros2 run` starts, as ros2run finds it where the command itself is not installed.
+ROS2_RUN = """
+import os, sys
+from ament_index_python.packages import get_package_prefix
+package, name, *arguments = sys.argv[1:]
+program = os.path.join(get_package_prefix(package), "lib", package, name)
+os.execv(program, [program, *arguments])
+"""
+
+
+class Workspace:
+    """A colcon workspace with a clone in `src/vedette`."""
+
+    def __init__(self, folder, colcon):
+        self.folder, self.colcon = folder, colcon
+        self.source, self.prefix = folder / "src/vedette", folder / "install/vedette"
+        domain = {"ROS_DOMAIN_ID": str(100 + os.getpid() % 100), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+        self.environment = {name: value for name, value in os.environ.items() if name != "ORT_DYLIB_PATH"} | domain
+
+    def run_colcon(self, *arguments):
+        command = [self.colcon, *map(str, arguments)]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=BUILD_S
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def build(self, *cmake_args):
+        """All packages; nothing may be fetched."""
+        fixed = f"-DVEDETTE_CARGO_TARGET_DIR={self.folder / 'cargo'}", "-DVEDETTE_CARGO_ARGS=--offline"
+        handler = ("--event-handlers", "console_direct+")
+        return self.run_colcon("build", *handler, "--cmake-args", *fixed, *cmake_args)
+
+    def sourced(self, *command):
+        """The words of a command in a shell that has sourced the install space, from a folder of no meaning."""
+        setup = f'. "{self.folder}/install/setup.sh" && exec "$@"'
+        return ["bash", "-c", f"cd / && {setup}", "bash", *map(str, command)]
+
+    def start(self, log, *command, **environment):
+        """A program from the install space, in a process group of its own as under a terminal."""
+        with log.open("w") as file:
+            return subprocess.Popen(
+                self.sourced(*command), env=self.environment | environment, stdout=file, stderr=file,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def ask(self, node, parameter):
+        """Where the messages come from, and a parameter of the running node."""
+        command = self.sourced(sys.executable, HERE / "answers.py", node, parameter)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=90)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.splitlines()[-2:]
+
+
+def copy_outside_crates(built, target):
+    """What cargo has compiled of other crates; of Vedette itself there are gigabytes of tests."""
+
+    def ours_and_programs(folder, names):
+        if Path(folder).name != "deps":
+            return []
+        return [name for name in names if "vedette" in name or not name.endswith((".so", ".rlib", ".rmeta", ".d"))]
+
+    for part in (".fingerprint", "build", "deps"):
+        if (built / part).is_dir():
+            shutil.copytree(built / part, target / part, ignore=ours_and_programs)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory, tool):
+    """Built once without ONNX Runtime. Outside crates are taken as `make test` has built them: with ROS's message
+    packages, r2r and Vedette are compiled."""
+    colcon = tool("colcon")
+    if not os.environ.get("AMENT_PREFIX_PATH"):
+        pytest.skip("no ROS environment: . .deps/env.sh")
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"), colcon)
+    clone(workspace.source)
+    copy_outside_crates(ROOT / "target/release", workspace.folder / "cargo/release")
+    workspace.first_build = workspace.build()
+    yield workspace
+    shutil.rmtree(workspace.folder / "cargo")
+
+
+@pytest.fixture(scope="module")
+def complete(workspace):
+    """The same with ONNX Runtime."""
+    library = os.environ.get("ORT_DYLIB_PATH")
+    if not library or not Path(library).is_file():
+        pytest.skip("no ONNX Runtime: make setup, then . .deps/env.sh")
+    workspace.second_build = workspace.build(f"-DVEDETTE_ONNXRUNTIME={library}")
+    return workspace
+
+
+@pytest.fixture
+def params(tmp_path):
+    """Parameters with a model that is there."""
+    file = tmp_path / "params.yaml"
+    file.write_text(f"/**:\n  ros__parameters:\n    model: {MODEL}\n    providers: [cpu]\n    base_frame: told\n")
+    return file
+
+
+def end(process, log):
+    """Ctrl-C: the process must end in order."""
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(20) == 0, log.read_text()
+
+
+def shared_files(prefix):
+    return sorted(path.relative_to(prefix) for path in (prefix / "share").rglob("*") if path.is_file())
+
+
+def test_both_packages_are_found_as_the_repository_is_cloned(workspace):
+    found = {line.split()[0]: line.split()[1] for line in workspace.run_colcon("list").splitlines() if "\t" in line}
+    assert found == {"vedette": "src/vedette/package", "vedette_msgs": "src/vedette/msgs/vedette_msgs"}
+
+
+def test_the_install_space_is_laid_out_as_ament_has_it(workspace):
+    for package in ("vedette", "vedette_msgs"):
+        prefix = workspace.folder / "install" / package
+        assert (prefix / "share" / package / "package.xml").is_file()
+        assert (prefix / "share/ament_index/resource_index/packages" / package).is_file()
+    for program in ("vedette", "vedette_node"):
+        mode = (workspace.prefix / "lib/vedette" / program).stat().st_mode
+        assert mode & stat.S_IXOTH, f"{program} is not for everybody to run: {stat.filemode(mode)}"
+    interfaces = workspace.folder / "install/vedette_msgs/share/vedette_msgs"
+    assert {path.name for path in interfaces.glob("*/*.msg")} >= {"Plan.msg", "Proposal.msg"}
+
+
+def test_launch_files_configurations_and_manifests_are_installed(workspace):
+    share = workspace.prefix / "share/vedette"
+    wanted = [name for name in tracked() if name.startswith(("launch/", "config/")) or name.endswith("/model.toml")]
+    wanted = [name for name in wanted if not name.startswith("tests/")]
+    assert "launch/vedette.launch.py" in wanted and "models/yolov12n/model.toml" in wanted
+    assert [name for name in wanted if not (share / name).is_file()] == []
+
+
+def test_no_weights_and_nothing_large_is_installed(workspace):
+    weights = workspace.source / "models/yolov12n/yolov12n.onnx"
+    assert weights.stat().st_size > LARGEST_SHARED_BYTES, "there must be weights that could have been taken along"
+    files = shared_files(workspace.prefix)
+    models = [file for file in files if file.is_relative_to("share/vedette/models")]
+    assert models and {file.name for file in models} == {"model.toml"}
+    assert not [file for file in files if "__pycache__" in file.parts]
+    for package in ("vedette", "vedette_msgs"):
+        prefix = workspace.folder / "install" / package
+        large = [file for file in shared_files(prefix) if (prefix / file).stat().st_size > LARGEST_SHARED_BYTES]
+        assert large == []
+
+
+def test_without_onnx_runtime_the_build_says_so_and_the_node_too(workspace, params, tmp_path):
+    assert "no ONNX Runtime is installed with the node" in workspace.first_build
+    assert "ORT_DYLIB_PATH" in workspace.first_build
+    log = tmp_path / "node.log"
+    process = workspace.start(log, workspace.prefix / "lib/vedette/vedette", "check", "--params", params)
+    assert process.wait(30) != 0
+    assert "no ONNX Runtime" in log.read_text() and "ORT_DYLIB_PATH" in log.read_text()
+
+
+def test_a_second_build_compiles_nothing(complete):
+    assert "Compiling vedette " in complete.first_build
+    assert "Compiling vedette " not in complete.second_build
+    assert "Up-to-date" in complete.second_build
+    assert (complete.prefix / "lib/vedette/libonnxruntime.so").is_file()
+
+
+def test_ros2_run_starts_the_node_without_a_subcommand(complete, params, tmp_path):
+    ros2 = [shutil.which("ros2"), "run"] if shutil.which("ros2") else [sys.executable, "-c", ROS2_RUN]
+    log = tmp_path / "node.log"
+    process = complete.start(log, *ros2, "vedette", "vedette_node", "--ros-args", "--params-file", params)
+    try:
+        messages, base_frame = complete.ask("vedette", "base_frame")
+        assert Path(messages).is_relative_to(complete.folder / "install/vedette_msgs")
+        assert base_frame == "told"
+        assert f"{complete.prefix}/lib/vedette/libonnxruntime.so" in log.read_text()
+        end(process, log)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_the_launch_file_of_the_install_space_starts_the_installed_node(complete, params, tmp_path):
+    paths = [complete.environment.get("PYTHONPATH", "")]
+    if importlib.util.find_spec("launch_ros") is None:
+        paths.insert(0, str(ROOT / "tests/ros/launch_stand_in"))
+    file = complete.prefix / "share/vedette/launch/vedette.launch.py"
+    log = tmp_path / "launch.log"
+    command = [sys.executable, ROOT / "tests/ros/run_launch_file.py", file, f"params_file:={params}", "name:=scout"]
+    process = complete.start(log, *command, PYTHONPATH=":".join(paths))
+    try:
+        assert complete.ask("scout", "base_frame")[1] == "told"
+        assert f"{complete.prefix}/lib/vedette/libonnxruntime.so" in log.read_text()
+        end(process, log)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
