@@ -3,6 +3,7 @@
 #   make setup GPU=1      the same with the CUDA and TensorRT build of ONNX Runtime
 #   make demo             the real node on real footage; pictures and a recording under out/
 #   make without-ros      only what needs no ROS: ONNX Runtime, weights, and the program with replay, ask, check, models
+#   make release          what a robot needs and no compiler, packed into dist/: a tarball and a Debian package
 #   make test             every test, the ROS ones over real DDS on loopback
 #   make lint             formatter, clippy, rustdoc, warnings denied
 #   make bench            our figures beside the peers', as ratios of one run
@@ -17,7 +18,7 @@ PYTHON ?= python3
 ENV := . .deps/env.sh
 VEDETTE := target/release/vedette
 
-.PHONY: help setup build without-ros test lint demo bench bench-gpu bench-reference aarch64 clean
+.PHONY: help setup build without-ros release test lint demo bench bench-gpu bench-reference aarch64 clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +34,9 @@ build: setup
 without-ros:
 	@$(PYTHON) scripts/setup onnxruntime weights text-encoder
 	cargo build --release --locked --bin vedette
+
+release: build
+	@$(ENV); python3 scripts/release --deb
 
 test: setup
 	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel packaging

@@ -1,4 +1,4 @@
-"""The tools that the set-up's `packaging` brings."""
+"""The tools that the set-up's `packaging` brings, and parameters for a node that is installed."""
 
 import pytest
 from repository import ROOT
@@ -15,3 +15,12 @@ def tool():
         return program
 
     return path
+
+
+@pytest.fixture
+def params(tmp_path):
+    """Parameters with a model that is there."""
+    file = tmp_path / "params.yaml"
+    model = ROOT / "tests/data/models/yolo_rows.onnx"
+    file.write_text(f"/**:\n  ros__parameters:\n    model: {model}\n    providers: [cpu]\n    base_frame: told\n")
+    return file

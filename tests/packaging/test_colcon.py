@@ -3,28 +3,18 @@
 import importlib.util
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from installed import Shell, ros2_run
 from repository import ROOT, clone, tracked
 
-HERE = Path(__file__).resolve().parent
-MODEL = ROOT / "tests/data/models/yolo_rows.onnx"
 BUILD_S = 2400.0
 # A megabyte is more than any manifest, picture of a manual or parameter file needs, and less than any weights.
 LARGEST_SHARED_BYTES = 1_000_000
-# The one that `ros2 run` starts, as ros2run finds it where the command itself is not installed.
-ROS2_RUN = """
-import os, sys
-from ament_index_python.packages import get_package_prefix
-package, name, *arguments = sys.argv[1:]
-program = os.path.join(get_package_prefix(package), "lib", package, name)
-os.execv(program, [program, *arguments])
-"""
 
 
 class Workspace:
@@ -33,13 +23,12 @@ class Workspace:
     def __init__(self, folder, colcon):
         self.folder, self.colcon = folder, colcon
         self.source, self.prefix = folder / "src/vedette", folder / "install/vedette"
-        domain = {"ROS_DOMAIN_ID": str(100 + os.getpid() % 100), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-        self.environment = {name: value for name, value in os.environ.items() if name != "ORT_DYLIB_PATH"} | domain
+        self.shell = Shell(folder / "install/setup.sh")
 
     def run_colcon(self, *arguments):
         command = [self.colcon, *map(str, arguments)]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=BUILD_S
+            command, cwd=self.folder, env=self.shell.environment, capture_output=True, text=True, timeout=BUILD_S
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
@@ -49,26 +38,6 @@ class Workspace:
         fixed = f"-DVEDETTE_CARGO_TARGET_DIR={self.folder / 'cargo'}", "-DVEDETTE_CARGO_ARGS=--offline"
         handler = ("--event-handlers", "console_direct+")
         return self.run_colcon("build", *handler, "--cmake-args", *fixed, *cmake_args)
-
-    def sourced(self, *command):
-        """The words of a command in a shell that has sourced the install space, from a folder of no meaning."""
-        setup = f'. "{self.folder}/install/setup.sh" && exec "$@"'
-        return ["bash", "-c", f"cd / && {setup}", "bash", *map(str, command)]
-
-    def start(self, log, *command, **environment):
-        """A program from the install space, in a process group of its own as under a terminal."""
-        with log.open("w") as file:
-            return subprocess.Popen(
-                self.sourced(*command), env=self.environment | environment, stdout=file, stderr=file,
-                start_new_session=True,
-            )  # fmt: skip
-
-    def ask(self, node, parameter):
-        """Where the messages come from, and a parameter of the running node."""
-        command = self.sourced(sys.executable, HERE / "answers.py", node, parameter)
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=90)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.splitlines()[-2:]
 
 
 def copy_outside_crates(built, target):
@@ -107,20 +76,6 @@ def complete(workspace):
         pytest.skip("no ONNX Runtime: make setup, then . .deps/env.sh")
     workspace.second_build = workspace.build(f"-DVEDETTE_ONNXRUNTIME={library}")
     return workspace
-
-
-@pytest.fixture
-def params(tmp_path):
-    """Parameters with a model that is there."""
-    file = tmp_path / "params.yaml"
-    file.write_text(f"/**:\n  ros__parameters:\n    model: {MODEL}\n    providers: [cpu]\n    base_frame: told\n")
-    return file
-
-
-def end(process, log):
-    """Ctrl-C: the process must end in order."""
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(20) == 0, log.read_text()
 
 
 def shared_files(prefix):
@@ -168,10 +123,9 @@ def test_no_weights_and_nothing_large_is_installed(workspace):
 def test_without_onnx_runtime_the_build_says_so_and_the_node_too(workspace, params, tmp_path):
     assert "no ONNX Runtime is installed with the node" in workspace.first_build
     assert "ORT_DYLIB_PATH" in workspace.first_build
-    log = tmp_path / "node.log"
-    process = workspace.start(log, workspace.prefix / "lib/vedette/vedette", "check", "--params", params)
-    assert process.wait(30) != 0
-    assert "no ONNX Runtime" in log.read_text() and "ORT_DYLIB_PATH" in log.read_text()
+    program = workspace.shell.start(tmp_path, workspace.prefix / "lib/vedette/vedette", "check", "--params", params)
+    assert program.process.wait(30) != 0
+    assert "no ONNX Runtime" in program.log and "ORT_DYLIB_PATH" in program.log
 
 
 def test_a_second_build_compiles_nothing(complete):
@@ -182,32 +136,22 @@ def test_a_second_build_compiles_nothing(complete):
 
 
 def test_ros2_run_starts_the_node_without_a_subcommand(complete, params, tmp_path):
-    ros2 = [shutil.which("ros2"), "run"] if shutil.which("ros2") else [sys.executable, "-c", ROS2_RUN]
-    log = tmp_path / "node.log"
-    process = complete.start(log, *ros2, "vedette", "vedette_node", "--ros-args", "--params-file", params)
-    try:
-        messages, base_frame = complete.ask("vedette", "base_frame")
+    words = ("vedette", "vedette_node", "--ros-args", "--params-file", params)
+    with complete.shell.start(tmp_path, *ros2_run(), *words) as node:
+        messages, base_frame = complete.shell.ask("vedette", "base_frame")
         assert Path(messages).is_relative_to(complete.folder / "install/vedette_msgs")
         assert base_frame == "told"
-        assert f"{complete.prefix}/lib/vedette/libonnxruntime.so" in log.read_text()
-        end(process, log)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+        assert f"{complete.prefix}/lib/vedette/libonnxruntime.so" in node.log
+        node.end()
 
 
 def test_the_launch_file_of_the_install_space_starts_the_installed_node(complete, params, tmp_path):
-    paths = [complete.environment.get("PYTHONPATH", "")]
+    paths = [complete.shell.environment.get("PYTHONPATH", "")]
     if importlib.util.find_spec("launch_ros") is None:
         paths.insert(0, str(ROOT / "tests/ros/launch_stand_in"))
     file = complete.prefix / "share/vedette/launch/vedette.launch.py"
-    log = tmp_path / "launch.log"
     command = [sys.executable, ROOT / "tests/ros/run_launch_file.py", file, f"params_file:={params}", "name:=scout"]
-    process = complete.start(log, *command, PYTHONPATH=":".join(paths))
-    try:
-        assert complete.ask("scout", "base_frame")[1] == "told"
-        assert f"{complete.prefix}/lib/vedette/libonnxruntime.so" in log.read_text()
-        end(process, log)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    with complete.shell.start(tmp_path, *command, PYTHONPATH=":".join(paths)) as launch:
+        assert complete.shell.ask("scout", "base_frame")[1] == "told"
+        assert f"{complete.prefix}/lib/vedette/libonnxruntime.so" in launch.log
+        launch.end()
