@@ -69,8 +69,12 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, default=layout.ROOT / "dist", help="where to; by default dist/")
     parser.add_argument("--deb", action="store_true", help="also a Debian package")
+    parser.add_argument("--licenses", type=Path, metavar="FOLDER", help="only write the licenses, into a new folder")
     arguments = parser.parse_args()
     try:
+        if arguments.licenses is not None:
+            licenses.write(arguments.licenses)
+            return 0
         for path in release(arguments.out.absolute(), arguments.deb):
             print(f"{layout.shown(path)}: {path.stat().st_size / 1e6:.1f} MB")
     except SetupError as error:
