@@ -26,6 +26,8 @@ PROVED_ELSEWHERE = {
     "make demo": "CI runs it",
     "make lint": "CI runs it",
     "make bench": "it measures for long; run by hand for docs/performance.md",
+    "make release": "tests/packaging/test_release.py packs and runs one",
+    "colcon build": "tests/packaging/test_colcon.py runs it in a workspace",
 }
 
 NODE = ["target/release/vedette", "node"]
@@ -132,7 +134,10 @@ def test_no_command_has_a_placeholder(words, line):
 
 def test_what_is_proved_elsewhere_exists():
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert [command for command in PROVED_ELSEWHERE if command.removeprefix("make ") not in targets] == []
+    made = [command for command in PROVED_ELSEWHERE if command.startswith("make ")]
+    assert [command for command in made if command.removeprefix("make ") not in targets] == []
+    tests = [proof.split()[0] for proof in PROVED_ELSEWHERE.values() if proof.startswith("tests/")]
+    assert tests and [test for test in tests if not (ROOT / test).is_file()] == []
     ci = (ROOT / ".ci/run").read_text().splitlines()
     by_ci = [command for command, proof in PROVED_ELSEWHERE.items() if proof.startswith("CI")]
     assert [command for command in by_ci if command not in ci] == []
