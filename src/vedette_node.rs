@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use std::process::ExitCode;
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Config, Names, NodeName, RosArgs, in_words};
-use vedette::pipeline::{Input, Intake, Reason, Walk};
+use vedette::pipeline::{Input, Intake, Reason, Walk, unused_rules};
 use vedette::ros::{Edge, Parts, RosLog};
 
 fn main() -> ExitCode {
@@ -33,6 +33,9 @@ fn run() -> Result<()> {
     let loaded = Config::load(names.node(), &ros_args.parameters).context("parameters")?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
+    }
+    for rule in unused_rules(&names, &ros_args.remaps) {
+        tracing::warn!("{rule}");
     }
     let config = loaded.config;
     let intake = Intake::open(&config, &names.resolve_input(Input::Image.name()))?;
