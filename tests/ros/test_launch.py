@@ -1,6 +1,6 @@
-"""The launch file, run with the real node: through ROS 2's `launch` where it is installed, else a stand-in for it."""
+"""The launch files, run by `ros2 launch` with the real node, and with programs that tell what they were started with."""
 
-import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -8,46 +8,120 @@ import sys
 from pathlib import Path
 
 import pytest
+import ros2_tools
+import yaml
 from camera import wait_until
 from rcl_interfaces.srv import GetParameters
 from vedette_msgs.msg import Plan
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ["vedette.launch.py", "vedette.launch.xml", "vedette.launch.yaml"]
+
+# Writes its command line, and what its parameter files hold, one line of JSON for each start. launch_ros writes lists as
+# tuples of Python.
+RECORDER = """#!{python}
+import json, os, sys, time
+import yaml
+files = [sys.argv[at + 1] for at, word in enumerate(sys.argv) if word == "--params-file"]
+line = {{"argv": sys.argv[1:], "files": [yaml.unsafe_load(open(file)) for file in files]}}
+with open({told!r}, "a") as told:
+    told.write(json.dumps(line) + "\\n")
+time.sleep({seconds})
+"""
+
+
+class Launch:
+    """`ros2 launch` with arguments, in a process of its own."""
+
+    def __init__(self, environment, log, arguments, cwd=ROOT):
+        self.log_path = log
+        command = ["ros2", "launch", *map(str, arguments)]
+        with log.open("w") as file:
+            # A process group of its own: a terminal's Ctrl-C goes to all of it, and so does ours.
+            self.process = subprocess.Popen(
+                command, cwd=cwd, env=environment, stderr=file, stdout=file, start_new_session=True
+            )
+
+    @property
+    def log(self):
+        return self.log_path.read_text()
+
+    def says(self, words, patience_s=30):
+        wait_until(lambda: words in self.log or self.process.poll() is not None, f"{words!r}", patience_s)
+        assert words in self.log, self.log
+
+    def interrupt(self):
+        """As Ctrl-C does; its exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(15)
+
+    def kill(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 @pytest.fixture
-def launch(binary, tmp_path):
-    """Runs the launch file with arguments, in a process of its own."""
-    environment = os.environ | {"VEDETTE_BIN": str(binary)}
-    # Not `launch`: seen from the root, our own folder of that name would do.
-    if importlib.util.find_spec("launch_ros") is None:
-        environment["PYTHONPATH"] = f"{HERE / 'launch_stand_in'}:{environment.get('PYTHONPATH', '')}"
-    processes, log = [], (tmp_path / "launch.log").open("w")
+def launch(ros2_tools_environment, binary, tmp_path):
+    """Runs a launch file: `launch("vedette.launch.py", "name:=scout")`; one of launch/, or `package file`."""
+    launches = []
 
-    def run(*arguments):
-        command = [sys.executable, HERE / "run_launch_file.py", ROOT / "launch/vedette.launch.py", *arguments]
-        # A process group of its own: a terminal's Ctrl-C goes to all of it, and so does ours.
-        processes.append(
-            subprocess.Popen(
-                list(map(str, command)), cwd=ROOT, env=environment, stderr=log, stdout=log, start_new_session=True
-            )
-        )
-        return processes[-1]
+    def run(file, *arguments, cwd=ROOT, **variables):
+        environment = ros2_tools_environment | {"VEDETTE_BIN": str(binary), "ROS_LOG_DIR": str(tmp_path)} | variables
+        files = file.split() if " " in file else [ROOT / "launch" / file]
+        launches.append(Launch(environment, tmp_path / f"launch{len(launches)}.log", [*files, *arguments], cwd))
+        return launches[-1]
 
     yield run
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    log.close()
+    for one in launches:
+        one.kill()
 
 
-def test_the_launch_file_starts_the_node_as_its_arguments_say(launch, model, listen, tmp_path):
-    params = tmp_path / "params.yaml"
-    params.write_text(f"/**:\n  ros__parameters:\n    model: {model}\n    max_age_ms: 321\n")
-    process = launch(
-        f"params_file:={params}", "namespace:=robot1", "name:=scout", "image:=/front/image", "odom:=/wheels/odom",
+@pytest.fixture
+def recorder(tmp_path):
+    """A program in the node's place: `recorder(seconds)` gives what VEDETTE_BIN is to name, and what was told."""
+
+    def place(seconds=60.0, path=tmp_path / "program/vedette_node"):
+        told = tmp_path / f"{path.name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(RECORDER.format(python=sys.executable, told=str(told), seconds=seconds))
+        path.chmod(0o755)
+
+        def starts(count=1):
+            wait_until(lambda: told.exists() and told.read_text().count("\n") >= count, f"{count} starts", 30)
+            return [json.loads(line) for line in told.read_text().splitlines()]
+
+        return str(path.with_name("vedette")), starts
+
+    return place
+
+
+def parameters(text, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_three_launch_files_have_the_same_arguments(ros2_tools_environment):
+    shown = [
+        subprocess.run(
+            ["ros2", "launch", ROOT / "launch" / file, "--show-args"],
+            env=ros2_tools_environment, capture_output=True, text=True, check=True,
+        ).stdout
+        for file in FILES
+    ]  # fmt: skip
+    assert shown[0] == shown[1] == shown[2]
+    names = [line.strip("' :") for line in shown[0].splitlines() if line.startswith("    '")]
+    wanted = "params_file namespace name cameras image camera_info odom autostart respawn log_level use_sim_time prompts"
+    assert set(wanted.split()) <= set(names)
+    assert "no description given" not in shown[0]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_launch_file_starts_the_node_as_its_arguments_say(launch, model, listen, tmp_path, file):
+    params = parameters(f"/**:\n  ros__parameters:\n    model: {model}\n    max_age_ms: 321\n", tmp_path)
+    launched = launch(
+        file, f"params_file:={params}", "namespace:=robot1", "name:=scout", "image:=/front/image", "odom:=/wheels/odom",
         "use_sim_time:=true", "log_level:=warn",
     )  # fmt: skip
     listener = listen({})
@@ -56,45 +130,190 @@ def test_the_launch_file_starts_the_node_as_its_arguments_say(launch, model, lis
     request = GetParameters.Request(names=["max_age_ms", "use_sim_time"])
     values = listener.call(GetParameters, "/robot1/scout/get_parameters", request).values
     assert values[0].integer_value == 321 and values[1].bool_value is True
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(10) == 0
+    assert launched.interrupt() == 0
+    assert "process has finished cleanly" in launched.log and "renames nothing" not in launched.log
 
 
 @pytest.mark.parametrize(
     ("argument", "reason"),
     [
         ("reason_model:=no_such_model", 'no model "no_such_model"'),
+        ("model:=no_such_detector", 'no model "no_such_detector"'),
         ("prompts:=scarlet box; van", 'parameter prompts: the prompts need a text encoder: no model "no_such_encoder"'),
+        ("prompts:=scarlet box, van", 'several are a list: ["scarlet box", "van"]'),
+        ("remaps:=imgae:=/x", "remap rule imgae:=/x renames nothing of /vedette, did you mean image?"),
     ],
 )
-def test_words_and_models_that_are_named_reach_the_node(launch, model, tmp_path, argument, reason):
-    params = tmp_path / "params.yaml"
-    params.write_text(f"/**:\n  ros__parameters:\n    model: {model}\n    text_model: no_such_encoder\n")
-    process = launch(f"params_file:={params}", argument)
-    wait_until(lambda: reason in (tmp_path / "launch.log").read_text(), "the reason why there is no node", 20)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(10)
+def test_what_is_said_reaches_the_node_and_what_is_odd_is_told(launch, model, tmp_path, argument, reason):
+    text = f"/**:\n  ros__parameters:\n    model: {model}\n    text_model: no_such_encoder\n"
+    launch("vedette.launch.py", f"params_file:={parameters(text, tmp_path)}", argument).says(reason)
 
 
 @pytest.mark.parametrize("namespace", ["", "robot1"])
 @pytest.mark.parametrize("sections", [["/**"], ["vedette", "/**"], ["/**/vedette", "/robot1/vedette", "/**"]])
 def test_what_the_command_line_says_outdoes_the_file(launch, model, listen, tmp_path, namespace, sections):
-    params = tmp_path / "params.yaml"
     said = f"  ros__parameters:\n    model: {model}\n    use_sim_time: false\n    reason_model: from_the_file\n"
-    params.write_text("".join(f"{section}:\n{said}" for section in sections))
-    launch(f"params_file:={params}", f"namespace:={namespace}", "use_sim_time:=true", "reason_model:=no_such_model")
-    log = tmp_path / "launch.log"
-    wait_until(lambda: "no model" in log.read_text(), "the reason why there is no node", 20)
-    assert 'no model "no_such_model"' in log.read_text()
+    params = parameters("".join(f"{section}:\n{said}" for section in sections), tmp_path)
+    arguments = [f"params_file:={params}", "use_sim_time:=true", "reason_model:=no_such_model"]
+    arguments += [f"namespace:={namespace}"] if namespace else []
+    launched = launch("vedette.launch.py", *arguments)
+    launched.says("no model")
+    assert 'no model "no_such_model"' in launched.log
+
+
+def test_what_the_command_line_does_not_say_leaves_the_file_as_it_is(launch, model, listen, tmp_path):
+    params = parameters(f"/**:\n  ros__parameters:\n    model: {model}\n    use_sim_time: true\n", tmp_path)
+    launched = launch("vedette.launch.py", f"params_file:={params}")
+    listener = listen({})
+    wait_until(lambda: listener.node.count_subscribers("/clock") >= 1, "a subscriber to /clock", 20)
+    assert launched.interrupt() == 0
 
 
 def test_without_arguments_the_node_is_called_vedette(launch, model, listen, tmp_path):
-    params = tmp_path / "params.yaml"
-    params.write_text(f"vedette:\n  ros__parameters:\n    model: {model}\n")
-    process = launch(f"params_file:={params}")
+    params = parameters(f"vedette:\n  ros__parameters:\n    model: {model}\n", tmp_path)
+    launched = launch("vedette.launch.py", f"params_file:={params}")
     listener = listen({"/vedette/plan": Plan})
     wait_until(lambda: listener.node.count_subscribers("/image") == 1, "a subscriber to /image", 20)
     wait_until(lambda: listener["/vedette/plan"], "the watchdog's plan")
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(10) == 0
+    assert launched.interrupt() == 0
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("params_file:=no_such.yaml", "params_file:=no_such.yaml: there is neither a file /"),
+        ("params_file:=vtest.yaml; no_such.yaml", "params_file:=no_such.yaml: there is neither a file /"),
+        ("use_sim_time:=yes", "use_sim_time:=yes, expected true or false"),
+        ("autostart:=1", "autostart:=1, expected true or false"),
+        ("respawn:=always", "respawn:=always, expected true or false"),
+        ("respawn_delay_s:=soon", "respawn_delay_s:=soon, expected a number of seconds"),
+        ("cameras:=front,rear", "cameras:=front,rear, expected a list of names such as [front, rear]"),
+        ("cameras:=[1, 2]", "cameras:=[1, 2], expected a list of names such as [front, rear]"),
+        ("remaps:=front/image=/x", "remaps:=front/image=/x, expected rules such as front/image:=/cam0/image_raw"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_fails_the_launch_by_name(launch, argument, reason):
+    launched = launch("vedette.launch.py", argument)
+    assert launched.process.wait(30) == 1
+    assert reason in launched.log and "process started" not in launched.log, launched.log
+
+
+def test_cameras_remaps_files_and_autostart_are_handed_on(launch, recorder, tmp_path):
+    program, starts = recorder()
+    own = parameters("/**:\n  ros__parameters:\n    max_age_ms: 321\n", tmp_path)
+    launch(
+        "vedette.launch.xml", f"params_file:=drone.yaml; {own}", "cameras:=[front, rear]", "autostart:=false",
+        "remaps:=front/image:=/cam0/image_raw; rear/image:=/cam1/image_raw", "prompts:=pedestrian; delivery van",
+        VEDETTE_BIN=program,
+    )  # fmt: skip
+    [start] = starts()
+    argv, files = start["argv"], start["files"]
+    assert "front/image:=/cam0/image_raw" in argv and "rear/image:=/cam1/image_raw" in argv
+    assert not any(word.startswith(("image:=", "odom:=", "camera_info:=")) for word in argv)
+    assert files[1] == yaml.safe_load((ROOT / "config/drone.yaml").read_text())
+    assert files[2] == yaml.safe_load(own.read_text())
+    said = {"autostart": False, "cameras": ["front", "rear"], "prompts": ["pedestrian", "delivery van"]}
+    assert files[3] == {"/**/**/vedette": {"ros__parameters": said}}
+
+
+def test_without_arguments_nothing_is_said_but_where_the_models_are(launch, recorder):
+    program, starts = recorder()
+    launch("vedette.launch.py", VEDETTE_BIN=program)
+    [start] = starts()
+    [file] = start["files"]
+    [section] = file.values()
+    assert list(section["ros__parameters"]) == ["model_dirs"]
+
+
+def test_the_node_is_started_again_where_that_is_asked_for(launch, recorder):
+    program, starts = recorder(seconds=0.1)
+    launch("vedette.launch.py", "respawn:=true", "respawn_delay_s:=0.1", VEDETTE_BIN=program)
+    assert len(starts(3)) >= 3
+
+
+@pytest.fixture
+def package(ros2_tools_environment, binary, tmp_path):
+    """The package as it is installed; returns the environment."""
+    programs = {name: binary.with_name(name) for name in ("vedette", "vedette_node")}
+    prefix = ros2_tools.installed(tmp_path / "install", ROOT, programs)
+    prefixes = f"{prefix}:{ros2_tools_environment['AMENT_PREFIX_PATH']}"
+    return ros2_tools_environment | {"AMENT_PREFIX_PATH": prefixes}
+
+
+def test_the_installed_package_is_launched_by_its_name(launch, package, model, listen, tmp_path):
+    params = parameters(f"/**:\n  ros__parameters:\n    model: {model}\n", tmp_path)
+    launched = launch(
+        "vedette vedette.launch.yaml", f"params_file:={params}", cwd=tmp_path,
+        AMENT_PREFIX_PATH=package["AMENT_PREFIX_PATH"],
+    )  # fmt: skip
+    launched.says("listens to /image")
+    assert launched.interrupt() == 0
+
+
+def test_ros2_run_starts_the_node_without_a_subcommand(package, model, tmp_path):
+    log = tmp_path / "run.log"
+    rules = [
+        "--ros-args", "-r", "__ns:=/robot1", "-r", "image:=/front/image", "-p", f"model:={model}", "--log-level", "info",
+        "--log-level", "rcl:=warn", "--enclave", "/robot1", "--disable-rosout-logs", "--enable-stdout-logs",
+        "--log-file-name", "scout", "--disable-external-lib-logs",
+    ]  # fmt: skip
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            ["ros2", "run", "vedette", "vedette_node", *rules],
+            env=package, cwd=tmp_path, stdout=file, stderr=file, start_new_session=True,
+        )  # fmt: skip
+    try:
+        wait_until(lambda: "listens to" in log.read_text() or process.poll() is not None, "the node", 30)
+        assert "/robot1/vedette listens to /front/image" in log.read_text()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(15) == 0, log.read_text()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--ros-args", "--params_file", "x.yaml"], '"--params_file" is no ROS argument, the nearest is --params-file'),
+        (["--ros-args", "image:=/x"], '"image:=/x" is no ROS argument, expected -r before a remap rule'),
+        (["image:=/x"], '"image:=/x" is no argument of the node, expected --ros-args'),
+    ],
+)
+def test_what_is_no_argument_is_refused_by_name(package, arguments, reason):
+    command = ["ros2", "run", "vedette", "vedette_node", *arguments]
+    done = subprocess.run(command, env=package, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and reason in done.stderr, done
+
+
+def test_a_parameter_file_that_is_not_there_ends_the_node_by_name(package):
+    command = ["ros2", "run", "vedette", "vedette_node", "--ros-args", "--params-file", "no_such.yaml"]
+    done = subprocess.run(command, env=package, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "cannot read parameter file no_such.yaml" in done.stderr, done
+
+
+def test_beside_nav2_the_lifecycle_manager_starts_the_node(launch, recorder, package, tmp_path):
+    prefix = tmp_path / "nav2"
+    (prefix / "share/ament_index/resource_index/packages").mkdir(parents=True)
+    (prefix / "share/ament_index/resource_index/packages/nav2_lifecycle_manager").touch()
+    _, managed = recorder(path=prefix / "lib/nav2_lifecycle_manager/lifecycle_manager")
+    program, starts = recorder()
+    launch(
+        "vedette_nav2.launch.py", "namespace:=robot1", "name:=scout", "bond_timeout:=2.5", "image:=/front/image",
+        VEDETTE_BIN=program, AMENT_PREFIX_PATH=f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}:"
+        f"{package['AMENT_PREFIX_PATH'].split(':', 1)[1]}",
+    )  # fmt: skip
+    [manager], [node] = managed(), starts()
+    assert manager["files"] == [
+        {
+            "/robot1/lifecycle_manager_perception": {
+                "ros__parameters": {
+                    "node_names": ["scout"], "autostart": True, "bond_timeout": 2.5, "use_sim_time": False
+                }
+            }
+        }
+    ]  # fmt: skip
+    said = {"autostart": False, "use_sim_time": False}
+    assert node["files"][-1] == {"/**/**/scout": {"ros__parameters": said}}
+    assert "__ns:=/robot1" in node["argv"] and "image:=/front/image" in node["argv"]
