@@ -83,6 +83,24 @@ def stamp_ns(cdr):
     return sec * NS_PER_S + nanosec
 
 
+def encoding(cdr):
+    """The encoding of a sensor_msgs/Image."""
+    order = "<" if cdr[1] & 1 else ">"
+    # CDR header, stamp, frame_id with its padding, height, width.
+    (length,) = struct.unpack_from(f"{order}I", cdr, 12)
+    at = 16 + length + -length % 4 + 8
+    (length,) = struct.unpack_from(f"{order}I", cdr, at)
+    return bytes(cdr[at + 4 : at + 3 + length]).decode(errors="replace")
+
+
+def shows_depth(connection, cdr):
+    """Whether an image holds distances, no picture: REP-118's encodings, and image_transport's compressed form."""
+    if connection.msgtype == "sensor_msgs/msg/CompressedImage":
+        return connection.topic.endswith("/compressedDepth")
+    found = encoding(cdr)
+    return found == "32FC1" or (found in ("16UC1", "mono16") and "depth" in connection.topic)
+
+
 def restamped(cdr, stamp):
     """The same message with another stamp, in nanoseconds."""
     changed = bytearray(cdr)
@@ -116,9 +134,9 @@ def quality(connection, reliable):
 class Topic:
     """One topic that is played. Several connections of a bag may be of one topic; each is played for itself."""
 
-    def __init__(self, node, connection, name, reliable):
+    def __init__(self, node, connection, name, reliable, is_picture):
         self.message_class = message_class(connection.msgtype)
-        self.is_image = connection.msgtype in IMAGES
+        self.is_picture = is_picture
         self.has_header = begins_with_header(self.message_class)
         self.has_transforms = connection.msgtype == TRANSFORMS
         qos = quality(connection, reliable)
@@ -148,12 +166,14 @@ class Player:
         self.connections = [connection for connection in chosen if message_class(connection.msgtype)]
         self.unknown = sorted({connection.msgtype for connection in chosen if not message_class(connection.msgtype)})
         self.topics = {
-            connection.id: Topic(node, connection, remap.get(connection.topic, connection.topic), args.reliable)
+            connection.id: Topic(
+                node, connection, remap.get(connection.topic, connection.topic), args.reliable, self.is_picture(connection)
+            )
             for connection in self.connections
         }
         if not self.topics:
             raise PlayError(f"nothing to play in {', '.join(map(str, args.bags))}")
-        self.images = [topic for topic in self.topics.values() if topic.is_image]
+        self.pictures = [topic for topic in self.topics.values() if topic.is_picture]
         self.clock = node.create_publisher(Clock, "/clock", 10) if args.clock else None
         # How many arrays of boxes came with each stamp.
         self.answers = collections.Counter()
@@ -164,6 +184,13 @@ class Player:
         if self.args.topics:
             return topic in self.args.topics
         return topic not in LEFT_OUT and not topic.startswith(self.own)
+
+    def is_picture(self, connection):
+        """Whether a topic shows pictures, by its first message."""
+        if connection.msgtype not in IMAGES:
+            return False
+        first = next((cdr for _, _, cdr in self.reader.messages([connection])), None)
+        return first is not None and not shows_depth(connection, first)
 
     def answer(self, message):
         """The node's boxes of one picture."""
@@ -189,17 +216,17 @@ class Player:
 
     def wait_for_node(self, begin_ns):
         """Until the node takes pictures, and what else it takes of ours has met."""
-        if not self.images:
+        if not self.pictures:
             raise PlayError(f"no pictures in {', '.join(map(str, self.args.bags))} to wait for a node with")
         deadline = time.monotonic() + self.args.patience
         while True:
-            met = any(image.is_taken() for image in self.images)
+            met = any(picture.is_taken() for picture in self.pictures)
             met = met and any(self.node.count_publishers(topic) > 0 for topic in self.detections())
             met = met and (self.clock is None or self.clock.get_subscription_count() > 0)
             if met:
                 break
             if time.monotonic() > deadline:
-                topics = ", ".join(image.publisher.topic_name for image in self.images)
+                topics = ", ".join(picture.publisher.topic_name for picture in self.pictures)
                 clock = "" if self.clock is None else ", listens to /clock (use_sim_time)"
                 raise PlayError(f"no node takes {topics}{clock} and gives {self.own}detections")
             self.pause(0.05)
@@ -260,9 +287,9 @@ class Player:
         waiting_for, last_ns = None, start_ns
         for connection, logged_ns, cdr in self.reader.messages(self.connections, start=start_ns):
             topic, past_s = self.topics[connection.id], (logged_ns - start_ns) / NS_PER_S
-            if (args.seconds and past_s > args.seconds) or (topic.is_image and self.is_enough()):
+            if (args.seconds and past_s > args.seconds) or (topic.is_picture and self.is_enough()):
                 break
-            is_awaited = args.paced and topic.is_image and topic.is_taken()
+            is_awaited = args.paced and topic.is_picture and topic.is_taken()
             if not args.paced:
                 self.wait_until(begin + past_s / args.rate, begin, start_ns)
             elif is_awaited and waiting_for:
@@ -271,7 +298,7 @@ class Player:
             self.tell_clock(logged_ns)
             topic.publish(cdr, restamp)
             self.sent += 1
-            self.frames += topic.is_image
+            self.frames += topic.is_picture
             if is_awaited:
                 stamp = stamp_ns(cdr)
                 waiting_for = (stamp, waiting_for[1] + 1 if waiting_for and waiting_for[0] == stamp else 1)
