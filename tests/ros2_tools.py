@@ -35,18 +35,27 @@ def joined(*paths):
     return ":".join(filter(None, paths))
 
 
-def installed(prefix, root, programs):
-    """An ament prefix in which the package `vedette` stands as colcon installs it. `programs` are the paths of its
-    executables by name."""
-    share, lib = prefix / "share", prefix / "lib/vedette"
-    index = share / "ament_index/resource_index/packages"
-    for folder in (share / "vedette", lib, index):
-        folder.mkdir(parents=True)
-    (index / "vedette").touch()
+def package(prefix, name, programs):
+    """An ament prefix with a package in it; `programs` are the paths of its executables by name. Returns the package's
+    share folder."""
+    share, lib, index = prefix / "share" / name, prefix / "lib" / name, prefix / "share/ament_index/resource_index/packages"
+    for folder in (share, lib, index):
+        folder.mkdir(parents=True, exist_ok=True)
+    (index / name).touch()
+    for program, path in programs.items():
+        (lib / program).symlink_to(path)
+    return share
+
+
+def installed(prefix, root, binary):
+    """An ament prefix in which the package `vedette` stands as colcon installs it."""
+    share = package(prefix, "vedette", {name: binary.with_name(name) for name in ("vedette", "vedette_node")})
     # The command looks for launch files in folders, not behind links to some.
     for name in ("launch", "config"):
-        shutil.copytree(root / name, share / "vedette" / name)
-    (share / "vedette/package.xml").symlink_to(root / "package.xml")
-    for name, program in programs.items():
-        (lib / name).symlink_to(program)
-    return prefix
+        shutil.copytree(root / name, share / name)
+    (share / "package.xml").symlink_to(root / "package.xml")
+
+
+def lifecycle_manager(prefix):
+    """An ament prefix with what stands in for Nav2's lifecycle manager."""
+    package(prefix, "nav2_lifecycle_manager", {"lifecycle_manager": HERE / "lifecycle_manager.py"})

@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 import ros2_tools
 import yaml
-from camera import wait_until
+from camera import HEIGHT, WIDTH, noisy_red, wait_until
 from rcl_interfaces.srv import GetParameters
+from rclpy.serialization import serialize_message
+from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import Image
 from vedette_msgs.msg import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,9 +239,8 @@ def test_the_node_is_started_again_where_that_is_asked_for(launch, recorder):
 @pytest.fixture
 def package(ros2_tools_environment, binary, tmp_path):
     """The package as it is installed; returns the environment."""
-    programs = {name: binary.with_name(name) for name in ("vedette", "vedette_node")}
-    prefix = ros2_tools.installed(tmp_path / "install", ROOT, programs)
-    prefixes = f"{prefix}:{ros2_tools_environment['AMENT_PREFIX_PATH']}"
+    ros2_tools.installed(tmp_path / "install", ROOT, binary)
+    prefixes = f"{tmp_path / 'install'}:{ros2_tools_environment['AMENT_PREFIX_PATH']}"
     return ros2_tools_environment | {"AMENT_PREFIX_PATH": prefixes}
 
 
@@ -293,16 +297,15 @@ def test_a_parameter_file_that_is_not_there_ends_the_node_by_name(package):
     assert done.returncode == 1 and "cannot read parameter file no_such.yaml" in done.stderr, done
 
 
-def test_beside_nav2_the_lifecycle_manager_starts_the_node(launch, recorder, package, tmp_path):
-    prefix = tmp_path / "nav2"
-    (prefix / "share/ament_index/resource_index/packages").mkdir(parents=True)
-    (prefix / "share/ament_index/resource_index/packages/nav2_lifecycle_manager").touch()
-    _, managed = recorder(path=prefix / "lib/nav2_lifecycle_manager/lifecycle_manager")
+def test_beside_nav2_the_manager_and_the_node_are_told_of_each_other(launch, recorder, ros2_tools_environment, tmp_path):
     program, starts = recorder()
+    _, managed = recorder(path=tmp_path / "lifecycle_manager")
+    ros2_tools.package(
+        tmp_path / "nav2", "nav2_lifecycle_manager", {"lifecycle_manager": tmp_path / "lifecycle_manager"}
+    )
     launch(
         "vedette_nav2.launch.py", "namespace:=robot1", "name:=scout", "bond_timeout:=2.5", "image:=/front/image",
-        VEDETTE_BIN=program, AMENT_PREFIX_PATH=f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}:"
-        f"{package['AMENT_PREFIX_PATH'].split(':', 1)[1]}",
+        VEDETTE_BIN=program, AMENT_PREFIX_PATH=f"{tmp_path / 'nav2'}:{ros2_tools_environment['AMENT_PREFIX_PATH']}",
     )  # fmt: skip
     [manager], [node] = managed(), starts()
     assert manager["files"] == [
@@ -317,3 +320,67 @@ def test_beside_nav2_the_lifecycle_manager_starts_the_node(launch, recorder, pac
     said = {"autostart": False, "use_sim_time": False}
     assert node["files"][-1] == {"/**/**/scout": {"ros__parameters": said}}
     assert "__ns:=/robot1" in node["argv"] and "image:=/front/image" in node["argv"]
+
+
+@pytest.mark.parametrize("namespace", ["", "/robot1"])
+def test_beside_nav2_the_manager_starts_the_node(launch, ros2_tools_environment, model, listen, tmp_path, namespace):
+    ros2_tools.lifecycle_manager(tmp_path / "nav2")
+    params = parameters(f"/**:\n  ros__parameters:\n    model: {model}\n", tmp_path)
+    arguments = [f"params_file:={params}"] + ([f"namespace:={namespace}"] if namespace else [])
+    launched = launch(
+        "vedette_nav2.launch.py", *arguments,
+        AMENT_PREFIX_PATH=f"{tmp_path / 'nav2'}:{ros2_tools_environment['AMENT_PREFIX_PATH']}",
+    )  # fmt: skip
+    launched.says("managed nodes are active: vedette")
+    launched.says(f"{namespace}/vedette listens to {namespace}/image")
+    listener = listen({f"{namespace}/vedette/plan": Plan})
+    wait_until(lambda: listener[f"{namespace}/vedette/plan"], "the watchdog's plan")
+    assert launched.interrupt() == 0
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory):
+    """A bag of red pictures, in which the model sees boxes; four seconds."""
+    path = tmp_path_factory.mktemp("drives") / "drive"
+    begin_ns = 1_700_000_000 * 10**9
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        topic = writer.add_connection("/camera/image", "sensor_msgs/msg/Image", typestore=get_typestore(Stores.ROS2_JAZZY))
+        for frame in range(40):
+            at = begin_ns + frame * 100_000_000
+            picture = Image(width=WIDTH, height=HEIGHT, step=3 * WIDTH, encoding="bgr8", data=noisy_red(frame))
+            picture.header.frame_id = "camera_optical_frame"
+            picture.header.stamp.sec, picture.header.stamp.nanosec = divmod(at, 10**9)
+            writer.write(topic, at, bytes(serialize_message(picture)))
+    return path
+
+
+def test_a_bag_is_played_through_the_node_and_what_it_says_is_recorded(launch, model, drive, tmp_path):
+    params = parameters(f"/**:\n  ros__parameters:\n    model: {model}\n", tmp_path)
+    launched = launch(
+        "replay_bag.launch.py", f"bag:={drive}", f"record_to:={tmp_path / 'again'}", f"params_file:={params}",
+        "image:=/camera/image", "rate:=2", "namespace:=robot1",
+    )  # fmt: skip
+    assert launched.process.wait(60) == 0, launched.log
+    begin_ns, stamps = 1_700_000_000 * 10**9, {}
+    with AnyReader([tmp_path / "again"], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
+        for connection, logged_ns, cdr in reader.messages():
+            assert begin_ns <= logged_ns < begin_ns + 10 * 10**9, "recorded in the time of the bag"
+            stamps.setdefault(connection.topic, []).append(int.from_bytes(cdr[4:8], "little") * 10**9)
+    assert len(stamps["/robot1/vedette/detections"]) >= 30 and len(stamps["/robot1/vedette/plan"]) >= 30
+    assert stamps["/robot1/vedette/label_info"] and "/robot1/vedette/image_annotated" not in stamps
+    assert set(stamps["/robot1/vedette/detections"]) <= {begin_ns + second * 10**9 for second in range(4)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["bag:=no_such_bag"], "bag:=no_such_bag: there is no "),
+        (["bag:={drive}", "record_to:={drive}"], "it is there already, expected a name that is free"),
+        (["bag:={drive}", "image:=/camera/image", "rate:=0"], "the player ended with 2"),
+    ],
+)
+def test_what_cannot_be_replayed_fails_the_launch(launch, model, drive, tmp_path, arguments, reason):
+    params = parameters(f"/**:\n  ros__parameters:\n    model: {model}\n", tmp_path)
+    given = [argument.format(drive=drive) for argument in arguments]
+    launched = launch("replay_bag.launch.py", *given, f"params_file:={params}", cwd=tmp_path)
+    assert launched.process.wait(30) == 1 and reason in launched.log, launched.log
