@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,9 +40,10 @@ time.sleep({seconds})
 class Launch:
     """`ros2 launch` with arguments, in a process of its own."""
 
-    def __init__(self, environment, log, arguments, cwd=ROOT):
+    def __init__(self, environment, log, arguments, cwd, path):
         self.log_path = log
-        command = ["ros2", "launch", *map(str, arguments)]
+        command = [shutil.which("ros2", path=environment["PATH"]), "launch", *map(str, arguments)]
+        environment = environment | path
         with log.open("w") as file:
             # A process group of its own: a terminal's Ctrl-C goes to all of it, and so does ours.
             self.process = subprocess.Popen(
@@ -71,10 +74,11 @@ def launch(ros2_tools_environment, binary, tmp_path):
     """Runs a launch file: `launch("vedette.launch.py", "name:=scout")`; one of launch/, or `package file`."""
     launches = []
 
-    def run(file, *arguments, cwd=ROOT, **variables):
+    def run(file, *arguments, cwd=ROOT, path=None, **variables):
         environment = ros2_tools_environment | {"VEDETTE_BIN": str(binary), "ROS_LOG_DIR": str(tmp_path)} | variables
+        path = {"PATH": f"{path}:{environment['PATH']}"} if path else {}
         files = file.split() if " " in file else [ROOT / "launch" / file]
-        launches.append(Launch(environment, tmp_path / f"launch{len(launches)}.log", [*files, *arguments], cwd))
+        launches.append(Launch(environment, tmp_path / f"launch{len(launches)}.log", [*files, *arguments], cwd, path))
         return launches[-1]
 
     yield run
@@ -369,6 +373,24 @@ def test_a_bag_is_played_through_the_node_and_what_it_says_is_recorded(launch, m
     assert len(stamps["/robot1/vedette/detections"]) >= 30 and len(stamps["/robot1/vedette/plan"]) >= 30
     assert stamps["/robot1/vedette/label_info"] and "/robot1/vedette/image_annotated" not in stamps
     assert set(stamps["/robot1/vedette/detections"]) <= {begin_ns + second * 10**9 for second in range(4)}
+
+
+def test_where_ros2_bag_is_installed_it_plays_and_records(launch, recorder, ros2_tools_environment, model, drive, tmp_path):
+    _, starts = recorder(seconds=0.5, path=tmp_path / "bin/ros2")
+    ros2_tools.package(tmp_path / "ros2bag", "ros2bag", {})
+    params = parameters(f"/**:\n  ros__parameters:\n    model: {model}\n", tmp_path)
+    launched = launch(
+        "replay_bag.launch.py", f"bag:={drive}", f"record_to:={tmp_path / 'again'}", f"params_file:={params}", "rate:=2",
+        path=tmp_path / "bin",
+        AMENT_PREFIX_PATH=f"{tmp_path / 'ros2bag'}:{ros2_tools_environment['AMENT_PREFIX_PATH']}",
+    )  # fmt: skip
+    record, play = (start["argv"] for start in starts(2))
+    assert record == ["bag", "record", "--use-sim-time", "-o", str(tmp_path / "again"), "--regex", record[-1]]
+    recorded = re.compile(record[-1])
+    assert all(recorded.match(f"/vedette/{topic}") for topic in ("plan", "detections", "label_info"))
+    assert not any(recorded.match(topic) for topic in ("/vedette/image_annotated", "/image", "/rosout"))
+    assert play == ["bag", "play", str(drive), "--clock", "100", "--rate", "2"]
+    assert launched.process.wait(30) == 0, launched.log
 
 
 @pytest.mark.parametrize(
