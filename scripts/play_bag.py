@@ -164,7 +164,8 @@ class Player:
         self.own = f"{args.node.rstrip('/')}/"
         chosen = [connection for connection in reader.connections if self.is_chosen(connection.topic)]
         self.connections = [connection for connection in chosen if message_class(connection.msgtype)]
-        self.unknown = sorted({connection.msgtype for connection in chosen if not message_class(connection.msgtype)})
+        for unknown in sorted({connection.msgtype for connection in chosen} - {one.msgtype for one in self.connections}):
+            print(f"play_bag: {unknown} is left out: this ROS has no such message", file=sys.stderr)
         self.topics = {
             connection.id: Topic(
                 node, connection, remap.get(connection.topic, connection.topic), args.reliable, self.is_picture(connection)
@@ -262,8 +263,6 @@ class Player:
             raise PlayError(f"no message in {', '.join(map(str, args.bags))} from second {args.start:g} on")
         # What was sent last is still on its way when publish() returns.
         self.pause(0.3)
-        for kind in self.unknown:
-            print(f"play_bag: {kind} was left out: this ROS has no such message", file=sys.stderr)
         return {"frames": self.frames, "messages": self.sent, "seconds": round(time.monotonic() - began, 3)}
 
     def is_enough(self):

@@ -53,7 +53,6 @@ def installed(prefix, root, binary):
     # The command looks for launch files in folders, not behind links to some.
     for name in ("launch", "config"):
         shutil.copytree(root / name, share / name)
-    (share / "package.xml").symlink_to(root / "package.xml")
 
 
 def lifecycle_manager(prefix):

@@ -295,6 +295,13 @@ def test_what_is_no_argument_is_refused_by_name(package, arguments, reason):
     assert done.returncode == 2 and reason in done.stderr, done
 
 
+@pytest.mark.parametrize(("flag", "words"), [("--help", "Usage: vedette_node"), ("--version", "vedette_node 0.")])
+def test_the_node_says_what_it_is(package, flag, words):
+    command = ["ros2", "run", "vedette", "vedette_node", flag]
+    done = subprocess.run(command, env=package, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and words in done.stdout, done
+
+
 def test_a_parameter_file_that_is_not_there_ends_the_node_by_name(package):
     command = ["ros2", "run", "vedette", "vedette_node", "--ros-args", "--params-file", "no_such.yaml"]
     done = subprocess.run(command, env=package, capture_output=True, text=True, timeout=60)

@@ -232,11 +232,12 @@ def test_what_is_latched_comes_though_it_is_older_than_the_start(ros, listen, pl
 
 def test_topics_are_chosen_and_renamed_and_what_has_no_type_here_is_told(ros, listen, play, bag):
     listener = listen({"/base/odom": Odometry, "/odom": Odometry, "/goal_pose": PoseStamped})
-    playing = play(bag, "--topics", "/odom", "/own", "--remap", "/odom:=/base/odom", "--rate", "0.2")
-    wait_until(lambda: listener["/base/odom"], "the renamed odometry", 30)
-    out, errors = playing.ended()
+    chosen = (bag, "--topics", "/odom", "/own", "--remap", "/odom:=/base/odom")
+    out, errors = play(*chosen).ended()
     assert json.loads(out)["messages"] == FRAMES
-    assert "someones_msgs/msg/Own was left out: this ROS has no such message" in errors
+    assert "someones_msgs/msg/Own is left out: this ROS has no such message" in errors
+    play(*chosen, "--loop")
+    wait_until(lambda: listener["/base/odom"], "the renamed odometry", 30)
     assert not listener["/odom"] and not listener["/goal_pose"]
 
 
