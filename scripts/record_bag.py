@@ -3,7 +3,7 @@
 
     record_bag.py out/drive --regex '^/vedette/(?!image_annotated).*'
 
-Topics are found while it runs. Each is recorded with the quality of service of its first publisher, as the bytes that
+Topics are found while it runs, and named on stderr. Each is recorded with the quality of service of its first publisher, as the bytes that
 come, at the time at which they come; with `--use-sim-time` that of /clock. Ctrl-C ends it; it prints one line of
 JSON, the messages of each topic. Exit codes: 0 recorded, 1 nothing came, 2 wrong usage.
 """
@@ -90,6 +90,7 @@ class Recorder:
             self.messages[name] += 1
 
         self.node.create_subscription(message_class, name, received, qos, raw=True)
+        print(f"record_bag: {name} ({type_name})", file=sys.stderr, flush=True)
 
 
 def recorded_qos(is_reliable, is_latched):

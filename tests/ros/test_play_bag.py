@@ -260,13 +260,16 @@ def test_what_cannot_be_played_is_refused_by_name(play, bag, arguments, code, re
 
 def test_what_is_recorded_plays_again(ros, play, bag, tmp_path):
     again = tmp_path / "again"
-    recorder = subprocess.Popen(
-        [sys.executable, ROOT / "scripts/record_bag.py", again, "--regex", "^/(odom|tf_static|front/.*)$"],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    log = tmp_path / "recorder.log"
+    with log.open("w") as file:
+        recorder = subprocess.Popen(
+            [sys.executable, ROOT / "scripts/record_bag.py", again, "--regex", "^/(odom|tf_static|front/.*)$"],
+            stdout=subprocess.PIPE, stderr=file, text=True,
+        )  # fmt: skip
     playing = play(bag, "--loop", "--rate", "0.5")
-    # Finding the topics, meeting their publishers, and some rounds.
-    time.sleep(6)
+    wait_until(lambda: log.read_text().count("record_bag: /") == 5, "five topics", 60)
+    # Five rounds.
+    time.sleep(5 * FRAMES * PERIOD_NS / 0.5 / 1e9)
     recorder.send_signal(signal.SIGINT)
     counts = json.loads(recorder.communicate(timeout=20)[0])
     playing.process.send_signal(signal.SIGINT)
