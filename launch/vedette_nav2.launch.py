@@ -20,10 +20,10 @@ from launch_ros.parameter_descriptions import ParameterValue
 ARGUMENTS = {
     "namespace": ("", "the namespace of the node and of the manager"),
     "name": ("vedette", "the node's name"),
-    "use_sim_time": ("false", "take the time from /clock, the node and the manager, whatever the files say: true or false"),
+    "use_sim_time": ("false", "both take the time from /clock, whatever the files say: true or false"),
     "manager": ("lifecycle_manager_perception", "the manager's name"),
     "manager_autostart": ("true", "the manager starts the node at once; false: when it is asked to"),
-    "bond_timeout": ("4.0", "seconds without a heartbeat after which the manager takes the node for dead; 0: no heartbeats"),
+    "bond_timeout": ("4.0", "seconds without a heartbeat after which the node counts as dead; 0: no heartbeats"),
 }
 
 

@@ -8,12 +8,12 @@
 `ros2 bag play` does the first two on a ROS installation; this needs rclpy and rosbags only, and knows how to wait for
 the node.
 
-Played are all topics whose message package this ROS has, under their recorded names (`--remap old:=new` renames, `--topics`
-chooses): pictures, raw and compressed, camera_info, depth, odometry, tf, of any number of cameras. Left out are /clock,
-/rosout, /parameter_events and what the node itself said, below the name that `--node` gives. The quality of service is
-the recorded one; where none is recorded, pictures and what belongs to them are best effort, /tf_static and other latched
-topics reliable and transient local, all else reliable. Messages go out as the bytes that were recorded, at the pace of
-their log times. What is latched and older than `--start` is sent first.
+Played are all topics whose message package this ROS has, under their recorded names (`--remap old:=new` renames,
+`--topics` chooses): pictures, raw and compressed, camera_info, depth, odometry, tf, of any number of cameras. Left out
+are /clock, /rosout, /parameter_events and what the node itself said, below the name that `--node` gives. The quality of
+service is the recorded one; where none is recorded, pictures and what belongs to them are best effort, /tf_static and
+other latched topics reliable and transient local, all else reliable. Messages go out as the bytes that were recorded, at
+the pace of their log times. What is latched and older than `--start` is sent first.
 
 The recorded stamps stay: give the node use_sim_time, and this `--clock`, which publishes the recorded time. `--restamp`
 moves them to now instead, all by the same amount, so that what belongs together stays together. `--paced` sends a

@@ -3,9 +3,9 @@
 
     record_bag.py out/drive --regex '^/vedette/(?!image_annotated).*'
 
-Topics are found while it runs, and named on stderr. Each is recorded with the quality of service of its first publisher, as the bytes that
-come, at the time at which they come; with `--use-sim-time` that of /clock. Ctrl-C ends it; it prints one line of
-JSON, the messages of each topic. Exit codes: 0 recorded, 1 nothing came, 2 wrong usage.
+Topics are found while it runs, and named on stderr. Each is recorded with the quality of service of its first publisher,
+as the bytes that come, at the time at which they come; with `--use-sim-time` that of /clock. Ctrl-C ends it; it prints
+one line of JSON, the messages of each topic. Exit codes: 0 recorded, 1 nothing came, 2 wrong usage.
 """
 
 import argparse

@@ -77,8 +77,8 @@ pub struct Args {
 pub fn run(args: Args) -> Result<Outcome> {
     let mut config = args.parameters.load()?;
     if let Some(prompts) = &args.prompts {
-        for prompt in prompts.texts().filter(|prompt| prompt.contains(',')) {
-            tracing::warn!("--prompts: {prompt:?} has a comma in it and is one prompt; semicolons separate several");
+        for hint in prompts.texts().filter_map(Prompts::comma_hint) {
+            tracing::warn!("--prompts: {hint}");
         }
         config.prompts = prompts.texts().map(str::to_owned).collect();
     }

@@ -2,7 +2,6 @@
 
 use super::naming::NodeName;
 use super::sources::YamlError;
-use super::value::ParameterValue;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -204,14 +203,12 @@ pub enum ConfigWarning {
         advice: String,
     },
     /// A prompt that looks like several.
-    #[error("{origin}: the prompt {prompt:?} has a comma in it and is one prompt; several are a list: {list}")]
+    #[error("{origin}: {hint}")]
     CommaInPrompt {
         /// Where.
         origin: Origin,
-        /// The prompt.
-        prompt: String,
-        /// It as several.
-        list: String,
+        /// In words.
+        hint: String,
     },
     /// A policy that rclcpp knows and this node leaves alone.
     #[error(
@@ -243,13 +240,6 @@ impl ConfigWarning {
             None => format!("expected {node} or /**"),
         };
         Self::NoSection { path: path.to_owned(), node: node.to_string(), sections: shown, advice }
-    }
-
-    /// For a prompt with a comma in it.
-    pub(super) fn comma_in_prompt(origin: Origin, prompt: &str) -> Self {
-        let parts = prompt.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let list = ParameterValue::StringArray(parts.map(str::to_owned).collect()).to_string();
-        Self::CommaInPrompt { origin, prompt: prompt.to_owned(), list }
     }
 
     pub(super) fn covered(text: String, by: Origin, node: &NodeName, section: String) -> Self {

@@ -9,6 +9,7 @@ use super::qos_overrides as qos;
 use super::sources::sheet::{self, Effective, Sheet};
 use super::sources::{self, ParameterSource};
 use super::value::ParameterValue;
+use crate::types::Prompts;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -60,8 +61,8 @@ impl Config {
             warnings.extend(config.apply(key, setting)?);
         }
         if let Some(setting) = settings.get("prompts") {
-            let several = config.prompts.iter().filter(|prompt| prompt.contains(','));
-            warnings.extend(several.map(|prompt| ConfigWarning::comma_in_prompt(setting.origin.clone(), prompt)));
+            let hints = config.prompts.iter().filter_map(|prompt| Prompts::comma_hint(prompt));
+            warnings.extend(hints.map(|hint| ConfigWarning::CommaInPrompt { origin: setting.origin.clone(), hint }));
         }
         consistency::complete(&mut config, &settings);
         consistency::check(&config, &settings)?;

@@ -346,7 +346,7 @@ fn a_prompt_with_commas_is_told_as_the_list_that_may_be_meant() {
     let [warning] = loaded.warnings.as_slice() else { panic!("{:?}", loaded.warnings) };
     assert_eq!(
         warning.to_string(),
-        "robot.yaml:3: the prompt \"pedestrian, delivery van\" has a comma in it and is one prompt; several are a list: \
+        "robot.yaml:3: the prompt \"pedestrian, delivery van\" has a comma in it and is one prompt; several are \
          [\"pedestrian\", \"delivery van\"]"
     );
     assert_eq!(loaded.config.prompts, ["pedestrian, delivery van", "dog"]);

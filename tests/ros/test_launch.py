@@ -149,7 +149,7 @@ def test_the_launch_file_starts_the_node_as_its_arguments_say(launch, model, lis
         ("reason_model:=no_such_model", 'no model "no_such_model"'),
         ("model:=no_such_detector", 'no model "no_such_detector"'),
         ("prompts:=scarlet box; van", 'parameter prompts: the prompts need a text encoder: no model "no_such_encoder"'),
-        ("prompts:=scarlet box, van", 'several are a list: ["scarlet box", "van"]'),
+        ("prompts:=scarlet box, van", 'several are ["scarlet box", "van"]'),
         ("remaps:=imgae:=/x", "remap rule imgae:=/x renames nothing of /vedette, did you mean image?"),
     ],
 )

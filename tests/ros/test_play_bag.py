@@ -250,7 +250,11 @@ def test_topics_are_chosen_and_renamed_and_what_has_no_type_here_is_told(ros, li
         (["{bag}", "--remap", "/odom=/x"], 2, "/odom=/x is no rule, expected old:=new"),
         (["{bag}", "--topics", "/no_such"], 1, "nothing to play in"),
         (["{bag}", "--topics", "/odom", "--wait-for-node"], 1, "no pictures in"),
-        (["{bag}", "--wait-for-node", "--patience", "0.5"], 1, "no node takes /front/image_raw, /rear/image_raw/compressed and gives /vedette/"),
+        (
+            ["{bag}", "--wait-for-node", "--patience", "0.5"],
+            1,
+            "no node takes /front/image_raw, /rear/image_raw/compressed and gives /vedette/detections",
+        ),
     ],
 )
 def test_what_cannot_be_played_is_refused_by_name(play, bag, arguments, code, reason):
