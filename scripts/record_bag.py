@@ -3,7 +3,7 @@
 
     record_bag.py out/drive --regex '^/vedette/(?!image_annotated).*'
 
-Topics are found while it runs, and named on stderr. Each is recorded with the quality of service of its first publisher,
+Topics are found while it runs, and named on stderr. Each is recorded with the quality of service of its publishers,
 as the bytes that come, at the time at which they come; with `--use-sim-time` that of /clock. Ctrl-C ends it; it prints
 one line of JSON, the messages of each topic. Exit codes: 0 recorded, 1 nothing came, 2 wrong usage.
 """
@@ -63,15 +63,16 @@ class Recorder:
             publishers = self.node.get_publishers_info_by_topic(name)
             if name not in self.seen and publishers and self.pattern.search(name):
                 self.seen.add(name)
-                self.subscribe(name, types[0], publishers[0].qos_profile)
+                self.subscribe(name, types[0], [publisher.qos_profile for publisher in publishers])
 
     def subscribe(self, name, type_name, offered):
         package, _, message = type_name.split("/")
         try:
             message_class = getattr(importlib.import_module(f"{package}.msg"), message)
             with_types(self.typestore, [package] if type_name not in self.typestore.types else [])
-            is_latched = offered.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL
-            is_reliable = offered.reliability == QoSReliabilityPolicy.RELIABLE
+            # What all of them offer, so that none is left out.
+            is_latched = all(one.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL for one in offered)
+            is_reliable = all(one.reliability == QoSReliabilityPolicy.RELIABLE for one in offered)
             connection = self.writer.add_connection(
                 name,
                 type_name,
