@@ -10,7 +10,6 @@ use crate::ros::order::Order;
 use crate::ros::reason::ask_result::words;
 use crate::ros::report::health::Health;
 use crate::ros::shared::{Ending, Shared};
-use crate::types::Prompts;
 use futures::{Stream, StreamExt};
 use r2r::QosProfile;
 use r2r::vedette_msgs::srv::SetPrompts;
@@ -151,7 +150,7 @@ impl PromptThread {
                 None => tracing::info!("looking for {texts:?}, version {}", self.version),
                 Some(reason) => tracing::warn!("prompts {texts:?} refused: {reason}"),
             }
-            for hint in texts.iter().filter_map(|text| Prompts::comma_hint(text)) {
+            for hint in texts.iter().filter_map(|text| crate::types::Prompts::comma_hint(text)) {
                 tracing::warn!("{hint}");
             }
             let response = SetPrompts::Response {
