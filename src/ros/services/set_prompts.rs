@@ -150,6 +150,9 @@ impl PromptThread {
                 None => tracing::info!("looking for {texts:?}, version {}", self.version),
                 Some(reason) => tracing::warn!("prompts {texts:?} refused: {reason}"),
             }
+            for hint in texts.iter().filter_map(|text| crate::types::Prompts::comma_hint(text)) {
+                tracing::warn!("{hint}");
+            }
             let response = SetPrompts::Response {
                 success: refused.is_none(),
                 message: refused.as_deref().map(words).unwrap_or_default(),
