@@ -1,26 +1,12 @@
 """Running what is installed: shells that have sourced it, the node in them, a question to it."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# How ros2run finds a program, for where the command `ros2` is not installed.
-ROS2_RUN = """
-import os, sys
-from ament_index_python.packages import get_package_prefix
-package, name, *arguments = sys.argv[1:]
-program = os.path.join(get_package_prefix(package), "lib", package, name)
-os.execv(program, [program, *arguments])
-"""
-
-
-def ros2_run():
-    """The words of `ros2 run`."""
-    return [shutil.which("ros2"), "run"] if shutil.which("ros2") else [sys.executable, "-c", ROS2_RUN]
 
 
 class Program:
@@ -49,25 +35,25 @@ class Program:
 
 
 class Shell:
-    """Shells on this shell's ROS that source `setup` and know no ONNX Runtime, in a domain of their own."""
+    """Shells with an environment that has ROS, in which `setup` is sourced: they know no ONNX Runtime, and have a
+    domain of their own."""
 
-    def __init__(self, setup):
+    def __init__(self, environment, setup):
         self.setup = setup
         domain = {"ROS_DOMAIN_ID": str(100 + os.getpid() % 100), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-        self.environment = {name: value for name, value in os.environ.items() if name != "ORT_DYLIB_PATH"} | domain
+        self.environment = {name: value for name, value in environment.items() if name != "ORT_DYLIB_PATH"} | domain
 
     def words(self, *command):
         """A command in such a shell, from a folder of no meaning."""
         return ["bash", "-c", f'cd / && . "{self.setup}" && exec "$@"', "bash", *map(str, command)]
 
-    def start(self, folder, *command, **environment):
+    def start(self, folder, *command):
         """Starts it; its log goes into `folder`."""
         log = folder / "program.log"
         with log.open("w") as file:
             process = subprocess.Popen(
-                self.words(*command), env=self.environment | environment, stdout=file, stderr=file,
-                start_new_session=True,
-            )  # fmt: skip
+                self.words(*command), env=self.environment, stdout=file, stderr=file, start_new_session=True
+            )
         return Program(process, log)
 
     def ask(self, node, parameter):

@@ -1,15 +1,13 @@
 """`colcon build` in a workspace as a user has it, and what is then run from its install space."""
 
-import importlib.util
 import os
 import shutil
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from installed import Shell, ros2_run
+from installed import Shell
 from repository import ROOT, clone, tracked
 
 BUILD_S = 2400.0
@@ -20,15 +18,16 @@ LARGEST_SHARED_BYTES = 1_000_000
 class Workspace:
     """A colcon workspace with a clone in `src/vedette`."""
 
-    def __init__(self, folder, colcon):
+    def __init__(self, folder, colcon, ros2):
         self.folder, self.colcon = folder, colcon
         self.source, self.prefix = folder / "src/vedette", folder / "install/vedette"
-        self.shell = Shell(folder / "install/setup.sh")
+        self.without_runtime = {name: value for name, value in os.environ.items() if name != "ORT_DYLIB_PATH"}
+        self.shell = Shell(ros2, folder / "install/setup.sh")
 
     def run_colcon(self, *arguments):
         command = [self.colcon, *map(str, arguments)]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.shell.environment, capture_output=True, text=True, timeout=BUILD_S
+            command, cwd=self.folder, env=self.without_runtime, capture_output=True, text=True, timeout=BUILD_S
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
@@ -54,13 +53,13 @@ def copy_outside_crates(built, target):
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory, tool):
+def workspace(tmp_path_factory, tool, ros2_tools_environment):
     """Built once without ONNX Runtime. Outside crates are taken as `make test` has built them: with ROS's message
     packages, r2r and Vedette are compiled."""
     colcon = tool("colcon")
     if not os.environ.get("AMENT_PREFIX_PATH"):
         pytest.skip("no ROS environment: . .deps/env.sh")
-    workspace = Workspace(tmp_path_factory.mktemp("workspace"), colcon)
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"), colcon, ros2_tools_environment)
     clone(workspace.source)
     copy_outside_crates(ROOT / "target/release", workspace.folder / "cargo/release")
     workspace.first_build = workspace.build()
@@ -136,8 +135,8 @@ def test_a_second_build_compiles_nothing(complete):
 
 
 def test_ros2_run_starts_the_node_without_a_subcommand(complete, params, tmp_path):
-    words = ("vedette", "vedette_node", "--ros-args", "--params-file", params)
-    with complete.shell.start(tmp_path, *ros2_run(), *words) as node:
+    words = ("ros2", "run", "vedette", "vedette_node", "--ros-args", "--params-file", params)
+    with complete.shell.start(tmp_path, *words) as node:
         messages, base_frame = complete.shell.ask("vedette", "base_frame")
         assert Path(messages).is_relative_to(complete.folder / "install/vedette_msgs")
         assert base_frame == "told"
@@ -145,13 +144,10 @@ def test_ros2_run_starts_the_node_without_a_subcommand(complete, params, tmp_pat
         node.end()
 
 
-def test_the_launch_file_of_the_install_space_starts_the_installed_node(complete, params, tmp_path):
-    paths = [complete.shell.environment.get("PYTHONPATH", "")]
-    if importlib.util.find_spec("launch_ros") is None:
-        paths.insert(0, str(ROOT / "tests/ros/launch_stand_in"))
-    file = complete.prefix / "share/vedette/launch/vedette.launch.py"
-    command = [sys.executable, ROOT / "tests/ros/run_launch_file.py", file, f"params_file:={params}", "name:=scout"]
-    with complete.shell.start(tmp_path, *command, PYTHONPATH=":".join(paths)) as launch:
+@pytest.mark.parametrize("file", ["vedette.launch.py", "vedette.launch.xml", "vedette.launch.yaml"])
+def test_the_launch_files_of_the_install_space_start_the_installed_node(complete, params, tmp_path, file):
+    words = ("ros2", "launch", "vedette", file, f"params_file:={params}", "name:=scout")
+    with complete.shell.start(tmp_path, *words) as launch:
         assert complete.shell.ask("scout", "base_frame")[1] == "told"
         assert f"{complete.prefix}/lib/vedette/libonnxruntime.so" in launch.log
         launch.end()

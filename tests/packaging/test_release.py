@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from installed import Shell, ros2_run
+from installed import Shell
 from repository import ROOT
 
 sys.path[:0] = [str(ROOT / "scripts/release"), str(ROOT / "scripts/setup")]
@@ -176,10 +176,10 @@ def test_check_and_replay_run_where_there_is_nothing_else(unpacked, run, params,
     assert "yolov12n" in run(program, "models", "list")
 
 
-def test_the_node_runs_from_the_folder_once_it_is_sourced(unpacked, params, tmp_path):
-    shell = Shell(unpacked / "setup.sh")
-    words = ("vedette", "vedette_node", "--ros-args", "--params-file", params)
-    with shell.start(tmp_path, *ros2_run(), *words) as node:
+def test_the_node_runs_from_the_folder_once_it_is_sourced(unpacked, params, tmp_path, ros2_tools_environment):
+    shell = Shell(ros2_tools_environment, unpacked / "setup.sh")
+    words = ("ros2", "run", "vedette", "vedette_node", "--ros-args", "--params-file", params)
+    with shell.start(tmp_path, *words) as node:
         messages, base_frame = shell.ask("vedette", "base_frame")
         assert Path(messages).is_relative_to(unpacked)
         assert base_frame == "told"
