@@ -93,6 +93,13 @@ def test_twenty_switches_under_a_stream_leave_no_array_with_mixed_or_stale_label
     assert len(stamps) > 25 and node.is_running()
 
 
+def test_a_prompt_with_a_comma_is_taken_as_one_and_told(stream):
+    node, set_prompts, arrays, _ = stream()
+    response = set_prompts("pedestrian, delivery van")
+    assert response.success and response.message == ""
+    assert 'is one prompt; several are ["pedestrian", "delivery van"]' in node.log
+
+
 def test_a_refused_set_leaves_the_old_one_in_force(stream):
     _, set_prompts, arrays, _ = stream("-p", "prompts:=[scarlet box]")
     wait_until(lambda: is_detected(arrays, "scarlet box", 0), "a box under the parameter's prompts")
