@@ -31,6 +31,8 @@ static DEFINITIONS: &[Definition] = &definitions![
     "geometry_msgs/PoseStamped",
     "geometry_msgs/PoseWithCovariance",
     "geometry_msgs/Quaternion",
+    "geometry_msgs/Transform",
+    "geometry_msgs/TransformStamped",
     "geometry_msgs/Twist",
     "geometry_msgs/TwistWithCovariance",
     "geometry_msgs/Vector3",
@@ -42,6 +44,7 @@ static DEFINITIONS: &[Definition] = &definitions![
     "sensor_msgs/Image",
     "sensor_msgs/RegionOfInterest",
     "std_msgs/Header",
+    "tf2_msgs/TFMessage",
     "vedette_msgs/Plan",
     "vedette_msgs/PlanStep",
     "vedette_msgs/Proposal",
@@ -105,7 +108,7 @@ pub(super) fn fields_of(name: &str) -> Option<impl Iterator<Item = (&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{diagnostic_msgs, nav_msgs, rosgraph_msgs, sensor_msgs, vedette_msgs, vision_msgs};
+    use crate::wire::{diagnostic_msgs, nav_msgs, rosgraph_msgs, sensor_msgs, tf2_msgs, vedette_msgs, vision_msgs};
 
     #[test]
     fn vedette_msgs_have_the_fields_of_their_ros_package() {
@@ -134,6 +137,7 @@ mod tests {
             sensor_msgs::CAMERA_INFO,
             sensor_msgs::COMPRESSED_IMAGE,
             sensor_msgs::IMAGE,
+            tf2_msgs::TF_MESSAGE,
             vedette_msgs::PLAN,
             vedette_msgs::PROPOSAL,
             vision_msgs::DETECTION_2D_ARRAY,
