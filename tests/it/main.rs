@@ -29,5 +29,6 @@ mod prompts;
 mod reason;
 mod replay;
 mod standing_person;
+mod tf_table;
 mod walk;
 mod zoo;
