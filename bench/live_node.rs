@@ -21,6 +21,12 @@ fn main() -> Result<()> {
     }
     let names = Names::new(NodeName::default(), &ros_args.remaps);
     let config = Config::load(names.node(), &ros_args.parameters)?.config;
+    let image = names.resolve_input(Input::Image.name());
+    Edge::start()?.run(&config, &names, Box::new(move |config, _| parts(config, &image).map_err(Into::into)))?;
+    Ok(())
+}
+
+fn parts(config: &Config, image: &str) -> Result<Parts> {
     let candidates: Vec<Candidate> = (0..8u8)
         .filter_map(|index| {
             let bbox = BBox::from_center(100.0 + 40.0 * f32::from(index), 300.0, 30.0, 80.0)?;
@@ -28,8 +34,6 @@ fn main() -> Result<()> {
         })
         .collect();
     let detector = constant_detector(TENSOR, &Labels::new(["person"], 0), &candidates)?;
-    let walk = Walk::new(&config, detector, "constant")?;
-    let intake = Intake::open(&config, &names.resolve_input(Input::Image.name()))?;
-    Edge::start()?.run(&config, &names, Parts { intake, walk, prompter: None, reason: None })?;
-    Ok(())
+    let walk = Walk::new(config, detector, "constant")?;
+    Ok(Parts { intake: Intake::open(config, image)?, walk, prompter: None, reason: None })
 }

@@ -34,11 +34,20 @@ fn run() -> Result<()> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let config = loaded.config;
-    let intake = Intake::open(&config, &names.resolve_input(Input::Image.name()))?;
-    let model = load_model(&config)?;
-    let walk = Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
-    let reason = load_reason_model(&config)?.map(|loaded| Reason::new(loaded.model, &loaded.name));
-    edge.run(&config, &names, Parts { intake, walk, prompter: Some(model.prompter), reason })?;
+    let of_load = names.clone();
+    edge.run(&loaded.config, &names, Box::new(move |config, step| load(config, &of_load, step).map_err(Into::into)))?;
     Ok(())
+}
+
+/// What a configured node is made of, by its parameters.
+fn load(config: &Config, names: &Names, step: &dyn Fn(&str)) -> Result<Parts> {
+    let intake = Intake::open(config, &names.resolve_input(Input::Image.name()))?;
+    step(&format!("loading the model {}", config.model));
+    let model = load_model(config)?;
+    let walk = Walk::prompted(config, model.detector, &model.name, model.prompts)?;
+    if !config.reason_model.is_empty() {
+        step(&format!("loading the reason model {}", config.reason_model));
+    }
+    let reason = load_reason_model(config)?.map(|loaded| Reason::new(loaded.model, &loaded.name));
+    Ok(Parts { intake, walk, prompter: Some(model.prompter), reason })
 }

@@ -142,6 +142,15 @@ const PERIOD_MS: Domain = Domain::Integers { min: 1, max: 600_000 };
 const PERIOD_OR_ZERO_MS: Domain = Domain::Integers { min: 0, max: 600_000 };
 
 parameters! {
+    "Node" {
+        /// Configure and activate when the node starts. False: a lifecycle manager does, or `ros2 lifecycle set`. Where
+        /// it is true and the models do not load, the node ends with the reason.
+        autostart: bool = true, Domain::Flag;
+        /// Between two signs of life on `bond`, by which Nav2's lifecycle manager knows that the node lives; 0: none.
+        bond_heartbeat_period_ms: i64 = 100, Domain::Integers { min: 0, max: 2000 };
+        /// The device that diagnostics are about, their `hardware_id`. Empty: the name of this machine.
+        hardware_id: String = String::new(), Domain::Text { may_be_empty: true };
+    }
     "Model" {
         /// The detector: a path to an ONNX file, to a checkpoint's folder or to a `model.toml`, or the name of a folder
         /// below one of `model_dirs`.

@@ -126,6 +126,11 @@ impl Intake {
         })
     }
 
+    /// Begins again after a pause: an image that waits is forgotten. What was joined before still holds by its stamps.
+    pub fn begin_anew(&mut self) {
+        self.waiting = None;
+    }
+
     /// Whether images are taken as rectified.
     pub fn is_rectified(&self) -> bool {
         self.joins.is_rectified

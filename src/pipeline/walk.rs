@@ -101,6 +101,22 @@ impl Walk {
         }
     }
 
+    /// Forgets what it has seen and begins again at `stop`, as after a pause of any length: tracks, things, the plan and
+    /// what was proposed. Labels are announced again; prompts stay. Track ids and the plan's sequence go on.
+    pub fn begin_anew(&mut self) {
+        self.forget();
+        self.previous = None;
+        self.announced = None;
+    }
+
+    fn forget(&mut self) {
+        self.blind_check.reset();
+        self.perceive.reset();
+        self.world.reset();
+        self.planner.reset();
+        self.advice.reset();
+    }
+
     /// Looks for other things from the next image on: one call between two images changes labels, class masks and
     /// obstacles together, or nothing. The next image announces the labels with the raised version before its
     /// detections; nothing under the old labels leaves after this. Cheap: the words are encoded already, see
@@ -259,11 +275,7 @@ impl Walk {
         }
         match self.previous {
             Some(previous) if previous.ns_since(stamp) > self.reset_ns => {
-                self.blind_check.reset();
-                self.perceive.reset();
-                self.world.reset();
-                self.planner.reset();
-                self.advice.reset();
+                self.forget();
                 Ok(())
             }
             Some(previous) if stamp <= previous => Err(FrameError::OutOfOrder { stamp, previous }),

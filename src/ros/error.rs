@@ -37,6 +37,12 @@ pub enum NodeError {
         /// Why.
         source: io::Error,
     },
+    /// Parameter `autostart` is true, and the node has not become active.
+    #[error("{reason}")]
+    NotStarted {
+        /// Why, with all causes.
+        reason: String,
+    },
     /// A fault of ours: a thread or a service ended in a panic.
     #[error("{what} ended in a panic: {reason}")]
     Panicked {

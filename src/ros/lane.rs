@@ -82,6 +82,11 @@ impl Lane {
     fn order(&mut self, order: Order) {
         let walk = &mut self.passage.walk;
         match order {
+            Order::Begin => {
+                walk.begin_anew();
+                self.intake.begin_anew();
+                self.passage.pace = Pace::new(&self.passage.shared.config());
+            }
             Order::Prompts { prompts, reply } => {
                 // Who asked may be gone by now.
                 let _ = reply.send(walk.set_prompts(prompts));
@@ -239,7 +244,7 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
             limiter.warn("not_published", &error);
         }
     };
-    if shared.gate.is_closed() {
+    if !shared.gate.is_open() {
         return None;
     }
     let (mut plan, mut path) = (&[][..], &[][..]);

@@ -11,12 +11,16 @@
 //! - the **watch thread** says `stop` when the newest plan that has left is too old. It shares nothing with the others but
 //!   the `Gate` through which every plan leaves.
 //! - the **prompts thread** owns the text encoder: from words to a set that the lane puts in force.
+//! - the **load thread** makes the models, at each `configure`.
 //! - the **reason thread**, where there is a language model, owns it: it takes jobs from the
 //!   `Desk` and gives what came of them back to the lane.
 //! - the **edge thread** is tokio's: signals, parameters, `~/set_prompts`, `~/ask` and diagnostics are tasks there, which
 //!   wait for whatever comes next. No picture passes through it: from DDS to the lane there is one hand-over, of one
 //!   thread to another, and a runtime between them could only add to it. Nor does the watchdog, which must not wait for
 //!   a task that does not give way.
+//!
+//! It is a managed node ([`lifecycle`]): there at once, with services, logs and diagnostics; what has to do with models comes
+//! with `configure` and goes with `cleanup`. `managed` does what the transitions say.
 //!
 //! A thread that ends in a panic ends the node, after its last stop, where the node cannot do without it; without the
 //! prompts thread and the reason thread perception goes on.
@@ -28,6 +32,8 @@ mod clock;
 mod error;
 mod intake;
 mod lane;
+mod lifecycle;
+mod managed;
 mod node;
 mod order;
 mod publishers;
@@ -40,5 +46,6 @@ mod threads;
 mod watch;
 
 pub use error::NodeError;
-pub use node::{Edge, Parts};
+pub use managed::{Load, LoadFailed, Parts};
+pub use node::Edge;
 pub use report::log::RosLog;

@@ -7,6 +7,8 @@ use std::sync::mpsc::Sender;
 
 /// One order. Orders are done as they come, before the next picture, and at once when no picture comes.
 pub enum Order {
+    /// Begin anew: the node has become active.
+    Begin,
     /// Look for other things.
     Prompts {
         /// Encoded already.

@@ -3,9 +3,11 @@
 use super::clock::NodeClock;
 use super::intake::graph::Topics;
 use super::intake::inbox::Inbox;
+use super::lifecycle::Lifecycle;
 use super::report::health::Health;
 use super::watch::gate::Gate;
-use std::sync::Arc;
+use crate::config::Config;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 /// Handles, cheap to clone.
@@ -21,6 +23,17 @@ pub struct Shared {
     pub topics: Arc<Topics>,
     /// ROS time.
     pub clock: NodeClock,
+    /// The state of the node.
+    pub lifecycle: Arc<Lifecycle>,
+    /// The parameters in force.
+    pub parameters: Arc<RwLock<Arc<Config>>>,
+}
+
+impl Shared {
+    /// The parameters in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.parameters.read().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// The word that the node ends, for the services that tell those who wait.

@@ -21,6 +21,8 @@ pub enum Duty {
     Reason,
     /// Encodes prompts.
     Prompts,
+    /// Loads the models.
+    Load,
 }
 
 impl Duty {
@@ -32,6 +34,7 @@ impl Duty {
             Self::Watch => "watch",
             Self::Reason => "reason",
             Self::Prompts => "prompts",
+            Self::Load => "load",
         }
     }
 
@@ -51,9 +54,9 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Whether the node ends with it.
+    /// Whether the node ends with it. One that was told to end is no loss.
     pub fn is_the_end(&self) -> bool {
-        self.duty.is_vital()
+        self.duty.is_vital() && self.panic.is_some()
     }
 
     /// The fault, if it was one.
@@ -109,10 +112,15 @@ impl Threads {
         ended
     }
 
+    /// Whether one of these still runs.
+    pub fn any_runs(&self, duties: &[Duty]) -> bool {
+        self.running.iter().any(|(duty, _)| duties.contains(duty))
+    }
+
     /// Waits until those of these that run have ended; returns their faults.
     pub async fn all_ended(&mut self, duties: &[Duty]) -> Vec<NodeError> {
         let mut faults = Vec::new();
-        while self.running.iter().any(|(duty, _)| duties.contains(duty)) {
+        while self.any_runs(duties) {
             faults.extend(self.next_end().await.fault());
         }
         faults
@@ -151,7 +159,7 @@ mod tests {
             threads.start(duty, || panic!("by order of the test")).unwrap();
             assert!(!threads.next_end().await.is_the_end());
         }
-        assert!(bench.left().is_empty() && !bench.gate.is_closed());
+        assert!(bench.left().is_empty() && bench.gate.is_open());
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ mod error;
 mod geometry_msgs;
 mod std_msgs;
 
+pub mod bond;
 pub mod diagnostic_msgs;
 pub mod nav_msgs;
 pub mod rosgraph_msgs;

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import rclpy
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import (
     QoSDurabilityPolicy,
@@ -139,6 +140,7 @@ class Listener:
     def __init__(self, ros, name, topics, qos=RELIABLE, raw=False):
         self.node = ros.create_node(name)
         self.came = {topic: [] for topic in topics}
+        self.clients = {}
         # When each was published, by DDS's own account.
         self.published_ns = {topic: [] for topic in topics}
         for topic, message_class in topics.items():
@@ -191,6 +193,25 @@ class Listener:
         wait_until(future.done, f"an answer of {name}", patience_s)
         self.node.destroy_client(client)
         return future.result()
+
+    def state(self, name="/vedette", patience_s=5.0):
+        """The label of a managed node's state; `None` when it does not answer."""
+        if f"{name}_state" not in self.clients:
+            self.clients[f"{name}_state"] = self.node.create_client(GetState, f"{name}/get_state")
+        client = self.clients[f"{name}_state"]
+        if not client.wait_for_service(patience_s):
+            return None
+        future = client.call_async(GetState.Request())
+        deadline = time.monotonic() + patience_s
+        while not future.done() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return future.result().current_state.label if future.done() else None
+
+    def change(self, label, name="/vedette", patience_s=10.0):
+        """Whether a managed node has taken a transition."""
+        request = ChangeState.Request()
+        request.transition.label = label
+        return self.call(ChangeState, f"{name}/change_state", request, patience_s).success
 
     def close(self):
         self.executor.shutdown()

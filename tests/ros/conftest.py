@@ -105,22 +105,22 @@ sha256 = "{hashlib.sha256(weights).hexdigest()}"
 
 @pytest.fixture
 def run(ros, tmp_path):
-    """Runs a binary until it publishes; ends with the test what still runs."""
+    """Runs a binary until it is in a state, active unless said otherwise; ends with the test what still runs."""
     running = []
-    watcher = ros.create_node("watcher")
+    watcher = Listener(ros, "watcher", {})
 
-    def start_node(binary, *ros_args, detections="/vedette/detections", **options):
+    def start_node(binary, *ros_args, name="/vedette", state="active", **options):
         node = NodeProcess(binary, ros_args, tmp_path / f"node{len(running)}.log", **options)
         running.append(node)
         deadline = time.monotonic() + START_S
-        while watcher.count_publishers(detections) == 0:
+        while watcher.state(name, patience_s=0.5) != state:
             assert node.is_running(), f"the node ended with {node.process.returncode}:\n{node.log}"
-            assert time.monotonic() < deadline, f"no {detections} after {START_S} s:\n{node.log}"
+            assert time.monotonic() < deadline, f"{name} is not {state} after {START_S} s:\n{node.log}"
             time.sleep(0.02)
         return node
 
     yield start_node
-    watcher.destroy_node()
+    watcher.close()
     codes = [(node.end()[0], node.ends_with, node.log) for node in running]
     assert all(code == expected for code, expected, _ in codes), codes
 

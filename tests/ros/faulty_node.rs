@@ -4,7 +4,7 @@
 //! `VEDETTE_FAULT` names the fault, by the number of the picture, from 1: `fail:30` fails on that picture and all later
 //! ones, `slow:30:750` takes 750 ms for that one, `panic:30` and `hang:30` do what they say. `ask_panics` is a language
 //! model that panics at its first question, `prompts_panic` a text encoder that panics at the first prompts. `load:3000`
-//! takes 3000 ms to start. Everything else is as in `vedette node`.
+//! takes 3000 ms to load, `load_fails` and `load_panics` do what they say. Everything else is as in `vedette node`.
 
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -76,6 +76,17 @@ impl VisionLanguageModel for PanickingModel {
 
 fn main() -> Result<()> {
     let edge = Edge::start()?;
+    use tracing_subscriber::prelude::*;
+    tracing_subscriber::registry().with(tracing_subscriber::filter::LevelFilter::INFO).with(RosLog).init();
+    let (_, ros_args) = RosArgs::split(std::env::args_os())?;
+    let names = Names::new(NodeName::default(), &ros_args.remaps);
+    let config = Config::load(names.node(), &ros_args.parameters)?.config;
+    let image = names.resolve_input(Input::Image.name());
+    edge.run(&config, &names, Box::new(move |config, step| load(config, &image, step).map_err(Into::into)))?;
+    Ok(())
+}
+
+fn load(config: &Config, image: &str, step: &dyn Fn(&str)) -> Result<Parts> {
     let named = std::env::var("VEDETTE_FAULT").unwrap_or_default();
     let words: Vec<&str> = named.split(':').collect();
     let number = |at: usize| -> Result<u64> {
@@ -90,30 +101,23 @@ fn main() -> Result<()> {
         "panic" => Some((number(1)?, Fault::Panic)),
         "hang" => Some((number(1)?, Fault::Hang)),
         "load" => {
-            eprintln!("loading");
+            step("loading");
             sleep(milliseconds(1)?);
             None
         }
-        other => {
-            bail!("VEDETTE_FAULT is {other:?}, expected fail, slow, panic, hang, ask_panics, prompts_panic or load")
-        }
+        "load_fails" => bail!("there is no such model"),
+        "load_panics" => panic!("by order of the test"),
+        other => bail!("VEDETTE_FAULT is {other:?}, expected one of those above"),
     };
-
-    use tracing_subscriber::prelude::*;
-    tracing_subscriber::registry().with(tracing_subscriber::filter::LevelFilter::INFO).with(RosLog).init();
-    let (_, ros_args) = RosArgs::split(std::env::args_os())?;
-    let names = Names::new(NodeName::default(), &ros_args.remaps);
-    let config = Config::load(names.node(), &ros_args.parameters)?.config;
     let inner = constant_detector(TENSOR, &Labels::new(["person"], 0), &[])?;
     let detector = FaultyDetector { inner, pictures: 0, fault };
-    let walk = Walk::new(&config, Box::new(detector), "faulty")?;
+    let walk = Walk::new(config, Box::new(detector), "faulty")?;
     let model = PanickingModel(FakeBackend::new(Vec::new(), Vec::new(), BTreeMap::new()));
     let reason = (words[0] == "ask_panics").then(|| Reason::new(Box::new(model), "panicking"));
     let prompter = (words[0] == "prompts_panic").then(|| {
         let open: OpenEncoder = Box::new(|| panic!("by order of the test"));
         Prompter::new(walk.labels().clone(), open)
     });
-    let intake = Intake::open(&config, &names.resolve_input(Input::Image.name()))?;
-    edge.run(&config, &names, Parts { intake, walk, prompter, reason })?;
-    Ok(())
+    let intake = Intake::open(config, image)?;
+    Ok(Parts { intake, walk, prompter, reason })
 }

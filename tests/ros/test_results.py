@@ -91,7 +91,7 @@ def test_a_flood_is_answered_with_the_newest(start, camera, listen):
 def test_namespace_name_and_topics_can_be_remapped(start, listen, ros):
     start(
         "-r", "__ns:=/robot1", "-r", "__node:=scout", "-r", "image:=front/image",
-        detections="/robot1/scout/detections",
+        name="/robot1/scout",
     )  # fmt: skip
     listener = listen({"/robot1/scout/plan": Plan})
     wait_until(lambda: listener.node.count_subscribers("/robot1/front/image") == 1, "the remapped subscription")

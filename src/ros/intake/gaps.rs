@@ -26,7 +26,8 @@ impl Gaps {
         }
         let missing = self.period_ns().map_or(0, |period_ns| {
             // 1.6 periods: a camera may be late by half of one.
-            let is_gap = difference_ns * 10 > period_ns * 16 && difference_ns < period_ns * 10;
+            let tenth = |times: i64| period_ns.saturating_mul(times) / 10;
+            let is_gap = difference_ns > tenth(16) && difference_ns < tenth(100);
             if is_gap { u64::try_from((difference_ns + period_ns / 2) / period_ns - 1).unwrap_or(0) } else { 0 }
         });
         self.differences_ns[self.next] = difference_ns;
@@ -47,6 +48,16 @@ mod tests {
     use super::*;
 
     const PERIOD_NS: i64 = 33_333_333;
+
+    #[test]
+    fn stamps_of_garbage_are_no_gaps_and_no_fault() {
+        let mut gaps = Gaps::default();
+        for number in 0..64 {
+            let ns = if number % 2 == 0 { i64::MIN + number } else { i64::MAX - number };
+            gaps.came(Stamp::from_ns(ns));
+            gaps.came(Stamp::from_ns(number * i64::MAX / 64));
+        }
+    }
 
     fn missing(indices: impl IntoIterator<Item = i64>) -> u64 {
         let mut gaps = Gaps::default();

@@ -6,7 +6,7 @@ use r2r::QosProfile;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One subscribed topic, as asked of the graph.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     /// What it feeds.
     pub input: Input,
@@ -56,7 +56,12 @@ pub struct Topics(Mutex<Vec<(Topic, Publishing)>>);
 impl Topics {
     /// Nobody publishes them yet.
     pub fn new(topics: Vec<Topic>) -> Self {
-        Self(Mutex::new(topics.into_iter().map(|topic| (topic, Publishing::default())).collect()))
+        Self(Mutex::new(unseen(topics)))
+    }
+
+    /// Others take their place.
+    pub fn replace(&self, topics: Vec<Topic>) {
+        *self.lock() = unseen(topics);
     }
 
     /// Locks them, for no longer than a copy takes.
@@ -73,6 +78,10 @@ impl Topics {
     pub fn of_pictures(&self) -> String {
         of_pictures(&self.lock())
     }
+}
+
+fn unseen(topics: Vec<Topic>) -> Vec<(Topic, Publishing)> {
+    topics.into_iter().map(|topic| (topic, Publishing::default())).collect()
 }
 
 /// The names of the topics that pictures may come on: `/image or /image/compressed`.

@@ -104,6 +104,18 @@ impl Inbox {
         self.changed.notify_all();
     }
 
+    /// Serves the next lane, once the one before it has ended.
+    pub fn reopen(&self) {
+        *self.lock() = State::default();
+    }
+
+    /// Forgets what has come and was not taken.
+    pub fn forget(&self) {
+        let mut state = self.lock();
+        state.image = None;
+        state.side = Side::default();
+    }
+
     /// Waits for an order or a picture, and moves what was queued until the picture came to `side`. `None` once closed.
     pub fn next(&self, side: &mut Side) -> Option<Work> {
         let mut state = self.lock();
@@ -187,6 +199,22 @@ mod tests {
         inbox.close();
         inbox.put_order(Order::Withdraw(2));
         assert!(inbox.lock().orders.is_empty() && inbox.next(&mut Side::default()).is_none());
+    }
+
+    #[test]
+    fn a_new_lane_finds_nothing_of_what_the_one_before_it_left() {
+        let inbox = Inbox::default();
+        inbox.put_image(picture(1));
+        inbox.put_camera_info(vec![1]);
+        inbox.close();
+        inbox.reopen();
+        inbox.put_image(picture(2));
+        inbox.put_camera_info(vec![2]);
+        inbox.forget();
+        inbox.put_image(picture(3));
+        let mut side = Side::default();
+        assert_eq!(next_picture(&inbox, &mut side).unwrap(), [3]);
+        assert!(side.is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::action::{ActionServer, Call, GoalId, GoalRequest, State, time};
 use super::ask_result::{result_of, unanswered, words};
 use super::desk::Desk;
 use super::reasoner::{Progress, Told};
-use crate::config::{Config, NodeName};
+use crate::config::NodeName;
 use crate::pipeline::{Asker, Inquiry};
 use crate::ros::clock::{EdgeClock, NodeClock, steady_now};
 use crate::ros::intake::inbox::Inbox;
@@ -43,12 +43,27 @@ pub struct Questions {
     names: [String; 2],
     /// `None`: there is no language model, or not any more, and every goal is rejected.
     reason: Option<ReasonLane>,
-    /// Why there is none.
-    nobody: String,
+    /// Why goals are rejected, while they are.
+    nobody: Option<String>,
+    posts: UnboundedReceiver<Post>,
     waiting: VecDeque<(GoalId, Inquiry)>,
     active: Option<Active>,
     last_id: u64,
     deadline: Duration,
+}
+
+/// Who is there to be asked from now on.
+pub enum Post {
+    /// These threads, once the node is active.
+    Manned(ReasonLane, Duration),
+    /// They take questions.
+    Open,
+    /// They take none, and why.
+    Shut(String),
+    /// Nobody, and why.
+    Left(String),
+    /// Nobody, for the reason thread has ended in a panic with these words.
+    Died(String),
 }
 
 /// The other threads.
@@ -77,25 +92,21 @@ struct Active {
 }
 
 impl Questions {
-    /// Offers the action.
+    /// Offers the action. Nobody answers until `posts` says who does.
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(
-        node: &mut r2r::Node,
-        config: &Config,
-        name: &NodeName,
-        reason: Option<ReasonLane>,
-    ) -> r2r::Result<Self> {
+    pub fn new(node: &mut r2r::Node, name: &NodeName, posts: UnboundedReceiver<Post>) -> r2r::Result<Self> {
         Ok(Self {
             server: ActionServer::new(node, NAME)?,
             names: [name.name().to_owned(), name.to_string()],
-            reason,
-            nobody: "there is nobody to ask, parameter reason_model is empty".to_owned(),
+            reason: None,
+            nobody: Some("the node is not configured".to_owned()),
+            posts,
             waiting: VecDeque::new(),
             active: None,
             last_id: 0,
-            deadline: Duration::from_millis(config.reason_deadline_ms.unsigned_abs()),
+            deadline: Duration::ZERO,
         })
     }
 
@@ -111,7 +122,8 @@ impl Questions {
                     Call::Goal(request) => self.take(*request, clock.now().unwrap_or_default()),
                     Call::Cancel(goals) => goals.into_iter().for_each(|goal| self.cancel(goal)),
                 },
-                Some(told) = next_told(&mut self.reason) => self.hear(told),
+                Some(told) = next_told(&mut self.reason) => self.progress(told),
+                Some(post) = self.posts.recv() => self.change(post),
                 _ = ticks.tick(), if has_lane => self.watch(),
                 () = ending.comes() => return self.end().await,
             }
@@ -119,11 +131,35 @@ impl Questions {
         }
     }
 
+    fn change(&mut self, post: Post) {
+        match post {
+            Post::Manned(reason, deadline) => {
+                (self.reason, self.deadline) = (Some(reason), deadline);
+                self.nobody = Some("the node is not active".to_owned());
+            }
+            Post::Open if self.reason.is_some() => self.nobody = None,
+            Post::Open => {}
+            Post::Shut(why) => {
+                self.give_up(CancelReason::Shutdown.as_str(), &why);
+                self.nobody.get_or_insert(why);
+            }
+            Post::Left(why) => {
+                self.give_up(CancelReason::Shutdown.as_str(), &why);
+                (self.reason, self.nobody) = (None, Some(why));
+            }
+            Post::Died(words) => {
+                let why = format!("there is nobody to ask any more: {words}");
+                self.give_up("failed", &why);
+                (self.reason, self.nobody) = (None, Some(why));
+            }
+        }
+    }
+
     /// What is left is told that the node ends, and whoever waits gets a moment to fetch it.
     async fn end(mut self) {
         let is_awaited = self.active.is_some() || !self.waiting.is_empty();
         while let Some(told) = self.reason.as_mut().and_then(|reason| reason.told.try_recv().ok()) {
-            self.hear(told);
+            self.progress(told);
         }
         self.give_up(CancelReason::Shutdown.as_str(), "the node ends");
         let farewell = async {
@@ -140,7 +176,10 @@ impl Questions {
 
     /// Ends all goals without an answer.
     fn give_up(&mut self, finish_reason: &str, message: &str) {
-        if let Some(Active { goal, header, said, .. }) = self.active.take() {
+        if let Some(active) = self.active.take() {
+            self.withdraw(&active);
+            active.asker.cancel.cancel(CancelReason::Shutdown);
+            let Active { goal, header, said, .. } = active;
             let result = unanswered(finish_reason, message, header.as_ref(), &said);
             self.server.end(goal, State::Aborted, result);
         }
@@ -151,8 +190,8 @@ impl Questions {
 
     fn take(&mut self, request: GoalRequest, now: Stamp) {
         let camera = &request.goal.camera;
-        let refusal = if self.reason.is_none() {
-            Some(self.nobody.clone())
+        let refusal = if let Some(why) = &self.nobody {
+            Some(why.clone())
         } else if !camera.is_empty() && !self.names.contains(camera) {
             Some(format!("no camera {camera:?} here, expected {:?} or none", self.names[0]))
         } else if self.waiting.len() == MAX_WAITING {
@@ -193,19 +232,7 @@ impl Questions {
     }
 
     /// What the reason thread tells.
-    fn hear(&mut self, told: Told) {
-        match told {
-            Told::About(id, progress) => self.progress(id, progress),
-            Told::Gone(words) => {
-                self.nobody = format!("there is nobody to ask any more: {words}");
-                self.reason = None;
-                let message = self.nobody.clone();
-                self.give_up("failed", &message);
-            }
-        }
-    }
-
-    fn progress(&mut self, id: u64, progress: Progress) {
+    fn progress(&mut self, Told { id, progress }: Told) {
         // Of a question that was given up nobody wants to hear.
         let Some(active) = self.active.as_mut().filter(|active| active.asker.id == id) else { return };
         match progress {

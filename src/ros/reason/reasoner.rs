@@ -13,11 +13,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What the one who serves `~/ask` is told.
-pub enum Told {
+pub struct Told {
     /// Of the question with this number.
-    About(u64, Progress),
-    /// The thread has ended, and nobody answers any more: why.
-    Gone(String),
+    pub id: u64,
+    /// What.
+    pub progress: Progress,
 }
 
 /// What is told of somebody's question while it is answered.
@@ -72,7 +72,7 @@ impl Reasoner {
                 pieces += 1;
                 if let Some(Asker { id, .. }) = &asker {
                     // Nobody listens once the node ends.
-                    let _ = told.send(Told::About(*id, Progress::Piece(text.to_owned(), pieces)));
+                    let _ = told.send(Told { id: *id, progress: Progress::Piece(text.to_owned(), pieces) });
                 }
             });
             let duration = steady_now().duration_since(began);
@@ -102,7 +102,7 @@ impl Reasoner {
     fn tell(&self, asker: &Option<Asker>, what: impl FnOnce() -> Progress) {
         if let Some(Asker { id, .. }) = asker {
             // Nobody listens once the node ends.
-            let _ = self.told.send(Told::About(*id, what()));
+            let _ = self.told.send(Told { id: *id, progress: what() });
         }
     }
 }

@@ -5,6 +5,7 @@ use super::health::{Counts, Inference, ReasonCounts, Window};
 use super::sessions::{ModelSessions, Sessions};
 use crate::infer::{Proof, Refusal};
 use crate::ros::intake::graph::{Publishing, Topic, of_pictures};
+use crate::ros::lifecycle::{Life, State};
 use crate::ros::watch::Silent;
 use crate::types::{ProposalStatus, Stamp};
 use crate::wire::diagnostic_msgs::{Level, Status, encode_diagnostics};
@@ -50,12 +51,15 @@ impl Section {
 /// What has been said before: rates and losses are those since then.
 pub struct Diagnostics {
     node: String,
+    hardware_id: String,
     before: Counts,
     cdr: Vec<u8>,
 }
 
 /// What is known at the moment.
 pub struct Now<'a> {
+    /// The state of the node.
+    pub life: &'a Life,
     /// The counters.
     pub counts: &'a Counts,
     /// How the sessions run.
@@ -75,21 +79,27 @@ pub struct Now<'a> {
 }
 
 impl Diagnostics {
-    /// For the node `node`.
-    pub fn new(node: &str) -> Self {
-        Self { node: node.trim_start_matches('/').to_owned(), before: Counts::default(), cdr: Vec::new() }
+    /// For the node `node` on the machine `hardware_id`.
+    pub fn new(node: &str, hardware_id: &str) -> Self {
+        let hardware_id = hardware_id.to_owned();
+        Self { node: node.trim_start_matches('/').to_owned(), hardware_id, before: Counts::default(), cdr: Vec::new() }
     }
 
     /// A diagnostic_msgs/DiagnosticArray of this moment.
     pub fn report(&mut self, stamp: Stamp, now: &Now<'_>) -> &[u8] {
         let Sessions { detector, prompts, reason } = now.sessions;
-        let mut sections = vec![inference(detector, now)];
+        let mut sections = vec![lifecycle(now), inference(detector, now)];
         sections.extend(others("inference", detector));
         sections.extend(others("prompts", prompts));
         sections.extend([frames(&self.before, now), plan(now), topics(now.topics)]);
         if let Some(model) = reason {
             sections.push(reasoning(model, &self.before.reason, &now.counts.reason));
             sections.extend(others("reasoning", model));
+        }
+        if now.life.state() != State::Active {
+            let why = format!("the node is {}", now.life.state().label());
+            let at_work = sections.iter_mut().filter(|section| OF_WORK.contains(&section.topic.as_str()));
+            at_work.for_each(|section| (section.level, section.message) = (Level::Stale, why.clone()));
         }
         self.before = now.counts.clone();
         let names: Vec<_> = sections.iter().map(|section| format!("{}: {}", self.node, section.topic)).collect();
@@ -104,7 +114,7 @@ impl Diagnostics {
                 level: section.level,
                 name,
                 message: &section.message,
-                hardware_id: "",
+                hardware_id: &self.hardware_id,
                 values,
             })
             .collect();
@@ -113,9 +123,34 @@ impl Diagnostics {
     }
 }
 
+/// What says nothing while the node does not work.
+const OF_WORK: [&str; 3] = ["frames", "plan", "topics"];
+
+/// The state of the managed node; what it is at, while it is busy; what the last transition failed at.
+fn lifecycle(now: &Now<'_>) -> Section {
+    let life = now.life;
+    let seconds = |since| format!("{:.1}", now.steady.duration_since(since).as_secs_f64());
+    let mut section = Section::new("lifecycle");
+    section.message = life.state().label().to_owned();
+    section.value("state", life.state().label());
+    section.value("for_s", seconds(life.since));
+    if let Some((step, since)) = &life.step {
+        section.raise(Level::Ok, format!("{step}, for {} s", seconds(*since)));
+        section.value("step", step);
+    }
+    if let Some(failure) = &life.failure {
+        section.raise(Level::Error, format!("the last transition failed: {failure}"));
+        section.value("failure", failure);
+    }
+    section
+}
+
 /// The detector: how it runs, whether it does, and whether it still takes prompts.
 fn inference(sessions: &ModelSessions, now: &Now<'_>) -> Section {
     let mut section = main("inference", sessions);
+    if sessions.main().is_none() {
+        section.raise(Level::Stale, "no model is loaded");
+    }
     let Inference { running_since, failed_in_a_row, failure } = &now.counts.inference;
     if *failed_in_a_row > 0 {
         section.raise(Level::Error, format!("it failed on the last {failed_in_a_row} images: {failure}"));
@@ -310,15 +345,18 @@ mod tests {
     use crate::infer::{Agreement, Provider};
     use crate::pipeline::{Input, Misfit};
     use crate::ros::clock::steady_now;
+    use crate::ros::lifecycle::{Lifecycle, Outcome};
     use crate::ros::report::health::{LastFrame, SUPERSEDED};
     use crate::types::Size;
     use r2r::QosProfile;
     use std::sync::LazyLock;
 
     static NO_SESSIONS: LazyLock<Sessions> = LazyLock::new(Sessions::default);
+    static ACTIVE: LazyLock<Life> = LazyLock::new(|| Lifecycle::after(&["configure", "activate"]).now());
 
     fn now(counts: &Counts) -> Now<'_> {
         Now {
+            life: &ACTIVE,
             counts,
             sessions: &NO_SESSIONS,
             topics: &[],
@@ -351,6 +389,29 @@ mod tests {
 
     fn value<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
         section.values.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn what_the_node_is_at_and_what_has_failed_is_told_and_the_rest_is_stale_meanwhile() {
+        let counts = Counts::default();
+        let lifecycle = Lifecycle::default();
+        lifecycle.begin(lifecycle.asked(1, "").unwrap());
+        lifecycle.step("loading the model yolov12n");
+        let life = lifecycle.now();
+        let section = super::lifecycle(&Now { life: &life, ..now(&counts) });
+        assert_eq!(section.level, Level::Ok);
+        assert!(section.message.starts_with("configuring; loading the model yolov12n, for "), "{}", section.message);
+
+        lifecycle.end(Outcome::Failure, Some("no model \"x\"".to_owned()));
+        let life = lifecycle.now();
+        let at = Now { life: &life, ..now(&counts) };
+        let section = super::lifecycle(&at);
+        assert_eq!(section.level, Level::Error);
+        assert_eq!(section.message, "unconfigured; the last transition failed: no model \"x\"");
+        let text =
+            String::from_utf8_lossy(Diagnostics::new("/vedette", "robot").report(Stamp::from_ns(0), &at)).into_owned();
+        assert!(text.contains("the node is unconfigured") && text.contains("robot"), "{text:?}");
+        assert!(!text.contains("no plan yet"), "{text:?}");
     }
 
     #[test]

@@ -18,7 +18,6 @@ pub struct Reporter {
     diagnostics: Diagnostics,
     publisher: r2r::PublisherUntyped,
     shared: Shared,
-    max_age: Duration,
     limiter: Limiter,
 }
 
@@ -27,16 +26,11 @@ impl Reporter {
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(
-        node: &mut r2r::Node,
-        diagnostics: Diagnostics,
-        shared: Shared,
-        max_age: Duration,
-    ) -> Result<Self, NodeError> {
+    pub fn new(node: &mut r2r::Node, diagnostics: Diagnostics, shared: Shared) -> Result<Self, NodeError> {
         let publisher = node
             .create_publisher_untyped(TOPIC, diagnostics::TYPE_NAME, QosProfile::default())
             .map_err(NodeError::endpoint("publish", TOPIC))?;
-        Ok(Self { diagnostics, publisher, shared, max_age, limiter: Limiter::default() })
+        Ok(Self { diagnostics, publisher, shared, limiter: Limiter::default() })
     }
 
     /// Reports until the task is ended.
@@ -58,8 +52,10 @@ impl Reporter {
         let counts = self.shared.health.lock().clone();
         let sessions = self.shared.health.sessions().clone();
         let topics = self.shared.topics.lock().clone();
-        let time = self.shared.clock.now();
+        let (time, life) = (self.shared.clock.now(), self.shared.lifecycle.now());
+        let max_age = Duration::from_millis(self.shared.config().max_age_ms.unsigned_abs());
         let now = Now {
+            life: &life,
             counts: &counts,
             sessions: &sessions,
             topics: &topics,
@@ -67,7 +63,7 @@ impl Reporter {
             silent: self.shared.gate.silent(),
             has_time: time.is_some(),
             steady: steady_now(),
-            max_age: self.max_age,
+            max_age,
         };
         let cdr = self.diagnostics.report(time.unwrap_or(Stamp::from_ns(0)), &now);
         if let Err(error) = self.publisher.publish_raw(cdr) {

@@ -19,7 +19,8 @@ struct Declared {
     descriptor: msg::ParameterDescriptor,
 }
 
-type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin + Send>;
+/// The requests of one service.
+pub type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin + Send>;
 
 /// Answers the six parameter services.
 pub struct ParameterServices {
@@ -82,11 +83,19 @@ impl ParameterServices {
     }
 }
 
-fn requests<S: r2r::WrappedServiceTypeSupport + 'static>(node: &mut r2r::Node, name: &str) -> r2r::Result<Requests<S>> {
+/// Offers a service.
+///
+/// # Errors
+/// When DDS refuses it.
+pub fn requests<S: r2r::WrappedServiceTypeSupport + 'static>(
+    node: &mut r2r::Node,
+    name: &str,
+) -> r2r::Result<Requests<S>> {
     Ok(Box::new(node.create_service::<S>(name, QosProfile::services_default())?))
 }
 
-async fn answer<S: r2r::WrappedServiceTypeSupport + 'static>(
+/// Answers every request, until the task is ended.
+pub async fn answer<S: r2r::WrappedServiceTypeSupport + 'static>(
     mut requests: Requests<S>,
     answer: impl Fn(S::Request) -> S::Response,
 ) where

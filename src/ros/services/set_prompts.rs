@@ -34,13 +34,26 @@ pub struct PromptService {
     requests: Box<dyn Stream<Item = Request> + Unpin + Send>,
     /// In the order in which they came, which is that of the answers.
     waiting: VecDeque<Request>,
-    to_encode: Sender<Vec<String>>,
-    answers: UnboundedReceiver<SetPrompts::Response>,
-    /// Until the other half has ended.
-    has_thread: bool,
+    /// Who encodes now.
+    encoders: UnboundedReceiver<Encoding>,
+    encoding: Encoding,
 }
 
-/// The other half: encodes, on a thread of its own, until the service is dropped.
+/// Who encodes prompts.
+pub enum Encoding {
+    /// This thread.
+    By(ToThread),
+    /// Nobody, and why.
+    Nobody(String),
+}
+
+/// The way to the other half, and back.
+pub struct ToThread {
+    to_encode: Sender<Vec<String>>,
+    answers: UnboundedReceiver<SetPrompts::Response>,
+}
+
+/// The other half: encodes, on a thread of its own, until the way to it is dropped.
 pub struct PromptThread {
     prompter: Prompter,
     inbox: Arc<Inbox>,
@@ -51,22 +64,14 @@ pub struct PromptThread {
 }
 
 impl PromptService {
-    /// Offers the service. `version` is the one in force.
+    /// Offers the service. Nobody encodes until `encoders` says who does.
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(
-        node: &mut r2r::Node,
-        prompter: Prompter,
-        shared: &Shared,
-        version: u32,
-    ) -> r2r::Result<(Self, PromptThread)> {
+    pub fn new(node: &mut r2r::Node, encoders: UnboundedReceiver<Encoding>) -> r2r::Result<Self> {
         let requests = Box::new(node.create_service::<SetPrompts::Service>(NAME, QosProfile::services_default())?);
-        let (words, to_encode) = channel();
-        let (said, answers) = unbounded_channel();
-        let service = Self { requests, waiting: VecDeque::new(), to_encode: words, answers, has_thread: true };
-        let (inbox, health) = (Arc::clone(&shared.inbox), Arc::clone(&shared.health));
-        Ok((service, PromptThread { prompter, inbox, health, version, to_encode, answers: said }))
+        let encoding = Encoding::Nobody("the node is not configured".to_owned());
+        Ok(Self { requests, waiting: VecDeque::new(), encoders, encoding })
     }
 
     /// Serves until the node ends, and tells those who still wait.
@@ -74,31 +79,43 @@ impl PromptService {
         loop {
             tokio::select! {
                 Some(request) = self.requests.next() => self.take(request),
-                answer = self.answers.recv(), if self.has_thread => match answer {
+                Some(encoding) = self.encoders.recv() => self.change(encoding),
+                answer = next_answer(&mut self.encoding) => match answer {
                     Some(answer) => {
                         if let Some(request) = self.waiting.pop_front() {
                             respond(request, answer);
                         }
                     }
-                    None => {
-                        self.has_thread = false;
-                        self.refuse_all(NO_THREAD);
-                    }
+                    None => self.change(Encoding::Nobody(NO_THREAD.to_owned())),
                 },
                 () = ending.comes() => return self.refuse_all("the node ends"),
             }
         }
     }
 
+    /// Whoever waits for another one is told.
+    fn change(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+        match &self.encoding {
+            Encoding::Nobody(why) => {
+                let why = why.clone();
+                self.refuse_all(&why);
+            }
+            Encoding::By(_) => self.refuse_all("the models were loaded anew"),
+        }
+    }
+
     fn take(&mut self, request: Request) {
-        if !self.has_thread {
-            refuse(request, NO_THREAD);
-        } else if self.waiting.len() == MAX_WAITING {
-            refuse(request, &format!("{MAX_WAITING} sets of prompts wait already"));
-        } else {
-            // Where that thread has just ended, its end comes next, and all who wait are told.
-            let _ = self.to_encode.send(request.message.prompts.clone());
-            self.waiting.push_back(request);
+        match &self.encoding {
+            Encoding::Nobody(why) => refuse(request, why),
+            Encoding::By(_) if self.waiting.len() == MAX_WAITING => {
+                refuse(request, &format!("{MAX_WAITING} sets of prompts wait already"));
+            }
+            Encoding::By(thread) => {
+                // Where that thread has just ended, its end comes next, and all who wait are told.
+                let _ = thread.to_encode.send(request.message.prompts.clone());
+                self.waiting.push_back(request);
+            }
         }
     }
 
@@ -107,8 +124,25 @@ impl PromptService {
     }
 }
 
+/// The next answer of the thread, `None` once it has ended. Never comes where there is none.
+async fn next_answer(encoding: &mut Encoding) -> Option<SetPrompts::Response> {
+    match encoding {
+        Encoding::By(thread) => thread.answers.recv().await,
+        Encoding::Nobody(_) => std::future::pending().await,
+    }
+}
+
 impl PromptThread {
-    /// Works until the service is dropped.
+    /// For a walk under the prompts of this version, and the way to it.
+    pub fn new(prompter: Prompter, shared: &Shared, version: u32) -> (Self, ToThread) {
+        let (words, to_encode) = channel();
+        let (said, answers) = unbounded_channel();
+        let (inbox, health) = (Arc::clone(&shared.inbox), Arc::clone(&shared.health));
+        let thread = Self { prompter, inbox, health, version, to_encode, answers: said };
+        (thread, ToThread { to_encode: words, answers })
+    }
+
+    /// Works until the way to it is dropped.
     pub fn run(mut self) {
         while let Ok(texts) = self.to_encode.recv() {
             let refused = self.set(&texts).err();
@@ -135,7 +169,7 @@ impl PromptThread {
         let (reply, in_force) = channel();
         self.inbox.put_order(Order::Prompts { prompts, reply });
         // The lane drops the order when it ends.
-        in_force.recv().map_err(|_| "the node ends".to_owned())?.map_err(|refused| refused.to_string())?;
+        in_force.recv().map_err(|_| "the models are let go".to_owned())?.map_err(|refused| refused.to_string())?;
         self.version = version;
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! The gate through which plans leave, the walk's and the edge's own: one at a time, none that is too old, and nothing
-//! after the last stop.
+//! after a last stop.
 //!
 //! Plan and path of a frame leave together, under a lock that nobody holds for longer than these two small messages
 //! take. So an age that was checked is the age with which they leave, a stop never comes between the two, and what
-//! counts for the watchdog is what has left. Any thread may close the gate; that is the last stop.
+//! counts for the watchdog is what has left. It is open while the node is active. Any thread may close it for good; that
+//! is the last stop.
 
 use super::silence::{Silence, Silent, Watch};
 use super::stop::StopPlan;
@@ -20,19 +21,29 @@ const NS_PER_MS: i64 = 1_000_000;
 /// The gate of one node.
 pub struct Gate {
     state: Mutex<State>,
-    closed: Condvar,
+    /// It was opened or closed.
+    changed: Condvar,
 }
 
 struct State {
     publishers: Box<dyn Publish>,
     clock: Box<dyn EdgeClock>,
+    /// While it is open.
+    post: Option<Post>,
+    /// That of the newest plan that has left.
+    sequence: u64,
+    /// For good.
+    is_closed: bool,
+    /// Since the last look.
+    is_opened: bool,
+}
+
+/// What holds while the gate is open.
+struct Post {
     freshness: Freshness,
     stop: StopPlan,
     /// From the moment at which ROS time begins.
     silence: Option<Silence>,
-    /// That of the newest plan that has left.
-    sequence: u64,
-    is_closed: bool,
 }
 
 /// The two messages of a frame that tell a robot what to do.
@@ -63,7 +74,7 @@ pub enum Withheld {
     /// They were ready too late.
     #[error("{0}")]
     NotFresh(NotFresh),
-    /// The node has said its last stop.
+    /// The node has said its last stop, or is not active.
     #[error("the node has said its last stop")]
     Closed,
     /// DDS did not take them.
@@ -98,24 +109,41 @@ impl Gate {
     /// The longest wait between two looks.
     const MAX_WAIT: Duration = Duration::from_secs(1);
 
-    /// Open, with a silence that begins now.
-    pub fn new(
-        publishers: impl Publish + 'static,
-        clock: impl EdgeClock + 'static,
-        freshness: Freshness,
-        stop: StopPlan,
-    ) -> Self {
-        let silence = clock.watch_ns().map(|now_ns| Silence::new(freshness.max_age_ns, now_ns));
+    /// Not open yet.
+    pub fn new(publishers: impl Publish + 'static, clock: impl EdgeClock + 'static) -> Self {
         let state = State {
             publishers: Box::new(publishers),
             clock: Box::new(clock),
-            freshness,
-            stop,
-            silence,
+            post: None,
             sequence: 0,
             is_closed: false,
+            is_opened: false,
         };
-        Self { state: Mutex::new(state), closed: Condvar::new() }
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Opens it, with a silence that begins now; nothing opens it once it is closed for good.
+    pub fn open(&self, freshness: Freshness, stop: StopPlan) {
+        let mut state = self.lock();
+        if state.is_closed {
+            return;
+        }
+        let silence = state.clock.watch_ns().map(|now_ns| Silence::new(freshness.max_age_ns, now_ns));
+        state.post = Some(Post { freshness, stop, silence });
+        state.is_opened = true;
+        self.changed.notify_all();
+    }
+
+    /// Other parameters hold from now on, where it is open. A silence goes on as it is.
+    pub fn change(&self, freshness: Freshness, stop: StopPlan) {
+        let mut state = self.lock();
+        let Some(post) = &mut state.post else { return };
+        (post.freshness, post.stop) = (freshness, stop);
+        if let Some(silence) = &mut post.silence {
+            silence.allow(freshness.max_age_ns);
+        }
+        state.is_opened = true;
+        self.changed.notify_all();
     }
 
     /// Lets a frame's orders leave, if they are young enough now and the gate is open.
@@ -124,34 +152,32 @@ impl Gate {
     /// Why not; the frame's other messages are then to stay back too.
     pub fn pass(&self, orders: &Orders<'_>) -> Result<Left, Withheld> {
         let mut state = self.lock();
-        if state.is_closed {
-            return Err(Withheld::Closed);
-        }
-        let age_ns = state.freshness.age_ns(orders.stamp, state.clock.now()).map_err(Withheld::NotFresh)?;
+        let State { publishers, clock, post, sequence, .. } = &mut *state;
+        let post = post.as_mut().ok_or(Withheld::Closed)?;
+        let age_ns = post.freshness.age_ns(orders.stamp, clock.now()).map_err(Withheld::NotFresh)?;
         // One of them may be out when the other fails: for the watchdog, that is no plan.
-        state.publishers.publish(Output::Plan, orders.plan)?;
-        state.sequence = orders.sequence;
-        state.publishers.publish(Output::Path, orders.path)?;
-        let now_ns = state.clock.watch_ns().ok_or(Withheld::NotFresh(NotFresh::NoClock))?;
-        let replaced_ns = state.silence(now_ns).plan_left(now_ns, age_ns);
+        publishers.publish(Output::Plan, orders.plan)?;
+        *sequence = orders.sequence;
+        publishers.publish(Output::Path, orders.path)?;
+        let now_ns = clock.watch_ns().ok_or(Withheld::NotFresh(NotFresh::NoClock))?;
+        let replaced_ns = post.silence(now_ns).plan_left(now_ns, age_ns);
         Ok(Left { age_ns, replaced_ns })
     }
 
     /// The watchdog's look: says stop when it is due.
     pub fn look(&self) -> Looked {
         let mut state = self.lock();
+        state.is_opened = false;
         let nothing = Looked { watch: None, not_published: None, wait: Self::MAX_WAIT };
-        if state.is_closed {
-            return nothing;
-        }
-        let Some(now_ns) = state.clock.watch_ns() else { return nothing };
-        let silence = state.silence(now_ns);
+        let State { publishers, clock, post, sequence, .. } = &mut *state;
+        let (Some(post), Some(now_ns)) = (post, clock.watch_ns()) else { return nothing };
+        let silence = post.silence(now_ns);
         let watch = silence.check(now_ns);
         let wait = Duration::from_nanos(silence.wait_ns().unsigned_abs()).min(Self::MAX_WAIT);
         let not_published = match watch {
             Watch::Stop(silent) => {
-                let verdict = state.verdict(silent);
-                state.say_stop(verdict).err()
+                let verdict = post.verdict(silent);
+                post.say_stop(&**publishers, clock.now(), *sequence, verdict).err()
             }
             _ => None,
         };
@@ -161,33 +187,40 @@ impl Gate {
     /// How long there has been no plan that is still true, where that is too long.
     pub fn silent(&self) -> Option<Silent> {
         let mut state = self.lock();
-        let now_ns = state.clock.watch_ns()?;
-        state.silence(now_ns).silent(now_ns)
+        let State { clock, post, .. } = &mut *state;
+        let now_ns = clock.watch_ns()?;
+        post.as_mut()?.silence(now_ns).silent(now_ns)
     }
 
-    /// Says the last stop and why, and lets nothing leave from then on. Only the first call does anything. Where
+    /// Says a last stop and why, and lets nothing leave until it is opened again. Does nothing where it is not open. Where
     /// simulated time has not begun nothing has ever left, and there is nothing to say.
     ///
     /// # Errors
-    /// When DDS did not take the stop; closed it is all the same.
+    /// When DDS did not take the stop; shut it is all the same.
+    pub fn shut(&self, why: &str) -> Result<(), NotPublished> {
+        self.lock().shut(why)
+    }
+
+    /// As [`shut`](Self::shut), for good.
+    ///
+    /// # Errors
+    /// As [`shut`](Self::shut).
     pub fn close(&self, why: &str) -> Result<(), NotPublished> {
         let mut state = self.lock();
-        if state.is_closed {
-            return Ok(());
-        }
         state.is_closed = true;
-        self.closed.notify_all();
-        state.say_stop(why.to_owned())
+        self.changed.notify_all();
+        state.shut(why)
     }
 
-    /// Whether the last stop has been said.
-    pub fn is_closed(&self) -> bool {
-        self.lock().is_closed
+    /// Whether plans may leave.
+    pub fn is_open(&self) -> bool {
+        self.lock().post.is_some()
     }
 
-    /// Waits until the gate closes, at most `wait`; returns whether it is closed.
+    /// Waits until the gate is closed for good, at most `wait`; returns whether it is. Ends sooner where it was opened.
     pub fn wait_closed(&self, wait: Duration) -> bool {
-        let waited = self.closed.wait_timeout_while(self.lock(), wait, |state| !state.is_closed);
+        let goes_on = |state: &mut State| !state.is_closed && !state.is_opened;
+        let waited = self.changed.wait_timeout_while(self.lock(), wait, goes_on);
         waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
     }
 
@@ -198,14 +231,27 @@ impl Gate {
 }
 
 impl State {
+    fn shut(&mut self, why: &str) -> Result<(), NotPublished> {
+        let Some(mut post) = self.post.take() else { return Ok(()) };
+        post.say_stop(&*self.publishers, self.clock.now(), self.sequence, why.to_owned())
+    }
+}
+
+impl Post {
     fn silence(&mut self, now_ns: i64) -> &mut Silence {
         let max_age_ns = self.freshness.max_age_ns;
         self.silence.get_or_insert_with(|| Silence::new(max_age_ns, now_ns))
     }
 
-    fn say_stop(&mut self, verdict: String) -> Result<(), NotPublished> {
-        let Some(now) = self.clock.now() else { return Ok(()) };
-        self.stop.say(&*self.publishers, now, self.sequence, verdict)
+    fn say_stop(
+        &mut self,
+        to: &dyn Publish,
+        now: Option<Stamp>,
+        sequence: u64,
+        verdict: String,
+    ) -> Result<(), NotPublished> {
+        let Some(now) = now else { return Ok(()) };
+        self.stop.say(to, now, sequence, verdict)
     }
 
     fn verdict(&self, silent: Silent) -> String {
@@ -222,7 +268,7 @@ impl State {
 pub(in crate::ros) mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::types::{Decision, Labels, PlanSource};
+    use crate::types::{Decision, PlanSource};
     use crate::wire::vedette_msgs::decode_plan;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -273,8 +319,8 @@ pub(in crate::ros) mod tests {
     pub fn bench(start_ms: i64) -> Bench {
         let (clock, sent) = (Hand::default(), Sent::default());
         clock.0.store(start_ms * MS, Ordering::Relaxed);
-        let stop = StopPlan::new(&Config::default(), &Labels::new(["person"], 0));
-        let gate = Gate::new(sent.clone(), clock.clone(), Freshness { max_age_ns: 200 * MS }, stop);
+        let gate = Gate::new(sent.clone(), clock.clone());
+        gate.open(Freshness { max_age_ns: 200 * MS }, StopPlan::new(&Config::default()));
         Bench { gate: Arc::new(gate), clock, sent }
     }
 
@@ -348,6 +394,38 @@ pub(in crate::ros) mod tests {
         assert_eq!(bench.at(1020).pass(1015, 4).unwrap_err().cause(), "closed");
         assert!(bench.at(9000).gate.look().watch.is_none() && bench.left().is_empty());
         assert!(bench.gate.wait_closed(Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn a_shut_gate_says_stop_once_and_is_silent_until_it_is_opened_again() {
+        let bench = bench(1000);
+        bench.at(1010).pass(1000, 3).unwrap();
+        bench.left();
+        bench.gate.shut("the node is deactivated").unwrap();
+        bench.gate.shut("again").unwrap();
+        assert_eq!(bench.left(), ["stop 3: the node is deactivated", "~/path"]);
+        assert_eq!(bench.at(1020).pass(1015, 4).unwrap_err().cause(), "closed");
+        assert!(bench.at(9000).gate.look().watch.is_none() && bench.left().is_empty() && !bench.gate.is_open());
+        assert!(bench.gate.silent().is_none());
+        bench.gate.open(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()));
+        assert!(!bench.gate.wait_closed(Duration::from_secs(3600)), "the watchdog is told at once");
+        assert_eq!(bench.gate.look().watch, Some(Watch::Fresh), "the silence begins with it");
+        bench.at(9101).gate.look();
+        assert_eq!(bench.left(), ["stop 3: no plan yet after 101 ms, at most 100 ms are allowed", "~/path"]);
+        bench.gate.close("the node ends").unwrap();
+        bench.gate.open(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()));
+        assert!(!bench.gate.is_open());
+    }
+
+    #[test]
+    fn another_limit_holds_from_the_next_look_on() {
+        let bench = bench(1000);
+        bench.at(1010).pass(1000, 3).unwrap();
+        assert_eq!(bench.at(1150).gate.look().watch, Some(Watch::Fresh));
+        bench.gate.change(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()));
+        bench.left();
+        assert!(matches!(bench.gate.look().watch, Some(Watch::Stop(_))));
+        assert_eq!(bench.left(), ["stop 3: the newest plan is 150 ms old, at most 100 ms are allowed", "~/path"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// Exit code of a node that a signal ended before it was done: what a shell reports for an interrupted process.
-const INTERRUPTED: i32 = 130;
+pub const INTERRUPTED: i32 = 130;
 /// As long may an end in order take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// As long after a second signal.
@@ -99,7 +99,7 @@ async fn until(limit: Option<Instant>) {
 }
 
 /// Not through the log, which may be what hangs.
-fn leave(words: &str, exit_code: i32) -> ! {
+pub fn leave(words: &str, exit_code: i32) -> ! {
     eprintln!("vedette: {words}");
     signal_hook::low_level::exit(exit_code)
 }

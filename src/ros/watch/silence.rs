@@ -47,6 +47,11 @@ impl Silence {
         Self { max_age_ns, newest_ns: now_ns, has_plan: false, now_ns, said_ns: None }
     }
 
+    /// Another limit holds from now on.
+    pub fn allow(&mut self, max_age_ns: i64) {
+        self.max_age_ns = max_age_ns;
+    }
+
     /// A plan has left, `age_ns` after its picture was taken; one of the future counts as taken now. Returns how old the
     /// plan before it was by then, if there was one.
     pub fn plan_left(&mut self, now_ns: i64, age_ns: i64) -> Option<i64> {

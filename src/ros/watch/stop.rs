@@ -13,19 +13,20 @@ pub struct StopPlan {
     base_frame: FrameId,
     model: Arc<str>,
     valid_for_ms: u32,
+    /// A stop has no steps that would name a class.
     labels: Labels,
     cdr: Vec<u8>,
 }
 
 impl StopPlan {
-    /// In the planning frame, with the names of the detector's classes.
-    pub fn new(config: &Config, labels: &Labels) -> Self {
+    /// In the planning frame.
+    pub fn new(config: &Config) -> Self {
         Self {
             base_frame: FrameId::new(&config.base_frame),
             model: Arc::from(config.model.as_str()),
             // Periods are checked to lie below ten minutes.
             valid_for_ms: u32::try_from(config.plan_valid_for_ms).unwrap_or(u32::MAX),
-            labels: labels.clone(),
+            labels: Labels::new([""; 0], 0),
             cdr: Vec::new(),
         }
     }
