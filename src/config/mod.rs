@@ -48,7 +48,8 @@ pub use error::{ConfigError, ConfigWarning, Origin, Shown, in_words};
 pub use loading::Loaded;
 pub use naming::{NameError, Names, NodeName, RemapRule, camera_info_beside, image_of_compressed, names_rectified};
 pub use parameters::{
-    Config, ImageStamp, ImageTransport, Parameter, Precision, ProviderName, ProviderPolicy, Rectified, Unmatched,
+    Config, ImageStamp, ImageTransport, MountingBy, Parameter, Precision, ProviderName, ProviderPolicy, Rectified,
+    Unmatched,
 };
 pub use qos_overrides::{Durability, History, QosOverride, QosOverrides, Reliability};
 pub use sources::{ParameterOverride, ParameterSource, YamlError};

@@ -11,8 +11,8 @@ use super::params::PlanningParams;
 use super::proposals::{self, Offers, Planned, Ruling};
 use super::words::{self, Grounds};
 use crate::types::{
-    ClassId, Decision, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp, Stamped,
-    TrackId,
+    ClassId, Decision, FrameId, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp,
+    Stamped, TrackId,
 };
 use crate::world::Thing;
 use std::sync::Arc;
@@ -116,6 +116,13 @@ impl Planner {
     pub fn set_obstacles(&mut self, obstacles: Obstacles) {
         self.params.obstacles = obstacles;
         self.reset();
+    }
+
+    /// Plans are in this frame from the next one on.
+    pub fn set_base_frame(&mut self, base_frame: &FrameId) {
+        if self.params.base_frame != *base_frame {
+            self.params.base_frame = base_frame.clone();
+        }
     }
 
     /// The last plan; before the first frame a `stop` that has sequence 0.

@@ -16,6 +16,10 @@ pub struct ReplayTopics {
     pub camera_info: Option<String>,
     /// Odometry, where the bag has it.
     pub odom: Option<String>,
+    /// Moving transforms, where the bag has them.
+    pub tf: Option<String>,
+    /// Static ones.
+    pub tf_static: Option<String>,
     /// Proposals of a language model, where the bag has them: they are given to the walk in place of a model's.
     pub proposal: Option<String>,
 }
@@ -86,7 +90,15 @@ impl ReplayTopics {
         if transport == Transport::Compressed && by == ImageTransport::Auto {
             tracing::warn!("no raw pictures of this camera are there: those of {} are taken, compressed", topic.name);
         }
-        Ok(Self { image: topic.name.clone(), transport, camera_info, odom: named(Input::Odom)?, proposal: None })
+        Ok(Self {
+            image: topic.name.clone(),
+            transport,
+            camera_info,
+            odom: named(Input::Odom)?,
+            tf: named(Input::Tf)?,
+            tf_static: named(Input::TfStatic)?,
+            proposal: None,
+        })
     }
 
     /// Takes the proposals that were recorded under this name (`~/proposal`, resolved), if there are any.
@@ -103,6 +115,8 @@ impl ReplayTopics {
         let mut names = vec![self.image.as_str()];
         names.extend(self.camera_info.as_deref());
         names.extend(self.odom.as_deref());
+        names.extend(self.tf.as_deref());
+        names.extend(self.tf_static.as_deref());
         names.extend(self.proposal.as_deref());
         names
     }
@@ -114,6 +128,10 @@ impl ReplayTopics {
             Some(Input::CameraInfo)
         } else if Some(topic) == self.odom.as_deref() {
             Some(Input::Odom)
+        } else if Some(topic) == self.tf.as_deref() {
+            Some(Input::Tf)
+        } else if Some(topic) == self.tf_static.as_deref() {
+            Some(Input::TfStatic)
         } else {
             None
         }
@@ -269,6 +287,8 @@ mod tests {
                 transport: Transport::Raw,
                 camera_info: None,
                 odom: None,
+                tf: None,
+                tf_static: None,
                 proposal: None
             }
         );

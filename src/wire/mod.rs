@@ -9,6 +9,8 @@
 //! left before anything is allocated, and a [`WireError`] names message, field and offset. Bytes behind a message's
 //! end are ignored (some DDS implementations pad to four).
 //!
+//! Many files: one for each message package.
+//!
 //! Which topic a message belongs to, and when it came, is left to others.
 //!
 //! Source: OMG DDS-RTPS 2.5 section 10 (encapsulation), OMG CDR (alignment); layouts are those of ROS 2 Jazzy's

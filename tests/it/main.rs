@@ -29,6 +29,7 @@ mod prompts;
 mod reason;
 mod replay;
 mod standing_person;
+mod tf;
 mod tf_table;
 mod walk;
 mod zoo;

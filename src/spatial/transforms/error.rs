@@ -1,8 +1,12 @@
 //! Why there is no transform, in the kinds of tf2, and why one is not taken.
 
-use super::names::{MAX_FRAMES, MAX_NAME_BYTES};
 use crate::types::Stamp;
 use std::fmt;
+
+/// Frames that are kept: no robot has more, and who sends more does not take our memory.
+pub const MAX_FRAMES: usize = 4096;
+/// The longest name of a frame.
+pub const MAX_NAME_BYTES: usize = 256;
 
 /// The kinds into which tf2 puts its lookups that fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

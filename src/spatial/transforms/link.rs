@@ -1,10 +1,18 @@
 //! Where one frame is in its parent, over time.
 
 use super::error::Miss;
-use super::lookup::When;
 use crate::types::Stamp;
 use nalgebra::{Isometry3, Quaternion, UnitQuaternion};
 use std::collections::VecDeque;
+
+/// Of which time a transform is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Of this time, between the stamps that are there.
+    At(Stamp),
+    /// Of the newest time that all links of the way have. What tf2 calls time 0.
+    Latest,
+}
 
 /// One place of a frame.
 #[derive(Debug, Clone, Copy)]

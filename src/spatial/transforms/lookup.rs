@@ -1,23 +1,13 @@
 //! The way from one frame to another: up from both to where they meet, as tf2's BufferCore walks it.
 
 use super::TransformBuffer;
-use super::error::{LookupError, Miss};
-use super::link::Link;
-use super::names::MAX_FRAMES;
+use super::error::{LookupError, MAX_FRAMES, Miss};
+use super::link::{Link, When};
 use crate::types::Stamp;
 use nalgebra::Isometry3;
 
 /// tf2 follows no chain further, and calls it a loop.
 const MAX_DEPTH: usize = 1000;
-
-/// Of which time a transform is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// Of this time, between the stamps that are there.
-    At(Stamp),
-    /// Of the newest time that all links of the way have. What tf2 calls time 0.
-    Latest,
-}
 
 /// Whether waiting can change what a lookup gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,8 @@ mod lookup;
 mod names;
 
 pub use error::{LookupError, LookupKind, Miss, TransformRefused};
-pub use lookup::{Readiness, When};
+pub use link::When;
+pub use lookup::Readiness;
 
 use crate::types::Stamp;
 use error::{Against, apart};
@@ -288,8 +289,8 @@ mod tests {
             let name = format!("flood_{number}");
             refused += usize::from(buffer.insert(LinkKind::Moving, at(0), "odom", &name, ahead(0.0)).is_err());
         }
-        assert_eq!(buffer.names.len(), names::MAX_FRAMES);
-        assert_eq!(refused, 10_000 - (names::MAX_FRAMES - 4));
+        assert_eq!(buffer.names.len(), error::MAX_FRAMES);
+        assert_eq!(refused, 10_000 - (error::MAX_FRAMES - 4));
         assert!(x_of(&buffer, 1050).is_ok());
         let error = x_of(&buffer, 0).unwrap_err();
         assert!(buffer.explain("base_link", "camera", at(0), &error).ends_with(" and 4080 more"));

@@ -1,13 +1,8 @@
 //! The frames by their names.
 
-use super::error::TransformRefused;
+use super::error::{MAX_FRAMES, MAX_NAME_BYTES, TransformRefused};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Frames that are kept: no robot has more, and who sends more does not take our memory.
-pub const MAX_FRAMES: usize = 4096;
-/// The longest name of a frame.
-pub const MAX_NAME_BYTES: usize = 256;
 
 /// Names and numbers of frames. A frame keeps its number for ever.
 #[derive(Debug, Default)]
