@@ -4,8 +4,8 @@
     play_bag.py data/vtest --restamp --wait-for-node          # now, at the recorded pace
     play_bag.py data/vtest --paced --wait-for-node            # recorded stamps and /clock, frame by frame
 
-Played are the topics of type sensor_msgs/Image, sensor_msgs/CompressedImage, sensor_msgs/CameraInfo and
-nav_msgs/Odometry, under their recorded names (`--remap old:=new` renames). Messages go out as the bytes that were
+Played are the topics of type sensor_msgs/Image, sensor_msgs/CompressedImage, sensor_msgs/CameraInfo,
+nav_msgs/Odometry and tf2_msgs/TFMessage, under their recorded names (`--remap old:=new` renames). Messages go out as the bytes that were
 recorded; `--restamp` moves their stamps to now, all by the same amount, so that what belongs together stays together.
 Without `--restamp` the recorded stamps stay, and `/clock` carries the recorded time: give the node use_sim_time.
 
@@ -23,7 +23,8 @@ import time
 from pathlib import Path
 
 import rclpy
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy, qos_profile_sensor_data
+from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.signals import SignalHandlerOptions
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
@@ -31,7 +32,8 @@ from rosgraph_msgs.msg import Clock
 from vision_msgs.msg import Detection2DArray
 
 IMAGES = {"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"}
-PLAYED = {*IMAGES, "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry"}
+TF = "tf2_msgs/msg/TFMessage"
+PLAYED = {*IMAGES, "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry", TF}
 NS_PER_S = 1_000_000_000
 # After all endpoints have met on our side: until the node has noticed, too.
 SETTLE_S = 0.7
@@ -66,6 +68,26 @@ def restamped(cdr, stamp):
     return bytes(changed)
 
 
+def restamped_tf(cdr, moved):
+    """A TFMessage with the stamps of its transforms moved by `moved(stamp in nanoseconds)`; 0 says nothing and stays."""
+    message = deserialize_message(bytes(cdr), message_class(TF))
+    for transform in message.transforms:
+        stamp = transform.header.stamp
+        if stamp.sec or stamp.nanosec:
+            stamp.sec, stamp.nanosec = divmod(moved(stamp.sec * NS_PER_S + stamp.nanosec), NS_PER_S)
+    return serialize_message(message)
+
+
+def qos_of(connection, qos):
+    """How tf2 publishes tf; `qos` for all others."""
+    if connection.msgtype != TF:
+        return qos
+    tf = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.RELIABLE)
+    if connection.topic.endswith("_static"):
+        tf.durability = QoSDurabilityPolicy.TRANSIENT_LOCAL
+    return tf
+
+
 class Player:
     """One play-back."""
 
@@ -76,7 +98,7 @@ class Player:
         self.connections = [connection for connection in reader.connections if connection.msgtype in PLAYED]
         self.publishers = {
             connection.id: node.create_publisher(
-                message_class(connection.msgtype), remap.get(connection.topic, connection.topic), qos
+                message_class(connection.msgtype), remap.get(connection.topic, connection.topic), qos_of(connection, qos)
             )
             for connection in self.connections
         }
@@ -162,8 +184,11 @@ class Player:
             self.tell_clock(logged_ns)
             if args.restamp:
                 # At another rate than 1 the stamps keep the pace of the play-back.
-                stretched_ns = first_ns + int((stamp_ns(cdr) - first_ns) / args.rate)
-                cdr = restamped(cdr, stretched_ns + moved_ns)
+                def moved(stamp):
+                    return first_ns + int((stamp - first_ns) / args.rate) + moved_ns
+
+                is_tf = connection.msgtype == TF
+                cdr = restamped_tf(cdr, moved) if is_tf else restamped(cdr, moved(stamp_ns(cdr)))
             self.publishers[connection.id].publish(bytes(cdr))
             sent += 1
             if is_image:
