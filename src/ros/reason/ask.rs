@@ -13,6 +13,7 @@ use crate::pipeline::{Asker, Inquiry};
 use crate::ros::clock::{EdgeClock, NodeClock, steady_now};
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
+use crate::ros::services::requests::Reception;
 use crate::ros::shared::Ending;
 use crate::types::{Cancel, CancelReason, Stamp};
 use r2r::std_msgs::msg::Header;
@@ -96,9 +97,14 @@ impl Questions {
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(node: &mut r2r::Node, name: &NodeName, posts: UnboundedReceiver<Post>) -> r2r::Result<Self> {
+    pub fn new(
+        node: &mut r2r::Node,
+        reception: &mut Reception,
+        name: &NodeName,
+        posts: UnboundedReceiver<Post>,
+    ) -> r2r::Result<Self> {
         Ok(Self {
-            server: ActionServer::new(node, NAME)?,
+            server: ActionServer::new(node, reception)?,
             names: [name.name().to_owned(), name.to_string()],
             reason: None,
             nobody: Some("the node is not configured".to_owned()),

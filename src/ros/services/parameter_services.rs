@@ -3,10 +3,9 @@
 //! All parameters are read when the node starts; a set request is answered with that reason, in rclcpp's words for
 //! read-only parameters. Made from plain services, since r2r's own parameter handler takes any value for any name.
 
+use super::requests::{Reception, Requests};
 use crate::config::{Config, Domain, Parameter, ParameterValue};
 use crate::ros::reason::ask_result::words;
-use futures::{Stream, StreamExt};
-use r2r::QosProfile;
 use r2r::rcl_interfaces::msg;
 use r2r::rcl_interfaces::srv::{
     DescribeParameters, GetParameterTypes, GetParameters, ListParameters, SetParameters, SetParametersAtomically,
@@ -19,8 +18,9 @@ struct Declared {
     descriptor: msg::ParameterDescriptor,
 }
 
-/// The requests of one service.
-pub type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin + Send>;
+/// So many requests of one service wait. Each is answered in microseconds, so that more than these come at once from nobody
+/// who means it; the refusal of services whose answers have no words is an empty answer.
+const CAPACITY: usize = 1000;
 
 /// Answers the six parameter services.
 pub struct ParameterServices {
@@ -38,7 +38,7 @@ impl ParameterServices {
     ///
     /// # Errors
     /// When DDS refuses a service.
-    pub fn new(node: &mut r2r::Node, config: &Config) -> r2r::Result<Self> {
+    pub fn new(node: &mut r2r::Node, reception: &mut Reception, config: &Config) -> r2r::Result<Self> {
         let table = |name: &str| Config::parameters().iter().find(|parameter| parameter.name == name);
         let declared = config.entries().map(|(name, value)| {
             let parameter = declare(&name, value, table(&name));
@@ -47,12 +47,18 @@ impl ParameterServices {
         let declared: BTreeMap<_, _> = declared.collect();
         Ok(Self {
             declared,
-            list: requests(node, "~/list_parameters")?,
-            get: requests(node, "~/get_parameters")?,
-            get_types: requests(node, "~/get_parameter_types")?,
-            describe: requests(node, "~/describe_parameters")?,
-            set: requests(node, "~/set_parameters")?,
-            set_atomically: requests(node, "~/set_parameters_atomically")?,
+            list: reception.offer(node, "~/list_parameters", CAPACITY, |_, _| Default::default())?,
+            get: reception.offer(node, "~/get_parameters", CAPACITY, |_, _| Default::default())?,
+            get_types: reception.offer(node, "~/get_parameter_types", CAPACITY, |_, _| Default::default())?,
+            describe: reception.offer(node, "~/describe_parameters", CAPACITY, |_, _| Default::default())?,
+            set: reception.offer(node, "~/set_parameters", CAPACITY, |request: &SetParameters::Request, reason| {
+                SetParameters::Response {
+                    results: request.parameters.iter().map(|_| not_set(reason.to_owned())).collect(),
+                }
+            })?,
+            set_atomically: reception.offer(node, "~/set_parameters_atomically", CAPACITY, |_, reason| {
+                SetParametersAtomically::Response { result: not_set(reason.to_owned()) }
+            })?,
         })
     }
 
@@ -62,51 +68,24 @@ impl ParameterServices {
         let declared = &declared;
         let value = |name: &String| declared.get(name).map(|found| found.value.clone()).unwrap_or_default();
         tokio::join!(
-            answer(list, |request| ListParameters::Response { result: listed(declared, &request) }),
-            answer(get, |request| GetParameters::Response { values: request.names.iter().map(value).collect() }),
-            answer(get_types, |request| GetParameterTypes::Response {
+            list.answer(|request| ListParameters::Response { result: listed(declared, request) }),
+            get.answer(|request| GetParameters::Response { values: request.names.iter().map(value).collect() }),
+            get_types.answer(|request| GetParameterTypes::Response {
                 types: request.names.iter().map(|name| value(name).type_).collect(),
             }),
-            answer(describe, |request| DescribeParameters::Response {
-                descriptors: request.names.into_iter().map(|name| described(declared, name)).collect(),
+            describe.answer(|request| DescribeParameters::Response {
+                descriptors: request.names.iter().map(|name| described(declared, name)).collect(),
             }),
-            answer(set, |request| SetParameters::Response {
+            set.answer(|request| SetParameters::Response {
                 results: request.parameters.iter().map(|parameter| refused(declared, &parameter.name)).collect(),
             }),
-            answer(set_atomically, |request| SetParametersAtomically::Response {
+            set_atomically.answer(|request| SetParametersAtomically::Response {
                 result: match request.parameters.first() {
                     Some(parameter) => refused(declared, &parameter.name),
                     None => msg::SetParametersResult { successful: true, reason: String::new() },
                 },
             }),
         );
-    }
-}
-
-/// Offers a service.
-///
-/// # Errors
-/// When DDS refuses it.
-pub fn requests<S: r2r::WrappedServiceTypeSupport + 'static>(
-    node: &mut r2r::Node,
-    name: &str,
-) -> r2r::Result<Requests<S>> {
-    Ok(Box::new(node.create_service::<S>(name, QosProfile::services_default())?))
-}
-
-/// Answers every request, until the task is ended.
-pub async fn answer<S: r2r::WrappedServiceTypeSupport + 'static>(
-    mut requests: Requests<S>,
-    answer: impl Fn(S::Request) -> S::Response,
-) where
-    S::Request: Clone,
-{
-    while let Some(request) = requests.next().await {
-        let response = answer(request.message.clone());
-        // A caller that went away before its answer is its own affair.
-        if let Err(error) = request.respond(response) {
-            tracing::debug!("parameter request not answered: {error}");
-        }
     }
 }
 
@@ -196,10 +175,10 @@ fn names_below<'a>(names: impl Iterator<Item = &'a String>, prefixes: &[String],
     names.filter(|name| wanted(name)).cloned().collect()
 }
 
-fn described(declared: &BTreeMap<String, Declared>, name: String) -> msg::ParameterDescriptor {
-    match declared.get(&name) {
+fn described(declared: &BTreeMap<String, Declared>, name: &str) -> msg::ParameterDescriptor {
+    match declared.get(name) {
         Some(found) => found.descriptor.clone(),
-        None => msg::ParameterDescriptor { name, ..Default::default() },
+        None => msg::ParameterDescriptor { name: name.to_owned(), ..Default::default() },
     }
 }
 
@@ -209,6 +188,10 @@ fn refused(declared: &BTreeMap<String, Declared>, name: &str) -> msg::SetParamet
     } else {
         format!("parameter '{name}' cannot be set because it was not declared")
     };
+    not_set(reason)
+}
+
+fn not_set(reason: String) -> msg::SetParametersResult {
     msg::SetParametersResult { successful: false, reason }
 }
 

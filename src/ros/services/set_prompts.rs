@@ -4,14 +4,13 @@
 //! waits until the lane has put the set in force. Perceive waits for none of it. Should that thread end in a panic, the set
 //! in force stays, and who asks for another is told.
 
+use super::requests::{Reception, Requests};
 use crate::config::assembly::Prompter;
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
 use crate::ros::reason::ask_result::words;
 use crate::ros::report::health::Health;
 use crate::ros::shared::{Ending, Shared};
-use futures::{Stream, StreamExt};
-use r2r::QosProfile;
 use r2r::vedette_msgs::srv::SetPrompts;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,11 +26,14 @@ const NO_THREAD: &str = "the thread that encodes prompts has ended; the set in f
 /// More requests than these do not wait.
 const MAX_WAITING: usize = 32;
 
-type Request = r2r::ServiceRequest<SetPrompts::Service>;
+/// So many requests wait for the task, which takes them up in microseconds.
+const CAPACITY: usize = 1000;
+
+type Request = super::requests::Request<SetPrompts::Service>;
 
 /// The task's half.
 pub struct PromptService {
-    requests: Box<dyn Stream<Item = Request> + Unpin + Send>,
+    requests: Requests<SetPrompts::Service>,
     /// In the order in which they came, which is that of the answers.
     waiting: VecDeque<Request>,
     /// Who encodes now.
@@ -68,8 +70,16 @@ impl PromptService {
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(node: &mut r2r::Node, encoders: UnboundedReceiver<Encoding>) -> r2r::Result<Self> {
-        let requests = Box::new(node.create_service::<SetPrompts::Service>(NAME, QosProfile::services_default())?);
+    pub fn new(
+        node: &mut r2r::Node,
+        reception: &mut Reception,
+        encoders: UnboundedReceiver<Encoding>,
+    ) -> r2r::Result<Self> {
+        let requests = reception.offer(node, NAME, CAPACITY, |_, reason| SetPrompts::Response {
+            success: false,
+            message: reason.to_owned(),
+            version: 0,
+        })?;
         let encoding = Encoding::Nobody("the node is not configured".to_owned());
         Ok(Self { requests, waiting: VecDeque::new(), encoders, encoding })
     }
@@ -83,7 +93,7 @@ impl PromptService {
                 answer = next_answer(&mut self.encoding) => match answer {
                     Some(answer) => {
                         if let Some(request) = self.waiting.pop_front() {
-                            respond(request, answer);
+                            request.respond(answer);
                         }
                     }
                     None => self.change(Encoding::Nobody(NO_THREAD.to_owned())),
@@ -105,22 +115,22 @@ impl PromptService {
         }
     }
 
-    fn take(&mut self, request: Request) {
+    fn take(&mut self, mut request: Request) {
         match &self.encoding {
-            Encoding::Nobody(why) => refuse(request, why),
+            Encoding::Nobody(why) => request.refuse(why),
             Encoding::By(_) if self.waiting.len() == MAX_WAITING => {
-                refuse(request, &format!("{MAX_WAITING} sets of prompts wait already"));
+                request.refuse(&format!("busy: {MAX_WAITING} sets of prompts wait already"));
             }
             Encoding::By(thread) => {
                 // Where that thread has just ended, its end comes next, and all who wait are told.
-                let _ = thread.to_encode.send(request.message.prompts.clone());
+                let _ = thread.to_encode.send(request.take_message().prompts);
                 self.waiting.push_back(request);
             }
         }
     }
 
     fn refuse_all(&mut self, reason: &str) {
-        self.waiting.drain(..).for_each(|request| refuse(request, reason));
+        self.waiting.drain(..).for_each(|request| request.refuse(reason));
     }
 }
 
@@ -172,16 +182,5 @@ impl PromptThread {
         in_force.recv().map_err(|_| "the models are let go".to_owned())?.map_err(|refused| refused.to_string())?;
         self.version = version;
         Ok(())
-    }
-}
-
-fn refuse(request: Request, reason: &str) {
-    respond(request, SetPrompts::Response { success: false, message: reason.to_owned(), version: 0 });
-}
-
-fn respond(request: Request, response: SetPrompts::Response) {
-    // A caller that went away before its answer is its own affair.
-    if let Err(error) = request.respond(response) {
-        tracing::debug!("prompts request not answered: {error}");
     }
 }
