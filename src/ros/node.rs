@@ -15,6 +15,8 @@ use super::report::health::Health;
 use super::report::log;
 use super::report::reporter::Reporter;
 use super::services::Answers;
+#[cfg(has_logger_services)]
+use super::services::logger_services::LoggerServices;
 use super::services::parameter_services::ParameterServices;
 use super::services::requests::Reception;
 use super::services::set_prompts::{self, PromptService};
@@ -131,6 +133,9 @@ impl RunningNode {
             LifecycleServices::new(&mut node, &mut reception).map_err(NodeError::endpoint("serve", "the lifecycle"))?;
         let parameters = ParameterServices::new(&mut node, &mut reception, config)
             .map_err(NodeError::endpoint("serve", "parameters"))?;
+        #[cfg(has_logger_services)]
+        let loggers = LoggerServices::new(&mut node, &mut reception)
+            .map_err(NodeError::endpoint("serve", "the levels of loggers"))?;
         let (encoders, encoding) = unbounded_channel();
         let prompts = PromptService::new(&mut node, &mut reception, encoding)
             .map_err(NodeError::endpoint("serve", set_prompts::NAME))?;
@@ -168,6 +173,8 @@ impl RunningNode {
         let (ask, asked) = unbounded_channel();
         let lifecycle = Arc::clone(&shared.lifecycle);
         let endless = vec![
+            #[cfg(has_logger_services)]
+            tasks.spawn_on(loggers.serve(), handle),
             tasks.spawn_on(states.serve(Arc::clone(&lifecycle), ask), handle),
             tasks.spawn_on(parameters.serve(), handle),
             tasks.spawn_on(reporter.run(), handle),

@@ -49,6 +49,15 @@ class Asker:
         self.client = ActionClient(listener.node, Ask, name)
         assert self.client.wait_for_server(10), f"no action {name}"
 
+    def ask_at_once(self, count, **goal):
+        """Sends goals without waiting between them. Returns, for each, the future of its handle and its feedback."""
+        asked = []
+        for _ in range(count):
+            feedback = []
+            keep = lambda message, feedback=feedback: feedback.append(message.feedback)  # noqa: E731
+            asked.append((self.client.send_goal_async(Ask.Goal(**goal), keep), feedback))
+        return asked
+
     def ask(self, question="", **goal):
         return Asked(self.client, question=question, **goal)
 

@@ -1,6 +1,7 @@
 """Parameter services, as `ros2 param` uses them."""
 
 import pytest
+from camera import wait_until
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import (
     DescribeParameters,
@@ -65,3 +66,35 @@ def test_setting_is_refused_with_the_reason(client):
     assert not result.successful and "score_threshold" in result.reason
     values = client.call(GetParameters, "/vedette/get_parameters", GetParameters.Request(names=["score_threshold"]))
     assert values.values[0].double_value == 0.4
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "request_", "is_whole"),
+    [
+        (
+            GetParameters,
+            "get_parameters",
+            GetParameters.Request(names=["max_age_ms"]),
+            lambda answer: answer.values[0].integer_value == 321,
+        ),
+        (
+            ListParameters,
+            "list_parameters",
+            ListParameters.Request(),
+            lambda answer: "max_age_ms" in answer.result.names,
+        ),
+        (
+            GetParameterTypes,
+            "get_parameter_types",
+            GetParameterTypes.Request(names=["max_age_ms"]),
+            lambda answer: list(answer.types) == [ParameterType.PARAMETER_INTEGER],
+        ),
+    ],
+)
+def test_of_two_hundred_requests_at_once_each_is_answered(client, listen, service, name, request_, is_whole):
+    clients = [client, listen({})]
+    futures = []
+    for each in clients:
+        futures += each.ask_at_once(service, f"/vedette/{name}", [request_] * 100)
+    wait_until(lambda: all(future.done() for future in futures), "all answers", 20)
+    assert all(is_whole(future.result()) for future in futures)

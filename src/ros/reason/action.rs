@@ -3,6 +3,7 @@
 //! Made from plain services: r2r 0.9's own action server never lets goals expire and leaves cancelled ones at canceling.
 //! States and messages are those of the design page "Actions" (design.ros2.org) and of `action_msgs`. One task owns it.
 
+use super::ask_result::words;
 use crate::ros::clock::steady_now;
 use crate::ros::services::requests::{Reception, Request, Requests};
 use crate::types::Stamp;
@@ -111,7 +112,7 @@ impl ActionServer {
                     if self.position(id).is_none() {
                         return Call::Goal(Box::new(request));
                     }
-                    Self::reject(request);
+                    self.reject(request, "a goal of this number is there already");
                 }
                 Some(request) = self.cancel_goal.next() => {
                     let (goals, response) = self.cancelled_by(&request.message().goal_info);
@@ -146,9 +147,17 @@ impl ActionServer {
         self.publish_status();
     }
 
-    /// Does not take a goal.
-    pub fn reject(request: GoalRequest) {
-        request.request.respond(Ask::SendGoal::Response { accepted: false, stamp: Time::default() });
+    /// Does not take a goal. ROS has no words for a client in that answer, so they come just before it, as the goal's
+    /// only feedback.
+    pub fn reject(&self, request: GoalRequest, reason: &str) {
+        let GoalRequest { id, request, .. } = request;
+        let (feedback, text) = (self.feedback.clone(), words(&format!("rejected: {reason}")));
+        let message = Ask::FeedbackMessage { goal_id: id.into(), feedback: Ask::Feedback { text, tokens: 0 } };
+        request.respond_after(Ask::SendGoal::Response { accepted: false, stamp: Time::default() }, move || {
+            if let Err(error) = feedback.publish(&message) {
+                tracing::debug!("the reason of a rejection is not published: {error}");
+            }
+        });
     }
 
     /// Marks the goals that a request means as cancelling: all, those accepted until a time, a certain one, or both.

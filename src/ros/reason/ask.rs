@@ -13,6 +13,7 @@ use crate::pipeline::{Asker, Inquiry};
 use crate::ros::clock::{EdgeClock, NodeClock, steady_now};
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
+use crate::ros::report::log::{Limiter, Short};
 use crate::ros::services::requests::Reception;
 use crate::ros::shared::Ending;
 use crate::types::{Cancel, CancelReason, Stamp};
@@ -51,6 +52,7 @@ pub struct Questions {
     active: Option<Active>,
     last_id: u64,
     deadline: Duration,
+    limiter: Limiter,
 }
 
 /// Who is there to be asked from now on.
@@ -113,6 +115,7 @@ impl Questions {
             active: None,
             last_id: 0,
             deadline: Duration::ZERO,
+            limiter: Limiter::default(),
         })
     }
 
@@ -171,7 +174,7 @@ impl Questions {
         let farewell = async {
             loop {
                 if let Call::Goal(request) = self.server.next().await {
-                    ActionServer::reject(*request);
+                    self.server.reject(*request, "the node ends");
                 }
             }
         };
@@ -199,15 +202,15 @@ impl Questions {
         let refusal = if let Some(why) = &self.nobody {
             Some(why.clone())
         } else if !camera.is_empty() && !self.names.contains(camera) {
-            Some(format!("no camera {camera:?} here, expected {:?} or none", self.names[0]))
+            Some(format!("no camera {} here, expected {:?} or none", Short(camera), self.names[0]))
         } else if self.waiting.len() == MAX_WAITING {
-            Some(format!("{MAX_WAITING} questions wait already"))
+            Some(format!("busy: {MAX_WAITING} questions wait already"))
         } else {
             None
         };
         if let Some(refusal) = refusal {
-            tracing::warn!("a question is rejected: {refusal}");
-            return ActionServer::reject(request);
+            self.limiter.warn("rejected", format_args!("a question is rejected: {refusal}"));
+            return self.server.reject(request, &refusal);
         }
         let Ask::Goal { question, want_proposal, max_tokens, .. } = &request.goal;
         let inquiry = Inquiry::new(question, *want_proposal, *max_tokens);

@@ -74,7 +74,8 @@ impl Answers {
             self.put(service, answer);
         }
         let until = steady_now() + FAREWELL;
-        while self.services.iter_mut().fold(false, |is_left, service| service.leave_one() || is_left) {
+        // One of each service in turn.
+        while self.services.iter_mut().filter_map(Leaving::leave_one).count() > 0 {
             if steady_now() < until {
                 sleep(FAREWELL_PERIOD).await;
             }
@@ -111,16 +112,14 @@ impl Leaving {
 
     fn leave(&mut self, now: Instant) {
         while self.waiting.len() > MAX_WAITING || self.pace.due().is_none_or(|due| due <= now) {
-            if !self.leave_one() {
-                return;
-            }
+            let Some(()) = self.leave_one() else { return };
             self.pace.took(now);
         }
     }
 
-    /// Whether there was one.
-    fn leave_one(&mut self) -> bool {
-        self.waiting.pop_front().map(|answer| answer()).is_some()
+    /// `None` where there is none.
+    fn leave_one(&mut self) -> Option<()> {
+        self.waiting.pop_front().map(|answer| answer())
     }
 }
 

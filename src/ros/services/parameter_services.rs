@@ -186,7 +186,9 @@ fn refused(declared: &BTreeMap<String, Declared>, name: &str) -> msg::SetParamet
     let reason = if declared.contains_key(name) {
         format!("parameter '{name}' cannot be set because it is read-only: it is read when the node starts")
     } else {
-        format!("parameter '{name}' cannot be set because it was not declared")
+        // A name that long is none of ours, and is not repeated whole.
+        let start: String = name.chars().take(200).collect();
+        format!("parameter '{start}' cannot be set because it was not declared")
     };
     not_set(reason)
 }

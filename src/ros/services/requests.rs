@@ -143,7 +143,12 @@ impl<S: Service> Request<S> {
 
     /// Answers it.
     pub fn respond(mut self, response: S::Response) {
-        self.send(response);
+        self.send(response, || {});
+    }
+
+    /// Answers it, and calls `before` as soon as the answer may leave.
+    pub fn respond_after(mut self, response: S::Response, before: impl FnOnce() + Send + 'static) {
+        self.send(response, before);
     }
 
     /// Says no, in the words of its service.
@@ -154,14 +159,15 @@ impl<S: Service> Request<S> {
     fn send_refusal(&mut self, reason: &str) {
         let Some(inner) = &self.inner else { return };
         let response = (self.refusal)(&inner.message, reason);
-        self.send(response);
+        self.send(response, || {});
     }
 
-    fn send(&mut self, response: S::Response) {
+    fn send(&mut self, response: S::Response, before: impl FnOnce() + Send + 'static) {
         let Some(mut inner) = self.inner.take() else { return };
         // What waits to leave is the answer, not the question.
         inner.message = S::Request::default();
         self.outbox.put(move || {
+            before();
             // A client that went away before its answer is its own affair.
             if let Err(error) = inner.respond(response) {
                 tracing::debug!("a request is not answered: {error}");

@@ -10,7 +10,9 @@ use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
 use crate::ros::reason::ask_result::words;
 use crate::ros::report::health::Health;
+use crate::ros::report::log::Short;
 use crate::ros::shared::{Ending, Shared};
+use crate::types::{PromptError, Prompts};
 use r2r::vedette_msgs::srv::SetPrompts;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -53,6 +55,8 @@ pub enum Encoding {
 pub struct ToThread {
     to_encode: Sender<Vec<String>>,
     answers: UnboundedReceiver<SetPrompts::Response>,
+    /// The one in force.
+    version: u32,
 }
 
 /// The other half: encodes, on a thread of its own, until the way to it is dropped.
@@ -92,6 +96,9 @@ impl PromptService {
                 Some(encoding) = self.encoders.recv() => self.change(encoding),
                 answer = next_answer(&mut self.encoding) => match answer {
                     Some(answer) => {
+                        if let Encoding::By(thread) = &mut self.encoding {
+                            thread.version = answer.version;
+                        }
                         if let Some(request) = self.waiting.pop_front() {
                             request.respond(answer);
                         }
@@ -121,17 +128,37 @@ impl PromptService {
             Encoding::By(_) if self.waiting.len() == MAX_WAITING => {
                 request.refuse(&format!("busy: {MAX_WAITING} sets of prompts wait already"));
             }
-            Encoding::By(thread) => {
-                // Where that thread has just ended, its end comes next, and all who wait are told.
-                let _ = thread.to_encode.send(request.take_message().prompts);
-                self.waiting.push_back(request);
-            }
+            Encoding::By(thread) => match of_sane_size(request.take_message().prompts) {
+                Ok(prompts) => {
+                    // Where that thread has just ended, its end comes next, and all who wait are told.
+                    let _ = thread.to_encode.send(prompts);
+                    self.waiting.push_back(request);
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    tracing::warn!("prompts refused: {message}");
+                    let response = SetPrompts::Response { success: false, message, version: thread.version };
+                    request.respond(response);
+                }
+            },
         }
     }
 
     fn refuse_all(&mut self, reason: &str) {
         self.waiting.drain(..).for_each(|request| request.refuse(reason));
     }
+}
+
+/// Prompts that may wait for the thread: what no set can hold is refused before, and nothing of it kept.
+fn of_sane_size(prompts: Vec<String>) -> Result<Vec<String>, PromptError> {
+    let is_too_large = prompts.len() > Prompts::MAX
+        // A character has four bytes at most.
+        || prompts.iter().any(|prompt| prompt.len() > Prompts::MAX_CHARS * 4);
+    if !is_too_large {
+        return Ok(prompts);
+    }
+    // Without the spaces around them they may still be a set.
+    Prompts::new(&prompts, 0).map(|prompts| prompts.texts().map(str::to_owned).collect())
 }
 
 /// The next answer of the thread, `None` once it has ended. Never comes where there is none.
@@ -149,7 +176,7 @@ impl PromptThread {
         let (said, answers) = unbounded_channel();
         let (inbox, health) = (Arc::clone(&shared.inbox), Arc::clone(&shared.health));
         let thread = Self { prompter, inbox, health, version, to_encode, answers: said };
-        (thread, ToThread { to_encode: words, answers })
+        (thread, ToThread { to_encode: words, answers, version })
     }
 
     /// Works until the way to it is dropped.
@@ -157,8 +184,8 @@ impl PromptThread {
         while let Ok(texts) = self.to_encode.recv() {
             let refused = self.set(&texts).err();
             match &refused {
-                None => tracing::info!("looking for {texts:?}, version {}", self.version),
-                Some(reason) => tracing::warn!("prompts {texts:?} refused: {reason}"),
+                None => tracing::info!("looking for {}, version {}", Short(&texts), self.version),
+                Some(reason) => tracing::warn!("prompts {} refused: {reason}", Short(&texts)),
             }
             let response = SetPrompts::Response {
                 success: refused.is_none(),
@@ -182,5 +209,32 @@ impl PromptThread {
         in_force.recv().map_err(|_| "the models are let go".to_owned())?.map_err(|refused| refused.to_string())?;
         self.version = version;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(prompts: Vec<String>) -> String {
+        of_sane_size(prompts).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_no_set_can_hold_does_not_wait_for_the_thread() {
+        let large = "x".repeat(20_000_000);
+        assert!(refusal(vec![large]).ends_with("has 20000000 characters, expected at most 256"));
+        let many = (0..300).map(|number| format!("thing {number}")).collect();
+        assert_eq!(refusal(many), "there are 300 prompts, expected at most 256");
+        let empty = refusal(vec![" ".repeat(20_000_000)]);
+        assert!(empty.len() < 400 && empty.starts_with("prompt 1 is "), "{empty}");
+    }
+
+    #[test]
+    fn the_thread_gets_what_may_be_a_set_and_judges_it_in_its_turn() {
+        let prompts = ["van", "Van", "x\ny", ""].map(str::to_owned).to_vec();
+        assert_eq!(of_sane_size(prompts.clone()).unwrap(), prompts);
+        let wide = format!("{}van{}", " ".repeat(5000), " ".repeat(5000));
+        assert_eq!(of_sane_size(vec![wide]).unwrap(), ["van"]);
     }
 }
