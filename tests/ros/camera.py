@@ -195,8 +195,9 @@ class Listener:
         return future.result()
 
     def ask_at_once(self, service_class, name, requests):
-        """Sends all requests without waiting between them; returns the futures."""
-        client = self.node.create_client(service_class, name)
+        """Sends all requests without waiting between them; returns the futures. What is answered is not lost on this side,
+        however busy the machine is."""
+        client = self.node.create_client(service_class, name, qos_profile=QoSProfile(depth=1000))
         assert client.wait_for_service(10), f"no service {name}"
         # The node's side of the connection.
         time.sleep(0.5)

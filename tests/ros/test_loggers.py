@@ -47,13 +47,15 @@ def test_what_is_said_follows_the_level_on_stderr_and_rosout(start, listen, leve
     refuse_prompts(rosout)
     assert node.log == said, "warnings are not said"
     assert levels(vedette=INFO) == [(True, "")]
-    wait_until(lambda: "the logger \"vedette\" has the level 20" in node.log or node.log == said, "the level")
     refuse_prompts(rosout)
     wait_until(lambda: "[WARN]" in node.log[len(said) :], "a warning again")
     wait_until(lambda: any(log.level == WARN and "prompts" in log.msg for log in rosout["/rosout"]), "on /rosout too")
     assert "[DEBUG]" not in node.log
     assert levels(vedette=DEBUG) == [(True, "")]
-    wait_until(lambda: levels(vedette=DEBUG) == [(True, "")] and "[DEBUG]" in node.log, "words for developers")
+    assert levels("vedette") == [DEBUG]
+    wait_until(lambda: "a request of ~/get_logger_levels" in node.log, "words for developers")
+    assert levels(vedette=INFO) == [(True, "")] and levels("vedette") == [INFO]
+    assert node.log.count("a request of ~/get_logger_levels") == 1
 
 
 def test_a_level_that_is_none_is_refused_and_the_others_are_set(start, levels):
@@ -65,7 +67,7 @@ def test_a_level_that_is_none_is_refused_and_the_others_are_set(start, levels):
 
 
 def test_the_services_are_those_of_an_rclpy_node(start, ros, levels, listen):
-    start("-r", "__ns:=/left", detections="/left/vedette/detections")
+    start("-r", "__ns:=/left", name="/left/vedette")
     theirs = Node("theirs", enable_logger_service=True)
     listener = listen({})
     try:

@@ -55,7 +55,7 @@ mod tests {
         for number in 0..64 {
             let ns = if number % 2 == 0 { i64::MIN + number } else { i64::MAX - number };
             gaps.came(Stamp::from_ns(ns));
-            gaps.came(Stamp::from_ns(number * i64::MAX / 64));
+            gaps.came(Stamp::from_ns(number * (i64::MAX / 64)));
         }
     }
 

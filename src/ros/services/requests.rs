@@ -85,6 +85,7 @@ impl Reception {
 impl<S: Service> Intake for Taken<S> {
     fn take(&mut self, limiter: &mut Limiter) {
         while let Some(Some(inner)) = self.stream.next().now_or_never() {
+            tracing::debug!("a request of {}", self.name);
             let request = Request { inner: Some(inner), outbox: self.outbox.clone(), refusal: self.refusal };
             match self.queue.try_send(request) {
                 Ok(()) => {}
@@ -179,5 +180,73 @@ impl<S: Service> Request<S> {
 impl<S: Service> Drop for Request<S> {
     fn drop(&mut self) {
         self.send_refusal(LEFT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Answers;
+    use super::*;
+    use crate::ros::clock::steady_now;
+    use crate::ros::shared::Ending;
+    use r2r::rcl_interfaces::msg::SetParametersResult;
+    use r2r::rcl_interfaces::srv::SetParametersAtomically;
+    use std::time::Duration;
+
+    type Tried = SetParametersAtomically::Service;
+
+    fn refused(_: &SetParametersAtomically::Request, reason: &str) -> SetParametersAtomically::Response {
+        let result = SetParametersResult { successful: false, reason: reason.to_owned() };
+        SetParametersAtomically::Response { result }
+    }
+
+    /// Spins until all of `futures` are there; what each of them says.
+    async fn all_of(
+        node: &mut r2r::Node,
+        reception: &mut Reception,
+        futures: Vec<impl Future<Output = r2r::Result<SetParametersAtomically::Response>> + Unpin>,
+    ) -> Vec<String> {
+        let mut waiting: Vec<_> = futures.into_iter().map(|future| future.fuse()).collect();
+        let mut answers = Vec::new();
+        let deadline = steady_now() + Duration::from_secs(30);
+        while answers.len() < waiting.len() {
+            assert!(steady_now() < deadline, "{} answers of {}", answers.len(), waiting.len());
+            node.spin_once(Duration::from_millis(5));
+            reception.take();
+            tokio::task::yield_now().await;
+            answers.extend(waiting.iter_mut().filter_map(|future| future.now_or_never()));
+        }
+        answers.into_iter().map(|answer| answer.unwrap().result.reason).collect()
+    }
+
+    #[tokio::test]
+    async fn what_finds_the_queue_full_or_is_left_is_refused_in_words() {
+        let name = format!("requests_{}", std::process::id());
+        let mut node = r2r::Node::create(r2r::Context::create().unwrap(), &name, "").unwrap();
+        let (answers, outbox) = Answers::new();
+        let (_open, closing) = Ending::new();
+        let task = tokio::spawn(answers.run(closing));
+        let mut reception = Reception::new(outbox);
+        let requests = reception.offer::<Tried>(&mut node, "~/try", 3, refused).unwrap();
+        let client = node.create_client::<Tried>("~/try", QosProfile::services_default()).unwrap();
+        let available = r2r::Node::is_available(&client).unwrap();
+        let mut available = Box::pin(available.fuse());
+        while available.as_mut().now_or_never().is_none() {
+            node.spin_once(Duration::from_millis(5));
+        }
+
+        let ask = |count| -> Vec<_> {
+            let request = SetParametersAtomically::Request::default();
+            (0..count).map(|_| Box::pin(client.request(&request).unwrap())).collect()
+        };
+        // Three wait for ever, for nobody takes them up.
+        let mut first = ask(8);
+        let late = first.split_off(3);
+        let words = all_of(&mut node, &mut reception, late).await;
+        assert_eq!(words, ["busy: 3 requests wait already"; 5]);
+        drop(requests);
+        assert_eq!(all_of(&mut node, &mut reception, first).await, [LEFT; 3]);
+        assert_eq!(all_of(&mut node, &mut reception, ask(1)).await, [LEFT], "nobody takes up what comes then");
+        task.abort();
     }
 }
