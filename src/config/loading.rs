@@ -8,7 +8,7 @@ use super::parameters::{Config, PARAMETERS, Parameter};
 use super::qos_overrides as qos;
 use super::sources::sheet::{Effective, Sheet};
 use super::sources::{self, ParameterSource};
-use super::value::ParameterValue;
+use crate::types::ParameterValue;
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -62,7 +62,7 @@ const ONLY_IN: [(&str, &[&str]); 34] = [
     ("r2r_rcl", &["ros/"]),
     ("rand_chacha", &["language/"]),
     ("rusqlite", &["bag/"]),
-    ("rustix", &["cli/"]),
+    ("rustix", &["cli/", "ros/node.rs"]),
     ("serde_saphyr", &["zoo/", "bag/", "config/"]),
     ("sha2", &["infer/", "cli/"]),
     ("signal_hook", &["ros/", "cli/"]),

@@ -28,7 +28,11 @@ impl Gaps {
             // 1.6 periods: a camera may be late by half of one.
             let tenth = |times: i64| period_ns.saturating_mul(times) / 10;
             let is_gap = difference_ns > tenth(16) && difference_ns < tenth(100);
-            if is_gap { u64::try_from((difference_ns + period_ns / 2) / period_ns - 1).unwrap_or(0) } else { 0 }
+            if is_gap {
+                u64::try_from(difference_ns.saturating_add(period_ns / 2) / period_ns - 1).unwrap_or(0)
+            } else {
+                0
+            }
         });
         self.differences_ns[self.next] = difference_ns;
         self.next = (self.next + 1) % MEMORY;

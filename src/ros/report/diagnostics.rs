@@ -272,6 +272,9 @@ fn frames(before: &Counts, now: &Now<'_>) -> Section {
     for ((input, cause), count) in &counts.dropped {
         section.value(format!("dropped {input} {cause}"), count);
     }
+    for (cause, count) in &counts.passed_over {
+        section.value(format!("passed over {cause}"), count);
+    }
     for (cause, count) in &counts.blind {
         section.value(format!("blind {cause}"), count);
     }

@@ -3,6 +3,7 @@
 mod answers;
 #[cfg(has_logger_services)]
 pub(super) mod logger_services;
+pub(super) mod parameter_changes;
 pub(super) mod parameter_services;
 pub(super) mod requests;
 pub(super) mod set_prompts;
