@@ -17,7 +17,7 @@ use vedette::bag::{BagSource, McapSink, OutFile, Source, TopicInfo};
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
 use vedette::pipeline::{
-    FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Remark, Said, Walk,
+    FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Remark, Said, Walk, unused_rules,
 };
 use vedette::replay::{
     Beside, Footage, Limited, Rate, Repeats, ReplayError, ReplayObserver, ReplayTopics, replay_beside,
@@ -82,12 +82,18 @@ pub struct Args {
 pub fn run(args: Args) -> Result<Outcome> {
     let mut config = args.parameters.load()?;
     if let Some(prompts) = &args.prompts {
+        for hint in prompts.texts().filter_map(Prompts::comma_hint) {
+            tracing::warn!("--prompts: {hint}");
+        }
         config.prompts = prompts.texts().map(str::to_owned).collect();
     }
     if let Some(file) = &args.camera_info {
         config.camera_info_file.clone_from(file);
     }
     let names = Names::new(NodeName::default(), &args.remaps);
+    for rule in unused_rules(&names, &args.remaps) {
+        tracing::warn!("{rule}");
+    }
     allow_many_files();
     let mut source = open(&args, &names)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));

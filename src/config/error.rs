@@ -212,6 +212,26 @@ pub enum ConfigWarning {
         /// The section of the value that counts.
         section: String,
     },
+    /// A file in which nothing is meant for this node.
+    #[error("parameter file {}: nothing in it is for {node}: its sections are {sections}, {advice}", path.display())]
+    NoSection {
+        /// The file.
+        path: PathBuf,
+        /// This node.
+        node: String,
+        /// The names of the sections, the first few.
+        sections: String,
+        /// What to write instead.
+        advice: String,
+    },
+    /// A prompt that looks like several.
+    #[error("{origin}: {hint}")]
+    CommaInPrompt {
+        /// Where.
+        origin: Origin,
+        /// In words.
+        hint: String,
+    },
     /// A policy that rclcpp knows and this node leaves alone.
     #[error(
         "{origin}: {key} is not applied, only reliability, durability, history and depth of a topic's subscription are"
@@ -225,15 +245,44 @@ pub enum ConfigWarning {
 }
 
 impl ConfigWarning {
+    /// For a file with these sections, none of which holds for `node`.
+    pub(super) fn no_section(path: &Path, node: &NodeName, sections: &[String]) -> Self {
+        const SHOWN: usize = 5;
+        let mut shown = sections.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if let Some(more) = sections.len().checked_sub(SHOWN).filter(|&more| more > 0) {
+            shown = format!("{shown} and {more} more");
+        }
+        let name_of = |section: &str| section.rsplit('/').next().unwrap_or_default().to_owned();
+        let is_other_namespace = sections.iter().any(|section| name_of(section) == node.name());
+        let advice = match near(node.name(), sections.iter().map(String::as_str)) {
+            _ if is_other_namespace => {
+                format!("expected {node}, or /**/{} for the node in any namespace", node.name())
+            }
+            Some(section) => format!("the nearest is {section}, expected {node} or /**"),
+            None => format!("expected {node} or /**"),
+        };
+        Self::NoSection { path: path.to_owned(), node: node.to_string(), sections: shown, advice }
+    }
+
     pub(super) fn covered(text: String, by: Origin, node: &NodeName, section: String) -> Self {
         Self::Covered { text, by, node: node.to_string(), section }
     }
 }
 
 /// The name that is spelled most like `found`.
-pub(super) fn nearest(found: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'name>(found: &str, names: impl Iterator<Item = &'name str>) -> Option<&'name str> {
+    names.max_by(|a, b| likeness(found, a).total_cmp(&likeness(found, b)))
+}
+
+/// The same, where it is so much like `found` that it may have been meant.
+pub(super) fn near<'name>(found: &str, names: impl Iterator<Item = &'name str>) -> Option<&'name str> {
+    const LEAST: f64 = 0.6;
+    nearest(found, names).filter(|name| likeness(found, name) >= LEAST)
+}
+
+/// 1 for the same word, 0 for one that has nothing in common.
+fn likeness(found: &str, name: &str) -> f64 {
     // The distance of two words grows with the product of their lengths; no known key is longer than 40.
     let found: String = found.chars().take(64).collect();
-    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&found, name);
-    names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+    strsim::normalized_damerau_levenshtein(&found, name)
 }

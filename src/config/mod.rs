@@ -50,7 +50,9 @@ pub use consistency::PeriodWarning;
 pub use domain::Domain;
 pub use error::{ConfigError, ConfigWarning, Origin, Shown, in_words};
 pub use loading::Loaded;
-pub use naming::{NameError, Names, NodeName, RemapRule, camera_info_beside, image_of_compressed, names_rectified};
+pub use naming::{
+    NameError, Names, NodeName, RemapRule, UnusedRule, camera_info_beside, image_of_compressed, names_rectified,
+};
 pub use parameters::{
     Config, ImageStamp, ImageTransport, Parameter, Precision, ProviderName, ProviderPolicy, Rectified, Unmatched, When,
 };

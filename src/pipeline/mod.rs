@@ -29,5 +29,5 @@ pub use pace::Pace;
 pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason, ReasonJob, Snapshot, Trigger};
 pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
-pub use topics::{Input, Output, OutputError, Outputs, Transport, video_cure};
+pub use topics::{Input, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
 pub use walk::{PassedOver, Walk};

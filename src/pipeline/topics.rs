@@ -1,6 +1,6 @@
 //! The topics of the walk by their ROS names, and the one door through which results leave it.
 
-use crate::config::ImageTransport;
+use crate::config::{ImageTransport, Names, RemapRule, UnusedRule};
 use crate::types::Stamp;
 
 /// What the walk takes.
@@ -168,6 +168,11 @@ impl Output {
             _ => 0,
         }
     }
+}
+
+/// The remap rules that were meant for this node and rename none of its topics.
+pub fn unused_rules(names: &Names, rules: &[RemapRule]) -> Vec<UnusedRule> {
+    names.unused(rules, &Input::ALL.map(Input::name), &Output::ALL.map(Output::name))
 }
 
 /// Where results go: publishers or an MCAP file.

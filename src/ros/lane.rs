@@ -209,7 +209,9 @@ impl Passage {
     fn change(&mut self, config: &Config) {
         self.freshness = Freshness::new(config);
         self.pace = Pace::new(config);
-        self.shared.gate.change(self.freshness, StopPlan::new(config));
+        if let Err(error) = self.shared.gate.change(self.freshness, StopPlan::new(config), !config.enabled) {
+            self.limiter.warn("stop", format_args!("the stop has not left: {error}"));
+        }
     }
 
     fn pass_over(&mut self, passed_over: PassedOver) {

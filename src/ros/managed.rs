@@ -338,7 +338,7 @@ impl Managed {
             Ok(Err(error)) => return self.end(Outcome::Failure, Some(in_words(&error))),
             Err(_) => return self.end(Outcome::Failure, Some("the thread spin has ended".to_owned())),
         }
-        self.shared.gate.open(Freshness::new(&config), StopPlan::new(&config));
+        self.shared.gate.open(Freshness::new(&config), StopPlan::new(&config), !config.enabled);
         let _ = self.posts.send(Post::Open);
         tracing::info!("{} listens to {}", self.names.node(), self.shared.topics.of_pictures());
         self.end(Outcome::Success, None);

@@ -12,7 +12,7 @@ use crate::ros::order::Order;
 use crate::ros::report::health::Health;
 use crate::ros::report::log::{Short, cut};
 use crate::ros::shared::Shared;
-use crate::types::PromptError;
+use crate::types::{PromptError, Prompts};
 use crate::zoo::EncodedPrompts;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, PoisonError};
@@ -190,6 +190,9 @@ impl ChangeThread {
                     Ok(version) => tracing::info!("looking for {texts}, version {version}"),
                     Err(reason) => tracing::warn!("prompts {texts} refused: {reason}"),
                 }
+            }
+            for hint in config.prompts.iter().filter(|_| encode).filter_map(|text| Prompts::comma_hint(text)) {
+                tracing::warn!("{}", cut(&hint));
             }
             // Who asked may be gone by now.
             let _ = reply.send(changed);
