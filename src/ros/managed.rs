@@ -17,7 +17,7 @@ use super::publishers::Publishers;
 use super::reason::ask::{Post, ReasonLane};
 use super::reason::desk::Desk;
 use super::reason::reasoner::Reasoner;
-use super::report::log::Limiter;
+use super::report::log::{Limiter, Short};
 use super::report::sessions::{ModelSessions, Sessions};
 use super::services::parameter_changes::{ChangeThread, Loaded};
 use super::shared::Shared;
@@ -177,7 +177,8 @@ impl Managed {
     pub fn asked(&mut self, client: Asked) {
         let Some(transition) = self.shared.lifecycle.asked(client.id, &client.label) else {
             let (state, id) = (self.shared.lifecycle.state().label(), client.id);
-            let what = if client.label.is_empty() { format!("transition {id}") } else { format!("{:?}", client.label) };
+            let what =
+                if client.label.is_empty() { format!("transition {id}") } else { Short(&client.label).to_string() };
             tracing::warn!("no transition leads on by {what} from the state {state}");
             return client.answer(false);
         };

@@ -26,7 +26,7 @@
 //! prompts thread and the reason thread perception goes on.
 //!
 //! What happens between picture and plan is none of this module's business (`pipeline`), and nothing measured here
-//! enters it. `r2r` is named nowhere else.
+//! enters it. `r2r` and `r2r_rcl` are named nowhere else.
 
 mod clock;
 mod error;

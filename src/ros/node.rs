@@ -14,8 +14,12 @@ use super::report::diagnostics::Diagnostics;
 use super::report::health::Health;
 use super::report::log;
 use super::report::reporter::Reporter;
+use super::services::Answers;
+#[cfg(has_logger_services)]
+use super::services::logger_services::LoggerServices;
 use super::services::parameter_changes::Changes;
 use super::services::parameter_services::ParameterServices;
+use super::services::requests::Reception;
 use super::services::set_prompts::{self, PromptService};
 use super::shared::{Ending, Shared};
 use super::spin::Spin;
@@ -33,7 +37,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 /// How long DDS has to bring the last stop to all who listen before its endpoints go.
@@ -96,6 +100,10 @@ struct RunningNode {
     tasks: JoinSet<()>,
     /// Those of them that wait for nobody and never end by themselves.
     endless: Vec<AbortHandle>,
+    /// Lets their answers out.
+    answers: JoinHandle<()>,
+    /// Tells it that no more come.
+    closing: watch::Sender<bool>,
     /// Tells the services that wait for somebody that the node ends.
     ending: watch::Sender<bool>,
     /// Tells the spin thread.
@@ -122,18 +130,25 @@ impl RunningNode {
             lifecycle: Arc::new(Lifecycle::default()),
             parameters: Arc::new(RwLock::new(Arc::new(config.clone()))),
         };
+        let (answers, outbox) = Answers::new();
+        let mut reception = Reception::new(outbox);
         let announcer = Announcer::new(&mut node).map_err(NodeError::endpoint("publish", Announcer::NAME))?;
-        let states = LifecycleServices::new(&mut node).map_err(NodeError::endpoint("serve", "the lifecycle"))?;
+        let states =
+            LifecycleServices::new(&mut node, &mut reception).map_err(NodeError::endpoint("serve", "the lifecycle"))?;
         let (change, sought) = unbounded_channel();
         let (tell_changed, changed) = unbounded_channel();
-        let parameters = ParameterServices::new(&mut node, config, change.clone(), changed)
+        let parameters = ParameterServices::new(&mut node, &mut reception, config, change.clone(), changed)
             .map_err(NodeError::endpoint("serve", "parameters"))?;
-        let prompts = PromptService::new(&mut node, change).map_err(NodeError::endpoint("serve", set_prompts::NAME))?;
+        #[cfg(has_logger_services)]
+        let loggers = LoggerServices::new(&mut node, &mut reception)
+            .map_err(NodeError::endpoint("serve", "the levels of loggers"))?;
+        let prompts = PromptService::new(&mut node, &mut reception, change)
+            .map_err(NodeError::endpoint("serve", set_prompts::NAME))?;
         let (changers, loaded_now) = unbounded_channel();
         let changes = Changes::new(shared.clone(), sought, loaded_now, tell_changed);
         let (posts, manned) = unbounded_channel();
-        let questions =
-            Questions::new(&mut node, names.node(), manned).map_err(NodeError::endpoint("serve", ask::NAME))?;
+        let questions = Questions::new(&mut node, &mut reception, names.node(), manned)
+            .map_err(NodeError::endpoint("serve", ask::NAME))?;
         let hardware_id = match config.hardware_id.as_str() {
             "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
             id => id.to_owned(),
@@ -143,7 +158,7 @@ impl RunningNode {
         let heartbeat = Duration::from_millis(config.bond_heartbeat_period_ms.unsigned_abs());
         let bond = (!heartbeat.is_zero()).then(|| Bond::new(&mut node, names.node().name(), heartbeat)).flatten();
         let (orders, ordered) = mpsc::channel();
-        let mut spin = Spin::new(node, shared.clone(), ordered);
+        let mut spin = Spin::new(node, reception, shared.clone(), ordered);
 
         let (ending, is_ending) = Ending::new();
         let is_spun = Arc::new(AtomicBool::new(false));
@@ -160,9 +175,13 @@ impl RunningNode {
         })?;
 
         let (mut tasks, handle) = (JoinSet::new(), runtime.handle());
+        let (closing, is_closing) = Ending::new();
+        let answers = handle.spawn(answers.run(is_closing));
         let (ask, asked) = unbounded_channel();
         let lifecycle = Arc::clone(&shared.lifecycle);
         let endless = vec![
+            #[cfg(has_logger_services)]
+            tasks.spawn_on(loggers.serve(), handle),
             tasks.spawn_on(states.serve(Arc::clone(&lifecycle), ask), handle),
             tasks.spawn_on(parameters.serve(), handle),
             tasks.spawn_on(changes.run(), handle),
@@ -176,7 +195,7 @@ impl RunningNode {
         let (tell, loaded) = unbounded_channel();
         let managed = Managed::new(shared, threads, names.clone(), publishers, announcer, orders, (changers, posts))
             .loading(load, tell);
-        Ok(Self { managed, asked, loaded, tasks, endless, ending, is_spun, spun })
+        Ok(Self { managed, asked, loaded, tasks, endless, answers, closing, ending, is_spun, spun })
     }
 
     /// Waits for a reason to end, changes the state meanwhile, and ends. Returns the faults, the first one first, and
@@ -202,6 +221,7 @@ impl RunningNode {
                         break vec![of_task(error)];
                     }
                 }
+                Err(error) = &mut self.answers => break vec![of_task(error)],
             }
         };
         signals.end_begun();
@@ -219,6 +239,10 @@ impl RunningNode {
         self.managed.leave_services();
         while let Some(end) = self.tasks.join_next().await {
             faults.extend(end.err().filter(JoinError::is_panic).map(of_task));
+        }
+        self.closing.send_replace(true);
+        if !self.answers.is_finished() {
+            faults.extend(self.answers.await.err().map(of_task));
         }
         sleep_until(said + LINGER).await;
         self.is_spun.store(true, Ordering::Relaxed);

@@ -9,6 +9,7 @@ use super::intake::inbox::Arrival;
 use super::intake::qos;
 use super::intake::transport::TransportChoice;
 use super::report::health::SUPERSEDED;
+use super::services::requests::Reception;
 use super::shared::Shared;
 use crate::config::ImageTransport;
 use crate::pipeline::{Input, Transport};
@@ -42,6 +43,7 @@ pub enum SpinOrder {
 /// All that the spin thread owns.
 pub struct Spin {
     orders: Receiver<SpinOrder>,
+    reception: Reception,
     /// While the node is active.
     inputs: Option<Inputs>,
     /// From the first activation on, whatever the state: what does not move is told once.
@@ -73,8 +75,8 @@ type Subscribed = Option<(Topic, Messages)>;
 
 impl Spin {
     /// Listens to nothing yet.
-    pub fn new(node: r2r::Node, shared: Shared, orders: Receiver<SpinOrder>) -> Self {
-        Self { orders, inputs: None, static_tf: None, left: Vec::new(), shared, looked: None, node }
+    pub fn new(node: r2r::Node, reception: Reception, shared: Shared, orders: Receiver<SpinOrder>) -> Self {
+        Self { orders, reception, inputs: None, static_tf: None, left: Vec::new(), shared, looked: None, node }
     }
 
     /// Works until it is told that the end has come, which it asks at least every [`MAX_WAIT`]. Services are taken
@@ -82,6 +84,7 @@ impl Spin {
     pub fn until(&mut self, ended: &AtomicBool) {
         while !ended.load(Ordering::Relaxed) {
             self.node.spin_once(MAX_WAIT);
+            self.reception.take();
             self.take_messages();
             while let Ok(order) = self.orders.try_recv() {
                 match order {

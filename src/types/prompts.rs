@@ -29,7 +29,7 @@ pub enum PromptError {
     Empty {
         /// Counted from 1.
         number: usize,
-        /// As given.
+        /// As given, up to [`Prompts::MAX_CHARS`].
         text: String,
     },
     /// Longer than [`Prompts::MAX_CHARS`].
@@ -157,7 +157,8 @@ fn checked_text(text: &str, number: usize) -> Result<&str, PromptError> {
         return Err(PromptError::Control { number, text: trimmed.to_owned(), found });
     }
     if !trimmed.chars().any(char::is_alphanumeric) {
-        return Err(PromptError::Empty { number, text: text.to_owned() });
+        let start = text.chars().take(Prompts::MAX_CHARS).collect();
+        return Err(PromptError::Empty { number, text: start });
     }
     Ok(trimmed)
 }

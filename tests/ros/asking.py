@@ -3,6 +3,7 @@
 from action_msgs.msg import GoalStatus
 from camera import wait_until
 from rclpy.action import ActionClient
+from rclpy.qos import QoSProfile
 from vedette_msgs.action import Ask
 
 WORDS = {
@@ -45,9 +46,26 @@ class Asked:
 class Asker:
     """Asks one node."""
 
-    def __init__(self, listener, name="/vedette/ask"):
-        self.client = ActionClient(listener.node, Ask, name)
+    def __init__(self, listener, name="/vedette/ask", depth=10):
+        qos = QoSProfile(depth=depth)
+        self.client = ActionClient(
+            listener.node,
+            Ask,
+            name,
+            goal_service_qos_profile=qos,
+            result_service_qos_profile=qos,
+            feedback_sub_qos_profile=qos,
+        )
         assert self.client.wait_for_server(10), f"no action {name}"
+
+    def ask_at_once(self, count, **goal):
+        """Sends goals without waiting between them. Returns, for each, the future of its handle and its feedback."""
+        asked = []
+        for _ in range(count):
+            feedback = []
+            keep = lambda message, feedback=feedback: feedback.append(message.feedback)  # noqa: E731
+            asked.append((self.client.send_goal_async(Ask.Goal(**goal), keep), feedback))
+        return asked
 
     def ask(self, question="", **goal):
         return Asked(self.client, question=question, **goal)

@@ -194,6 +194,15 @@ class Listener:
         self.node.destroy_client(client)
         return future.result()
 
+    def ask_at_once(self, service_class, name, requests):
+        """Sends all requests without waiting between them; returns the futures. What is answered is not lost on this side,
+        however busy the machine is."""
+        client = self.node.create_client(service_class, name, qos_profile=QoSProfile(depth=1000))
+        assert client.wait_for_service(10), f"no service {name}"
+        # The node's side of the connection.
+        time.sleep(0.5)
+        return [client.call_async(request) for request in requests]
+
     def state(self, name="/vedette", patience_s=5.0):
         """The label of a managed node's state; `None` when it does not answer."""
         if f"{name}_state" not in self.clients:

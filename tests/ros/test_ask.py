@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from action_msgs.msg import GoalStatus
 from asking import Asker
 from camera import FRAME_ID, RELIABLE, ns, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
@@ -44,8 +45,8 @@ def reason_model(root, tmp_path_factory):
 def asker(listen):
     askers = []
 
-    def make():
-        askers.append(Asker(listen({})))
+    def make(**options):
+        askers.append(Asker(listen({}), **options))
         return askers[-1]
 
     yield make
@@ -126,14 +127,38 @@ def test_questions_wait_their_turn_and_can_be_cancelled_while_they_wait(start, r
 
 def test_without_a_reason_model_a_goal_is_rejected(start, asker):
     node = start()
-    assert not asker().ask("What is that?").accepted
+    asked = asker().ask("What is that?")
+    assert not asked.accepted
+    wait_until(lambda: asked.said.endswith("parameter reason_model is empty"), "the reason as feedback")
+    assert asked.said.startswith("rejected: ")
     wait_until(lambda: "parameter reason_model is empty" in node.log, "the reason in the log")
 
 
 def test_a_goal_for_another_camera_is_rejected(start, reason_model, asker):
     node = start("-p", f"reason_model:={reason_model}", *QUIET)
-    assert not asker().ask("What is that?", camera="rear").accepted
+    asked = asker().ask("What is that?", camera="rear")
+    assert not asked.accepted
+    wait_until(lambda: 'rejected: no camera "rear" here' in asked.said, "the reason as feedback")
     wait_until(lambda: 'no camera "rear"' in node.log, "the reason in the log")
+
+
+def test_of_two_hundred_goals_at_once_some_have_a_result_and_the_others_a_reason(start, reason_model, asker, stream):
+    node = start("-p", f"reason_model:={reason_model}", *QUIET)
+    stream()
+    # What is said is not lost on this side, however busy the machine is.
+    asker = asker(depth=1000)
+    time.sleep(0.5)
+    asked = asker.ask_at_once(200, question="What is that?", max_tokens=3)
+    wait_until(lambda: all(sent.done() for sent, _ in asked), "an answer to each goal", 30)
+    handles = [(sent.result(), feedback) for sent, feedback in asked]
+    results = [handle.get_result_async() for handle, _ in handles if handle.accepted]
+    assert 17 <= len(results) < 200, "one is answered and 16 wait, and more as time goes on"
+    wait_until(lambda: all(result.done() for result in results), "a result of each accepted goal", 60)
+    assert {result.result().status for result in results} == {GoalStatus.STATUS_SUCCEEDED}
+    reasons = [feedback for handle, feedback in handles if not handle.accepted]
+    wait_until(lambda: all(reasons), "the reason of each rejection", 10)
+    assert {said.text for feedback in reasons for said in feedback} == {"rejected: busy: 16 questions wait already"}
+    assert asker.ask("And now?", max_tokens=3).end()[0] == "succeeded" and node.is_running()
 
 
 def test_without_pictures_or_words_a_goal_is_aborted_in_words(start, reason_model, asker):

@@ -314,3 +314,34 @@ def test_a_recording_across_changes_replays_to_equal_results(text_encoder, start
         for index, (ours, theirs) in enumerate(zip(own, replayed)):
             assert ours[: len(theirs)] == theirs, (topic, index, deserialize_message(ours, topics[topic]))
 
+
+@pytest.mark.parametrize(
+    ("service", "name", "request_", "is_whole"),
+    [
+        (
+            GetParameters,
+            "get_parameters",
+            GetParameters.Request(names=["max_age_ms"]),
+            lambda answer: answer.values[0].integer_value == 321,
+        ),
+        (
+            ListParameters,
+            "list_parameters",
+            ListParameters.Request(),
+            lambda answer: "max_age_ms" in answer.result.names,
+        ),
+        (
+            GetParameterTypes,
+            "get_parameter_types",
+            GetParameterTypes.Request(names=["max_age_ms"]),
+            lambda answer: list(answer.types) == [ParameterType.PARAMETER_INTEGER],
+        ),
+    ],
+)
+def test_of_two_hundred_requests_at_once_each_is_answered(client, listen, service, name, request_, is_whole):
+    clients = [client, listen({})]
+    futures = []
+    for each in clients:
+        futures += each.ask_at_once(service, f"/vedette/{name}", [request_] * 100)
+    wait_until(lambda: all(future.done() for future in futures), "all answers", 20)
+    assert all(is_whole(future.result()) for future in futures)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from camera import RELIABLE, ns, wait_until
@@ -141,3 +142,48 @@ def test_without_a_text_encoder_the_reason_is_given_and_the_node_goes_on(start, 
     assert not response.success and "no_such_encoder" in response.message and response.version == 0
     camera.send_until(lambda: is_detected(arrays, "red", 0), "detections")
     assert "refused" in node.log
+
+
+def test_of_three_hundred_requests_at_once_each_is_answered(text_encoder, start, listen):
+    node = start()
+    clients = [listen({}) for _ in range(3)]
+    clients[0].call(SetPrompts, SERVICE, SetPrompts.Request(prompts=["van"]), patience_s=60)
+    futures = []
+    for number, client in enumerate(clients):
+        words = [SetPrompts.Request(prompts=[f"thing {number} {turn}"]) for turn in range(100)]
+        futures += client.ask_at_once(SetPrompts, SERVICE, words)
+    wait_until(lambda: all(future.done() for future in futures), "all answers", 30)
+    answers = [future.result() for future in futures]
+    versions = sorted(answer.version for answer in answers if answer.success)
+    assert versions == list(range(2, 2 + len(versions))), "each set that was taken has a version of its own"
+    refusals = [answer.message for answer in answers if not answer.success]
+    assert set(refusals) <= {"busy: 32 sets of prompts wait already"} and len(versions) >= 32
+    assert len(versions) + len(refusals) == 300 and node.is_running()
+
+
+def memory_mb(node, key):
+    """A line of the process's status: VmRSS is what it has, VmHWM the most that it had."""
+    lines = Path(f"/proc/{node.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
+
+
+def test_twenty_megabytes_of_prompts_are_refused_without_being_kept_or_logged(text_encoder, start, listen):
+    node = start()
+    client = listen({})
+    assert client.call(SetPrompts, SERVICE, SetPrompts.Request(prompts=["van"]), patience_s=60).success
+    before, log = memory_mb(node, "VmRSS"), len(node.log)
+    for request, reason in (
+        (["x" * 20_000_000], 'prompt 1 ("xxxxxxxxxxxxxxxxxxxxxxxx"...) has 20000000 characters, expected at most 256'),
+        (["van"] + ["\u00e9" * 10_000_000], "has 10000000 characters, expected at most 256"),
+        ([" " * 20_000_000], "expected words"),
+        ([f"thing {number}" for number in range(200_000)], "there are 200000 prompts, expected at most 256"),
+    ):
+        response = client.call(SetPrompts, SERVICE, SetPrompts.Request(prompts=request), patience_s=30)
+        assert not response.success and response.version == 1
+        assert reason in response.message and len(response.message) < 400
+    kept = memory_mb(node, "VmRSS") - before
+    peak = memory_mb(node, "VmHWM") - before
+    print(f"kept {kept:.0f} MB, at most {peak:.0f} MB more than before")
+    assert kept < 100, f"{kept:.0f} MB are kept"
+    assert len(node.log) - log < 4000, "the log holds no request whole"
+    assert client.call(SetPrompts, SERVICE, SetPrompts.Request(prompts=["dog"])).version == 2

@@ -3,13 +3,16 @@
 use super::Lifecycle;
 use super::states::{GRAPH, State, Transition};
 use crate::ros::clock::wall_now;
-use crate::ros::services::parameter_services::{Requests, answer, requests};
-use futures::StreamExt;
+use crate::ros::services::requests::{Reception, Request, Requests};
 use r2r::QosProfile;
 use r2r::lifecycle_msgs::msg;
 use r2r::lifecycle_msgs::srv::{ChangeState, GetAvailableStates, GetAvailableTransitions, GetState};
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
+
+/// So many requests of one service wait. The answers have no words: a change is refused as one that failed, the others by
+/// an empty answer.
+const CAPACITY: usize = 1000;
 
 /// A client wants another state.
 pub struct Asked {
@@ -17,16 +20,13 @@ pub struct Asked {
     pub id: u8,
     /// Its label, which counts where it is not empty.
     pub label: String,
-    request: r2r::ServiceRequest<ChangeState::Service>,
+    request: Request<ChangeState::Service>,
 }
 
 impl Asked {
     /// Tells the client whether it has come to that.
     pub fn answer(self, success: bool) {
-        // A caller that went away before its answer is its own affair.
-        if let Err(error) = self.request.respond(ChangeState::Response { success }) {
-            tracing::debug!("change of state not answered: {error}");
-        }
+        self.request.respond(ChangeState::Response { success });
     }
 }
 
@@ -44,13 +44,14 @@ impl LifecycleServices {
     ///
     /// # Errors
     /// When DDS refuses one.
-    pub fn new(node: &mut r2r::Node) -> r2r::Result<Self> {
+    pub fn new(node: &mut r2r::Node, reception: &mut Reception) -> r2r::Result<Self> {
         Ok(Self {
-            change_state: requests(node, "~/change_state")?,
-            get_state: requests(node, "~/get_state")?,
-            available_states: requests(node, "~/get_available_states")?,
-            available_transitions: requests(node, "~/get_available_transitions")?,
-            graph: requests(node, "~/get_transition_graph")?,
+            change_state: reception.offer(node, "~/change_state", CAPACITY, |_, _| Default::default())?,
+            get_state: reception.offer(node, "~/get_state", CAPACITY, |_, _| Default::default())?,
+            available_states: reception.offer(node, "~/get_available_states", CAPACITY, |_, _| Default::default())?,
+            available_transitions: reception
+                .offer(node, "~/get_available_transitions", CAPACITY, |_, _| Default::default())?,
+            graph: reception.offer(node, "~/get_transition_graph", CAPACITY, |_, _| Default::default())?,
         })
     }
 
@@ -59,7 +60,7 @@ impl LifecycleServices {
         let Self { mut change_state, get_state, available_states, available_transitions, graph } = self;
         let changes = async {
             while let Some(request) = change_state.next().await {
-                let msg::Transition { id, label } = request.message.transition.clone();
+                let msg::Transition { id, label } = request.message().transition.clone();
                 // Without anybody to tell, the node has ended.
                 let _ = asked.send(Asked { id, label, request });
             }
@@ -69,10 +70,10 @@ impl LifecycleServices {
         };
         tokio::join!(
             changes,
-            answer(get_state, |_| GetState::Response { current_state: state(lifecycle.state()) }),
-            answer(available_states, |_| GetAvailableStates::Response { available_states: all_states() }),
-            answer(available_transitions, |_| transitions(lifecycle.available())),
-            answer(graph, |_| transitions(GRAPH.iter().collect())),
+            get_state.answer(|_| GetState::Response { current_state: state(lifecycle.state()) }),
+            available_states.answer(|_| GetAvailableStates::Response { available_states: all_states() }),
+            available_transitions.answer(|_| transitions(lifecycle.available())),
+            graph.answer(|_| transitions(GRAPH.iter().collect())),
         );
     }
 }

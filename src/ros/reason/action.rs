@@ -3,9 +3,10 @@
 //! Made from plain services: r2r 0.9's own action server never lets goals expire and leaves cancelled ones at canceling.
 //! States and messages are those of the design page "Actions" (design.ros2.org) and of `action_msgs`. One task owns it.
 
+use super::ask_result::words;
 use crate::ros::clock::steady_now;
+use crate::ros::services::requests::{Reception, Request, Requests};
 use crate::types::Stamp;
-use futures::{Stream, StreamExt};
 use r2r::QosProfile;
 use r2r::action_msgs::msg::{GoalInfo, GoalStatus, GoalStatusArray};
 use r2r::action_msgs::srv::CancelGoal;
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 /// How long the result of a goal that has ended can be asked for.
 const KEPT: Duration = Duration::from_secs(15);
 
-type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin + Send>;
+/// So many requests of one of the services wait. Each is taken up in microseconds.
+const CAPACITY: usize = 1000;
 
 /// The number that a client gave its goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,7 +49,7 @@ pub struct GoalRequest {
     pub id: GoalId,
     /// What is wanted.
     pub goal: Ask::Goal,
-    request: r2r::ServiceRequest<Ask::SendGoal::Service>,
+    request: Request<Ask::SendGoal::Service>,
 }
 
 /// What a client wants.
@@ -65,7 +67,7 @@ struct Goal {
     /// Once it has ended.
     end: Option<(Ask::Result, Instant)>,
     /// Who waits for the result.
-    results: Vec<r2r::ServiceRequest<Ask::GetResult::Service>>,
+    results: Vec<Request<Ask::GetResult::Service>>,
 }
 
 /// The server.
@@ -79,19 +81,21 @@ pub struct ActionServer {
 }
 
 impl ActionServer {
-    /// Offers the action `name`.
+    /// Offers the action `~/ask`.
     ///
     /// # Errors
     /// When DDS refuses one of its endpoints.
-    pub fn new(node: &mut r2r::Node, name: &str) -> r2r::Result<Self> {
-        let below = |part: &str| format!("{name}/_action/{part}");
-        let services = QosProfile::services_default;
+    pub fn new(node: &mut r2r::Node, reception: &mut Reception) -> r2r::Result<Self> {
         Ok(Self {
-            send_goal: Box::new(node.create_service::<Ask::SendGoal::Service>(&below("send_goal"), services())?),
-            cancel_goal: Box::new(node.create_service::<CancelGoal::Service>(&below("cancel_goal"), services())?),
-            get_result: Box::new(node.create_service::<Ask::GetResult::Service>(&below("get_result"), services())?),
-            feedback: node.create_publisher(&below("feedback"), QosProfile::default())?,
-            status: node.create_publisher(&below("status"), QosProfile::default().keep_last(1).transient_local())?,
+            send_goal: reception.offer(node, "~/ask/_action/send_goal", CAPACITY, |_, _| Default::default())?,
+            cancel_goal: reception.offer(node, "~/ask/_action/cancel_goal", CAPACITY, |_, _| CancelGoal::Response {
+                return_code: CancelGoal::Response::ERROR_REJECTED as i8,
+                ..CancelGoal::Response::default()
+            })?,
+            get_result: reception.offer(node, "~/ask/_action/get_result", CAPACITY, |_, _| Default::default())?,
+            feedback: node.create_publisher("~/ask/_action/feedback", QosProfile::default())?,
+            status: node
+                .create_publisher("~/ask/_action/status", QosProfile::default().keep_last(1).transient_local())?,
             goals: Vec::new(),
         })
     }
@@ -101,26 +105,26 @@ impl ActionServer {
     pub async fn next(&mut self) -> Call {
         loop {
             tokio::select! {
-                Some(request) = self.send_goal.next() => {
-                    let id = GoalId::from(&request.message.goal_id);
-                    let goal = request.message.goal.clone();
+                Some(mut request) = self.send_goal.next() => {
+                    let Ask::SendGoal::Request { goal_id, goal } = request.take_message();
+                    let id = GoalId::from(&goal_id);
                     let request = GoalRequest { id, goal, request };
                     if self.position(id).is_none() {
                         return Call::Goal(Box::new(request));
                     }
-                    Self::reject(request);
+                    self.reject(request, "a goal of this number is there already");
                 }
                 Some(request) = self.cancel_goal.next() => {
-                    let (goals, response) = self.cancelled_by(&request.message.goal_info);
-                    respond(request, response);
+                    let (goals, response) = self.cancelled_by(&request.message().goal_info);
+                    request.respond(response);
                     if !goals.is_empty() {
                         self.publish_status();
                         return Call::Cancel(goals);
                     }
                 }
                 Some(request) = self.get_result.next() => {
-                    match self.position(GoalId::from(&request.message.goal_id)) {
-                        None => respond(request, Ask::GetResult::Response::default()),
+                    match self.position(GoalId::from(&request.message().goal_id)) {
+                        None => request.respond(Ask::GetResult::Response::default()),
                         Some(at) => {
                             self.goals[at].results.push(request);
                             self.goals[at].tell_result();
@@ -139,13 +143,21 @@ impl ActionServer {
     pub fn accept(&mut self, request: GoalRequest, now: Stamp) {
         let GoalRequest { id, request, .. } = request;
         self.goals.push(Goal { id, accepted: now, state: State::Accepted, end: None, results: Vec::new() });
-        respond(request, Ask::SendGoal::Response { accepted: true, stamp: time(now) });
+        request.respond(Ask::SendGoal::Response { accepted: true, stamp: time(now) });
         self.publish_status();
     }
 
-    /// Does not take a goal.
-    pub fn reject(request: GoalRequest) {
-        respond(request.request, Ask::SendGoal::Response { accepted: false, stamp: Time::default() });
+    /// Does not take a goal. ROS has no words for a client in that answer, so they come just before it, as the goal's
+    /// only feedback.
+    pub fn reject(&self, request: GoalRequest, reason: &str) {
+        let GoalRequest { id, request, .. } = request;
+        let (feedback, text) = (self.feedback.clone(), words(&format!("rejected: {reason}")));
+        let message = Ask::FeedbackMessage { goal_id: id.into(), feedback: Ask::Feedback { text, tokens: 0 } };
+        request.respond_after(Ask::SendGoal::Response { accepted: false, stamp: Time::default() }, move || {
+            if let Err(error) = feedback.publish(&message) {
+                tracing::debug!("the reason of a rejection is not published: {error}");
+            }
+        });
     }
 
     /// Marks the goals that a request means as cancelling: all, those accepted until a time, a certain one, or both.
@@ -233,7 +245,7 @@ impl Goal {
     fn tell_result(&mut self) {
         if let Some((result, _)) = &self.end {
             for request in self.results.drain(..) {
-                respond(request, Ask::GetResult::Response { status: self.state as i8, result: result.clone() });
+                request.respond(Ask::GetResult::Response { status: self.state as i8, result: result.clone() });
             }
         }
     }
@@ -257,11 +269,4 @@ impl From<GoalId> for UUID {
 pub fn time(stamp: Stamp) -> Time {
     let (sec, nanosec) = stamp.to_ros();
     Time { sec, nanosec }
-}
-
-fn respond<S: r2r::WrappedServiceTypeSupport + 'static>(request: r2r::ServiceRequest<S>, response: S::Response) {
-    // A caller that went away before its answer is its own affair.
-    if let Err(error) = request.respond(response) {
-        tracing::debug!("request of an action client not answered: {error}");
-    }
 }

@@ -13,6 +13,8 @@ use crate::pipeline::{Asker, Inquiry};
 use crate::ros::clock::{EdgeClock, NodeClock, steady_now};
 use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
+use crate::ros::report::log::{Limiter, Short};
+use crate::ros::services::requests::Reception;
 use crate::ros::shared::Ending;
 use crate::types::{Cancel, CancelReason, Stamp};
 use r2r::std_msgs::msg::Header;
@@ -50,6 +52,7 @@ pub struct Questions {
     active: Option<Active>,
     last_id: u64,
     deadline: Duration,
+    limiter: Limiter,
 }
 
 /// Who is there to be asked from now on.
@@ -96,9 +99,14 @@ impl Questions {
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(node: &mut r2r::Node, name: &NodeName, posts: UnboundedReceiver<Post>) -> r2r::Result<Self> {
+    pub fn new(
+        node: &mut r2r::Node,
+        reception: &mut Reception,
+        name: &NodeName,
+        posts: UnboundedReceiver<Post>,
+    ) -> r2r::Result<Self> {
         Ok(Self {
-            server: ActionServer::new(node, NAME)?,
+            server: ActionServer::new(node, reception)?,
             names: [name.name().to_owned(), name.to_string()],
             reason: None,
             nobody: Some("the node is not configured".to_owned()),
@@ -107,6 +115,7 @@ impl Questions {
             active: None,
             last_id: 0,
             deadline: Duration::ZERO,
+            limiter: Limiter::default(),
         })
     }
 
@@ -165,7 +174,7 @@ impl Questions {
         let farewell = async {
             loop {
                 if let Call::Goal(request) = self.server.next().await {
-                    ActionServer::reject(*request);
+                    self.server.reject(*request, "the node ends");
                 }
             }
         };
@@ -193,15 +202,15 @@ impl Questions {
         let refusal = if let Some(why) = &self.nobody {
             Some(why.clone())
         } else if !camera.is_empty() && !self.names.contains(camera) {
-            Some(format!("no camera {camera:?} here, expected {:?} or none", self.names[0]))
+            Some(format!("no camera {} here, expected {:?} or none", Short(camera), self.names[0]))
         } else if self.waiting.len() == MAX_WAITING {
-            Some(format!("{MAX_WAITING} questions wait already"))
+            Some(format!("busy: {MAX_WAITING} questions wait already"))
         } else {
             None
         };
         if let Some(refusal) = refusal {
-            tracing::warn!("a question is rejected: {refusal}");
-            return ActionServer::reject(request);
+            self.limiter.warn("rejected", format_args!("a question is rejected: {refusal}"));
+            return self.server.reject(request, &refusal);
         }
         let Ask::Goal { question, want_proposal, max_tokens, .. } = &request.goal;
         let inquiry = Inquiry::new(question, *want_proposal, *max_tokens);

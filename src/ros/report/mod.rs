@@ -3,5 +3,6 @@
 pub(super) mod diagnostics;
 pub(super) mod health;
 pub(super) mod log;
+pub(super) mod logger_levels;
 pub(super) mod reporter;
 pub(super) mod sessions;

@@ -10,9 +10,9 @@ use crate::ros::intake::inbox::Inbox;
 use crate::ros::lifecycle::State;
 use crate::ros::order::Order;
 use crate::ros::report::health::Health;
-use crate::ros::report::log::cut;
+use crate::ros::report::log::{Short, cut};
 use crate::ros::shared::Shared;
-use crate::types::Prompts;
+use crate::types::{PromptError, Prompts};
 use crate::zoo::EncodedPrompts;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, PoisonError};
@@ -36,6 +36,8 @@ pub enum Sought {
     Parameters(Vec<(String, ParameterValue)>),
     /// These prompts, whatever they are now.
     Prompts(Vec<String>),
+    /// Prompts that are no set, which are not kept until their turn; and why.
+    NoPrompts(PromptError),
 }
 
 /// What became of a change.
@@ -43,12 +45,12 @@ pub enum Sought {
 pub struct Changed {
     /// Why nothing has changed.
     pub refused: Option<String>,
-    /// The version of the prompts in force; 0 where nothing has changed.
+    /// The version of the prompts in force; 0 where that is not known.
     pub prompt_version: u32,
 }
 
 impl Changed {
-    /// Nothing has changed, and why.
+    /// Nothing has changed, and why, by somebody who does not know what is in force.
     pub fn refused(why: impl Into<String>) -> Self {
         Self { refused: Some(why.into()), prompt_version: 0 }
     }
@@ -63,7 +65,11 @@ pub enum Loaded {
 }
 
 /// The way to the prompts thread.
-pub struct ToThread(Sender<Job>);
+pub struct ToThread {
+    jobs: Sender<Job>,
+    /// That of the prompts in force.
+    prompt_version: u32,
+}
 
 /// What the thread gets.
 struct Job {
@@ -101,13 +107,16 @@ impl Changes {
             tokio::select! {
                 biased;
                 Some(loaded) = self.loaded.recv() => match loaded {
-                    Loaded::By(thread) => self.thread = Some(thread),
-                    Loaded::Nothing => self.thread = None,
+                    Loaded::By(thread) => {
+                        self.prompt_version = thread.prompt_version;
+                        self.thread = Some(thread);
+                    }
+                    Loaded::Nothing => (self.thread, self.prompt_version) = (None, 0),
                 },
                 Some(Change { sought, reply }) = self.changes.recv() => {
                     let changed = match self.change(sought).await {
                         Ok(()) => Changed { refused: None, prompt_version: self.prompt_version },
-                        Err(why) => Changed::refused(why),
+                        Err(why) => Changed { refused: Some(why), prompt_version: self.prompt_version },
                     };
                     // Who asked may be gone by now.
                     let _ = reply.send(changed);
@@ -132,14 +141,15 @@ impl Changes {
             }
             // The same words again are a new set, as they always were.
             Sought::Prompts(prompts) if self.thread.is_some() => (Config { prompts, ..(*before).clone() }, true),
-            Sought::Prompts(_) => return Err("the node is not configured".to_owned()),
+            Sought::NoPrompts(error) if self.thread.is_some() => return Err(error.to_string()),
+            Sought::Prompts(_) | Sought::NoPrompts(_) => return Err("the node is not configured".to_owned()),
         };
         let config = Arc::new(config);
         let difference = before.difference(&config);
-        if let Some(ToThread(thread)) = &self.thread {
+        if let Some(ToThread { jobs, .. }) = &self.thread {
             let (reply, done) = oneshot::channel();
             let job = Job { config: Arc::clone(&config), encode, reply };
-            thread.send(job).map_err(|_| NO_THREAD.to_owned())?;
+            jobs.send(job).map_err(|_| NO_THREAD.to_owned())?;
             self.prompt_version = done.await.map_err(|_| NO_THREAD.to_owned())??;
         }
         *self.shared.parameters.write().unwrap_or_else(PoisonError::into_inner) = config;
@@ -167,7 +177,7 @@ impl ChangeThread {
     pub fn new(prompter: Option<Prompter>, shared: &Shared, version: u32) -> (Self, ToThread) {
         let (send, jobs) = channel();
         let (inbox, health) = (Arc::clone(&shared.inbox), Arc::clone(&shared.health));
-        (Self { prompter, inbox, health, version, jobs }, ToThread(send))
+        (Self { prompter, inbox, health, version, jobs }, ToThread { jobs: send, prompt_version: version })
     }
 
     /// Works until the way to it is dropped.
@@ -175,7 +185,7 @@ impl ChangeThread {
         while let Ok(Job { config, encode, reply }) = self.jobs.recv() {
             let changed = self.change(&config, encode);
             if encode {
-                let texts = cut(&format!("{:?}", config.prompts));
+                let texts = Short(&config.prompts);
                 match &changed {
                     Ok(version) => tracing::info!("looking for {texts}, version {version}"),
                     Err(reason) => tracing::warn!("prompts {texts} refused: {reason}"),

@@ -5,10 +5,11 @@
 //! handler takes any value for any name.
 
 use super::parameter_changes::{Change, Changed, Sought, is_read_only};
+use super::requests::{Reception, Requests};
 use crate::config::{Config, Domain, Parameter, ParameterValue};
 use crate::ros::clock::wall_now;
 use crate::ros::reason::ask_result::words;
-use futures::{Stream, StreamExt};
+use crate::ros::report::log::Short;
 use r2r::QosProfile;
 use r2r::builtin_interfaces::msg::Time;
 use r2r::rcl_interfaces::msg;
@@ -32,8 +33,8 @@ struct Declared {
 
 type Table = BTreeMap<String, Declared>;
 
-/// The requests of one service.
-pub type Requests<S> = Box<dyn Stream<Item = r2r::ServiceRequest<S>> + Unpin + Send>;
+/// So many requests of one service wait. The refusal of services whose answers have no words is an empty answer.
+const CAPACITY: usize = 1000;
 
 /// Answers the six parameter services.
 pub struct ParameterServices {
@@ -57,6 +58,7 @@ impl ParameterServices {
     /// When DDS refuses a service.
     pub fn new(
         node: &mut r2r::Node,
+        reception: &mut Reception,
         config: &Config,
         changes: UnboundedSender<Change>,
         changed: UnboundedReceiver<Vec<(String, ParameterValue)>>,
@@ -73,12 +75,18 @@ impl ParameterServices {
             events: Events(Mutex::new(node.create_publisher(EVENTS, QosProfile::default().keep_last(1000))?)),
             changes,
             changed,
-            list: requests(node, "~/list_parameters")?,
-            get: requests(node, "~/get_parameters")?,
-            get_types: requests(node, "~/get_parameter_types")?,
-            describe: requests(node, "~/describe_parameters")?,
-            set: requests(node, "~/set_parameters")?,
-            set_atomically: requests(node, "~/set_parameters_atomically")?,
+            list: reception.offer(node, "~/list_parameters", CAPACITY, |_, _| Default::default())?,
+            get: reception.offer(node, "~/get_parameters", CAPACITY, |_, _| Default::default())?,
+            get_types: reception.offer(node, "~/get_parameter_types", CAPACITY, |_, _| Default::default())?,
+            describe: reception.offer(node, "~/describe_parameters", CAPACITY, |_, _| Default::default())?,
+            set: reception.offer(node, "~/set_parameters", CAPACITY, |request: &SetParameters::Request, reason| {
+                SetParameters::Response {
+                    results: request.parameters.iter().map(|_| not_set(reason.to_owned())).collect(),
+                }
+            })?,
+            set_atomically: reception.offer(node, "~/set_parameters_atomically", CAPACITY, |_, reason| {
+                SetParametersAtomically::Response { result: not_set(reason.to_owned()) }
+            })?,
         })
     }
 
@@ -107,29 +115,29 @@ impl ParameterServices {
         let sets = async {
             while let Some(request) = set.next().await {
                 let mut results = Vec::new();
-                for wanted in &request.message.parameters {
+                for wanted in &request.message().parameters {
                     results.push(changed_by(&changes, std::slice::from_ref(wanted)).await);
                 }
-                respond(request, SetParameters::Response { results });
+                request.respond(SetParameters::Response { results });
             }
         };
         let sets_atomically = async {
             while let Some(request) = set_atomically.next().await {
-                let result = changed_by(&changes, &request.message.parameters).await;
-                respond(request, SetParametersAtomically::Response { result });
+                let result = changed_by(&changes, &request.message().parameters).await;
+                request.respond(SetParametersAtomically::Response { result });
             }
         };
         tokio::join!(
             keep,
             sets,
             sets_atomically,
-            answer(list, |request| ListParameters::Response { result: listed(&table(), &request) }),
-            answer(get, |request| GetParameters::Response { values: request.names.iter().map(value).collect() }),
-            answer(get_types, |request| GetParameterTypes::Response {
+            list.answer(|request| ListParameters::Response { result: listed(&table(), request) }),
+            get.answer(|request| GetParameters::Response { values: request.names.iter().map(value).collect() }),
+            get_types.answer(|request| GetParameterTypes::Response {
                 types: request.names.iter().map(|name| value(name).type_).collect(),
             }),
-            answer(describe, |request| DescribeParameters::Response {
-                descriptors: request.names.into_iter().map(|name| described(&table(), name)).collect(),
+            describe.answer(|request| DescribeParameters::Response {
+                descriptors: request.names.iter().map(|name| described(&table(), name)).collect(),
             }),
         );
     }
@@ -152,6 +160,10 @@ async fn changed_by(changes: &UnboundedSender<Change>, wanted: &[msg::Parameter]
     msg::SetParametersResult { successful: changed.refused.is_none(), reason }
 }
 
+fn not_set(reason: String) -> msg::SetParametersResult {
+    msg::SetParametersResult { successful: false, reason }
+}
+
 fn parameter(name: &str, value: msg::ParameterValue) -> msg::Parameter {
     msg::Parameter { name: name.to_owned(), value }
 }
@@ -168,37 +180,6 @@ impl Events {
         if let Err(error) = self.0.lock().unwrap_or_else(PoisonError::into_inner).publish(&event) {
             tracing::debug!("parameter event not published: {error}");
         }
-    }
-}
-
-fn respond<S: r2r::WrappedServiceTypeSupport + 'static>(request: r2r::ServiceRequest<S>, response: S::Response) {
-    // A caller that went away before its answer is its own affair.
-    if let Err(error) = request.respond(response) {
-        tracing::debug!("parameter request not answered: {error}");
-    }
-}
-
-/// Offers a service.
-///
-/// # Errors
-/// When DDS refuses it.
-pub fn requests<S: r2r::WrappedServiceTypeSupport + 'static>(
-    node: &mut r2r::Node,
-    name: &str,
-) -> r2r::Result<Requests<S>> {
-    Ok(Box::new(node.create_service::<S>(name, QosProfile::services_default())?))
-}
-
-/// Answers every request, until the task is ended.
-pub async fn answer<S: r2r::WrappedServiceTypeSupport + 'static>(
-    mut requests: Requests<S>,
-    answer: impl Fn(S::Request) -> S::Response,
-) where
-    S::Request: Clone,
-{
-    while let Some(request) = requests.next().await {
-        let response = answer(request.message.clone());
-        respond(request, response);
     }
 }
 
@@ -278,9 +259,14 @@ fn own_value(parameter: &msg::Parameter) -> Result<ParameterValue, String> {
         7 => ParameterValue::IntegerArray(value.integer_array_value.clone()),
         8 => ParameterValue::DoubleArray(value.double_array_value.clone()),
         9 => ParameterValue::StringArray(value.string_array_value.clone()),
-        0 => return Err(format!("parameter '{name}' cannot be undeclared")),
-        5 => return Err(format!("{name} is a list of bytes, which no parameter here is")),
-        other => return Err(format!("{name} has the type {other}, which rcl_interfaces/ParameterType does not know")),
+        0 => return Err(format!("parameter {} cannot be undeclared", Short(name))),
+        5 => return Err(format!("{} is a list of bytes, which no parameter here is", Short(name))),
+        other => {
+            return Err(format!(
+                "{} has the type {other}, which rcl_interfaces/ParameterType does not know",
+                Short(name)
+            ));
+        }
     })
 }
 
@@ -306,10 +292,10 @@ fn names_below<'a>(names: impl Iterator<Item = &'a String>, prefixes: &[String],
     names.filter(|name| wanted(name)).cloned().collect()
 }
 
-fn described(declared: &Table, name: String) -> msg::ParameterDescriptor {
-    match declared.get(&name) {
+fn described(declared: &Table, name: &str) -> msg::ParameterDescriptor {
+    match declared.get(name) {
         Some(found) => found.descriptor.clone(),
-        None => msg::ParameterDescriptor { name, ..Default::default() },
+        None => msg::ParameterDescriptor { name: name.to_owned(), ..Default::default() },
     }
 }
 

@@ -2,10 +2,10 @@
 //! `prompts`, whose answer tells the version of the set too.
 
 use super::parameter_changes::{Change, Changed, Sought};
+use super::requests::{Reception, Requests};
 use crate::ros::reason::ask_result::words;
 use crate::ros::shared::Ending;
-use futures::{Stream, StreamExt};
-use r2r::QosProfile;
+use crate::types::{PromptError, Prompts};
 use r2r::vedette_msgs::srv::SetPrompts;
 use std::collections::VecDeque;
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,11 +17,14 @@ pub const NAME: &str = "~/set_prompts";
 /// More requests than these do not wait.
 const MAX_WAITING: usize = 32;
 
-type Request = r2r::ServiceRequest<SetPrompts::Service>;
+/// So many requests wait for the task, which takes them up in microseconds.
+const CAPACITY: usize = 1000;
+
+type Request = super::requests::Request<SetPrompts::Service>;
 
 /// The task.
 pub struct PromptService {
-    requests: Box<dyn Stream<Item = Request> + Unpin + Send>,
+    requests: Requests<SetPrompts::Service>,
     /// In the order in which they came, which is that of the answers.
     waiting: VecDeque<(Request, oneshot::Receiver<Changed>)>,
     changes: UnboundedSender<Change>,
@@ -32,8 +35,8 @@ impl PromptService {
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(node: &mut r2r::Node, changes: UnboundedSender<Change>) -> r2r::Result<Self> {
-        let requests = Box::new(node.create_service::<SetPrompts::Service>(NAME, QosProfile::services_default())?);
+    pub fn new(node: &mut r2r::Node, reception: &mut Reception, changes: UnboundedSender<Change>) -> r2r::Result<Self> {
+        let requests = reception.offer(node, NAME, CAPACITY, |_, reason| response(Changed::refused(reason)))?;
         Ok(Self { requests, waiting: VecDeque::new(), changes })
     }
 
@@ -44,28 +47,45 @@ impl PromptService {
                 Some(request) = self.requests.next() => self.take(request),
                 changed = first(&mut self.waiting) => {
                     if let Some((request, _)) = self.waiting.pop_front() {
-                        respond(request, response(changed));
+                        request.respond(response(changed));
                     }
                 }
                 () = ending.comes() => {
                     let ends = || Changed::refused("the node ends");
-                    return self.waiting.drain(..).for_each(|(request, _)| respond(request, response(ends())));
+                    return self.waiting.drain(..).for_each(|(request, _)| request.respond(response(ends())));
                 }
             }
         }
     }
 
-    fn take(&mut self, request: Request) {
+    fn take(&mut self, mut request: Request) {
         if self.waiting.len() == MAX_WAITING {
-            let words = format!("{MAX_WAITING} sets of prompts wait already");
-            return respond(request, response(Changed::refused(words)));
+            return request.refuse(&format!("busy: {MAX_WAITING} sets of prompts wait already"));
         }
+        let sought = match of_sane_size(request.take_message().prompts) {
+            Ok(prompts) => Sought::Prompts(prompts),
+            Err(error) => {
+                tracing::warn!("prompts refused: {error}");
+                Sought::NoPrompts(error)
+            }
+        };
         let (reply, changed) = oneshot::channel();
-        let sought = Sought::Prompts(request.message.prompts.clone());
         // Where nobody takes it the reply is dropped, and the client told.
         let _ = self.changes.send(Change { sought, reply });
         self.waiting.push_back((request, changed));
     }
+}
+
+/// Prompts that may wait for their turn: of what no set can hold only the reason is kept.
+fn of_sane_size(prompts: Vec<String>) -> Result<Vec<String>, PromptError> {
+    let is_too_large = prompts.len() > Prompts::MAX
+        // A character has four bytes at most.
+        || prompts.iter().any(|prompt| prompt.len() > Prompts::MAX_CHARS * 4);
+    if !is_too_large {
+        return Ok(prompts);
+    }
+    // Without the spaces around them they may still be a set.
+    Prompts::new(&prompts, 0).map(|prompts| prompts.texts().map(str::to_owned).collect())
 }
 
 /// What became of the first one that waits. Never comes where none does.
@@ -85,9 +105,29 @@ fn response(changed: Changed) -> SetPrompts::Response {
     }
 }
 
-fn respond(request: Request, response: SetPrompts::Response) {
-    // A caller that went away before its answer is its own affair.
-    if let Err(error) = request.respond(response) {
-        tracing::debug!("prompts request not answered: {error}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(prompts: Vec<String>) -> String {
+        of_sane_size(prompts).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_no_set_can_hold_is_not_kept() {
+        let large = "x".repeat(20_000_000);
+        assert!(refusal(vec![large]).ends_with("has 20000000 characters, expected at most 256"));
+        let many = (0..300).map(|number| format!("thing {number}")).collect();
+        assert_eq!(refusal(many), "there are 300 prompts, expected at most 256");
+        let empty = refusal(vec![" ".repeat(20_000_000)]);
+        assert!(empty.len() < 400 && empty.starts_with("prompt 1 is "), "{empty}");
+    }
+
+    #[test]
+    fn what_may_be_a_set_is_judged_in_its_turn() {
+        let prompts = ["van", "Van", "x\ny", ""].map(str::to_owned).to_vec();
+        assert_eq!(of_sane_size(prompts.clone()).unwrap(), prompts);
+        let wide = format!("{}van{}", " ".repeat(5000), " ".repeat(5000));
+        assert_eq!(of_sane_size(vec![wide]).unwrap(), ["van"]);
     }
 }
