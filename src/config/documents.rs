@@ -89,7 +89,7 @@ fn yaml() -> String {
         for line in wrapped(doc(parameter), 108) {
             writeln!(text, "    # {line}").unwrap();
         }
-        writeln!(text, "    # Allowed: {}.", parameter.domain.expected()).unwrap();
+        writeln!(text, "    # Allowed: {}. Changes {}.", parameter.domain.expected(), parameter.when.words()).unwrap();
         writeln!(text, "    {}: {}\n", parameter.name, default_of(parameter)).unwrap();
     }
     text.trim_end().to_owned() + "\n" + YAML_TAIL
@@ -101,12 +101,14 @@ fn table() -> String {
     for parameter in Config::parameters() {
         if parameter.group != group {
             group = parameter.group;
-            write!(text, "\n### {group}\n\n| parameter | type | default | allowed | meaning |\n").unwrap();
-            text.push_str("| --- | --- | --- | --- | --- |\n");
+            write!(text, "\n### {group}\n\n| parameter | type | default | allowed | changes | meaning |\n").unwrap();
+            text.push_str("| --- | --- | --- | --- | --- | --- |\n");
         }
         let (name, type_name, allowed) = (parameter.name, parameter.domain.type_name(), parameter.domain.expected());
         let default = default_of(parameter);
-        writeln!(text, "| `{name}` | {type_name} | `{default}` | {allowed} | {} |", doc(parameter)).unwrap();
+        let changes = parameter.when.words();
+        writeln!(text, "| `{name}` | {type_name} | `{default}` | {allowed} | {changes} | {} |", doc(parameter))
+            .unwrap();
     }
     text + "\n"
 }

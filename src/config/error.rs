@@ -37,6 +37,17 @@ pub enum Origin {
     },
     /// Nobody set it.
     Default,
+    /// A client of the running node wants it.
+    Request,
+    /// It held before that.
+    InForce,
+}
+
+impl Origin {
+    /// Before a message about one value: `params.yaml:7: `. A client knows what it has asked for.
+    fn before(&self) -> String {
+        if *self == Self::Request { String::new() } else { format!("{self}: ") }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -45,6 +56,8 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Override { text } => write!(f, "-p {text}"),
             Self::Default => f.write_str("default"),
+            Self::Request => f.write_str("the request"),
+            Self::InForce => f.write_str("in force"),
         }
     }
 }
@@ -60,9 +73,18 @@ pub struct Shown {
     pub origin: Origin,
 }
 
+impl Shown {
+    /// `max_age_ms, which is 200 (default)`.
+    fn which(&self) -> String {
+        let origin = if self.origin == Origin::Request { String::new() } else { format!(" ({})", self.origin) };
+        format!("{}, which is {}{origin}", self.key, self.value)
+    }
+}
+
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {} ({})", self.key, self.value, self.origin)
+        write!(f, "{} is {}", self.key, self.value)?;
+        if self.origin == Origin::Request { Ok(()) } else { write!(f, " ({})", self.origin) }
     }
 }
 
@@ -94,7 +116,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// A value has another type.
-    #[error("{origin}: {key} is {found} ({found_type}), expected {expected}")]
+    #[error("{}{key} is {found} ({found_type}), expected {expected}", origin.before())]
     WrongType {
         /// Where.
         origin: Origin,
@@ -108,7 +130,7 @@ pub enum ConfigError {
         expected: String,
     },
     /// A value has the right type and is not allowed.
-    #[error("{origin}: {key} is {found}, expected {expected}")]
+    #[error("{}{key} is {found}, expected {expected}", origin.before())]
     OutOfRange {
         /// Where.
         origin: Origin,
@@ -120,7 +142,7 @@ pub enum ConfigError {
         expected: String,
     },
     /// The node's own section, or the command line, names a parameter that there is not.
-    #[error("{origin}: there is no parameter {key}, the nearest is {nearest}")]
+    #[error("{}there is no parameter {key}, the nearest is {nearest}", origin.before())]
     UnknownKey {
         /// Where.
         origin: Origin,
@@ -130,7 +152,7 @@ pub enum ConfigError {
         nearest: String,
     },
     /// Two values, each allowed, do not go together.
-    #[error("{left}, expected {relation} {}, which is {} ({})", right.key, right.value, right.origin)]
+    #[error("{left}, expected {relation} {}", right.which())]
     Inconsistent {
         /// The one.
         left: Shown,

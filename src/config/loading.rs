@@ -8,8 +8,7 @@ use super::parameters::{Config, PARAMETERS, Parameter};
 use super::qos_overrides as qos;
 use super::sources::sheet::{self, Effective, Sheet};
 use super::sources::{self, ParameterSource};
-use super::value::ParameterValue;
-use crate::types::Prompts;
+use crate::types::{ParameterValue, Prompts};
 use std::ffi::OsString;
 use std::path::PathBuf;
 

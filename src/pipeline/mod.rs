@@ -9,9 +9,11 @@
 //! look at, [`Walk::propose`] takes what came of it; [`Walk::ask`] puts somebody's own question first. The module of
 //! [`Reason`] describes that seam.
 
+mod events;
 mod intake;
 mod joins;
 mod loss;
+mod max_rate;
 mod pace;
 mod perceive;
 mod picture_reader;
@@ -28,4 +30,4 @@ pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason,
 pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
 pub use topics::{Input, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
-pub use walk::Walk;
+pub use walk::{PassedOver, Walk};

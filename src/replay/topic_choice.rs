@@ -18,6 +18,8 @@ pub struct ReplayTopics {
     pub odom: Option<String>,
     /// Proposals of a language model, where the bag has them: they are given to the walk in place of a model's.
     pub proposal: Option<String>,
+    /// What was changed when the bag was recorded, where it has that: it is changed again.
+    pub events: Option<String>,
 }
 
 impl ReplayTopics {
@@ -86,16 +88,26 @@ impl ReplayTopics {
         if transport == Transport::Compressed && by == ImageTransport::Auto {
             tracing::warn!("no raw pictures of this camera are there: those of {} are taken, compressed", topic.name);
         }
-        Ok(Self { image: topic.name.clone(), transport, camera_info, odom: named(Input::Odom)?, proposal: None })
+        Ok(Self {
+            image: topic.name.clone(),
+            transport,
+            camera_info,
+            odom: named(Input::Odom)?,
+            proposal: None,
+            events: None,
+        })
     }
 
     /// Takes the proposals that were recorded under this name (`~/proposal`, resolved), if there are any.
     #[must_use]
     pub fn with_proposals(self, topics: &[TopicInfo], name: &str) -> Self {
-        let is_there = |topic: &&TopicInfo| {
-            topic.name == name && topic.type_name == Output::Proposal.type_name() && topic.messages != Some(0)
-        };
-        Self { proposal: topics.iter().find(is_there).map(|topic| topic.name.clone()), ..self }
+        Self { proposal: recorded(topics, Output::Proposal, name), ..self }
+    }
+
+    /// Takes the events that were recorded under this name (`~/events`, resolved), if there are any.
+    #[must_use]
+    pub fn with_events(self, topics: &[TopicInfo], name: &str) -> Self {
+        Self { events: recorded(topics, Output::Events, name), ..self }
     }
 
     /// The names, for [`Source::select`](crate::bag::Source::select).
@@ -104,6 +116,7 @@ impl ReplayTopics {
         names.extend(self.camera_info.as_deref());
         names.extend(self.odom.as_deref());
         names.extend(self.proposal.as_deref());
+        names.extend(self.events.as_deref());
         names
     }
 
@@ -118,6 +131,13 @@ impl ReplayTopics {
             None
         }
     }
+}
+
+/// The topic of that name, if an output of that kind was recorded under it.
+fn recorded(topics: &[TopicInfo], output: Output, name: &str) -> Option<String> {
+    let is_there =
+        |topic: &&TopicInfo| topic.name == name && topic.type_name == output.type_name() && topic.messages != Some(0);
+    topics.iter().find(is_there).map(|topic| topic.name.clone())
 }
 
 /// The image topics of a bag that may be taken.
@@ -269,7 +289,8 @@ mod tests {
                 transport: Transport::Raw,
                 camera_info: None,
                 odom: None,
-                proposal: None
+                proposal: None,
+                events: None
             }
         );
     }

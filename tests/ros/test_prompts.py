@@ -18,14 +18,6 @@ ALL_LATCHED = QoSProfile(
 ANY_PROMPT = ("-p", "prompt_min_similarity:=0.0", "-p", "prompt_min_lead:=0.0", "-p", "max_age_ms:=5000")
 
 
-@pytest.fixture(scope="session")
-def text_encoder(root):
-    """The sentence encoder, which encodes prompts for a detector with fixed classes."""
-    path = root / "models/minilm-l6-v2/onnx/model.onnx"
-    if not path.exists():
-        pytest.skip(f"{path} is missing: make setup")
-
-
 @pytest.fixture
 def stream(text_encoder, start, camera, listen):
     """A node under a stream of pictures at 30 Hz, and who listens to it: (set_prompts, arrays, announced, sent)."""

@@ -10,7 +10,7 @@ use super::parameter_source::ParameterOverride;
 use super::yaml::{YamlError, settings_from};
 use crate::config::error::{ConfigWarning, Origin};
 use crate::config::naming::ros_names::NodeName;
-use crate::config::value::ParameterValue;
+use crate::types::ParameterValue;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
