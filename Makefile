@@ -3,6 +3,8 @@
 #   make setup GPU=1      the same with the CUDA and TensorRT build of ONNX Runtime
 #   make demo             the real node on real footage; pictures and a recording under out/
 #   make without-ros      only what needs no ROS: ONNX Runtime, weights, and the program with replay, ask, check, models
+#   make release          what a robot needs and no compiler, packed into dist/: a tarball and a Debian package
+#   make image            a container image of the node: GPU=1 for NVIDIA, ROS_DISTRO=humble for another ROS
 #   make test             every test, the ROS ones over real DDS on loopback
 #   make lint             formatter, clippy, rustdoc, warnings denied
 #   make bench            our figures beside the peers', as ratios of one run
@@ -17,7 +19,7 @@ PYTHON ?= python3
 ENV := . .deps/env.sh
 VEDETTE := target/release/vedette
 
-.PHONY: help setup build without-ros test lint demo bench bench-gpu bench-reference aarch64 clean
+.PHONY: help setup build without-ros release image test lint demo bench bench-gpu bench-reference aarch64 clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -34,12 +36,21 @@ without-ros:
 	@$(PYTHON) scripts/setup onnxruntime weights text-encoder
 	cargo build --release --locked --bin vedette
 
+release: build
+	@$(ENV); python3 scripts/release --deb
+
+image:
+	@builder=$$(command -v docker || command -v podman || command -v buildah) || \
+	    { echo "make image: there is no docker, podman or buildah" >&2; exit 1; }; \
+	$$builder build --target $(if $(filter 1,$(GPU)),nvidia -t vedette:nvidia,cpu -t vedette) \
+	    $(if $(ROS_DISTRO),--build-arg ROS_DISTRO=$(ROS_DISTRO)) .
+
 test: setup
-	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel
+	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel packaging
 	@$(ENV); cargo test --release --locked --features ros
 	@$(ENV); cargo build --release --locked --features ros --bin vedette_node --example faulty_node
 	@$(ENV); cargo build --release --locked --bin vedette
-	@$(ENV); python3 -m pytest -q tests/setup tests/ros tests/reference tests/cli tests/docs
+	@$(ENV); python3 -m pytest -q tests/setup tests/packaging tests/ros tests/reference tests/cli tests/docs
 
 lint: setup
 	cargo fmt --check

@@ -26,12 +26,11 @@ os.environ.update(DISCOVERY)
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import rclpy  # noqa: E402
-from ament_index_python.packages import get_package_share_directory  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from rosbags.rosbag2 import StoragePlugin, Writer  # noqa: E402
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore  # noqa: E402
+from record_bag import jazzy_with  # noqa: E402
 from nav_msgs.msg import Path as PathMsg  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from vedette_msgs.msg import Plan  # noqa: E402
@@ -49,17 +48,6 @@ RECORDED = {
     "/vedette/plan": Plan,
     "/vedette/path": PathMsg,
 }
-
-
-def typestore_with_schemas():
-    """Jazzy's types and, from the ROS environment, those that rosbags does not know."""
-    typestore = get_typestore(Stores.ROS2_JAZZY)
-    for package in ("vision_msgs", "vedette_msgs"):
-        types = {}
-        for file in sorted(Path(get_package_share_directory(package), "msg").glob("*.msg")):
-            types.update(get_types_from_msg(file.read_text(), f"{package}/msg/{file.stem}"))
-        typestore.register({name: fields for name, fields in types.items() if name not in typestore.types})
-    return typestore
 
 
 def type_name(cls):
@@ -210,7 +198,7 @@ def main():
     executor.add_node(node)
     try:
         with Writer(OUT / "recording", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-            monitor = Monitor(node, writer, typestore_with_schemas())
+            monitor = Monitor(node, writer, jazzy_with("vision_msgs", "vedette_msgs"))
             print(f"vedette node runs (log: {OUT / 'node.log'}), the footage plays for {args.seconds:.0f} s", flush=True)
             prompter, begin_s = Prompter(node, args.seconds), None
             while player.poll() is None and node_process.poll() is None:

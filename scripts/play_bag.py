@@ -1,20 +1,31 @@
 #!/usr/bin/env python3
-"""Plays the camera of a rosbag2 recording into ROS topics, as a camera driver would publish it.
+"""Plays rosbag2 recordings into ROS topics, as the drivers that were recorded would publish them.
 
     play_bag.py data/vtest --restamp --wait-for-node          # now, at the recorded pace
-    play_bag.py data/vtest --paced --wait-for-node            # recorded stamps and /clock, frame by frame
+    play_bag.py data/vtest --clock --rate 0.5 --loop          # recorded stamps and /clock, half as fast, again and again
+    play_bag.py data/vtest --paced                            # recorded stamps and /clock, frame by frame
 
-Played are the topics of type sensor_msgs/Image, sensor_msgs/CompressedImage, sensor_msgs/CameraInfo,
-nav_msgs/Odometry and tf2_msgs/TFMessage, under their recorded names (`--remap old:=new` renames). Messages go out as the bytes that were
-recorded; `--restamp` moves their stamps to now, all by the same amount, so that what belongs together stays together.
-Without `--restamp` the recorded stamps stay, and `/clock` carries the recorded time: give the node use_sim_time.
+`ros2 bag play` does the first two on a ROS installation; this needs rclpy and rosbags only, and knows how to wait for
+the node.
 
-`--paced` sends a frame only when the node has answered the one before it, so that nothing is dropped.
+Played are all topics whose message package this ROS has, under their recorded names (`--remap old:=new` renames,
+`--topics` chooses): pictures, raw and compressed, camera_info, depth, odometry, tf, of any number of cameras. Left out
+are /clock, /rosout, /parameter_events and what the node itself said, below the name that `--node` gives. The quality of
+service is the recorded one; where none is recorded, pictures and what belongs to them are best effort, /tf_static and
+other latched topics reliable and transient local, all else reliable. Messages go out as the bytes that were recorded, at
+the pace of their log times. What is latched and older than `--start` is sent first.
 
-Prints one line of JSON at the end. Exit codes: 0 played, 1 the node did not come or did not answer, 2 wrong usage.
+The recorded stamps stay: give the node use_sim_time, and this `--clock`, which publishes the recorded time. `--restamp`
+moves them to now instead, all by the same amount, so that what belongs together stays together. `--paced` sends a
+picture only when the node has answered the one before it, so that nothing is dropped; it waits for the node and tells
+the time.
+
+Prints one line of JSON at the end. Exit codes: 0 played, 1 the node did not come or did not answer, 2 wrong usage, 130
+ended by Ctrl-C.
 """
 
 import argparse
+import collections
 import importlib
 import json
 import struct
@@ -23,7 +34,7 @@ import time
 from pathlib import Path
 
 import rclpy
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.signals import SignalHandlerOptions
 from rosbags.highlevel import AnyReader
@@ -32,8 +43,11 @@ from rosgraph_msgs.msg import Clock
 from vision_msgs.msg import Detection2DArray
 
 IMAGES = {"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"}
-TF = "tf2_msgs/msg/TFMessage"
-PLAYED = {*IMAGES, "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry", TF}
+CAMERA = {*IMAGES, "sensor_msgs/msg/CameraInfo"}
+TRANSFORMS = "tf2_msgs/msg/TFMessage"
+LATCHED = ("/tf_static", "/map", "/robot_description")
+# What says something about the recording itself.
+LEFT_OUT = ("/clock", "/rosout", "/parameter_events")
 NS_PER_S = 1_000_000_000
 # After all endpoints have met on our side: until the node has noticed, too.
 SETTLE_S = 0.7
@@ -45,9 +59,17 @@ class PlayError(Exception):
 
 
 def message_class(type_name):
-    """The generated Python class of `package/msg/Type`."""
+    """The generated Python class of `package/msg/Type`; none where this ROS has no such package."""
     package, _, name = type_name.split("/")
-    return getattr(importlib.import_module(f"{package}.msg"), name)
+    try:
+        return getattr(importlib.import_module(f"{package}.msg"), name, None)
+    except ImportError:
+        return None
+
+
+def begins_with_header(cls):
+    """Whether a message's bytes begin with its stamp."""
+    return next(iter(cls.get_fields_and_field_types().values()), "") == "std_msgs/Header"
 
 
 def stamp_format(cdr):
@@ -61,6 +83,24 @@ def stamp_ns(cdr):
     return sec * NS_PER_S + nanosec
 
 
+def encoding(cdr):
+    """The encoding of a sensor_msgs/Image."""
+    order = "<" if cdr[1] & 1 else ">"
+    # CDR header, stamp, frame_id with its padding, height, width.
+    (length,) = struct.unpack_from(f"{order}I", cdr, 12)
+    at = 16 + length + -length % 4 + 8
+    (length,) = struct.unpack_from(f"{order}I", cdr, at)
+    return bytes(cdr[at + 4 : at + 3 + length]).decode(errors="replace")
+
+
+def shows_depth(connection, cdr):
+    """Whether an image holds distances, no picture: REP-118's encodings, and image_transport's compressed form."""
+    if connection.msgtype == "sensor_msgs/msg/CompressedImage":
+        return connection.topic.endswith("/compressedDepth")
+    found = encoding(cdr)
+    return found == "32FC1" or (found in ("16UC1", "mono16") and "depth" in connection.topic)
+
+
 def restamped(cdr, stamp):
     """The same message with another stamp, in nanoseconds."""
     changed = bytearray(cdr)
@@ -68,24 +108,51 @@ def restamped(cdr, stamp):
     return bytes(changed)
 
 
-def restamped_tf(cdr, moved):
-    """A TFMessage with the stamps of its transforms moved by `moved(stamp in nanoseconds)`; 0 says nothing and stays."""
-    message = deserialize_message(bytes(cdr), message_class(TF))
+def restamped_transforms(cdr, cls, moved):
+    """The same transforms with stamps that `moved` gives for those that they have."""
+    message = deserialize_message(bytes(cdr), cls)
     for transform in message.transforms:
         stamp = transform.header.stamp
-        if stamp.sec or stamp.nanosec:
-            stamp.sec, stamp.nanosec = divmod(moved(stamp.sec * NS_PER_S + stamp.nanosec), NS_PER_S)
+        stamp.sec, stamp.nanosec = divmod(moved(stamp.sec * NS_PER_S + stamp.nanosec), NS_PER_S)
     return serialize_message(message)
 
 
-def qos_of(connection, qos):
-    """How tf2 publishes tf; `qos` for all others."""
-    if connection.msgtype != TF:
-        return qos
-    tf = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.RELIABLE)
-    if connection.topic.endswith("_static"):
-        tf.durability = QoSDurabilityPolicy.TRANSIENT_LOCAL
-    return tf
+def quality(connection, reliable):
+    """The quality of service of a topic's publisher: the recorded one, else what drivers of its kind offer."""
+    recorded = {profile.reliability.name for profile in connection.ext.offered_qos_profiles}
+    durable = {profile.durability.name for profile in connection.ext.offered_qos_profiles}
+    is_latched = "TRANSIENT_LOCAL" in durable or connection.topic in LATCHED
+    is_best_effort = not is_latched and not reliable and (
+        "BEST_EFFORT" in recorded if recorded else connection.msgtype in CAMERA
+    )
+    profile = QoSProfile(depth=100 if is_latched else 10)
+    profile.reliability = QoSReliabilityPolicy.BEST_EFFORT if is_best_effort else QoSReliabilityPolicy.RELIABLE
+    profile.durability = QoSDurabilityPolicy.TRANSIENT_LOCAL if is_latched else QoSDurabilityPolicy.VOLATILE
+    return profile
+
+
+class Topic:
+    """One topic that is played. Several connections of a bag may be of one topic; each is played for itself."""
+
+    def __init__(self, node, connection, name, reliable, is_picture):
+        self.message_class = message_class(connection.msgtype)
+        self.is_picture = is_picture
+        self.has_header = begins_with_header(self.message_class)
+        self.has_transforms = connection.msgtype == TRANSFORMS
+        qos = quality(connection, reliable)
+        self.is_latched = qos.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL
+        self.publisher = node.create_publisher(self.message_class, name, qos)
+
+    def is_taken(self):
+        return self.publisher.get_subscription_count() > 0
+
+    def publish(self, cdr, moved):
+        """Sends a message, with the stamps that `moved` gives for those that it has."""
+        if moved and self.has_transforms:
+            cdr = restamped_transforms(cdr, self.message_class, moved)
+        elif moved and self.has_header:
+            cdr = restamped(cdr, moved(stamp_ns(cdr)))
+        self.publisher.publish(bytes(cdr))
 
 
 class Player:
@@ -94,26 +161,41 @@ class Player:
     def __init__(self, args, node, reader):
         self.args, self.node, self.reader = args, node, reader
         remap = dict(rule.split(":=", 1) for rule in args.remap)
-        qos = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.RELIABLE) if args.reliable else qos_profile_sensor_data
-        self.connections = [connection for connection in reader.connections if connection.msgtype in PLAYED]
-        self.publishers = {
-            connection.id: node.create_publisher(
-                message_class(connection.msgtype), remap.get(connection.topic, connection.topic), qos_of(connection, qos)
+        self.own = f"{args.node.rstrip('/')}/"
+        chosen = [connection for connection in reader.connections if self.is_chosen(connection.topic)]
+        self.connections = [connection for connection in chosen if message_class(connection.msgtype)]
+        for unknown in sorted({connection.msgtype for connection in chosen} - {one.msgtype for one in self.connections}):
+            print(f"play_bag: {unknown} is left out: this ROS has no such message", file=sys.stderr)
+        self.topics = {
+            connection.id: Topic(
+                node, connection, remap.get(connection.topic, connection.topic), args.reliable, self.is_picture(connection)
             )
             for connection in self.connections
         }
-        self.images = [connection.id for connection in self.connections if connection.msgtype in IMAGES]
-        if not self.images:
-            raise PlayError(f"no topic of {' or '.join(sorted(IMAGES))} in {args.bag}")
-        self.clock = None if args.restamp else node.create_publisher(Clock, "/clock", 10)
-        self.detections = f"{args.node.rstrip('/')}/detections"
-        self.answered_ns = None
-        if args.paced:
-            node.create_subscription(Detection2DArray, self.detections, self.answer, 100)
+        if not self.topics:
+            raise PlayError(f"nothing to play in {', '.join(map(str, args.bags))}")
+        self.pictures = [topic for topic in self.topics.values() if topic.is_picture]
+        self.clock = node.create_publisher(Clock, "/clock", 10) if args.clock else None
+        # How many arrays of boxes came with each stamp.
+        self.answers = collections.Counter()
+        self.frames = self.sent = 0
+
+    def is_chosen(self, topic):
+        """Whether a topic of the bag is to be played."""
+        if self.args.topics:
+            return topic in self.args.topics
+        return topic not in LEFT_OUT and not topic.startswith(self.own)
+
+    def is_picture(self, connection):
+        """Whether a topic shows pictures, by its first message."""
+        if connection.msgtype not in IMAGES:
+            return False
+        first = next((cdr for _, _, cdr in self.reader.messages([connection])), None)
+        return first is not None and not shows_depth(connection, first)
 
     def answer(self, message):
-        """The node's boxes of one frame."""
-        self.answered_ns = message.header.stamp.sec * NS_PER_S + message.header.stamp.nanosec
+        """The node's boxes of one picture."""
+        self.answers[message.header.stamp.sec * NS_PER_S + message.header.stamp.nanosec] += 1
 
     def tell_clock(self, now_ns):
         """The recorded time, for nodes that run on simulated time."""
@@ -128,85 +210,106 @@ class Player:
         while (left := end - time.monotonic()) > 0:
             rclpy.spin_once(self.node, timeout_sec=min(left, CLOCK_PERIOD_S))
 
+    def detections(self):
+        """The topics of the node's boxes: one, or one for each camera."""
+        topics = (name for name, _ in self.node.get_topic_names_and_types())
+        return [name for name in topics if name.startswith(self.own) and name.endswith("/detections")]
+
     def wait_for_node(self, begin_ns):
-        """Until the node takes the pictures, and what else it takes of ours has met."""
+        """Until the node takes pictures, and what else it takes of ours has met."""
+        if not self.pictures:
+            raise PlayError(f"no pictures in {', '.join(map(str, self.args.bags))} to wait for a node with")
         deadline = time.monotonic() + self.args.patience
-        images = [self.publishers[image] for image in self.images]
         while True:
-            met = any(publisher.get_subscription_count() > 0 for publisher in images)
-            met = met and self.node.count_publishers(self.detections) > 0
+            met = any(picture.is_taken() for picture in self.pictures)
+            met = met and any(self.node.count_publishers(topic) > 0 for topic in self.detections())
             met = met and (self.clock is None or self.clock.get_subscription_count() > 0)
             if met:
                 break
             if time.monotonic() > deadline:
-                topics = ", ".join(publisher.topic_name for publisher in images)
+                topics = ", ".join(picture.publisher.topic_name for picture in self.pictures)
                 clock = "" if self.clock is None else ", listens to /clock (use_sim_time)"
-                raise PlayError(f"no node takes {topics}{clock} and gives {self.detections}")
+                raise PlayError(f"no node takes {topics}{clock} and gives {self.own}detections")
             self.pause(0.05)
+        if self.args.paced:
+            for topic in self.detections():
+                self.node.create_subscription(Detection2DArray, topic, self.answer, 100)
         end = time.monotonic() + SETTLE_S
         while time.monotonic() < end:
             self.tell_clock(begin_ns)
             self.pause(0.05)
 
-    def wait_for_answer(self, sent_ns, now_ns):
-        """Until the node's boxes of the frame stamped `sent_ns` have come."""
+    def wait_for_answer(self, sent, now_ns):
+        """Until the node's boxes have come of all pictures of one stamp: `sent` is the stamp and how many there are."""
         deadline = time.monotonic() + self.args.patience
-        while self.answered_ns != sent_ns:
+        stamp, count = sent
+        while self.answers[stamp] < count:
             if time.monotonic() > deadline:
-                raise PlayError(f"no answer on {self.detections} to the image stamped {sent_ns} ns")
+                raise PlayError(f"no answer on {self.own}detections to the image stamped {stamp} ns")
             self.tell_clock(now_ns)
             rclpy.spin_once(self.node, timeout_sec=CLOCK_PERIOD_S)
 
     def play(self):
         """Plays; returns what was sent."""
         args = self.args
-        frames, sent, waiting_for = 0, 0, None
-        # Where the recording begins, on its own time line and on the steady clock; and how far stamps are moved.
-        first_ns = begin = moved_ns = None
-        last_ns = 0
         start_ns = self.reader.start_time + int(args.start * NS_PER_S)
-        for connection, logged_ns, cdr in self.reader.messages(self.connections, start=start_ns):
-            is_image = connection.id in self.images
-            if first_ns is None:
-                first_ns = logged_ns
-                if args.wait_for_node:
-                    self.wait_for_node(first_ns)
-                begin, moved_ns = time.monotonic(), time.time_ns() - first_ns
-            past_s = (logged_ns - first_ns) / NS_PER_S
-            if (args.seconds and past_s > args.seconds) or (is_image and args.frames and frames == args.frames):
-                break
-            if args.paced:
-                if is_image and waiting_for is not None:
-                    self.wait_for_answer(waiting_for, last_ns)
-            else:
-                self.wait_until(begin + past_s / args.rate, begin, first_ns)
-            last_ns = logged_ns
-            self.tell_clock(logged_ns)
-            if args.restamp:
-                # At another rate than 1 the stamps keep the pace of the play-back.
-                def moved(stamp):
-                    return first_ns + int((stamp - first_ns) / args.rate) + moved_ns
-
-                is_tf = connection.msgtype == TF
-                cdr = restamped_tf(cdr, moved) if is_tf else restamped(cdr, moved(stamp_ns(cdr)))
-            self.publishers[connection.id].publish(bytes(cdr))
-            sent += 1
-            if is_image:
-                frames += 1
-                waiting_for = stamp_ns(cdr)
-        if args.paced and waiting_for is not None:
-            self.wait_for_answer(waiting_for, last_ns)
-        if frames == 0:
-            raise PlayError(f"no image in {args.bag}")
+        if args.wait_for_node:
+            self.wait_for_node(start_ns)
+        began = time.monotonic()
+        self.play_once(start_ns)
+        while args.loop and self.sent and not self.is_enough():
+            self.play_once(start_ns)
+        if self.sent == 0:
+            raise PlayError(f"no message in {', '.join(map(str, args.bags))} from second {args.start:g} on")
         # What was sent last is still on its way when publish() returns.
         self.pause(0.3)
-        return {"frames": frames, "messages": sent, "seconds": round(time.monotonic() - begin, 3)}
+        return {"frames": self.frames, "messages": self.sent, "seconds": round(time.monotonic() - began, 3)}
 
-    def wait_until(self, due, begin, first_ns):
+    def is_enough(self):
+        return bool(self.args.frames) and self.frames >= self.args.frames
+
+    def play_once(self, start_ns):
+        """Plays the recording, from its beginning or `--start`, to its end or what `--seconds` and `--frames` say."""
+        args = self.args
+        begin, moved_ns = time.monotonic(), time.time_ns() - start_ns
+
+        def moved(stamp):
+            # At another rate than 1 the stamps keep the pace of the play-back.
+            return start_ns + int((stamp - start_ns) / args.rate) + moved_ns
+
+        restamp = moved if args.restamp else None
+        latched = [connection for connection in self.connections if self.topics[connection.id].is_latched]
+        # One that chooses no connection would read all.
+        if latched and start_ns > self.reader.start_time:
+            for connection, _, cdr in self.reader.messages(latched, stop=start_ns):
+                self.topics[connection.id].publish(cdr, restamp)
+        waiting_for, last_ns = None, start_ns
+        for connection, logged_ns, cdr in self.reader.messages(self.connections, start=start_ns):
+            topic, past_s = self.topics[connection.id], (logged_ns - start_ns) / NS_PER_S
+            if (args.seconds and past_s > args.seconds) or (topic.is_picture and self.is_enough()):
+                break
+            is_awaited = args.paced and topic.is_picture and topic.is_taken()
+            if not args.paced:
+                self.wait_until(begin + past_s / args.rate, begin, start_ns)
+            elif is_awaited and waiting_for:
+                self.wait_for_answer(waiting_for, last_ns)
+            last_ns = logged_ns
+            self.tell_clock(logged_ns)
+            topic.publish(cdr, restamp)
+            self.sent += 1
+            self.frames += topic.is_picture
+            if is_awaited:
+                stamp = stamp_ns(cdr)
+                waiting_for = (stamp, waiting_for[1] + 1 if waiting_for and waiting_for[0] == stamp else 1)
+        if waiting_for:
+            self.wait_for_answer(waiting_for, last_ns)
+        self.answers.clear()
+
+    def wait_until(self, due, begin, start_ns):
         """Until `due` on the steady clock; `/clock` runs meanwhile."""
         while (left := due - time.monotonic()) > 0:
             if self.clock is not None:
-                self.tell_clock(first_ns + int((time.monotonic() - begin) * self.args.rate * NS_PER_S))
+                self.tell_clock(start_ns + int((time.monotonic() - begin) * self.args.rate * NS_PER_S))
                 left = min(left, CLOCK_PERIOD_S)
             time.sleep(left)
 
@@ -227,23 +330,29 @@ def rule(text):
 def parsed():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bag", type=Path, help="a rosbag2 folder, or a bare .mcap or .db3 file")
-    parser.add_argument("--restamp", action="store_true", help="stamps as if it happened now, and no /clock")
-    parser.add_argument("--paced", action="store_true", help="a frame only after the node has answered the last one")
-    parser.add_argument("--wait-for-node", action="store_true", help="begin when all endpoints have met")
-    parser.add_argument("--node", default="/vedette", help="full name of the node that is waited for")
+    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="rosbag2 folders, or bare .mcap or .db3 files")
+    parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="play these and no others, by their recorded names")
+    parser.add_argument("--remap", type=rule, action="append", default=[], metavar="OLD:=NEW", help="rename a topic")
+    parser.add_argument("--clock", action="store_true", help="publish the recorded time on /clock")
+    parser.add_argument("--restamp", action="store_true", help="stamps as if it happened now")
+    parser.add_argument("--paced", action="store_true", help="a picture only after the node has answered the last one")
     parser.add_argument("--rate", type=positive, default=1.0, help="times the recorded pace")
+    parser.add_argument("--loop", action="store_true", help="begin again at the end, until Ctrl-C or --frames")
     parser.add_argument("--start", type=float, default=0.0, metavar="S", help="begin so many seconds into the recording")
     parser.add_argument("--seconds", type=positive, help="how much of the recording to play")
-    parser.add_argument("--frames", type=int, help="how many images to play")
-    parser.add_argument("--remap", type=rule, action="append", default=[], metavar="OLD:=NEW", help="rename a topic")
-    parser.add_argument("--reliable", action="store_true", help="offer reliable delivery, as few cameras do")
+    parser.add_argument("--frames", type=int, help="how many pictures to play")
+    parser.add_argument("--reliable", action="store_true", help="offer reliable delivery for all, as few cameras do")
+    parser.add_argument("--wait-for-node", action="store_true", help="begin when all endpoints have met")
+    parser.add_argument("--node", default="/vedette", help="full name of the node that is waited for")
     parser.add_argument("--patience", type=positive, default=60.0, metavar="S", help="longest wait for the node")
     args = parser.parse_args()
-    if args.paced and args.restamp:
-        parser.error("--paced needs the recorded stamps: leave --restamp out")
-    if not args.bag.exists():
-        parser.error(f"{args.bag} does not exist")
+    if args.restamp and (args.paced or args.clock):
+        parser.error("--paced and --clock go with the recorded stamps: leave --restamp out")
+    for bag in args.bags:
+        if not bag.exists():
+            parser.error(f"{bag} does not exist")
+    args.clock = args.clock or args.paced
+    args.wait_for_node = args.wait_for_node or args.paced
     return args
 
 
@@ -253,7 +362,7 @@ def main():
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("play_bag")
     try:
-        with AnyReader([args.bag], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
+        with AnyReader(args.bags, default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
             print(json.dumps(Player(args, node, reader).play()))
         return 0
     except PlayError as error:

@@ -4,10 +4,11 @@
 
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
+use std::ffi::OsStr;
 use std::process::ExitCode;
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Config, Names, NodeName, RosArgs, in_words};
-use vedette::pipeline::{Input, Intake, Reason, Walk};
+use vedette::pipeline::{Input, Intake, Reason, Walk, unused_rules};
 use vedette::ros::{Edge, Parts, RosLog};
 
 fn main() -> ExitCode {
@@ -20,7 +21,26 @@ fn main() -> ExitCode {
     }
 }
 
+const HELP: &str = "\
+The ROS 2 node of Vedette: camera topics in, detections and plans out. It ends with SIGINT or SIGTERM.
+
+Usage: vedette_node [--ros-args [-r FROM:=TO]... [-p NAME:=VALUE]... [--params-file FILE]... [--log-level LEVEL]...]
+
+What ROS's own arguments are, see `ros2 run --help` and https://design.ros2.org/articles/ros_command_line_arguments.html.
+The parameters: docs/parameters.md. Without ROS: `vedette --help`.";
+
 fn run() -> Result<()> {
+    match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
+        Some("--help" | "-h") => {
+            println!("{HELP}");
+            return Ok(());
+        }
+        Some("--version" | "-V") => {
+            println!("vedette_node {}", env!("CARGO_PKG_VERSION"));
+            return Ok(());
+        }
+        _ => {}
+    }
     // Before anything that takes time: a signal while models load must find its way.
     let edge = Edge::start()?;
     let wrong = |message: String| clap::Error::raw(ErrorKind::ValueValidation, message);
@@ -33,6 +53,9 @@ fn run() -> Result<()> {
     let loaded = Config::load(names.node(), &ros_args.parameters).context("parameters")?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
+    }
+    for rule in unused_rules(&names, &ros_args.remaps) {
+        tracing::warn!("{rule}");
     }
     let of_load = names.clone();
     edge.run(&loaded.config, &names, Box::new(move |config, step| load(config, &of_load, step).map_err(Into::into)))?;

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import ros2_tools
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,3 +50,9 @@ def bag(weights):
     if not path.exists():
         pytest.skip(f"{path} is missing: make setup")
     return path
+
+
+@pytest.fixture(scope="session")
+def ros2_tools_environment(tmp_path_factory):
+    """The environment in which the command `ros2` runs launch files: see ros2_tools.py."""
+    return ros2_tools.environment(tmp_path_factory.mktemp("ros2") / "tools")

@@ -17,6 +17,7 @@ targets that it needs; with no target, all but the optional ones.
     weights                 models/yolov12n/yolov12n.onnx
     onnx                    the Python package that writes ONNX graphs
     text-encoder            models/minilm-l6-v2, a sentence encoder, its graphs written from its weights
+    packaging               optional, by name only: colcon and hadolint, for the tests of what is installed
     parity                  optional, by name only: torch and transformers, to compare with (5.7 GB)
     footage                 data/vtest.avi
     bag                     data/vtest, the footage as a rosbag2 folder
@@ -40,6 +41,7 @@ import gpu_machine
 import interfaces
 import layout
 import ort
+import package_tools
 import parity
 import ros
 import system
@@ -60,12 +62,13 @@ NEEDS = {
     "weights": (),
     "onnx": (),
     "text-encoder": ("onnx",),
+    "packaging": (),
     "parity": (),
     "footage": (),
     "bag": ("ros", "footage"),
 }
 FOR_A_GPU = ("onnxruntime-gpu-wheel", "cuda", "tensorrt")
-OPTIONAL = (*FOR_A_GPU, "onnxruntime-oldest", "parity")
+OPTIONAL = (*FOR_A_GPU, "onnxruntime-oldest", "packaging", "parity")
 
 
 def wanted(targets: list[str], gpu: bool) -> list[str]:
@@ -112,6 +115,8 @@ def make_step(name: str, chosen: ros.Ros) -> Step:
         return text_encoder.onnx_step()
     if name == "text-encoder":
         return text_encoder.step()
+    if name == "packaging":
+        return package_tools.step()
     if name == "parity":
         return parity.step()
     if name == "footage":

@@ -32,6 +32,7 @@ if __name__ == "__main__":
     lock("tools.lock", ["tools.in", "sourced.in"])
     lock("build.lock", ["build.in"], "--constraints", "ros.lock")
     lock("onnx.lock", ["onnx.in"])
+    lock("packaging.lock", ["packaging.in"])
     for name in ("onnxruntime", "onnxruntime-oldest", "onnxruntime-gpu", "tensorrt", "tensorrt-build", "minilm"):
         lock(f"{name}.lock", [f"{name}.in"], "--no-deps", python="3.12")
     lock("cuda.lock", ["cuda.in"], python="3.12")

@@ -28,6 +28,8 @@ from gpu_machine import Machine, decide, prepends_libraries, shown
 from steps import SetupError, Step
 
 LIBRARY = "libonnxruntime.so"
+# Whoever gives the library on gives these along.
+LICENSES = ("LICENSE", "ThirdPartyNotices.txt")
 CPU_LOCK = layout.HERE / "onnxruntime.lock"
 OLDEST_LOCK = layout.HERE / "onnxruntime-oldest.lock"
 GPU_LOCK = layout.HERE / "onnxruntime-gpu.lock"
@@ -107,7 +109,7 @@ def wheel_step(name: str, lock: Path, target: Path) -> Step:
 
 
 def unpack_wheel(name: str, lock: Path, target: Path) -> str:
-    """Download the wheel, check it against the lock, and keep its shared libraries."""
+    """Download the wheel, check it against the lock, and keep its shared libraries and their licenses."""
     with tempfile.TemporaryDirectory(dir=layout.DEPS) as scratch:
         wheel = download_wheel(name, lock, Path(scratch))
         libraries = Path(scratch) / "libraries"
@@ -115,7 +117,8 @@ def unpack_wheel(name: str, lock: Path, target: Path) -> str:
         with zipfile.ZipFile(wheel) as archive:
             for entry in archive.namelist():
                 file_name = Path(entry).name
-                if file_name.startswith("libonnxruntime") and ".so" in file_name:
+                is_library = file_name.startswith("libonnxruntime") and ".so" in file_name
+                if is_library or entry in {f"onnxruntime/{name}" for name in LICENSES}:
                     with archive.open(entry) as source, (libraries / file_name).open("wb") as sink:
                         shutil.copyfileobj(source, sink)
         link_plain_name(wheel, libraries)

@@ -130,7 +130,7 @@ impl McapSink {
             let type_name = output.type_name();
             let definition = definition_of(type_name).unwrap_or_default();
             let schema = writer.add_schema(type_name, "ros2msg", definition.as_bytes()).map_err(failed)?;
-            let metadata = BTreeMap::from([("offered_qos_profiles".to_owned(), offered_qos(output.latched()))]);
+            let metadata = BTreeMap::from([("offered_qos_profiles".to_owned(), offered_qos(output.latched() > 0))]);
             let id = writer.add_channel(schema, &topic_of(output), "cdr", &metadata).map_err(failed)?;
             channels.push(SinkChannel { output, id, sequence: 0 });
         }

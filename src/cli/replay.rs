@@ -17,9 +17,11 @@ use vedette::bag::{BagSource, McapSink, OutFile, Source, TopicInfo};
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Names, NodeName, RemapRule};
 use vedette::pipeline::{
-    FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Remark, Said, Walk,
+    FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Remark, Said, Walk, unused_rules,
 };
-use vedette::replay::{Footage, Limited, Rate, Repeats, ReplayError, ReplayObserver, ReplayTopics, replay_reasoning};
+use vedette::replay::{
+    Beside, Footage, Limited, Rate, Repeats, ReplayError, ReplayObserver, ReplayTopics, replay_beside,
+};
 use vedette::types::{PromptError, Prompts, Stamp};
 use vedette::wire::schema::message_definition;
 
@@ -68,6 +70,9 @@ pub struct Args {
     /// Draw only every so many frames.
     #[arg(long, value_name = "FRAMES", default_value = "10", requires = "pictures")]
     every: NonZeroU64,
+    /// Leave out what was changed while the bag was recorded: parameters and prompts stay as they are given here.
+    #[arg(long)]
+    ignore_events: bool,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -77,12 +82,18 @@ pub struct Args {
 pub fn run(args: Args) -> Result<Outcome> {
     let mut config = args.parameters.load()?;
     if let Some(prompts) = &args.prompts {
+        for hint in prompts.texts().filter_map(Prompts::comma_hint) {
+            tracing::warn!("--prompts: {hint}");
+        }
         config.prompts = prompts.texts().map(str::to_owned).collect();
     }
     if let Some(file) = &args.camera_info {
         config.camera_info_file.clone_from(file);
     }
     let names = Names::new(NodeName::default(), &args.remaps);
+    for rule in unused_rules(&names, &args.remaps) {
+        tracing::warn!("{rule}");
+    }
     allow_many_files();
     let mut source = open(&args, &names)?;
     let path = args.out.clone().unwrap_or_else(|| default_out(&args.bags[0]));
@@ -93,6 +104,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     let topics = ReplayTopics::choose_by(source.topics(), &names, config.image_transport)
         .map_err(|error| with_damage(error, source.as_dyn()))?
         .with_proposals(source.topics(), &names.resolve(Output::Proposal.name()));
+    let topics = if args.ignore_events {
+        topics
+    } else {
+        topics.with_events(source.topics(), &names.resolve(Output::Events.name()))
+    };
     // Before the model, which may take long, and before the results' file is begun: a topic that cannot be read ends here,
     // and a calibration.
     source.as_dyn_mut().select(&topics.names())?;
@@ -105,7 +121,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     source.warn_of_unused(&topics);
 
-    let model = load_model(&config)?;
+    let mut model = load_model(&config)?;
     for (role, proof) in model.proofs() {
         tracing::info!("{role} of {}: {proof}", model.name);
     }
@@ -142,7 +158,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut source = UntilAsked { source: source.as_dyn_mut(), ending: &ending };
     let mut source = Limited::new(&mut source, &topics.image, args.limit);
     let outputs = recording.as_outputs();
-    let result = replay_reasoning(&mut source, &topics, &mut intake, &mut walk, reason.as_mut(), outputs, &mut watcher);
+    let beside = Beside { reason: reason.as_mut(), prompter: Some(&mut model.prompter) };
+    let result = replay_beside(&mut source, &topics, &mut intake, &mut walk, beside, outputs, &mut watcher);
     let took = began.elapsed();
     watcher.progress.finish_and_clear();
     watcher.tell_untold();

@@ -47,6 +47,7 @@ impl Summary<'_> {
                 "processed": report.processed,
                 "lost": report.lost,
                 "reasons": reasons,
+                "passed_over": report.passed_over,
                 "blind": report.blind,
                 "remarks": report.remarks,
                 "source_losses": report.source_losses,
@@ -55,7 +56,7 @@ impl Summary<'_> {
                 "proposals": report.proposals,
                 "first_stamp_ns": report.span.map(|(first, _)| first.as_ns()),
                 "last_stamp_ns": report.span.map(|(_, last)| last.as_ns()),
-                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom, "tf": topics.tf, "tf_static": topics.tf_static, "proposal": topics.proposal },
+                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom, "tf": topics.tf, "tf_static": topics.tf_static, "proposal": topics.proposal, "events": topics.events },
                 "taken": taken,
                 "proof": proof,
                 "results": results,
@@ -80,6 +81,9 @@ impl Summary<'_> {
             let proposals: Vec<String> =
                 report.proposals.iter().map(|(status, answers)| format!("{status} {answers}")).collect();
             say!("proposals   {}", proposals.join(", "));
+        }
+        for (cause, count) in &report.passed_over {
+            say!("passed over {count} x {cause}");
         }
         for (cause, count) in &report.lost {
             say!("lost        {count} x {cause}");

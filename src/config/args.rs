@@ -2,9 +2,10 @@
 //!
 //! Enters the whole line without the program's name, leaves the program's own arguments and what ROS's say. As in
 //! rcl there may be several stretches of ROS arguments, `--` ends one, and the order of `--params-file` and `-p` is
-//! kept. What this program has no use for (`--enclave`, `--log-config-file`, …) is passed through: rcl reads it.
+//! kept. What this program has no use for (`--enclave`, `--log-config-file`, …) is left to rcl, which reads the same line;
+//! what rcl does not know either is refused, as rclcpp and rclpy do.
 
-use super::error::ConfigError;
+use super::error::{ConfigError, near};
 use super::naming::{NameError, RemapRule};
 use super::sources::ParameterSource;
 use std::ffi::OsString;
@@ -21,7 +22,7 @@ pub struct RosArgs {
     pub log_level: Option<LogLevel>,
     /// `--log-level LOGGER:=LEVEL`, in the order given.
     pub logger_levels: Vec<(String, LogLevel)>,
-    /// All others, as they are.
+    /// What rcl alone reads, as it is.
     pub others: Vec<OsString>,
 }
 
@@ -67,6 +68,14 @@ pub enum ArgsError {
         /// What stands there.
         found: String,
     },
+    /// No ROS argument.
+    #[error("{found:?} is no ROS argument, {expected}")]
+    Unknown {
+        /// The word.
+        found: String,
+        /// What its writer may have meant.
+        expected: String,
+    },
     /// A bad `-r`.
     #[error(transparent)]
     Remap(#[from] NameError),
@@ -75,8 +84,21 @@ pub enum ArgsError {
     Parameter(#[from] ConfigError),
 }
 
+/// Flags with a word behind them that are read here.
+const READ: [&str; 6] = ["-p", "--param", "-r", "--remap", "--params-file", "--log-level"];
+
 /// Flags with a word behind them that rcl alone reads.
 const PASSED_WITH_VALUE: [&str; 4] = ["-e", "--enclave", "--log-config-file", "--log-file-name"];
+
+/// Flags that rcl alone reads.
+const PASSED: [&str; 6] = [
+    "--enable-rosout-logs",
+    "--disable-rosout-logs",
+    "--enable-stdout-logs",
+    "--disable-stdout-logs",
+    "--enable-external-lib-logs",
+    "--disable-external-lib-logs",
+];
 
 impl RosArgs {
     /// Splits a command line (without the program's name) into the program's own arguments and ROS's.
@@ -94,7 +116,7 @@ impl RosArgs {
                 Some("--") if in_ros_args => in_ros_args = false,
                 _ if !in_ros_args => own.push(arg),
                 Some(flag) => ros.take(flag, &mut args)?,
-                None => ros.others.push(arg),
+                None => return Err(unknown(&arg.to_string_lossy())),
             }
         }
         Ok((own, ros))
@@ -120,12 +142,12 @@ impl RosArgs {
             }
             "-r" | "--remap" => self.remaps.push(text(rest, "from:=to")?.parse()?),
             "--log-level" => self.set_log_level(&text(rest, "a level")?)?,
-            flag => {
-                self.others.push(flag.into());
-                if PASSED_WITH_VALUE.contains(&flag) {
-                    self.others.push(word(rest, "a value")?);
-                }
+            flag if PASSED.contains(&flag) => self.others.push(flag.into()),
+            flag if PASSED_WITH_VALUE.contains(&flag) => {
+                let value = word(rest, "a value")?;
+                self.others.extend([flag.into(), value]);
             }
+            flag => return Err(unknown(flag)),
         }
         Ok(())
     }
@@ -146,6 +168,20 @@ impl RosArgs {
         }
         Ok(())
     }
+}
+
+/// A word between `--ros-args` and `--` that stands for nothing.
+fn unknown(word: &str) -> ArgsError {
+    let found: String = word.chars().take(80).collect();
+    let known = READ.into_iter().chain(PASSED_WITH_VALUE).chain(PASSED);
+    let expected = if !found.starts_with('-') && found.contains(":=") {
+        "expected -r before a remap rule and -p before a parameter".to_owned()
+    } else if let Some(nearest) = near(&found, known) {
+        format!("the nearest is {nearest}")
+    } else {
+        format!("expected {}, or -- before the node's own arguments", READ.join(", "))
+    };
+    ArgsError::Unknown { found, expected }
 }
 
 #[cfg(test)]
@@ -176,8 +212,8 @@ mod tests {
 
     #[test]
     fn what_only_rcl_reads_is_passed_through_with_its_value() {
-        let (_, ros) = split("--ros-args --enclave -p --log-config-file -r --disable-stdout-logs --new-flag").unwrap();
-        assert_eq!(ros.others, ["--enclave", "-p", "--log-config-file", "-r", "--disable-stdout-logs", "--new-flag"]);
+        let (_, ros) = split("--ros-args --enclave -p --log-config-file -r --disable-stdout-logs").unwrap();
+        assert_eq!(ros.others, ["--enclave", "-p", "--log-config-file", "-r", "--disable-stdout-logs"]);
         assert!(ros.parameters.is_empty() && ros.remaps.is_empty());
     }
 
@@ -197,6 +233,13 @@ mod tests {
             ("--ros-args --log-level loud", "--log-level \"loud\" names no level"),
             ("--ros-args -r image=/x", "remap rule \"image=/x\" has nothing on one side"),
             ("--ros-args -p x=1", "parameter override \"x=1\": there is no :="),
+            ("--ros-args --params_file f.yaml", "\"--params_file\" is no ROS argument, the nearest is --params-file"),
+            (
+                "--ros-args --disable-rosout-log",
+                "\"--disable-rosout-log\" is no ROS argument, the nearest is --disable-rosout-logs",
+            ),
+            ("--ros-args image:=/x", "\"image:=/x\" is no ROS argument, expected -r before a remap rule and -p before"),
+            ("--ros-args --json", "\"--json\" is no ROS argument, expected -p, --param, -r, --remap, --params-file, "),
         ] {
             let found = split(line).unwrap_err().to_string();
             assert!(found.starts_with(error), "{found}");

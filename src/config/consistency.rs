@@ -3,7 +3,7 @@
 use super::error::{ConfigError, Origin, Shown};
 use super::parameters::{Config, PARAMETERS};
 use super::sources::sheet::Effective;
-use super::value::ParameterValue;
+use crate::types::ParameterValue;
 use std::collections::BTreeMap;
 
 /// Fills in the defaults that depend on other values: neither does a plan hold longer than a frame may be old,
@@ -42,6 +42,9 @@ pub(super) fn check(config: &Config, settings: &BTreeMap<String, Effective>) -> 
     refuse(c.assumed_speed_mps <= c.max_speed_mps, "assumed_speed_mps", "at most", "max_speed_mps")?;
     refuse(c.path_spacing_m <= c.corridor_length_m, "path_spacing_m", "at most", "corridor_length_m")?;
     refuse(c.distance_hysteresis_m <= c.corridor_length_m, "distance_hysteresis_m", "at most", "corridor_length_m")?;
+    if c.max_rate_hz > 0.0 && 1000.0 / c.max_rate_hz > c.max_age_ms as f64 {
+        refuse(false, "max_rate_hz", "at least one picture in", "max_age_ms")?;
+    }
     let needed_m = stopping_distance_m(config);
     if needed_m > config.corridor_length_m {
         return Err(ConfigError::CorridorTooShort { length: shown("corridor_length_m"), needed_m });

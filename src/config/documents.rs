@@ -1,8 +1,10 @@
-//! Tests that hold `config/vedette.yaml` and `docs/parameters.md` to the table of parameters.
+//! Tests that hold `config/vedette.yaml` and `docs/parameters.md` to the table of parameters, and the files for machines and
+//! robots to their purpose.
 //!
 //! After a change of the table, `UPDATE_DOCUMENTS=1 cargo test --lib config::documents` writes both anew.
 
-use super::{Config, NodeName, Parameter, ParameterSource, ParameterValue};
+use super::{Config, Loaded, NodeName, Parameter, ParameterSource, ParameterValue};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -87,7 +89,7 @@ fn yaml() -> String {
         for line in wrapped(doc(parameter), 108) {
             writeln!(text, "    # {line}").unwrap();
         }
-        writeln!(text, "    # Allowed: {}.", parameter.domain.expected()).unwrap();
+        writeln!(text, "    # Allowed: {}. Changes {}.", parameter.domain.expected(), parameter.when.words()).unwrap();
         writeln!(text, "    {}: {}\n", parameter.name, default_of(parameter)).unwrap();
     }
     text.trim_end().to_owned() + "\n" + YAML_TAIL
@@ -99,12 +101,14 @@ fn table() -> String {
     for parameter in Config::parameters() {
         if parameter.group != group {
             group = parameter.group;
-            write!(text, "\n### {group}\n\n| parameter | type | default | allowed | meaning |\n").unwrap();
-            text.push_str("| --- | --- | --- | --- | --- |\n");
+            write!(text, "\n### {group}\n\n| parameter | type | default | allowed | changes | meaning |\n").unwrap();
+            text.push_str("| --- | --- | --- | --- | --- | --- |\n");
         }
         let (name, type_name, allowed) = (parameter.name, parameter.domain.type_name(), parameter.domain.expected());
         let default = default_of(parameter);
-        writeln!(text, "| `{name}` | {type_name} | `{default}` | {allowed} | {} |", doc(parameter)).unwrap();
+        let changes = parameter.when.words();
+        writeln!(text, "| `{name}` | {type_name} | `{default}` | {allowed} | {changes} | {} |", doc(parameter))
+            .unwrap();
     }
     text + "\n"
 }
@@ -135,4 +139,44 @@ fn every_parameter_is_set_in_the_parameter_file() {
     let settings = super::sources::yaml::settings_from(&text).unwrap();
     let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).collect();
     assert_eq!(keys, Config::parameters().iter().map(|parameter| parameter.name).collect::<Vec<_>>());
+}
+
+const MACHINES: [&str; 3] = ["laptop", "dgx_spark", "jetson_orin"];
+const ROBOTS: [&str; 2] = ["drone", "delivery_robot"];
+
+fn file_for(name: &str) -> PathBuf {
+    in_repository(&format!("config/{name}.yaml"))
+}
+
+#[test]
+fn each_file_for_a_machine_or_a_robot_holds_what_differs_from_the_defaults_and_says_why() {
+    for name in MACHINES.into_iter().chain(ROBOTS) {
+        let path = file_for(name);
+        let loaded = Config::load(&NodeName::default(), &[ParameterSource::File(path.clone())]);
+        let Loaded { config, warnings } = loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(warnings, [], "{name}");
+        let defaults: HashMap<_, _> = Config::default().entries().collect();
+        let differing = config.entries().filter(|(key, value)| defaults[key] != *value).map(|(key, _)| key);
+        let text = std::fs::read_to_string(path).unwrap();
+        // What follows from another value is not written.
+        let follows = |key: &String| key == "plan_valid_for_ms" && !text.contains(key.as_str());
+        let differing: BTreeSet<String> = differing.filter(|key| !follows(key)).collect();
+        let lines: Vec<&str> = text.lines().map(str::trim).skip_while(|line| *line != "ros__parameters:").collect();
+        let keys = lines.iter().skip(1).filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(':'));
+        assert_eq!(keys.map(|(key, _)| key.to_owned()).collect::<BTreeSet<_>>(), differing, "{name}");
+        // One comment may stand above several keys that go together, never above more than three.
+        let longest = lines[1..].split(|line| line.starts_with('#')).map(<[&str]>::len).max();
+        assert!(lines[1].starts_with('#') && longest.is_some_and(|keys| keys <= 3), "{name}");
+    }
+}
+
+#[test]
+fn a_file_for_a_robot_goes_behind_each_one_for_a_machine() {
+    for (machine, robot) in MACHINES.iter().flat_map(|machine| ROBOTS.map(|robot| (machine, robot))) {
+        let alone = |name| Config::load(&NodeName::default(), &[ParameterSource::File(file_for(name))]).unwrap().config;
+        let sources = [machine, robot].map(|name| ParameterSource::File(file_for(name)));
+        let both = Config::load(&NodeName::default(), &sources).unwrap().config;
+        assert_eq!((both.providers, both.max_age_ms), (alone(machine).providers, alone(machine).max_age_ms));
+        assert_eq!((both.mount_z_m, both.max_speed_mps), (alone(robot).mount_z_m, alone(robot).max_speed_mps));
+    }
 }

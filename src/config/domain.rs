@@ -1,6 +1,6 @@
 //! What a parameter may be, in a form that checks values and explains itself.
 
-use super::value::ParameterValue;
+use crate::types::ParameterValue;
 
 /// The type of a parameter and the values that it allows. Bounds are inclusive, as in ROS descriptors.
 #[derive(Debug, Clone, Copy, PartialEq)]

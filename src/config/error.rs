@@ -37,6 +37,17 @@ pub enum Origin {
     },
     /// Nobody set it.
     Default,
+    /// A client of the running node wants it.
+    Request,
+    /// It held before that.
+    InForce,
+}
+
+impl Origin {
+    /// Before a message about one value: `params.yaml:7: `. A client knows what it has asked for.
+    fn before(&self) -> String {
+        if *self == Self::Request { String::new() } else { format!("{self}: ") }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -45,6 +56,8 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Override { text } => write!(f, "-p {text}"),
             Self::Default => f.write_str("default"),
+            Self::Request => f.write_str("the request"),
+            Self::InForce => f.write_str("in force"),
         }
     }
 }
@@ -60,9 +73,18 @@ pub struct Shown {
     pub origin: Origin,
 }
 
+impl Shown {
+    /// `max_age_ms, which is 200 (default)`.
+    fn which(&self) -> String {
+        let origin = if self.origin == Origin::Request { String::new() } else { format!(" ({})", self.origin) };
+        format!("{}, which is {}{origin}", self.key, self.value)
+    }
+}
+
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {} ({})", self.key, self.value, self.origin)
+        write!(f, "{} is {}", self.key, self.value)?;
+        if self.origin == Origin::Request { Ok(()) } else { write!(f, " ({})", self.origin) }
     }
 }
 
@@ -94,7 +116,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// A value has another type.
-    #[error("{origin}: {key} is {found} ({found_type}), expected {expected}")]
+    #[error("{}{key} is {found} ({found_type}), expected {expected}", origin.before())]
     WrongType {
         /// Where.
         origin: Origin,
@@ -108,7 +130,7 @@ pub enum ConfigError {
         expected: String,
     },
     /// A value has the right type and is not allowed.
-    #[error("{origin}: {key} is {found}, expected {expected}")]
+    #[error("{}{key} is {found}, expected {expected}", origin.before())]
     OutOfRange {
         /// Where.
         origin: Origin,
@@ -120,7 +142,7 @@ pub enum ConfigError {
         expected: String,
     },
     /// The node's own section, or the command line, names a parameter that there is not.
-    #[error("{origin}: there is no parameter {key}, the nearest is {nearest}")]
+    #[error("{}there is no parameter {key}, the nearest is {nearest}", origin.before())]
     UnknownKey {
         /// Where.
         origin: Origin,
@@ -130,7 +152,7 @@ pub enum ConfigError {
         nearest: String,
     },
     /// Two values, each allowed, do not go together.
-    #[error("{left}, expected {relation} {}, which is {} ({})", right.key, right.value, right.origin)]
+    #[error("{left}, expected {relation} {}", right.which())]
     Inconsistent {
         /// The one.
         left: Shown,
@@ -190,6 +212,26 @@ pub enum ConfigWarning {
         /// The section of the value that counts.
         section: String,
     },
+    /// A file in which nothing is meant for this node.
+    #[error("parameter file {}: nothing in it is for {node}: its sections are {sections}, {advice}", path.display())]
+    NoSection {
+        /// The file.
+        path: PathBuf,
+        /// This node.
+        node: String,
+        /// The names of the sections, the first few.
+        sections: String,
+        /// What to write instead.
+        advice: String,
+    },
+    /// A prompt that looks like several.
+    #[error("{origin}: {hint}")]
+    CommaInPrompt {
+        /// Where.
+        origin: Origin,
+        /// In words.
+        hint: String,
+    },
     /// A policy that rclcpp knows and this node leaves alone.
     #[error(
         "{origin}: {key} is not applied, only reliability, durability, history and depth of a topic's subscription are"
@@ -203,15 +245,44 @@ pub enum ConfigWarning {
 }
 
 impl ConfigWarning {
+    /// For a file with these sections, none of which holds for `node`.
+    pub(super) fn no_section(path: &Path, node: &NodeName, sections: &[String]) -> Self {
+        const SHOWN: usize = 5;
+        let mut shown = sections.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if let Some(more) = sections.len().checked_sub(SHOWN).filter(|&more| more > 0) {
+            shown = format!("{shown} and {more} more");
+        }
+        let name_of = |section: &str| section.rsplit('/').next().unwrap_or_default().to_owned();
+        let is_other_namespace = sections.iter().any(|section| name_of(section) == node.name());
+        let advice = match near(node.name(), sections.iter().map(String::as_str)) {
+            _ if is_other_namespace => {
+                format!("expected {node}, or /**/{} for the node in any namespace", node.name())
+            }
+            Some(section) => format!("the nearest is {section}, expected {node} or /**"),
+            None => format!("expected {node} or /**"),
+        };
+        Self::NoSection { path: path.to_owned(), node: node.to_string(), sections: shown, advice }
+    }
+
     pub(super) fn covered(text: String, by: Origin, node: &NodeName, section: String) -> Self {
         Self::Covered { text, by, node: node.to_string(), section }
     }
 }
 
 /// The name that is spelled most like `found`.
-pub(super) fn nearest(found: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'name>(found: &str, names: impl Iterator<Item = &'name str>) -> Option<&'name str> {
+    names.max_by(|a, b| likeness(found, a).total_cmp(&likeness(found, b)))
+}
+
+/// The same, where it is so much like `found` that it may have been meant.
+pub(super) fn near<'name>(found: &str, names: impl Iterator<Item = &'name str>) -> Option<&'name str> {
+    const LEAST: f64 = 0.6;
+    nearest(found, names).filter(|name| likeness(found, name) >= LEAST)
+}
+
+/// 1 for the same word, 0 for one that has nothing in common.
+fn likeness(found: &str, name: &str) -> f64 {
     // The distance of two words grows with the product of their lengths; no known key is longer than 40.
     let found: String = found.chars().take(64).collect();
-    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&found, name);
-    names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+    strsim::normalized_damerau_levenshtein(&found, name)
 }

@@ -1,6 +1,6 @@
 //! Rust types that a parameter can have, to and from ROS values.
 
-use super::value::ParameterValue;
+use crate::types::ParameterValue;
 use std::path::PathBuf;
 
 /// A type of a field of [`Config`](super::Config).

@@ -6,9 +6,9 @@ use super::error::{ConfigError, ConfigWarning, nearest};
 use super::naming::NodeName;
 use super::parameters::{Config, PARAMETERS, Parameter};
 use super::qos_overrides as qos;
-use super::sources::sheet::{Effective, Sheet};
+use super::sources::sheet::{self, Effective, Sheet};
 use super::sources::{self, ParameterSource};
-use super::value::ParameterValue;
+use crate::types::{ParameterValue, Prompts};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -32,17 +32,24 @@ impl Config {
     /// wrong type, a value out of range, an unknown key, and values that do not go together.
     pub fn load(node: &NodeName, sources: &[ParameterSource]) -> Result<Loaded, ConfigError> {
         let mut sheet = Sheet::default();
+        let mut unused_files = Vec::new();
+        let full_name = node.to_string();
         for source in sources {
             match source {
                 ParameterSource::File(path) => {
                     let text = sources::read(path)?;
                     let yaml = |problem| ConfigError::Yaml { path: path.clone(), problem };
-                    sheet.add_text(path, &text).map_err(yaml)?;
+                    let sections = sheet.add_text(path, &text).map_err(yaml)?;
+                    if !sections.is_empty() && !sections.iter().any(|section| sheet::matches(section, &full_name)) {
+                        unused_files.push(ConfigWarning::no_section(path, node, &sections));
+                    }
                 }
                 ParameterSource::Override(over) => sheet.add_override(over),
             }
         }
-        Self::from_sheet(sheet, node)
+        let mut loaded = Self::from_sheet(sheet, node)?;
+        loaded.warnings.splice(0..0, unused_files);
+        Ok(loaded)
     }
 
     pub(super) fn from_sheet(sheet: Sheet, node: &NodeName) -> Result<Loaded, ConfigError> {
@@ -51,6 +58,10 @@ impl Config {
         let mut config = Self::default();
         for (key, setting) in &settings {
             warnings.extend(config.apply(key, setting)?);
+        }
+        if let Some(setting) = settings.get("prompts") {
+            let hints = config.prompts.iter().filter_map(|prompt| Prompts::comma_hint(prompt));
+            warnings.extend(hints.map(|hint| ConfigWarning::CommaInPrompt { origin: setting.origin.clone(), hint }));
         }
         consistency::complete(&mut config, &settings);
         consistency::check(&config, &settings)?;

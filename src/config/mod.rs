@@ -20,12 +20,14 @@
 //! | `domain`, `field`, `value` | what a parameter may be; Rust's types; ROS's values |
 //! | `qos_overrides` | `qos_overrides.<topic>.subscription.*` |
 //! | `sources` | a file's text; files and overrides; which setting holds for which node |
+//! | `changing` | other values while the node runs |
 //! | `loading`, `consistency`, `error` | from sources to a configuration; pairs that do not go together, with each other or with the camera's rate; what is said |
 //! | `naming`, `args` | names and remapping; the command line |
 //! | [`assembly`] | from a configuration to models in their sessions and the parameters of each room |
 
 mod args;
 pub mod assembly;
+mod changing;
 mod consistency;
 #[cfg(test)]
 mod documents;
@@ -41,16 +43,19 @@ mod sources;
 mod tests;
 mod value;
 
+pub use crate::types::ParameterValue;
 pub use args::{ArgsError, LogLevel, RosArgs};
+pub use changing::ChangeError;
 pub use consistency::PeriodWarning;
 pub use domain::Domain;
 pub use error::{ConfigError, ConfigWarning, Origin, Shown, in_words};
 pub use loading::Loaded;
-pub use naming::{NameError, Names, NodeName, RemapRule, camera_info_beside, image_of_compressed, names_rectified};
+pub use naming::{
+    NameError, Names, NodeName, RemapRule, UnusedRule, camera_info_beside, image_of_compressed, names_rectified,
+};
 pub use parameters::{
     Config, ImageStamp, ImageTransport, MountingBy, Parameter, Precision, ProviderName, ProviderPolicy, Rectified,
-    Unmatched,
+    Unmatched, When,
 };
 pub use qos_overrides::{Durability, History, QosOverride, QosOverrides, Reliability};
 pub use sources::{ParameterOverride, ParameterSource, YamlError};
-pub use value::ParameterValue;

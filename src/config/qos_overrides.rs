@@ -7,7 +7,7 @@
 use super::domain::{Domain, Refusal};
 use super::error::nearest;
 use super::field::{Field, choices};
-use super::value::ParameterValue;
+use crate::types::ParameterValue;
 use std::collections::BTreeMap;
 
 choices! {

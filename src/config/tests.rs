@@ -300,3 +300,54 @@ proptest! {
         prop_assert_eq!((loaded.config, loaded.warnings), (config, vec![]));
     }
 }
+
+fn load_file(node: &NodeName, text: &str) -> Vec<String> {
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let loaded = Config::load(node, &[ParameterSource::File(file.path().to_owned())]).unwrap();
+    let name = file.path().display().to_string();
+    loaded.warnings.iter().map(|warning| warning.to_string().replace(&name, "robot.yaml")).collect()
+}
+
+#[test]
+fn a_file_of_which_no_section_fits_the_node_is_told_with_its_sections() {
+    let robot1 = NodeName::new("/robot1", "vedette").unwrap();
+    let of = |section: &str| format!("{section}:\n  ros__parameters: {{score_threshold: 0.5}}\n");
+    for (node, text, expected) in [
+        (
+            &NodeName::default(),
+            of("vedete"),
+            "parameter file robot.yaml: nothing in it is for /vedette: its sections are vedete, the nearest is vedete, \
+             expected /vedette or /**",
+        ),
+        (
+            &robot1,
+            of("vedette"),
+            "parameter file robot.yaml: nothing in it is for /robot1/vedette: its sections are vedette, expected \
+             /robot1/vedette, or /**/vedette for the node in any namespace",
+        ),
+        (
+            &NodeName::default(),
+            ["amcl", "map_server", "a", "b", "c", "d"].map(of).concat(),
+            "parameter file robot.yaml: nothing in it is for /vedette: its sections are amcl, map_server, a, b, c and 1 \
+             more, expected /vedette or /**",
+        ),
+    ] {
+        assert_eq!(load_file(node, &text), [expected]);
+    }
+    for text in ["".to_owned(), of("/**"), of("vedette"), of("amcl") + &of("/vedette")] {
+        assert_eq!(load_file(&NodeName::default(), &text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn a_prompt_with_commas_is_told_as_the_list_that_may_be_meant() {
+    let loaded = own(&["prompts: [\"pedestrian, delivery van\", dog]"]).unwrap();
+    let [warning] = loaded.warnings.as_slice() else { panic!("{:?}", loaded.warnings) };
+    assert_eq!(
+        warning.to_string(),
+        "robot.yaml:3: the prompt \"pedestrian, delivery van\" has a comma in it and is one prompt; several are \
+         [\"pedestrian\", \"delivery van\"]"
+    );
+    assert_eq!(loaded.config.prompts, ["pedestrian, delivery van", "dog"]);
+}

@@ -5,80 +5,43 @@
 //! `true`, `yes`, `on`, `y` and their opposites in three spellings each, integers are C's (`0x1f`, `017` is 15),
 //! numbers are C's or `.inf` and `.nan`, and `~` and `null` are strings.
 
-use std::fmt;
+use crate::types::ParameterValue;
 
-/// A value as ROS parameters have them. An empty list is an empty list of strings.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ParameterValue {
-    /// `true` or `false`.
-    Bool(bool),
-    /// A 64-bit integer.
-    Integer(i64),
-    /// A number, NaN and the infinities included.
-    Double(f64),
-    /// Text.
-    String(String),
-    /// A list of booleans.
-    BoolArray(Vec<bool>),
-    /// A list of integers.
-    IntegerArray(Vec<i64>),
-    /// A list of numbers.
-    DoubleArray(Vec<f64>),
-    /// A list of texts, or an empty list.
-    StringArray(Vec<String>),
+/// The type of a scalar that stands without quotes in a file or on a command line.
+pub(super) fn from_plain(text: &str) -> ParameterValue {
+    if let Some(value) = bool_from(text) {
+        return ParameterValue::Bool(value);
+    }
+    if let Some(value) = integer_from(text) {
+        return ParameterValue::Integer(value);
+    }
+    double_from(text).map_or_else(|| ParameterValue::String(text.to_owned()), ParameterValue::Double)
 }
 
-impl ParameterValue {
-    /// The type of a scalar that stands without quotes in a file or on a command line.
-    pub(super) fn from_plain(text: &str) -> Self {
-        if let Some(value) = bool_from(text) {
-            return Self::Bool(value);
-        }
-        if let Some(value) = integer_from(text) {
-            return Self::Integer(value);
-        }
-        double_from(text).map_or_else(|| Self::String(text.to_owned()), Self::Double)
-    }
-
-    /// One list from its items.
-    ///
-    /// # Errors
-    /// The first item whose type differs from that of the items before it; ROS knows no mixed lists.
-    pub(super) fn from_items(items: Vec<Self>) -> Result<Self, MixedList> {
-        let mut items = items.into_iter();
-        let mut list = match items.next() {
-            None => return Ok(Self::StringArray(Vec::new())),
-            Some(Self::Bool(value)) => Self::BoolArray(vec![value]),
-            Some(Self::Integer(value)) => Self::IntegerArray(vec![value]),
-            Some(Self::Double(value)) => Self::DoubleArray(vec![value]),
-            Some(Self::String(value)) => Self::StringArray(vec![value]),
-            Some(nested) => return Err(MixedList { list: "list", item: nested.type_name() }),
-        };
-        for item in items {
-            match (&mut list, item) {
-                (Self::BoolArray(values), Self::Bool(value)) => values.push(value),
-                (Self::IntegerArray(values), Self::Integer(value)) => values.push(value),
-                (Self::DoubleArray(values), Self::Double(value)) => values.push(value),
-                (Self::StringArray(values), Self::String(value)) => values.push(value),
-                (list, item) => return Err(MixedList { list: list.type_name(), item: item.type_name() }),
-            }
-        }
-        Ok(list)
-    }
-
-    /// The type's name as ROS documentation writes it: `bool`, `integer`, `double`, `string`, `string[]`…
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Bool(_) => "bool",
-            Self::Integer(_) => "integer",
-            Self::Double(_) => "double",
-            Self::String(_) => "string",
-            Self::BoolArray(_) => "bool[]",
-            Self::IntegerArray(_) => "integer[]",
-            Self::DoubleArray(_) => "double[]",
-            Self::StringArray(_) => "string[]",
+/// One list from its items.
+///
+/// # Errors
+/// The first item whose type differs from that of the items before it; ROS knows no mixed lists.
+pub(super) fn from_items(items: Vec<ParameterValue>) -> Result<ParameterValue, MixedList> {
+    let mut items = items.into_iter();
+    let mut list = match items.next() {
+        None => return Ok(ParameterValue::StringArray(Vec::new())),
+        Some(ParameterValue::Bool(value)) => ParameterValue::BoolArray(vec![value]),
+        Some(ParameterValue::Integer(value)) => ParameterValue::IntegerArray(vec![value]),
+        Some(ParameterValue::Double(value)) => ParameterValue::DoubleArray(vec![value]),
+        Some(ParameterValue::String(value)) => ParameterValue::StringArray(vec![value]),
+        Some(nested) => return Err(MixedList { list: "list", item: nested.type_name() }),
+    };
+    for item in items {
+        match (&mut list, item) {
+            (ParameterValue::BoolArray(values), ParameterValue::Bool(value)) => values.push(value),
+            (ParameterValue::IntegerArray(values), ParameterValue::Integer(value)) => values.push(value),
+            (ParameterValue::DoubleArray(values), ParameterValue::Double(value)) => values.push(value),
+            (ParameterValue::StringArray(values), ParameterValue::String(value)) => values.push(value),
+            (list, item) => return Err(MixedList { list: list.type_name(), item: item.type_name() }),
         }
     }
+    Ok(list)
 }
 
 /// A list whose items differ in type.
@@ -88,30 +51,6 @@ pub(super) struct MixedList {
     pub list: &'static str,
     /// The type of the item that does not fit.
     pub item: &'static str,
-}
-
-impl fmt::Display for ParameterValue {
-    /// As a parameter file holds it: `true`, `7`, `0.25`, `"yolov12n"`, `["car", "bus"]`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn list<T>(f: &mut fmt::Formatter<'_>, items: &[T], show: impl Fn(&T) -> String) -> fmt::Result {
-            let items: Vec<String> = items.iter().map(show).collect();
-            write!(f, "[{}]", items.join(", "))
-        }
-        // JSON's quoted string is a YAML double-quoted scalar.
-        fn quoted(text: &str) -> String {
-            serde_json::Value::from(text).to_string()
-        }
-        match self {
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::Integer(value) => write!(f, "{value}"),
-            Self::Double(value) => write!(f, "{value:?}"),
-            Self::String(value) => f.write_str(&quoted(value)),
-            Self::BoolArray(values) => list(f, values, bool::to_string),
-            Self::IntegerArray(values) => list(f, values, i64::to_string),
-            Self::DoubleArray(values) => list(f, values, |value| format!("{value:?}")),
-            Self::StringArray(values) => list(f, values, |value| quoted(value)),
-        }
-    }
 }
 
 fn bool_from(text: &str) -> Option<bool> {
@@ -160,7 +99,8 @@ fn split_sign(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::ParameterValue::{self, Bool, Double, Integer};
+    use super::{from_items, from_plain};
+    use crate::types::ParameterValue::{self, Bool, Double, Integer};
 
     /// Every line was read by rcl_yaml_param_parser of ROS 2 Jazzy; the values are what it said.
     #[test]
@@ -183,24 +123,17 @@ mod tests {
             ("On", Bool(true)),
             ("NO", Bool(false)),
         ] {
-            assert_eq!(ParameterValue::from_plain(text), value, "{text}");
+            assert_eq!(from_plain(text), value, "{text}");
         }
         for text in ["1_000", "0o17", "0b11", "1e999", "~", "null", "12:30:00", "--5", "0x-5", "+", "", "yEs"] {
-            assert_eq!(ParameterValue::from_plain(text), ParameterValue::String(text.to_owned()), "{text}");
+            assert_eq!(from_plain(text), ParameterValue::String(text.to_owned()), "{text}");
         }
-        assert!(matches!(ParameterValue::from_plain(".nan"), Double(value) if value.is_nan()));
+        assert!(matches!(from_plain(".nan"), Double(value) if value.is_nan()));
     }
 
     #[test]
     fn a_list_of_integers_and_numbers_is_mixed() {
-        let mixed = ParameterValue::from_items(vec![Integer(1), Double(2.0)]).unwrap_err();
+        let mixed = from_items(vec![Integer(1), Double(2.0)]).unwrap_err();
         assert_eq!((mixed.list, mixed.item), ("integer[]", "double"));
-    }
-
-    #[test]
-    fn values_print_as_files_hold_them() {
-        let names = ParameterValue::StringArray(vec!["car".into(), "say \"hi\"".into()]);
-        assert_eq!(names.to_string(), r#"["car", "say \"hi\""]"#);
-        assert_eq!((Double(1.0).to_string(), Double(1e-7).to_string()), ("1.0".into(), "1e-7".into()));
     }
 }

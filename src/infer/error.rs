@@ -7,7 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InferError {
     /// No ONNX Runtime library could be loaded.
-    #[error("no ONNX Runtime: {tried}; run `make setup`, or set ORT_DYLIB_PATH to a libonnxruntime.so")]
+    #[error(
+        "no ONNX Runtime: {tried}; run `make setup`, put a libonnxruntime.so beside the program, or set ORT_DYLIB_PATH to one"
+    )]
     LibraryMissing {
         /// Each path that was tried with the loader's reason.
         tried: String,

@@ -9,9 +9,11 @@
 //! look at, [`Walk::propose`] takes what came of it; [`Walk::ask`] puts somebody's own question first. The module of
 //! [`Reason`] describes that seam.
 
+mod events;
 mod intake;
 mod joins;
 mod loss;
+mod max_rate;
 mod pace;
 mod perceive;
 mod picture_reader;
@@ -28,6 +30,6 @@ pub use pace::Pace;
 pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason, ReasonJob, Snapshot, Trigger};
 pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
-pub use topics::{Input, Output, OutputError, Outputs, Transport, video_cure};
+pub use topics::{Input, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
 pub use transforms::Transforms;
-pub use walk::Walk;
+pub use walk::{PassedOver, Walk};

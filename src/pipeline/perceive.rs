@@ -1,8 +1,9 @@
 //! The lane that runs on every frame: picture to boxes, boxes to tracks, tracks to places.
 
 use crate::spatial::{place_of, sees_ahead};
-use crate::tracking::Tracker;
+use crate::tracking::{Tracker, TrackingParams};
 use crate::types::{CameraModel, Detection, Frame, Glimpse, ImageView, Place, Scene, Stamped};
+use crate::zoo::prompt::Matching;
 use crate::zoo::{ClassMask, Detector, EncodedPrompts, Thresholds, ZooError};
 use nalgebra::Isometry3;
 
@@ -30,6 +31,19 @@ pub struct Bounds {
     pub way_m: f64,
 }
 
+impl Bounds {
+    /// What the detector must tell of.
+    fn asked_for(&self) -> Thresholds {
+        let Thresholds { score, iou, max_detections, .. } = self.published;
+        Thresholds {
+            score: score.min(self.track_low_score).min(self.obstacle_score),
+            iou: iou.max(LEAST_IOU),
+            max_detections: max_detections.max(MOST_LOOKED_AT),
+            classes: None,
+        }
+    }
+}
+
 /// Owns the detector and the tracker; reuses one [`Scene`] for all frames.
 pub struct Perceive {
     detector: Box<dyn Detector>,
@@ -48,14 +62,18 @@ pub struct Perceive {
 impl Perceive {
     /// Publishing has no say in what is tracked and planned with.
     pub fn new(detector: Box<dyn Detector>, bounds: Bounds, tracker: Tracker) -> Self {
-        let Thresholds { score, iou, max_detections, .. } = bounds.published;
-        let thresholds = Thresholds {
-            score: score.min(bounds.track_low_score).min(bounds.obstacle_score),
-            iou: iou.max(LEAST_IOU),
-            max_detections: max_detections.max(MOST_LOOKED_AT),
-            classes: None,
-        };
+        let thresholds = bounds.asked_for();
         Self { detector, bounds, thresholds, tracker, seen: Vec::new(), scene: Scene::default(), view: None }
+    }
+
+    /// Other parameters hold from the next frame on; tracks stay.
+    pub fn change(&mut self, bounds: Bounds, tracking: TrackingParams, matching: Matching) {
+        if self.bounds.way_m != bounds.way_m {
+            self.view = None;
+        }
+        (self.thresholds, self.bounds) = (bounds.asked_for(), bounds);
+        self.tracker.set_params(tracking);
+        self.detector.set_matching(matching);
     }
 
     /// The detector.
@@ -63,19 +81,13 @@ impl Perceive {
         &*self.detector
     }
 
-    /// Looks for other things from the next frame on, publishes only those `published` of them and tracks those `tracked`,
-    /// `None` all. Tracks begin anew: their classes are of the old set.
+    /// Looks for other things from the next frame on. Tracks begin anew: their classes are of the old set. The masks of the
+    /// old one hold until [`change`](Self::change) gives others.
     ///
     /// # Errors
     /// When the detector does not take the prompts; everything then stays as it is.
-    pub fn set_prompts(
-        &mut self,
-        prompts: EncodedPrompts,
-        published: Option<ClassMask>,
-        tracked: Option<ClassMask>,
-    ) -> Result<(), ZooError> {
+    pub fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
         self.detector.set_prompts(prompts)?;
-        (self.bounds.published.classes, self.bounds.tracked) = (published, tracked);
         self.tracker.reset();
         let Scene { detections, only_tracked, tracks, glimpses, is_full, .. } = &mut self.scene;
         detections.clear();

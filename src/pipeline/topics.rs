@@ -1,6 +1,6 @@
 //! The topics of the walk by their ROS names, and the one door through which results leave it.
 
-use crate::config::ImageTransport;
+use crate::config::{ImageTransport, Names, RemapRule, UnusedRule};
 use crate::types::Stamp;
 
 /// What the walk takes.
@@ -107,6 +107,8 @@ pub fn video_cure(type_name: &str) -> Option<&'static str> {
 /// What the walk gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Output {
+    /// What changed the walk and is no input message, before all that it governs.
+    Events,
     /// The boxes of one frame; one message for every processed frame, empty when nothing is seen.
     Detections,
     /// Class names, before the first detections that they govern.
@@ -126,7 +128,8 @@ pub enum Output {
 
 impl Output {
     /// All outputs.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Events,
         Self::Detections,
         Self::LabelInfo,
         Self::VisionInfo,
@@ -139,6 +142,7 @@ impl Output {
     /// The private name, below the node's own.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Events => "~/events",
             Self::Detections => "~/detections",
             Self::LabelInfo => "~/label_info",
             Self::VisionInfo => "~/vision_info",
@@ -152,6 +156,7 @@ impl Output {
     /// The message type, `package/msg/Type`.
     pub const fn type_name(self) -> &'static str {
         match self {
+            Self::Events => "vedette_msgs/msg/Event",
             Self::Detections => "vision_msgs/msg/Detection2DArray",
             Self::LabelInfo => "vision_msgs/msg/LabelInfo",
             Self::VisionInfo => "vision_msgs/msg/VisionInfo",
@@ -162,10 +167,20 @@ impl Output {
         }
     }
 
-    /// Whether a late subscriber still gets the last message (durability transient local).
-    pub const fn latched(self) -> bool {
-        matches!(self, Self::LabelInfo | Self::VisionInfo)
+    /// How many of the last messages a late subscriber still gets (durability transient local); 0: none.
+    pub const fn latched(self) -> usize {
+        match self {
+            Self::LabelInfo | Self::VisionInfo => 1,
+            // A run's: each is about what the one before it was not.
+            Self::Events => 1000,
+            _ => 0,
+        }
     }
+}
+
+/// The remap rules that were meant for this node and rename none of its topics.
+pub fn unused_rules(names: &Names, rules: &[RemapRule]) -> Vec<UnusedRule> {
+    names.unused(rules, &Input::ALL.map(Input::name), &Output::ALL.map(Output::name))
 }
 
 /// Where results go: publishers or an MCAP file.

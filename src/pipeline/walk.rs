@@ -1,7 +1,9 @@
 //! One camera's walk: from complete moments to messages, the same bytes live and replayed.
 
+use super::events::Events;
 use super::intake::Moment;
 use super::loss::FrameError;
+use super::max_rate::Rate;
 use super::perceive::{Bounds, Perceive};
 use super::reason::advice::Advice;
 use super::reason::{Asker, Inquiry, Proposed, ReasonJob};
@@ -13,7 +15,7 @@ use crate::config::assembly::{PromptsRefused, settings};
 use crate::infer::Proof;
 use crate::planning::{Planner, PlanningParams};
 use crate::tracking::Tracker;
-use crate::types::{Detection, ImageView, Labels, Plan, Scene, Stamp};
+use crate::types::{Detection, FrameId, ImageView, Labels, Plan, Scene, Stamp};
 use crate::vision::{BlindCheck, Canvas};
 use crate::wire::{self, HeaderRef, WireError};
 use crate::world::World;
@@ -22,11 +24,16 @@ use std::sync::Arc;
 
 /// The walk of one camera. Owned by one thread; asks no clock and no ROS.
 pub struct Walk {
+    config: Config,
+    events: Events,
+    rate: Rate,
     blind_check: BlindCheck,
     perceive: Perceive,
     world: World,
     planner: Planner,
     choice: ClassChoice,
+    /// So many of the labels are prompts.
+    prompts: usize,
     advice: Advice,
     reset_ns: i64,
     score_threshold: f32,
@@ -37,6 +44,25 @@ pub struct Walk {
     canvas: Option<Canvas>,
 }
 
+/// Why a frame is not processed, and is no loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassedOver {
+    /// Parameter `enabled` is false.
+    Paused,
+    /// It came sooner than parameter `max_rate_hz` wants it.
+    TooSoon,
+}
+
+impl PassedOver {
+    /// A short, stable name, for counters and reports.
+    pub const fn cause(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::TooSoon => "passed_over",
+        }
+    }
+}
+
 impl Walk {
     /// A walk with the parameters of `config` over a detector that is ready to run; `model` is its name.
     ///
@@ -45,7 +71,7 @@ impl Walk {
     pub fn new(config: &Config, detector: Box<dyn Detector>, model: &str) -> Result<Self, ClassError> {
         let choice = ClassChoice::new(config, detector.labels().clone());
         let chosen = choice.among(detector.labels(), 0)?;
-        Ok(Self::with(config, detector, model, choice, chosen))
+        Ok(Self::with(config, detector, model, choice, 0, chosen))
     }
 
     /// As [`new`](Self::new), with prompts from the first frame on, if there are any: `classes` and `obstacle_classes`
@@ -61,9 +87,10 @@ impl Walk {
     ) -> Result<Self, PromptsRefused> {
         let Some(prompts) = prompts else { return Ok(Self::new(config, detector, model)?) };
         let choice = ClassChoice::new(config, detector.labels().clone());
-        let chosen = choice.among(&prompts.labels, prompts.prompts)?;
+        let count = prompts.prompts;
+        let chosen = choice.among(&prompts.labels, count)?;
         detector.set_prompts(prompts)?;
-        Ok(Self::with(config, detector, model, choice, chosen))
+        Ok(Self::with(config, detector, model, choice, count, chosen))
     }
 
     fn with(
@@ -71,33 +98,31 @@ impl Walk {
         detector: Box<dyn Detector>,
         model: &str,
         choice: ClassChoice,
+        prompts: usize,
         chosen: ChosenClasses,
     ) -> Self {
         let model: Arc<str> = Arc::from(model);
-        let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
-        let planning = PlanningParams { obstacles: chosen.obstacles, ..settings::planning(config) };
-        let tracking = settings::tracking(config);
-        let bounds = Bounds {
-            published: Thresholds { classes: chosen.published, ..settings::thresholds(config) },
-            tracked: chosen.tracked,
-            track_low_score: tracking.low_score,
-            obstacle_score: settings::obstacle_score(config),
-            way_m: config.corridor_length_m,
-        };
+        let Settings { bounds, planning } = Settings::new(config, chosen);
+        let mut rate = Rate::default();
+        rate.set(config.max_rate_hz);
         Self {
+            events: Events::new(config.entries()),
+            rate,
             choice,
+            prompts,
             score_threshold: bounds.published.score,
             blind_check: BlindCheck::new(settings::blindness(config)),
-            perceive: Perceive::new(detector, bounds, Tracker::new(tracking)),
+            perceive: Perceive::new(detector, bounds, Tracker::new(settings::tracking(config))),
             world: World::new(),
             planner: Planner::new(planning, Arc::clone(&model)),
             advice: Advice::new(config),
-            reset_ns,
+            reset_ns: settings::ns_from_ms(config.stamp_reset_ms),
             model,
             previous: None,
             announced: None,
             messages: Messages::default(),
             canvas: None,
+            config: config.clone(),
         }
     }
 
@@ -107,9 +132,11 @@ impl Walk {
         self.forget();
         self.previous = None;
         self.announced = None;
+        self.events.start(self.config.entries());
     }
 
     fn forget(&mut self) {
+        self.rate.reset();
         self.blind_check.reset();
         self.perceive.reset();
         self.world.reset();
@@ -117,27 +144,88 @@ impl Walk {
         self.advice.reset();
     }
 
-    /// Looks for other things from the next image on: one call between two images changes labels, class masks and
-    /// obstacles together, or nothing. The next image announces the labels with the raised version before its
-    /// detections; nothing under the old labels leaves after this. Cheap: the words are encoded already, see
-    /// [`Prompter`](crate::config::assembly::Prompter).
+    /// Other parameters hold from the next image on: all of them, or nothing changes. Those that hold from the load on
+    /// ([`When::Inactive`](crate::config::When::Inactive)) are taken as they are and have no effect. Where `prompts` differ,
+    /// they come encoded, see [`Prompter`](crate::config::assembly::Prompter): that is what takes time, this is cheap.
     ///
-    /// Tracks begin anew, because their classes are of the old set, and with them the plan, at `stop`: it goes on when
-    /// the way was found clear for `clear_after_ms` again. A proposal that was held is about the old set and goes too.
-    /// What `classes` and `obstacle_classes` mean under prompts: prompts are published whatever `classes` says, which
-    /// names the model's own classes beside them; and all prompts are obstacles as soon as `obstacle_classes` names a
-    /// class of the model.
+    /// The change is an event: see [`events`](Self::events). Tracks, things, what is held and proposals stay, with one
+    /// exception. Under other prompts the classes of the tracks are of the old set; they begin anew, and with them the plan,
+    /// at `stop`: it goes on when the way was found clear for `clear_after_ms` again. A proposal that was held is about the
+    /// old set and goes too. The next image announces the labels with the raised version before its detections; nothing
+    /// under the old labels leaves after this. What `classes` and `obstacle_classes` mean under prompts: prompts are
+    /// published whatever `classes` says, which names the model's own classes beside them; and all prompts are obstacles as
+    /// soon as `obstacle_classes` names a class of the model.
     ///
     /// # Errors
-    /// [`PromptsRefused`] when one of these parameters names neither a prompt nor a class of the model, and when the
-    /// detector does not take the prompts. The old ones stay.
-    pub fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), PromptsRefused> {
-        let ChosenClasses { published, tracked, obstacles } = self.choice.among(&prompts.labels, prompts.prompts)?;
-        self.perceive.set_prompts(prompts, published, tracked)?;
-        self.world.reset();
-        self.planner.set_obstacles(obstacles);
-        self.advice.reset();
+    /// [`PromptsRefused`] when `classes` or `obstacle_classes` names neither a prompt nor a class of the model, and when the
+    /// detector does not take the prompts. Everything then stays.
+    pub fn change(&mut self, config: &Config, prompts: Option<EncodedPrompts>) -> Result<(), PromptsRefused> {
+        let choice = self.choice.changed(config);
+        let (labels, count) = match &prompts {
+            Some(prompts) => (&prompts.labels, prompts.prompts),
+            None => (self.labels(), self.prompts),
+        };
+        let Settings { bounds, planning } = Settings::new(config, choice.among(labels, count)?);
+        if let Some(prompts) = prompts {
+            self.perceive.set_prompts(prompts)?;
+            self.world.reset();
+            self.planner.reset();
+            self.advice.reset();
+        }
+        if self.score_threshold != bounds.published.score {
+            // It is part of what is announced.
+            self.announced = None;
+        }
+        (self.score_threshold, self.choice, self.prompts) = (bounds.published.score, choice, count);
+        self.perceive.change(bounds, settings::tracking(config), settings::matching(config));
+        self.planner.set_params(planning);
+        self.blind_check.set_params(settings::blindness(config));
+        self.advice.change(config);
+        if self.config.max_rate_hz != config.max_rate_hz {
+            self.rate.set(config.max_rate_hz);
+        }
+        self.reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
+        self.events.changed(self.config.difference(config));
+        self.config.clone_from(config);
         Ok(())
+    }
+
+    /// As [`change`](Self::change), with nothing but the parameter `prompts`.
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    pub fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), PromptsRefused> {
+        let texts = prompts.labels.names().take(prompts.prompts).map(str::to_owned).collect();
+        self.change(&Config { prompts: texts, ..self.config.clone() }, Some(prompts))
+    }
+
+    /// The parameters in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The events that the frame with this header is the first to be governed by, as messages of
+    /// [`Output::Events`]. To be asked for once for each frame that may be processed, before that, and to be sent whatever
+    /// becomes of it. Nothing, and nothing allocated, while nothing changes.
+    pub fn events(&mut self, stamp: Stamp, frame_id: &FrameId) -> impl Iterator<Item = &[u8]> + use<'_> {
+        self.events.say(HeaderRef { stamp, frame_id: frame_id.as_str() })
+    }
+
+    /// Whether an event waits for a frame.
+    pub fn has_events(&self) -> bool {
+        self.events.are_due()
+    }
+
+    /// Whether the frame with this stamp is to be processed, by the parameters `enabled` and `max_rate_hz`. To be asked once
+    /// for each frame, in their order.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admits(&mut self, stamp: Stamp) -> Result<(), PassedOver> {
+        if !self.config.enabled {
+            return Err(PassedOver::Paused);
+        }
+        if self.rate.admits(stamp) { Ok(()) } else { Err(PassedOver::TooSoon) }
     }
 
     /// Replaces `out` by the boxes of a picture that would be published. It belongs to no camera: nothing is said of it,
@@ -282,5 +370,24 @@ impl Walk {
             Some(previous) if stamp <= previous => Err(FrameError::OutOfOrder { stamp, previous }),
             _ => Ok(()),
         }
+    }
+}
+
+/// What the rooms take of the parameters, for a choice of classes.
+struct Settings {
+    bounds: Bounds,
+    planning: PlanningParams,
+}
+
+impl Settings {
+    fn new(config: &Config, chosen: ChosenClasses) -> Self {
+        let bounds = Bounds {
+            published: Thresholds { classes: chosen.published, ..settings::thresholds(config) },
+            tracked: chosen.tracked,
+            track_low_score: settings::tracking(config).low_score,
+            obstacle_score: settings::obstacle_score(config),
+            way_m: config.corridor_length_m,
+        };
+        Self { bounds, planning: PlanningParams { obstacles: chosen.obstacles, ..settings::planning(config) } }
     }
 }

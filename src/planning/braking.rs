@@ -1,5 +1,7 @@
 //! How far a robot goes before it stands, and how fast it may go to stand in time.
 
+use super::params::PlanningParams;
+
 /// The brakes: a wait, then a constant deceleration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Braking {
@@ -12,6 +14,15 @@ pub(super) struct Braking {
 }
 
 impl Braking {
+    /// Of a robot with these parameters.
+    pub(super) fn new(params: &PlanningParams) -> Self {
+        Self {
+            latency_s: f64::from(params.latency_budget_ms) / 1000.0,
+            deceleration_mps2: params.deceleration_mps2,
+            margin_m: params.stop_margin_m,
+        }
+    }
+
     /// The same robot, braking at half its best.
     pub(super) fn gently(self) -> Self {
         Self { deceleration_mps2: self.deceleration_mps2 / 2.0, ..self }

@@ -79,6 +79,11 @@ impl Hold {
         }
     }
 
+    /// Other times hold from now on. What is held stays held.
+    pub(super) fn set(&mut self, clear_after_ns: i64, valid_for_ns: i64) {
+        (self.clear_after_ns, self.valid_for_ns) = (clear_after_ns, valid_for_ns);
+    }
+
     /// The care to publish, from what the frame asks for `now`, and for what it would ask `with_room` to spare.
     ///
     /// A frame that comes later than the last plan was valid finds the robot standing: it begins at `stop` again. One

@@ -6,7 +6,6 @@ use super::care::{Care, MIN_MOVING_MPS, Rules, Word};
 use super::corridor::{COASTING_DRIFT_MPS, Corridor, InTheWay};
 use super::guard::Present;
 use super::hold::{Held, Hold};
-use super::obstacles::Obstacles;
 use super::params::PlanningParams;
 use super::proposals::{self, Offers, Planned, Ruling};
 use super::words::{self, Grounds};
@@ -74,11 +73,7 @@ impl Planner {
     pub fn new(params: PlanningParams, model: Arc<str>) -> Self {
         let valid_for_ns = i64::from(params.valid_for_ms) * 1_000_000;
         let mut planner = Self {
-            braking: Braking {
-                latency_s: f64::from(params.latency_budget_ms) / 1000.0,
-                deceleration_mps2: params.deceleration_mps2,
-                margin_m: params.stop_margin_m,
-            },
+            braking: Braking::new(&params),
             hold: Hold::new(i64::from(params.clear_after_ms) * 1_000_000, valid_for_ns),
             cause: None,
             found: Vec::with_capacity(EXPECTED_THINGS),
@@ -111,11 +106,13 @@ impl Planner {
         self.cause = None;
     }
 
-    /// Other things are obstacles from the next frame on. Begins again at `stop`, as [`reset`](Self::reset): the tracks of
-    /// before are gone, and what they were about is not known to be.
-    pub fn set_obstacles(&mut self, obstacles: Obstacles) {
-        self.params.obstacles = obstacles;
-        self.reset();
+    /// Other parameters hold from the next frame on, obstacles among them. Nothing is forgotten: a word that is held stays
+    /// held, for the new times.
+    pub fn set_params(&mut self, params: PlanningParams) {
+        self.braking = Braking::new(&params);
+        self.plan.valid_for_ns = i64::from(params.valid_for_ms) * 1_000_000;
+        self.hold.set(i64::from(params.clear_after_ms) * 1_000_000, self.plan.valid_for_ns);
+        self.params = params;
     }
 
     /// Plans are in this frame from the next one on.

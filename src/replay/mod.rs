@@ -4,6 +4,7 @@
 //! ([`ReplayTopics`]). Out: the walk's
 //! messages and a [`ReplayReport`]. Files are left to `bag`, what happens between picture and plan to `pipeline`.
 
+mod changes;
 mod error;
 mod footage;
 mod limited;
@@ -19,6 +20,6 @@ pub use footage::{Footage, FootageError, Rate};
 pub use limited::Limited;
 pub use repeated::{Repeated, Repeats};
 pub use report::{ReplayObserver, ReplayReport};
-pub use run::{replay, replay_reasoning};
+pub use run::{Beside, replay, replay_beside};
 pub use taken::TakenTopic;
 pub use topic_choice::ReplayTopics;

@@ -16,6 +16,8 @@ pub struct ReplayReport {
     pub lost: BTreeMap<String, u64>,
     /// The same in words.
     pub reasons: Repeats,
+    /// Images that were not processed, as the parameters want it, by [`PassedOver::cause`](crate::pipeline::PassedOver::cause).
+    pub passed_over: BTreeMap<&'static str, u64>,
     /// Images that showed nothing, which are among the lost ones, by [`Blind::cause`](crate::vision::Blind::cause).
     pub blind: BTreeMap<&'static str, u64>,
     /// Stamps of the first and last processed image.
@@ -53,6 +55,13 @@ impl ReplayReport {
         if let FrameError::Blind(blind) = error {
             *self.blind.entry(blind.cause()).or_default() += 1;
         }
+    }
+
+    /// What was changed when the recording was made could not be changed again.
+    pub(super) fn not_applied(&mut self, words: &str) {
+        const CAUSE: &str = "event: not_applied";
+        self.reasons.count(CAUSE, words);
+        *self.lost.entry(CAUSE.to_owned()).or_default() += 1;
     }
 
     /// Whether anything that was recorded is missing in the results.

@@ -1,20 +1,32 @@
 //! Offline: a bag through the walk, message by message in log-time order, no clock and no ROS.
 
+use super::changes::{Changes, NotApplied};
 use super::error::ReplayError;
 use super::recorded::RecordedProposals;
 use super::repeated::{Repeated, Repeats};
 use super::report::{ReplayObserver, ReplayReport};
 use super::topic_choice::ReplayTopics;
 use crate::bag::{Loss, MAX_DAMAGES, Source};
-use crate::pipeline::{FrameError, Input, Intake, Moment, Outputs, Reason, Taken, Walk, Wanted};
+use crate::config::assembly::Prompter;
+use crate::pipeline::{FrameError, Input, Intake, Moment, Output, Outputs, Reason, Taken, Walk, Wanted};
 use crate::spatial::LinkKind;
-use crate::types::Cancel;
+use crate::types::{Cancel, RawMessage};
+use crate::wire;
 use std::borrow::Cow;
 
-/// Runs the walk over all messages of `source`, without a language model: as [`replay_reasoning`] with none.
+/// What works beside the walk.
+#[derive(Default)]
+pub struct Beside<'a> {
+    /// Answers the walk's questions.
+    pub reason: Option<&'a mut Reason>,
+    /// Encodes prompts that a recording changes.
+    pub prompter: Option<&'a mut Prompter>,
+}
+
+/// Runs the walk over all messages of `source`, and nothing beside it: as [`replay_beside`] with nothing.
 ///
 /// # Errors
-/// As [`replay_reasoning`].
+/// As [`replay_beside`].
 pub fn replay(
     source: &mut dyn Source,
     topics: &ReplayTopics,
@@ -23,26 +35,27 @@ pub fn replay(
     outputs: &mut dyn Outputs,
     observer: &mut dyn ReplayObserver,
 ) -> Result<ReplayReport, ReplayError> {
-    replay_reasoning(source, topics, intake, walk, None, outputs, observer)
+    replay_beside(source, topics, intake, walk, Beside::default(), outputs, observer)
 }
 
 /// Runs the walk over all messages of `source`.
 ///
-/// `reason` answers the walk's questions between two images, however long that takes. Where the bag has proposals
+/// The language model answers the walk's questions between two images, however long that takes. Where the bag has proposals
 /// ([`ReplayTopics::with_proposals`]), those are given at the images of their stamps instead and nobody is asked,
-/// whether there is a model or not: the same plans come out as when they were recorded.
+/// whether there is a model or not: the same plans come out as when they were recorded. Where it has events
+/// ([`ReplayTopics::with_events`]), what was changed while it was made changes again, at the same images.
 ///
 /// An image whose camera_info or transforms have not come yet waits in the intake until they come, the next image comes or the bag
 /// ends.
 ///
 /// # Errors
 /// When the bag can no longer be read or results no longer be written; what is lost on the way is counted instead.
-pub fn replay_reasoning(
+pub fn replay_beside(
     source: &mut dyn Source,
     topics: &ReplayTopics,
     intake: &mut Intake,
     walk: &mut Walk,
-    reason: Option<&mut Reason>,
+    Beside { reason, mut prompter }: Beside<'_>,
     outputs: &mut dyn Outputs,
     observer: &mut dyn ReplayObserver,
 ) -> Result<ReplayReport, ReplayError> {
@@ -58,6 +71,13 @@ pub fn replay_reasoning(
         }
         None => reason.map_or(Adviser::Nobody, Adviser::Model),
     };
+    let mut changes = match &topics.events {
+        Some(topic) => Changes::read(source, topic)?,
+        None => Changes::default(),
+    };
+    if changes.broken() > 0 {
+        report.lost.insert("event: bad_message".to_owned(), changes.broken());
+    }
     source.select(&topics.names())?;
     intake.expect_camera_info(topics.camera_info.is_some());
     intake.expect_tf(topics.tf.is_some() || topics.tf_static.is_some());
@@ -82,6 +102,7 @@ pub fn replay_reasoning(
                 let waited = intake.go_without();
                 run.moment(waited)?;
                 if run.goes_on {
+                    run.change(&mut changes, intake, prompter.as_deref_mut(), &message);
                     let taken = intake.picture(topics.transport, Cow::Borrowed(message.cdr), Some(message.log_time));
                     run.taken(taken)?;
                 }
@@ -150,6 +171,14 @@ impl Run<'_> {
                 self.walk.propose(proposed);
             }
         }
+        let stamp = moment.stamp();
+        for cdr in self.walk.events(stamp, moment.frame.frame_id()) {
+            self.outputs.put(Output::Events, stamp, cdr)?;
+        }
+        if let Err(passed_over) = self.walk.admits(stamp) {
+            *self.report.passed_over.entry(passed_over.cause()).or_default() += 1;
+            return Ok(());
+        }
         match self.walk.frame(moment, Wanted::by(self.outputs)) {
             Ok(said) => {
                 said.hand_to(self.outputs)?;
@@ -162,6 +191,28 @@ impl Run<'_> {
             self.reason();
         }
         Ok(())
+    }
+
+    /// Before an image is taken: what was changed when the recording was made.
+    fn change(
+        &mut self,
+        changes: &mut Changes,
+        intake: &mut Intake,
+        prompter: Option<&mut Prompter>,
+        image: &RawMessage<'_>,
+    ) {
+        let stamp = intake.stamp_of(image.cdr, Some(image.log_time));
+        let (Some(stamp), Ok(frame_id)) = (stamp, wire::peek_frame_id(image.cdr)) else { return };
+        let remarks = &mut self.report.remarks;
+        let note = |words: String| {
+            tracing::warn!("{words}");
+            remarks.push(words);
+        };
+        let at = (stamp, frame_id, image.log_time);
+        for NotApplied(words) in changes.before(at, intake, self.walk, prompter, note) {
+            tracing::warn!("not changed as in the recording: {words}");
+            self.report.not_applied(&words);
+        }
     }
 
     /// Inline: the answer is there before the next image, which it could be live too.

@@ -9,7 +9,7 @@ use std::fmt;
 /// One input, and the topic that feeds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenTopic {
-    /// `image`, `camera_info`, `odom`, `/tf`, `/tf_static` or `proposal`.
+    /// `image`, `camera_info`, `odom`, `/tf`, `/tf_static`, `proposal` or `events`.
     pub input: &'static str,
     /// The topic as the bag tells it; `None` when there is none.
     pub topic: Option<TopicInfo>,
@@ -55,7 +55,12 @@ impl ReplayTopics {
             topic: topics.iter().find(|topic| topic.name == *name).cloned(),
             why: format!("recorded as {}: no language model runs", Output::Proposal.name()),
         });
-        inputs.chain(proposal).collect()
+        let events = self.events.as_ref().map(|name| TakenTopic {
+            input: "events",
+            topic: topics.iter().find(|topic| topic.name == *name).cloned(),
+            why: format!("recorded as {}: what was changed changes again", Output::Events.name()),
+        });
+        inputs.chain(proposal).chain(events).collect()
     }
 }
 

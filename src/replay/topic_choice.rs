@@ -22,6 +22,8 @@ pub struct ReplayTopics {
     pub tf_static: Option<String>,
     /// Proposals of a language model, where the bag has them: they are given to the walk in place of a model's.
     pub proposal: Option<String>,
+    /// What was changed when the bag was recorded, where it has that: it is changed again.
+    pub events: Option<String>,
 }
 
 impl ReplayTopics {
@@ -98,16 +100,20 @@ impl ReplayTopics {
             tf: named(Input::Tf)?,
             tf_static: named(Input::TfStatic)?,
             proposal: None,
+            events: None,
         })
     }
 
     /// Takes the proposals that were recorded under this name (`~/proposal`, resolved), if there are any.
     #[must_use]
     pub fn with_proposals(self, topics: &[TopicInfo], name: &str) -> Self {
-        let is_there = |topic: &&TopicInfo| {
-            topic.name == name && topic.type_name == Output::Proposal.type_name() && topic.messages != Some(0)
-        };
-        Self { proposal: topics.iter().find(is_there).map(|topic| topic.name.clone()), ..self }
+        Self { proposal: recorded(topics, Output::Proposal, name), ..self }
+    }
+
+    /// Takes the events that were recorded under this name (`~/events`, resolved), if there are any.
+    #[must_use]
+    pub fn with_events(self, topics: &[TopicInfo], name: &str) -> Self {
+        Self { events: recorded(topics, Output::Events, name), ..self }
     }
 
     /// The names, for [`Source::select`](crate::bag::Source::select).
@@ -118,6 +124,7 @@ impl ReplayTopics {
         names.extend(self.tf.as_deref());
         names.extend(self.tf_static.as_deref());
         names.extend(self.proposal.as_deref());
+        names.extend(self.events.as_deref());
         names
     }
 
@@ -136,6 +143,13 @@ impl ReplayTopics {
             None
         }
     }
+}
+
+/// The topic of that name, if an output of that kind was recorded under it.
+fn recorded(topics: &[TopicInfo], output: Output, name: &str) -> Option<String> {
+    let is_there =
+        |topic: &&TopicInfo| topic.name == name && topic.type_name == output.type_name() && topic.messages != Some(0);
+    topics.iter().find(is_there).map(|topic| topic.name.clone())
 }
 
 /// The image topics of a bag that may be taken.
@@ -289,7 +303,8 @@ mod tests {
                 odom: None,
                 tf: None,
                 tf_static: None,
-                proposal: None
+                proposal: None,
+                events: None
             }
         );
     }

@@ -13,7 +13,9 @@ use super::reason::desk::Desk;
 use super::report::log::Limiter;
 use super::shared::Shared;
 use super::watch::gate::{Left, Orders};
-use crate::pipeline::{FrameError, Input, Intake, Moment, Output, Pace, Said, Taken, Walk, Wanted};
+use super::watch::stop::StopPlan;
+use crate::config::Config;
+use crate::pipeline::{FrameError, Input, Intake, Moment, Output, Pace, PassedOver, Said, Taken, Walk, Wanted};
 use crate::spatial::LinkKind;
 use crate::types::Stamp;
 use std::borrow::Cow;
@@ -92,9 +94,16 @@ impl Lane {
                 self.intake.begin_anew();
                 self.passage.pace = Pace::new(&self.passage.shared.config());
             }
-            Order::Prompts { prompts, reply } => {
+            Order::Change { config, prompts, reply } => {
+                let changed = walk.change(&config, prompts);
+                if changed.is_ok() {
+                    self.intake.change(&config);
+                    self.camera_info_wait = Duration::from_millis(config.camera_info_wait_ms.unsigned_abs());
+                    self.tf_wait = Duration::from_millis(config.tf_wait_ms.unsigned_abs());
+                    self.passage.change(&config);
+                }
                 // Who asked may be gone by now.
-                let _ = reply.send(walk.set_prompts(prompts));
+                let _ = reply.send(changed);
                 self.passage.see_sessions();
             }
             Order::Ask { inquiry, asker } => {
@@ -139,6 +148,10 @@ impl Lane {
     }
 
     fn image(&mut self, Arrival { transport, cdr, taken: came, ros_time }: Arrival, side: &mut Side) {
+        if !self.passage.walk.config().enabled && !self.passage.walk.has_events() {
+            self.passage.pass_over(PassedOver::Paused);
+            return;
+        }
         // What is too old already is neither decoded nor waited for.
         if self.intake.stamp_of(&cdr, ros_time).is_some_and(|stamp| !self.passage.lets_in(stamp)) {
             self.intake.passed_over(&cdr, ros_time);
@@ -176,6 +189,16 @@ impl Passage {
         if !self.lets_in(moment.stamp()) {
             return;
         }
+        if self.walk.has_events() {
+            for cdr in self.walk.events(moment.stamp(), moment.frame.frame_id()) {
+                if let Err(error) = self.publishers.publish(Output::Events, cdr) {
+                    self.limiter.warn("not_published", &error);
+                }
+            }
+        }
+        if let Err(passed_over) = self.walk.admits(moment.stamp()) {
+            return self.pass_over(passed_over);
+        }
         let wanted = Wanted { image_annotated: self.publishers.wants(Output::ImageAnnotated) };
         let mut counts = self.shared.health.lock();
         counts.misfit = moment.misfit;
@@ -198,6 +221,19 @@ impl Passage {
             }
             None => shared.health.lock().withheld(said.report()),
         }
+    }
+
+    /// Other parameters hold from now on.
+    fn change(&mut self, config: &Config) {
+        self.freshness = Freshness::new(config);
+        self.pace = Pace::new(config);
+        if let Err(error) = self.shared.gate.change(self.freshness, StopPlan::new(config), !config.enabled) {
+            self.limiter.warn("stop", format_args!("the stop has not left: {error}"));
+        }
+    }
+
+    fn pass_over(&mut self, passed_over: PassedOver) {
+        self.shared.health.lock().pass_over(passed_over);
     }
 
     /// A provider may have been left in operation, and prompts may have brought a session.
@@ -272,7 +308,7 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
     let (mut plan, mut path) = (&[][..], &[][..]);
     for (output, cdr) in said.messages() {
         match output {
-            Output::LabelInfo | Output::VisionInfo | Output::Proposal => send(output, cdr),
+            Output::Events | Output::LabelInfo | Output::VisionInfo | Output::Proposal => send(output, cdr),
             Output::Plan => plan = cdr,
             Output::Path => path = cdr,
             Output::Detections | Output::ImageAnnotated => {}

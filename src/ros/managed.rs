@@ -19,7 +19,7 @@ use super::reason::desk::Desk;
 use super::reason::reasoner::Reasoner;
 use super::report::log::Limiter;
 use super::report::sessions::{ModelSessions, Sessions};
-use super::services::set_prompts::{Encoding, PromptThread};
+use super::services::parameter_changes::{ChangeThread, Loaded};
 use super::shared::Shared;
 use super::spin::SpinOrder;
 use super::threads::{Duty, Ended, Threads, words_of};
@@ -42,7 +42,7 @@ pub struct Parts {
     pub intake: Intake,
     /// From pictures to plans.
     pub walk: Walk,
-    /// Encodes prompts for the walk's detector; without it `~/set_prompts` refuses every set.
+    /// Encodes prompts for the walk's detector; without it other prompts are refused.
     pub prompter: Option<Prompter>,
     /// The language model; without it `~/ask` rejects every goal.
     pub reason: Option<Reason>,
@@ -101,7 +101,7 @@ pub struct Managed {
     publishers: Publishers,
     announcer: Announcer,
     spin: mpsc::Sender<SpinOrder>,
-    encoders: UnboundedSender<Encoding>,
+    changers: UnboundedSender<Loaded>,
     posts: UnboundedSender<Post>,
     /// `None` while it loads.
     load: Option<Load>,
@@ -124,7 +124,7 @@ impl Managed {
         publishers: Publishers,
         announcer: Announcer,
         spin: mpsc::Sender<SpinOrder>,
-        (encoders, posts): (UnboundedSender<Encoding>, UnboundedSender<Post>),
+        (changers, posts): (UnboundedSender<Loaded>, UnboundedSender<Post>),
     ) -> Self {
         Self {
             shared,
@@ -133,7 +133,7 @@ impl Managed {
             publishers,
             announcer,
             spin,
-            encoders,
+            changers,
             posts,
             load: None,
             tell: None,
@@ -219,7 +219,7 @@ impl Managed {
     /// Whether a parameter that holds from the load on is another one by now.
     fn is_outdated(&self) -> bool {
         let config = self.shared.config();
-        self.loaded_with.as_ref().is_some_and(|loaded| *loaded != config)
+        self.loaded_with.as_ref().is_some_and(|loaded| !loaded.loads_as(&config))
     }
 
     fn start_loading(&mut self) {
@@ -287,14 +287,9 @@ impl Managed {
         *shared.health.sessions() = sessions;
 
         let version = walk.labels().version();
-        let encoding = match prompter.map(|prompter| PromptThread::new(prompter, shared, version)) {
-            Some((thread, to_thread)) => {
-                self.threads.start(Duty::Prompts, || thread.run())?;
-                Encoding::By(to_thread)
-            }
-            None => Encoding::Nobody("the model takes no prompts".to_owned()),
-        };
-        let _ = self.encoders.send(encoding);
+        let (thread, to_thread) = ChangeThread::new(prompter, shared, version);
+        self.threads.start(Duty::Prompts, || thread.run())?;
+        let _ = self.changers.send(Loaded::By(to_thread));
         let post = match reason {
             Some(reason) => {
                 let desk = Arc::new(Desk::default());
@@ -343,7 +338,7 @@ impl Managed {
             Ok(Err(error)) => return self.end(Outcome::Failure, Some(in_words(&error))),
             Err(_) => return self.end(Outcome::Failure, Some("the thread spin has ended".to_owned())),
         }
-        self.shared.gate.open(Freshness::new(&config), StopPlan::new(&config));
+        self.shared.gate.open(Freshness::new(&config), StopPlan::new(&config), !config.enabled);
         let _ = self.posts.send(Post::Open);
         tracing::info!("{} listens to {}", self.names.node(), self.shared.topics.of_pictures());
         self.end(Outcome::Success, None);
@@ -365,7 +360,7 @@ impl Managed {
         if let Some(desk) = self.desk.take() {
             desk.close();
         }
-        let _ = self.encoders.send(Encoding::Nobody(why.to_owned()));
+        let _ = self.changers.send(Loaded::Nothing);
         let _ = self.posts.send(Post::Left(why.to_owned()));
         self.set_stage(Stage::Releasing(then));
         self.check_released();
@@ -461,7 +456,7 @@ impl Managed {
 
     /// Lets the tasks know that no more thread comes.
     pub fn leave_services(&mut self) {
-        let _ = self.encoders.send(Encoding::Nobody("the node ends".to_owned()));
+        let _ = self.changers.send(Loaded::Nothing);
     }
 }
 

@@ -5,7 +5,7 @@ use super::error::NodeError;
 use super::intake::graph::Topics;
 use super::intake::inbox::Inbox;
 use super::lifecycle::Lifecycle;
-use super::lifecycle::bond::Bond;
+use super::lifecycle::heartbeat::Bond;
 use super::lifecycle::services::{Announcer, Asked, LifecycleServices};
 use super::managed::{Load, LoadEnd, Managed};
 use super::publishers::Publishers;
@@ -14,6 +14,7 @@ use super::report::diagnostics::Diagnostics;
 use super::report::health::Health;
 use super::report::log;
 use super::report::reporter::Reporter;
+use super::services::parameter_changes::Changes;
 use super::services::parameter_services::ParameterServices;
 use super::services::set_prompts::{self, PromptService};
 use super::shared::{Ending, Shared};
@@ -123,11 +124,13 @@ impl RunningNode {
         };
         let announcer = Announcer::new(&mut node).map_err(NodeError::endpoint("publish", Announcer::NAME))?;
         let states = LifecycleServices::new(&mut node).map_err(NodeError::endpoint("serve", "the lifecycle"))?;
-        let parameters =
-            ParameterServices::new(&mut node, config).map_err(NodeError::endpoint("serve", "parameters"))?;
-        let (encoders, encoding) = unbounded_channel();
-        let prompts =
-            PromptService::new(&mut node, encoding).map_err(NodeError::endpoint("serve", set_prompts::NAME))?;
+        let (change, sought) = unbounded_channel();
+        let (tell_changed, changed) = unbounded_channel();
+        let parameters = ParameterServices::new(&mut node, config, change.clone(), changed)
+            .map_err(NodeError::endpoint("serve", "parameters"))?;
+        let prompts = PromptService::new(&mut node, change).map_err(NodeError::endpoint("serve", set_prompts::NAME))?;
+        let (changers, loaded_now) = unbounded_channel();
+        let changes = Changes::new(shared.clone(), sought, loaded_now, tell_changed);
         let (posts, manned) = unbounded_channel();
         let questions =
             Questions::new(&mut node, names.node(), manned).map_err(NodeError::endpoint("serve", ask::NAME))?;
@@ -162,6 +165,7 @@ impl RunningNode {
         let endless = vec![
             tasks.spawn_on(states.serve(Arc::clone(&lifecycle), ask), handle),
             tasks.spawn_on(parameters.serve(), handle),
+            tasks.spawn_on(changes.run(), handle),
             tasks.spawn_on(reporter.run(), handle),
         ];
         tasks.spawn_on(prompts.serve(is_ending.clone()), handle);
@@ -170,7 +174,7 @@ impl RunningNode {
             tasks.spawn_on(bond.run(lifecycle, is_ending), handle);
         }
         let (tell, loaded) = unbounded_channel();
-        let managed = Managed::new(shared, threads, names.clone(), publishers, announcer, orders, (encoders, posts))
+        let managed = Managed::new(shared, threads, names.clone(), publishers, announcer, orders, (changers, posts))
             .loading(load, tell);
         Ok(Self { managed, asked, loaded, tasks, endless, ending, is_spun, spun })
     }

@@ -1,18 +1,22 @@
 //! What the other threads want of the lane, beside pictures: done between two frames.
 
+use crate::config::Config;
 use crate::config::assembly::PromptsRefused;
 use crate::pipeline::{Asker, Inquiry, Proposed, ReasonJob};
 use crate::zoo::EncodedPrompts;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 /// One order. Orders are done as they come, before the next picture, and at once when no picture comes.
 pub enum Order {
     /// Begin anew: the node has become active.
     Begin,
-    /// Look for other things.
-    Prompts {
-        /// Encoded already.
-        prompts: EncodedPrompts,
+    /// Let other parameters hold.
+    Change {
+        /// All of them.
+        config: Arc<Config>,
+        /// Where the prompts are others: encoded already.
+        prompts: Option<EncodedPrompts>,
         /// Gets the walk's word once they are in force, or why they are not.
         reply: Sender<Result<(), PromptsRefused>>,
     },

@@ -75,6 +75,11 @@ impl Tracker {
         }
     }
 
+    /// Other parameters hold from the next frame on; tracks stay.
+    pub fn set_params(&mut self, params: TrackingParams) {
+        self.params = params;
+    }
+
     /// Takes one frame: writes the track that took it on every detection (`None` where none did, or where its track is
     /// not confirmed yet) and fills `tracks` with the confirmed tracks alive after the frame, by ascending id, without
     /// places.

@@ -111,6 +111,13 @@ impl Prompts {
         Self::new(text.split(';'), version)
     }
 
+    /// What is to be said of a text that is one prompt and may be meant as several: one with a comma in it.
+    pub fn comma_hint(text: &str) -> Option<String> {
+        let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+        let words = || format!("the prompt {text:?} has a comma in it and is one prompt; several are {parts:?}");
+        text.contains(',').then(words)
+    }
+
     /// The texts in order.
     pub fn texts(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.texts.iter().map(|text| &**text)
@@ -162,6 +169,14 @@ mod tests {
 
     fn refusal(texts: &[&str]) -> String {
         Prompts::new(texts, 1).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_prompt_with_a_comma_may_be_meant_as_several() {
+        let hint = Prompts::comma_hint("pedestrian, delivery van,");
+        let expected = r#"the prompt "pedestrian, delivery van," has a comma in it and is one prompt; several are ["pedestrian", "delivery van"]"#;
+        assert_eq!(hint.as_deref(), Some(expected));
+        assert_eq!(Prompts::comma_hint("delivery van; dog"), None);
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl<'a> Reader<'a> {
         self.primitive(field).map(u64::from_le_bytes)
     }
 
+    /// An `int64`.
+    pub fn i64(&mut self, field: &str) -> Result<i64, WireError> {
+        self.primitive(field).map(i64::from_le_bytes)
+    }
+
     /// A `float32`.
     pub fn f32(&mut self, field: &str) -> Result<f32, WireError> {
         self.primitive(field).map(f32::from_le_bytes)
@@ -224,6 +229,11 @@ impl<'a> Writer<'a> {
 
     /// A `uint64`.
     pub fn u64(&mut self, value: u64) {
+        self.primitive(value.to_le_bytes());
+    }
+
+    /// An `int64`.
+    pub fn i64(&mut self, value: i64) {
         self.primitive(value.to_le_bytes());
     }
 

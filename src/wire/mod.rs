@@ -1,5 +1,7 @@
 //! CDR bytes to types and back, one file per message package.
 //!
+//! Many files: one for each message package.
+//!
 //! Enters: the serialized messages that DDS and bags carry (XCDR1 plain CDR, little or big endian, with its four-byte
 //! encapsulation header). Leaves: borrowed views ([`sensor_msgs::ImageRef`]) and values of [`crate::types`]; and, the
 //! other way, little endian bytes in a buffer that the caller keeps from frame to frame, so that nothing is allocated
@@ -20,6 +22,7 @@ mod builtin_interfaces;
 mod cdr;
 mod error;
 mod geometry_msgs;
+mod rcl_interfaces;
 mod std_msgs;
 
 pub mod bond;
@@ -38,4 +41,4 @@ mod bad_bytes;
 mod big_endian;
 
 pub use error::{Place, WireError};
-pub use std_msgs::{Header, HeaderRef, peek_stamp};
+pub use std_msgs::{Header, HeaderRef, peek_frame_id, peek_stamp};

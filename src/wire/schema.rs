@@ -44,7 +44,10 @@ static DEFINITIONS: &[Definition] = &definitions![
     "sensor_msgs/Image",
     "sensor_msgs/RegionOfInterest",
     "std_msgs/Header",
+    "rcl_interfaces/Parameter",
+    "rcl_interfaces/ParameterValue",
     "tf2_msgs/TFMessage",
+    "vedette_msgs/Event",
     "vedette_msgs/Plan",
     "vedette_msgs/PlanStep",
     "vedette_msgs/Proposal",
@@ -138,6 +141,7 @@ mod tests {
             sensor_msgs::COMPRESSED_IMAGE,
             sensor_msgs::IMAGE,
             tf2_msgs::TF_MESSAGE,
+            vedette_msgs::EVENT,
             vedette_msgs::PLAN,
             vedette_msgs::PROPOSAL,
             vision_msgs::DETECTION_2D_ARRAY,
@@ -150,8 +154,8 @@ mod tests {
 
     #[test]
     fn every_part_of_a_definition_is_known() {
-        const PRIMITIVES: [&str; 10] =
-            ["bool", "byte", "float32", "float64", "int32", "string", "uint16", "uint32", "uint64", "uint8"];
+        const PRIMITIVES: [&str; 11] =
+            ["bool", "byte", "float32", "float64", "int32", "int64", "string", "uint16", "uint32", "uint64", "uint8"];
         for definition in DEFINITIONS {
             for (field_type, _) in fields(definition.text) {
                 let known = PRIMITIVES.contains(&field_type) || fields_of(field_type).is_some();

@@ -57,6 +57,16 @@ pub fn peek_stamp(cdr: &[u8]) -> Result<Stamp, WireError> {
     read_time(&mut Reader::new(cdr, "std_msgs/msg/Header")?, "stamp")
 }
 
+/// The frame_id of any message that begins with a Header, without a look at the rest.
+///
+/// # Errors
+/// As [`peek_stamp`], and when there is no text.
+pub fn peek_frame_id(cdr: &[u8]) -> Result<&str, WireError> {
+    let mut reader = Reader::new(cdr, "std_msgs/msg/Header")?;
+    read_time(&mut reader, "stamp")?;
+    reader.str("frame_id")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

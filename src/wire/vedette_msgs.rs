@@ -1,8 +1,10 @@
-//! vedette_msgs: Plan and Proposal, this project's own messages. Plan's fields are documented in
+//! vedette_msgs: Plan, Proposal and Event, this project's own messages. Plan's fields are documented in
 //! `definitions/vedette_msgs/Plan.msg`.
 
+mod event;
 mod proposal;
 
+pub use event::{EVENT, EventMessage, decode_event, encode_event};
 pub use proposal::{PROPOSAL, ProposalMessage, ProposalRecord, ProposedStepMessage, decode_proposal, encode_proposal};
 
 use super::builtin_interfaces::{read_duration_ns, write_duration_ns};

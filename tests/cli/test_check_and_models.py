@@ -73,7 +73,7 @@ def test_a_library_that_does_not_load_is_named(vedette, check, model, tmp_path, 
     findings = check(model, code=1, env=env)
     for subject in ("onnxruntime", "providers"):
         assert f"no ONNX Runtime: {library} (" in findings[subject]["text"]
-        assert "run `make setup`, or set ORT_DYLIB_PATH to a libonnxruntime.so" in findings[subject]["text"]
+        assert "run `make setup`, put a libonnxruntime.so beside the program, or set ORT_DYLIB_PATH to one" in findings[subject]["text"]
     assert findings["model"]["ok"]
     assert "FAIL onnxruntime" in vedette("check", "-p", f"model:={model}", code=1, env=env).stdout
 

@@ -32,6 +32,24 @@ def test_a_bag_of_which_nothing_is_used_is_named(report, ten_frames, tmp_path):
     assert f"nothing of {other} is used: it has none of the topics that are read" in found["stderr"]
 
 
+def test_what_its_writer_may_have_meant_otherwise_is_told(report, ten_frames, tmp_path):
+    params = tmp_path / "params.yaml"
+    params.write_text("vedete:\n  ros__parameters:\n    score_threshold: 0.3\n")
+    found = report(ten_frames, "--remap", f"image:={IMAGE}", "-r", "odmo:=/x", "--params", params)
+    assert "remap rule odmo:=/x renames nothing of /vedette, did you mean odom?" in found["stderr"]
+    told = f"parameter file {params}: nothing in it is for /vedette: its sections are vedete, the nearest is vedete"
+    assert told in found["stderr"]
+
+
+def test_prompts_with_a_comma_are_told_before_the_text_encoder_is_loaded(replay, ten_frames):
+    without = ("--remap", f"image:={IMAGE}", "-p", "text_model:=no_such_encoder")
+    found = replay(ten_frames, *without, "--prompts", "pedestrian, van", code=1)
+    told = 'the prompt "pedestrian, van" has a comma in it and is one prompt; several are ["pedestrian", "van"]'
+    assert f"--prompts: {told}" in found.stderr
+    found = replay(ten_frames, *without, "-p", "prompts:=['pedestrian, van']", code=1)
+    assert f"-p prompts:=['pedestrian, van']: {told}" in found.stderr
+
+
 def test_a_topic_without_messages_is_said_to_have_given_nothing(report, tmp_path):
     records = [(CAMERA_INFO, stamp_of(0), camera_info(stamp_of(0)))]
     bag = write_bag(tmp_path / "empty", records, silent=[IMAGE])

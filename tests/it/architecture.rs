@@ -61,7 +61,7 @@ const ONLY_IN: [(&str, &[&str]); 33] = [
     ("r2r", &["ros/"]),
     ("rand_chacha", &["language/"]),
     ("rusqlite", &["bag/"]),
-    ("rustix", &["cli/"]),
+    ("rustix", &["cli/", "ros/node.rs"]),
     ("serde_saphyr", &["zoo/", "bag/", "config/"]),
     ("sha2", &["infer/", "cli/"]),
     ("signal_hook", &["ros/", "cli/"]),

@@ -169,6 +169,10 @@ impl Driven {
 }
 
 fn process(walk: &mut Walk, moment: &Moment<'_>, outputs: &mut dyn Outputs) -> Result<FrameReport, FrameError> {
+    for cdr in walk.events(moment.stamp(), moment.frame.frame_id()) {
+        outputs.put(Output::Events, moment.stamp(), cdr).unwrap();
+    }
+    walk.admits(moment.stamp()).expect("the parameters want it processed");
     let said = walk.frame(moment, Wanted::by(outputs))?;
     said.hand_to(outputs).unwrap();
     Ok(*said.report())
@@ -229,6 +233,11 @@ pub struct Heard {
 impl Heard {
     pub fn of(&self, output: Output) -> impl Iterator<Item = &[u8]> {
         self.messages.iter().filter(move |(of, ..)| *of == output).map(|(_, _, cdr)| cdr.as_slice())
+    }
+
+    /// All that is about pictures: events tell the parameters too, which may be others.
+    pub fn results(&self) -> Vec<&(Output, Stamp, Vec<u8>)> {
+        self.messages.iter().filter(|(output, ..)| *output != Output::Events).collect()
     }
 
     pub fn detections(&self) -> Vec<Detection2DArray> {

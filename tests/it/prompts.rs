@@ -60,8 +60,8 @@ fn the_first_image_under_new_prompts_announces_them_and_begins_tracks_and_plan_a
     assert_eq!((walk.labels().version(), walk.scene().tracks.len()), (1, 0));
     let before = heard.messages.len();
     (30..35).for_each(|number| process(&mut walk, &mut heard, number));
-    let order: Vec<_> = heard.messages[before..before + 3].iter().map(|(output, at, _)| (*output, *at)).collect();
-    let announced = [Output::LabelInfo, Output::VisionInfo, Output::Detections];
+    let order: Vec<_> = heard.messages[before..before + 4].iter().map(|(output, at, _)| (*output, *at)).collect();
+    let announced = [Output::Events, Output::LabelInfo, Output::VisionInfo, Output::Detections];
     assert_eq!(order, announced.map(|output| (output, nth(30))));
     let versions: Vec<_> = heard.of(Output::VisionInfo).map(version_of).collect();
     assert_eq!(versions, [0, 1]);

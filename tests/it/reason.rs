@@ -5,20 +5,18 @@ use crate::messages::{
     Discarded, Driven, FRAME_ID, Heard, PERIOD_MS, SIZE, camera_info, image, next_image, nth, pixels, stamped,
     walk_with,
 };
+use crate::tape::Tape;
 use std::collections::{BTreeMap, VecDeque};
-use vedette::bag::{Loss, Source, SourceError, TopicInfo};
 use vedette::config::{Config, Names};
 use vedette::infer::Proof;
-use vedette::pipeline::{Asker, Cause, Input, Inquiry, Output, Proposed, Reason, ReasonJob, Trigger};
-use vedette::replay::{ReplayReport, ReplayTopics, replay_reasoning};
+use vedette::pipeline::{Asker, Cause, Inquiry, Output, Proposed, Reason, ReasonJob, Trigger};
+use vedette::replay::{Beside, ReplayReport, ReplayTopics, replay_beside};
 use vedette::types::{
     Answer, AnswerForm, Cancel, CancelReason, Decision, FinishReason, ImageView, Labels, PixelFormat, PlanSource,
-    ProposalStatus, Question, RawMessage, Stamp, TrackId,
+    ProposalStatus, Question, Stamp, TrackId,
 };
 use vedette::zoo::{VisionLanguageModel, ZooError};
 
-const IMAGE: &str = "/camera/image";
-const CAMERA_INFO: &str = "/camera/camera_info";
 const PROPOSAL: &str = "/vedette/proposal";
 const VLM: &str = "scripted";
 
@@ -318,71 +316,32 @@ fn a_frame_under_a_proposal_allocates_nothing() {
     assert_eq!(allocations_in(|| frames(121..621)), 0);
 }
 
-/// A recording in memory.
-struct Tape {
-    topics: Vec<TopicInfo>,
-    messages: Vec<(&'static str, Vec<u8>)>,
-    selected: Vec<String>,
-    next: usize,
+/// A recording with these proposals.
+fn tape(frames: i64, proposals: &[(Stamp, Vec<u8>)]) -> Tape {
+    Tape::new(frames, PROPOSAL, Output::Proposal, proposals)
 }
 
-impl Tape {
-    /// Images with their camera_infos, and behind each image the proposals of its stamp, as a live recorder has them.
-    fn new(frames: i64, proposals: &[(Stamp, Vec<u8>)]) -> Self {
-        let topic = |name: &str, type_name: &str, messages| TopicInfo {
-            name: name.into(),
-            type_name: type_name.into(),
-            messages: Some(messages),
-        };
-        let topics = vec![
-            topic(CAMERA_INFO, Input::CameraInfo.type_name(), 1),
-            topic(IMAGE, Input::Image.type_name(), 1),
-            topic(PROPOSAL, Output::Proposal.type_name(), proposals.len() as u64),
-        ];
-        let mut messages = Vec::new();
-        for stamp in (0..frames).map(nth) {
-            messages.extend([(CAMERA_INFO, camera_info(stamp)), (IMAGE, image(stamp))]);
-            let of_frame = proposals.iter().filter(|(of, _)| *of == stamp);
-            messages.extend(of_frame.map(|(_, cdr)| (PROPOSAL, cdr.clone())));
-        }
-        Self { topics, messages, selected: Vec::new(), next: 0 }
-    }
+/// Replays it.
+trait Replayed {
+    fn replayed(self, walk: &mut Driven, reason: Option<&mut Reason>) -> (ReplayReport, Heard);
+}
 
+impl Replayed for Tape {
     fn replayed(mut self, walk: &mut Driven, reason: Option<&mut Reason>) -> (ReplayReport, Heard) {
         let mut heard = Heard::default();
         let topics =
             ReplayTopics::choose(&self.topics, &Names::default()).unwrap().with_proposals(&self.topics, PROPOSAL);
-        let report =
-            replay_reasoning(&mut self, &topics, &mut walk.intake, &mut walk.walk, reason, &mut heard, &mut ())
-                .unwrap();
+        let report = replay_beside(
+            &mut self,
+            &topics,
+            &mut walk.intake,
+            &mut walk.walk,
+            Beside { reason, prompter: None },
+            &mut heard,
+            &mut (),
+        )
+        .unwrap();
         (report, heard)
-    }
-}
-
-impl Source for Tape {
-    fn topics(&self) -> &[TopicInfo] {
-        &self.topics
-    }
-
-    fn select(&mut self, topics: &[&str]) -> Result<(), SourceError> {
-        self.selected = topics.iter().map(|&topic| topic.to_owned()).collect();
-        self.next = 0;
-        Ok(())
-    }
-
-    fn next_message(&mut self) -> Result<Option<RawMessage<'_>>, SourceError> {
-        while let Some((topic, cdr)) = self.messages.get(self.next) {
-            self.next += 1;
-            if self.selected.iter().any(|selected| selected == topic) {
-                let log_time = Stamp::from_ns(i64::try_from(self.next).unwrap());
-                return Ok(Some(RawMessage { topic, log_time, cdr }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn losses(&self) -> Vec<Loss> {
-        Vec::new()
     }
 }
 
@@ -395,7 +354,7 @@ fn proposals_of(heard: &Heard) -> Vec<(Stamp, Vec<u8>)> {
 
 #[test]
 fn a_replay_asks_inline_and_counts_what_came_of_it() {
-    let (report, heard) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
+    let (report, heard) = tape(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
     let statuses: Vec<_> = heard.proposals().iter().map(|told| told.status.as_str()).collect();
     let expected = [
         "unreadable",
@@ -425,32 +384,32 @@ fn a_replay_asks_inline_and_counts_what_came_of_it() {
 
 #[test]
 fn a_replay_of_recorded_proposals_gives_the_same_bytes_without_a_model() {
-    let (first_report, first) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
+    let (first_report, first) = tape(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
     let recorded = proposals_of(&first);
     assert_eq!(recorded.len(), SCRIPT.len());
     // Without a model, with its parameter alone, and with one that would panic if it were asked.
     for (config, mut reason) in [(Config::default(), None), (config(), None), (config(), Some(reason(&[])))] {
-        let (report, second) = Tape::new(FRAMES, &recorded).replayed(&mut walk_with(&config), reason.as_mut());
-        assert!(second.messages == first.messages);
+        let (report, second) = tape(FRAMES, &recorded).replayed(&mut walk_with(&config), reason.as_mut());
+        assert!(second.results() == first.results());
         assert_eq!(report, first_report);
     }
-    let (_, without) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&Config::default()), None);
+    let (_, without) = tape(FRAMES, &[]).replayed(&mut walk_with(&Config::default()), None);
     assert_ne!(without.plans(), first.plans(), "proposals show in the plans");
 }
 
 #[test]
 fn a_recorded_message_that_is_no_proposal_is_counted_and_the_rest_serves() {
-    let (_, first) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
+    let (_, first) = tape(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
     let mut recorded = proposals_of(&first);
     recorded.push((nth(5), b"garbage".to_vec()));
-    let (report, second) = Tape::new(FRAMES, &recorded).replayed(&mut walk_with(&Config::default()), None);
+    let (report, second) = tape(FRAMES, &recorded).replayed(&mut walk_with(&Config::default()), None);
     assert_eq!(report.lost, BTreeMap::from([("proposal: bad_message".to_owned(), 1)]));
-    assert!(second.messages == first.messages);
+    assert!(second.results() == first.results());
 }
 
 #[test]
 fn topics_without_proposals_replay_as_ever() {
-    let tape = Tape::new(10, &[]);
+    let tape = tape(10, &[]);
     let topics = ReplayTopics::choose(&tape.topics, &Names::default()).unwrap().with_proposals(&tape.topics, PROPOSAL);
     assert_eq!(topics.proposal, None, "the topic is there and has no messages");
     let (report, _) = tape.replayed(&mut walk_with(&config()), None);
@@ -459,7 +418,7 @@ fn topics_without_proposals_replay_as_ever() {
 
 #[test]
 fn a_recorded_proposal_under_other_prompts_keeps_its_names_and_is_refused() {
-    let (_, first) = Tape::new(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
+    let (_, first) = tape(FRAMES, &[]).replayed(&mut walk_with(&config()), Some(&mut reason(&SCRIPT)));
     let mut message = first.proposals().swap_remove(4);
     message.prompt_version = 3;
     message.steps[0].class_id = "pedestrian".to_owned();

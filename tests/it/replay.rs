@@ -263,6 +263,7 @@ fn topics_that_were_not_chosen_are_not_read() {
         tf: None,
         tf_static: None,
         proposal: None,
+        events: None,
     };
     let only_images = Replayed::of(&mut drive(10), &topics);
     assert!(same(&only_images, &Recording::new(&[Input::Image], (0..10).map(image_of).collect()).replayed()));
@@ -432,7 +433,7 @@ fn a_recording_of_results_reads_back_in_order_under_the_images_stamps() {
     let mut recording = drive(20);
     let topics = ReplayTopics::choose(&recording.topics, &Names::default()).unwrap();
     replay_all(&mut recording, &topics, &mut heard, &mut ()).unwrap();
-    assert_eq!(heard.messages.len(), 2 + 20 * 4);
+    assert_eq!(heard.messages.len(), 3 + 20 * 4);
     for (index, (output, stamp, cdr)) in heard.messages.iter().enumerate() {
         let topic = node.expand(output.name());
         let message = bag.next_message().unwrap().unwrap();

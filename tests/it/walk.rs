@@ -27,7 +27,7 @@ fn the_first_image_gives_the_classes_and_then_its_results_and_the_second_only_it
     process(&mut walk, &mut heard, nth(1));
     let order: Vec<_> = heard.messages.iter().map(|(output, stamp, _)| (*output, *stamp)).collect();
     let results = [Output::Detections, Output::Plan, Output::Path];
-    let mut expected = vec![(Output::LabelInfo, nth(0)), (Output::VisionInfo, nth(0))];
+    let mut expected = vec![(Output::Events, nth(0)), (Output::LabelInfo, nth(0)), (Output::VisionInfo, nth(0))];
     expected.extend(results.map(|output| (output, nth(0))));
     expected.extend(results.map(|output| (output, nth(1))));
     assert_eq!(order, expected);

@@ -103,6 +103,14 @@ sha256 = "{hashlib.sha256(weights).hexdigest()}"
     return folder
 
 
+@pytest.fixture(scope="session")
+def text_encoder(root):
+    """The sentence encoder, which encodes prompts for a detector with fixed classes."""
+    path = root / "models/minilm-l6-v2/onnx/model.onnx"
+    if not path.exists():
+        pytest.skip(f"{path} is missing: make setup")
+
+
 @pytest.fixture
 def run(ros, tmp_path):
     """Runs a binary until it is in a state, active unless said otherwise; ends with the test what still runs."""

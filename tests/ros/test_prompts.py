@@ -18,14 +18,6 @@ ALL_LATCHED = QoSProfile(
 ANY_PROMPT = ("-p", "prompt_min_similarity:=0.0", "-p", "prompt_min_lead:=0.0", "-p", "max_age_ms:=5000")
 
 
-@pytest.fixture(scope="session")
-def text_encoder(root):
-    """The sentence encoder, which encodes prompts for a detector with fixed classes."""
-    path = root / "models/minilm-l6-v2/onnx/model.onnx"
-    if not path.exists():
-        pytest.skip(f"{path} is missing: make setup")
-
-
 @pytest.fixture
 def stream(text_encoder, start, camera, listen):
     """A node under a stream of pictures at 30 Hz, and who listens to it: (set_prompts, arrays, announced, sent)."""
@@ -99,6 +91,13 @@ def test_twenty_switches_under_a_stream_leave_no_array_with_mixed_or_stale_label
         assert all(asked <= version for sent, asked in in_force if sent < stamp - 40_000_000)
     # Five before any prompt, and of each set one at least: faster switches leave no more.
     assert len(stamps) > 25 and node.is_running()
+
+
+def test_a_prompt_with_a_comma_is_taken_as_one_and_told(stream):
+    node, set_prompts, arrays, _ = stream()
+    response = set_prompts("pedestrian, delivery van")
+    assert response.success and response.message == ""
+    assert 'is one prompt; several are ["pedestrian", "delivery van"]' in node.log
 
 
 def test_a_refused_set_leaves_the_old_one_in_force(stream):

@@ -61,6 +61,11 @@ impl ClassChoice {
         Self { published, keeps_unmatched, obstacles, own }
     }
 
+    /// The two parameters as they are in `config`.
+    pub(crate) fn changed(&self, config: &Config) -> Self {
+        Self::new(config, self.own.clone())
+    }
+
     /// For labels of which the first `prompts` are prompts.
     pub(crate) fn among(&self, labels: &Labels, prompts: usize) -> Result<ChosenClasses, ClassError> {
         let named = self.named("classes", &self.published, labels)?;

@@ -10,8 +10,8 @@
 //! words -> Prompter::encode (edge thread: verify, load once, embed) -> EncodedPrompts -> Walk::set_prompts (lane)
 //! ```
 //!
-//! Versions count the sets that were encoded, from 1; 0 is the model's own classes before any prompt. A set that the
-//! walk refuses leaves a gap in the versions that are published.
+//! Versions count the sets that were in force, from 1; 0 is the model's own classes before any prompt. Of a set that the
+//! walk refuses the version is taken back.
 
 use super::error::{LoadError, PromptsRefused};
 use crate::infer::Proof;
@@ -54,6 +54,11 @@ impl Prompter {
         };
         self.version = version;
         Ok(encoded)
+    }
+
+    /// The set that was encoded last is not in force, for the walk has refused it: the next one has its version.
+    pub fn take_back(&mut self) {
+        self.version = self.version.saturating_sub(1);
     }
 
     /// Every session that encodes prompts, by the role of its graph; none before the first prompts.

@@ -3,5 +3,5 @@
 mod remap;
 pub(super) mod ros_names;
 
-pub use remap::{Names, RemapRule, camera_info_beside, image_of_compressed, names_rectified};
+pub use remap::{Names, RemapRule, UnusedRule, camera_info_beside, image_of_compressed, names_rectified};
 pub use ros_names::{NameError, NodeName};

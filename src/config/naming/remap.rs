@@ -4,7 +4,9 @@
 //! counts, a remapped name is not remapped again, and a rule with a node name before it holds for that node only.
 
 use super::ros_names::{NameError, NodeName, check_namespace, check_node_name, check_topic};
+use crate::config::error::near;
 use crate::config::parameters::ImageTransport;
+use std::fmt;
 use std::str::FromStr;
 
 /// One remap rule, checked.
@@ -21,7 +23,10 @@ enum Action {
         to: String,
     },
     /// `rosservice://…`: rcl's own affair; no topic is renamed by it.
-    Service,
+    Service {
+        from: String,
+        to: String,
+    },
     Namespace(String),
     NodeName(String),
 }
@@ -56,7 +61,7 @@ impl FromStr for RemapRule {
                 Some(service) => {
                     check_topic(service)?;
                     check_topic(to)?;
-                    Action::Service
+                    Action::Service { from: service.to_owned(), to: to.to_owned() }
                 }
                 None => {
                     let from = from.strip_prefix("rostopic://").unwrap_or(from);
@@ -70,11 +75,42 @@ impl FromStr for RemapRule {
     }
 }
 
+impl fmt::Display for RemapRule {
+    /// As it was written, but for the scheme.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(node) = &self.node {
+            write!(f, "{node}:")?;
+        }
+        match &self.action {
+            Action::Topic { from, to } => write!(f, "{from}:={to}"),
+            Action::Service { from, to } => write!(f, "rosservice://{from}:={to}"),
+            Action::Namespace(to) => write!(f, "__ns:={to}"),
+            Action::NodeName(to) => write!(f, "__node:={to}"),
+        }
+    }
+}
+
 impl RemapRule {
     fn holds_for(&self, node: &str) -> bool {
         self.node.as_deref().is_none_or(|only| only == node)
     }
 }
+
+/// A remap rule that renames nothing of this node.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("remap rule {rule} renames nothing of {node}, {expected}")]
+pub struct UnusedRule {
+    /// The rule.
+    pub rule: String,
+    /// This node.
+    pub node: String,
+    /// What its writer may have meant.
+    pub expected: String,
+}
+
+/// Topics below `/` that launch files rename for all nodes alike, whether a node has them or not.
+const OF_ALL_NODES: [&str; 7] =
+    ["/tf", "/tf_static", "/clock", "/rosout", "/diagnostics", "/parameter_events", "/bond"];
 
 /// The names of one node: its own, and those of its topics after remapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +209,44 @@ impl Names {
     pub fn transport(&self, by: ImageTransport) -> ImageTransport {
         let names_compressed = self.is_remapped(IMAGE) && image_of_compressed(&self.resolve(IMAGE)).is_some();
         if by == ImageTransport::Auto && names_compressed { ImageTransport::Compressed } else { by }
+    }
+
+    /// The rules that were meant for this node and rename nothing of it. `inputs` and `outputs` are what the program calls
+    /// its topics. Other names below `~/` (services, actions) are taken as known where they are not nearly an output's.
+    pub fn unused<'names>(
+        &self,
+        rules: &[RemapRule],
+        inputs: &[&'names str],
+        outputs: &[&'names str],
+    ) -> Vec<UnusedRule> {
+        let known: Vec<&'names str> = inputs.iter().chain(outputs).copied().collect();
+        let own = self.node.expand("~/");
+        let is_used = |from: &str| {
+            let of_input = |input: &&str| from == self.node.expand(&self.input(input));
+            OF_ALL_NODES.contains(&from)
+                || known.iter().any(|name| from == self.node.expand(name))
+                || inputs.iter().any(of_input)
+        };
+        // Likeness is that of the last parts: `/robot1/` and `~/` are alike in all.
+        let bare = |name: &'names str| name.trim_start_matches("~/");
+        let unused = |rule: &RemapRule| {
+            let Action::Topic { from, .. } = &rule.action else { return None };
+            let from = self.node.expand(from);
+            if !rule.holds_for(self.node.name()) || is_used(&from) {
+                return None;
+            }
+            let private = from.strip_prefix(&own);
+            let relative = from.strip_prefix(&self.node.expand("")).unwrap_or(&from).trim_start_matches('/');
+            let nearest = near(private.unwrap_or(relative), known.iter().map(|name| bare(name)));
+            let meant = nearest.and_then(|nearest| known.iter().find(|name| bare(name) == nearest));
+            let expected = match meant {
+                Some(name) => format!("did you mean {name}?"),
+                None if private.is_some() => return None,
+                None => format!("its inputs are {}", inputs.join(", ")),
+            };
+            Some(UnusedRule { rule: rule.to_string(), node: self.node.to_string(), expected })
+        };
+        rules.iter().filter_map(unused).collect()
     }
 
     fn rule(&self, full: &str) -> Option<&String> {
@@ -326,6 +400,43 @@ mod tests {
         }
         let names = names(&["front/image:=/cam0/image_raw"]);
         assert_eq!(names.resolve_input("front/image/compressed"), "/cam0/image_raw/compressed");
+    }
+
+    /// Rules, and what is said of those that rename nothing.
+    #[test]
+    fn a_rule_that_renames_nothing_is_told_with_the_nearest_name() {
+        let said = |rules: &[&str]| {
+            let rules: Vec<RemapRule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+            let names = Names::new(NodeName::default(), &rules);
+            let inputs = ["image", "image/compressed", "camera_info", "odom"];
+            let unused = names.unused(&rules, &inputs, &["~/plan", "~/detections"]);
+            unused.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        for (rules, expected) in [
+            (&["imgae:=/x"][..], "remap rule imgae:=/x renames nothing of /vedette, did you mean image?"),
+            (&["__ns:=/r", "imgae:=/x"], "remap rule imgae:=/x renames nothing of /r/vedette, did you mean image?"),
+            (&["/camerainfo:=/x"], "remap rule /camerainfo:=/x renames nothing of /vedette, did you mean camera_info?"),
+            (&["~/plans:=/x"], "remap rule ~/plans:=/x renames nothing of /vedette, did you mean ~/plan?"),
+            (
+                &["vedette:scan:=/x"],
+                "remap rule vedette:scan:=/x renames nothing of /vedette, its inputs are image, image/compressed, \
+                 camera_info, odom",
+            ),
+            (&["__ns:=/r", "/image:=/x"], "remap rule /image:=/x renames nothing of /r/vedette, did you mean image?"),
+        ] {
+            assert_eq!(said(rules), [expected], "{rules:?}");
+        }
+        for rules in [
+            &["image:=/x"][..],
+            &["/image:=/x", "odom:=/wheels/odom"],
+            &["image:=/front/image_raw", "/front/camera_info:=/calibration", "/front/image_raw/compressed:=/jpeg"],
+            &["image/compressed:=/x"],
+            &["~/plan:=/plan", "vedette/detections:=/boxes", "~/set_prompts:=/words", "~/get_state:=/state"],
+            &["/tf:=tf", "/tf_static:=tf_static", "/diagnostics:=diagnostics"],
+            &["other:imgae:=/x", "rosservice://imgae:=/x", "__node:=vedette"],
+        ] {
+            assert_eq!(said(rules), [""; 0], "{rules:?}");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::yaml::value_from;
 use crate::config::error::ConfigError;
 use crate::config::naming::ros_names::check_node_name;
-use crate::config::value::ParameterValue;
 use crate::infer::read_short_text;
+use crate::types::ParameterValue;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 

@@ -10,7 +10,7 @@ use super::parameter_source::ParameterOverride;
 use super::yaml::{YamlError, settings_from};
 use crate::config::error::{ConfigWarning, Origin};
 use crate::config::naming::ros_names::NodeName;
-use crate::config::value::ParameterValue;
+use crate::types::ParameterValue;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,15 +39,19 @@ pub(in crate::config) struct Effective {
 }
 
 impl Sheet {
-    /// The settings of a file's text.
-    pub fn add_text(&mut self, path: &Path, text: &str) -> Result<(), YamlError> {
+    /// The settings of a file's text; the names of its sections that set something, each once.
+    pub fn add_text(&mut self, path: &Path, text: &str) -> Result<Vec<String>, YamlError> {
         let path: Arc<Path> = Arc::from(path);
+        let mut sections: Vec<String> = Vec::new();
         for setting in settings_from(text)? {
+            if sections.last() != Some(&setting.section) && !sections.contains(&setting.section) {
+                sections.push(setting.section.clone());
+            }
             let origin = Origin::File { path: Arc::clone(&path), line: setting.line };
             let (key, value, repeats_line) = (setting.key, setting.value, setting.repeats_line);
             self.section(setting.section).push(Setting { key, value, origin, repeats_line });
         }
-        Ok(())
+        Ok(sections)
     }
 
     /// One value of the command line.
@@ -96,7 +100,7 @@ impl Sheet {
 }
 
 /// Whether a section holds for a node: `*` stands for one part of its full name, `**` for any number of them.
-fn matches(section: &str, full_name: &str) -> bool {
+pub(in crate::config) fn matches(section: &str, full_name: &str) -> bool {
     let pattern: Vec<&str> = section.trim_start_matches('/').split('/').collect();
     let name: Vec<&str> = full_name.trim_start_matches('/').split('/').collect();
     let (mut at_pattern, mut at_name) = (0, 0);
@@ -132,7 +136,7 @@ mod tests {
         let mut sheet = Sheet::default();
         for source in sources {
             match source {
-                Ok(text) => sheet.add_text(Path::new("a.yaml"), text).unwrap(),
+                Ok(text) => drop(sheet.add_text(Path::new("a.yaml"), text).unwrap()),
                 Err(over) => sheet.add_override(&over.parse().unwrap()),
             }
         }

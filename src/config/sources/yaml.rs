@@ -6,7 +6,8 @@
 //! `!!str` is a string, aliases are refused, `<<` is a name like any other, and a repeated key takes its last value
 //! (here with a warning). Where rcl would crash or guess (an empty name, a list of maps, no value) this refuses.
 
-use crate::config::value::ParameterValue;
+use crate::config::value;
+use crate::types::ParameterValue;
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Tag};
 use std::collections::HashMap;
 
@@ -199,7 +200,7 @@ impl<'text> Reader<'text> {
                         (_, line) => return Err(problem(line, "a list or a map inside a list")),
                     }
                 }
-                ParameterValue::from_items(items).map_err(|mixed| {
+                value::from_items(items).map_err(|mixed| {
                     problem(line, format!("a list of one type was expected: {} in {}", mixed.item, mixed.list))
                 })
             }
@@ -216,7 +217,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, line: usize) -> Res
     } else if text.is_empty() {
         Err(problem(line, "no value"))
     } else {
-        Ok(ParameterValue::from_plain(text))
+        Ok(value::from_plain(text))
     }
 }
 

@@ -60,6 +60,12 @@ impl CameraInfoJoin {
         self.expected = expected;
     }
 
+    /// Another limit for a stream that began again.
+    pub fn set_reset(&mut self, reset_ns: i64) {
+        self.reset_ns = reset_ns;
+        self.history.set(reset_ns, i64::MAX);
+    }
+
     /// A camera_info whose content is good.
     pub fn push(&mut self, stamp: Stamp, model: CameraModel) {
         self.history.push(stamp, model);

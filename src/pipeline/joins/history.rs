@@ -21,6 +21,11 @@ impl<T: Copy> History<T> {
         Self { entries: VecDeque::with_capacity(expected), reached: None, reset_ns, span_ns, most }
     }
 
+    /// Other limits hold from now on.
+    pub(super) fn set(&mut self, reset_ns: i64, span_ns: i64) {
+        (self.reset_ns, self.span_ns) = (reset_ns, span_ns);
+    }
+
     /// Notes that the stream has come to `stamp`. A jump back beyond `reset_ns` is a stream that began again.
     pub(super) fn reach(&mut self, stamp: Stamp) {
         match self.reached {

@@ -47,14 +47,18 @@ pub struct MotionJoin {
     shown: Option<(Stamp, Twist)>,
 }
 
+/// How long odometry is kept.
+fn span_ns(max_age_ns: i64, max_delay_ns: i64) -> i64 {
+    max_age_ns.saturating_add(max_delay_ns).saturating_add(SLACK_NS)
+}
+
 impl MotionJoin {
     /// `assumed_mps` ahead serves where odometry is absent or older than `max_age_ns` at the image's stamp. Odometry is
     /// kept for images that come up to `max_delay_ns` behind it, whatever its rate. `fastest_mps`: no robot of this kind
     /// is faster.
     pub fn new(reset_ns: i64, max_age_ns: i64, max_delay_ns: i64, assumed_mps: f64, fastest_mps: f64) -> Self {
-        let span_ns = max_age_ns.saturating_add(max_delay_ns).saturating_add(SLACK_NS);
         Self {
-            history: History::new(reset_ns, span_ns, ODOMETRIES, EXPECTED_ODOMETRIES),
+            history: History::new(reset_ns, span_ns(max_age_ns, max_delay_ns), ODOMETRIES, EXPECTED_ODOMETRIES),
             max_age_ns,
             assumed_mps,
             fastest_mps,
@@ -62,6 +66,12 @@ impl MotionJoin {
             turns_since: None,
             shown: None,
         }
+    }
+
+    /// Other limits hold from now on, as for [`new`](Self::new).
+    pub fn set(&mut self, reset_ns: i64, max_age_ns: i64, max_delay_ns: i64, assumed_mps: f64, fastest_mps: f64) {
+        self.history.set(reset_ns, span_ns(max_age_ns, max_delay_ns));
+        (self.max_age_ns, self.assumed_mps, self.fastest_mps) = (max_age_ns, assumed_mps, fastest_mps);
     }
 
     /// A measured motion, and where the robot was.

@@ -68,6 +68,15 @@ impl Advice {
         Self { asking, arrived: VecDeque::new(), ruled_on: None, standing: None }
     }
 
+    /// Other parameters hold for the jobs to come.
+    pub(in crate::pipeline) fn change(&mut self, config: &Config) {
+        if let Some(Asking { triggers, prompt, max_tokens, sampling, .. }) = &mut self.asking {
+            triggers.set(settings::ns_from_ms(config.reason_period_ms), config.reason_on_new_class);
+            prompt.clone_from(&config.reason_prompt);
+            (*max_tokens, *sampling) = (config.reason_max_tokens, settings::sampling(config));
+        }
+    }
+
     /// From now on no job is made.
     pub(in crate::pipeline) fn stop_asking(&mut self) {
         self.asking = None;

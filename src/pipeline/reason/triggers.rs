@@ -31,6 +31,14 @@ impl Triggers {
         Self { period_ns, on_new_class, last: None, classes: BTreeSet::new(), version: 0, waiting: None }
     }
 
+    /// Other times and occasions from the next frame on.
+    pub(in crate::pipeline) fn set(&mut self, period_ns: i64, on_new_class: bool) {
+        (self.period_ns, self.on_new_class) = (period_ns, on_new_class);
+        if !on_new_class {
+            self.waiting = None;
+        }
+    }
+
     /// Stamps begin again: nothing has been seen, nobody was asked.
     pub(in crate::pipeline) fn reset(&mut self) {
         self.last = None;

@@ -28,7 +28,11 @@ impl Gaps {
             // 1.6 periods: a camera may be late by half of one.
             let tenth = |times: i64| period_ns.saturating_mul(times) / 10;
             let is_gap = difference_ns > tenth(16) && difference_ns < tenth(100);
-            if is_gap { u64::try_from((difference_ns + period_ns / 2) / period_ns - 1).unwrap_or(0) } else { 0 }
+            if is_gap {
+                u64::try_from(difference_ns.saturating_add(period_ns / 2) / period_ns - 1).unwrap_or(0)
+            } else {
+                0
+            }
         });
         self.differences_ns[self.next] = difference_ns;
         self.next = (self.next + 1) % MEMORY;
@@ -55,7 +59,7 @@ mod tests {
         for number in 0..64 {
             let ns = if number % 2 == 0 { i64::MIN + number } else { i64::MAX - number };
             gaps.came(Stamp::from_ns(ns));
-            gaps.came(Stamp::from_ns(number * i64::MAX / 64));
+            gaps.came(Stamp::from_ns(number * (i64::MAX / 64)));
         }
     }
 

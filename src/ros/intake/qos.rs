@@ -51,10 +51,13 @@ pub fn latched_beside(subscription: &QosProfile) -> Option<QosProfile> {
     (!is_latched).then(|| QosProfile::default().reliable().transient_local().keep_last(1))
 }
 
-/// A publisher: reliable, the newest ten; a latched output keeps its last message for late subscribers.
+/// A publisher: reliable, the newest ten; a latched output keeps its last messages for late subscribers.
 pub fn publisher(output: Output) -> QosProfile {
     let qos = QosProfile::default();
-    if output.latched() { qos.keep_last(1).transient_local() } else { qos }
+    match output.latched() {
+        0 => qos,
+        depth => qos.keep_last(depth).transient_local(),
+    }
 }
 
 /// Why a publisher of this offer and a subscription of this request do not meet, in DDS' rules. `None`: they do.

@@ -5,14 +5,14 @@
 //! `cleanup`; pictures are taken and plans said between `activate` and `deactivate`. What a transition does is the node's
 //! own affair (`node`); here is what state it is in, and the services about it, which answer whatever else goes on.
 
-pub(super) mod bond;
-mod machine;
+pub(super) mod heartbeat;
 pub(super) mod services;
+mod states;
 
-pub(super) use machine::{Outcome, State, Transition};
+pub(super) use states::{Outcome, State, Transition};
 
 use super::clock::steady_now;
-use machine::Machine;
+use states::Machine;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 

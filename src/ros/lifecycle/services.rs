@@ -1,7 +1,7 @@
 //! The services and the topic of a managed node, as every rclcpp LifecycleNode has them.
 
 use super::Lifecycle;
-use super::machine::{GRAPH, State, Transition};
+use super::states::{GRAPH, State, Transition};
 use crate::ros::clock::wall_now;
 use crate::ros::services::parameter_services::{Requests, answer, requests};
 use futures::StreamExt;

@@ -77,6 +77,8 @@ pub struct Now<'a> {
     pub steady: Instant,
     /// The parameter `max_age_ms`.
     pub max_age: Duration,
+    /// Parameter `enabled` is false.
+    pub is_paused: bool,
 }
 
 impl Diagnostics {
@@ -280,6 +282,9 @@ fn frames(before: &Counts, now: &Now<'_>) -> Section {
     for ((input, cause), count) in &counts.dropped {
         section.value(format!("dropped {input} {cause}"), count);
     }
+    for (cause, count) in &counts.passed_over {
+        section.value(format!("passed over {cause}"), count);
+    }
     for (cause, count) in &counts.blind {
         section.value(format!("blind {cause}"), count);
     }
@@ -303,6 +308,10 @@ fn plan(now: &Now<'_>) -> Section {
     let mut section = Section::new("plan");
     let last_loss = now.counts.last_loss.map(|cause| format!(", images are lost: {cause}")).unwrap_or_default();
     match (now.silent, &now.counts.last) {
+        _ if now.is_paused => {
+            section.raise(Level::Warn, "stop: paused, parameter enabled is false");
+            section.value("decision", "stop");
+        }
         (Some(silent), _) => {
             let (seconds, since) = (silent.ns as f64 / 1e9, if silent.after_plan { "" } else { " since the start" });
             let why = format!("no plan from a fresh image for {seconds:.1} s{since}{last_loss}");
@@ -373,6 +382,7 @@ mod tests {
             has_time: true,
             steady: steady_now(),
             max_age: Duration::from_millis(500),
+            is_paused: false,
         }
     }
 

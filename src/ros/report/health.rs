@@ -1,7 +1,7 @@
 //! What the node counts and measures about itself, for diagnostics. Written by its threads, read once a second.
 
 use super::sessions::Sessions;
-use crate::pipeline::{Blind, Failure, FrameReport, Input, Misfit};
+use crate::pipeline::{Blind, Failure, FrameReport, Input, Misfit, PassedOver};
 use crate::types::{Answer, Plan};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -40,6 +40,8 @@ pub struct Counts {
     pub without_camera_info: u64,
     /// Messages that were lost, by the input's name and the cause.
     pub dropped: BTreeMap<(&'static str, &'static str), u64>,
+    /// Pictures that were not processed, as the parameters want it, by cause.
+    pub passed_over: BTreeMap<&'static str, u64>,
     /// Pictures that showed nothing, which are among the dropped ones, by cause.
     pub blind: BTreeMap<&'static str, u64>,
     /// The last of them.
@@ -165,6 +167,11 @@ impl Counts {
         if input == Input::Image && cause != SUPERSEDED {
             self.last_loss = Some(cause);
         }
+    }
+
+    /// A picture was not processed, as the parameters want it.
+    pub fn pass_over(&mut self, passed_over: PassedOver) {
+        *self.passed_over.entry(passed_over.cause()).or_default() += 1;
     }
 
     /// A frame's results are ready and have not left.

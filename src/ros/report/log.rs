@@ -95,6 +95,15 @@ impl<S: Subscriber> Layer<S> for RosLog {
     }
 }
 
+/// At most 200 characters of words that somebody else has written: logs and answers are for people.
+pub fn cut(words: &str) -> String {
+    const MOST: usize = 200;
+    match words.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}… ({} bytes in all)", &words[..end], words.len()),
+        None => words.to_owned(),
+    }
+}
+
 /// The message, then ` key=value` for each other field.
 struct Text(String);
 

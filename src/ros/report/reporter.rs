@@ -53,7 +53,8 @@ impl Reporter {
         let sessions = self.shared.health.sessions().clone();
         let topics = self.shared.topics.lock().clone();
         let (time, life) = (self.shared.clock.now(), self.shared.lifecycle.now());
-        let max_age = Duration::from_millis(self.shared.config().max_age_ms.unsigned_abs());
+        let config = self.shared.config();
+        let max_age = Duration::from_millis(config.max_age_ms.unsigned_abs());
         let now = Now {
             life: &life,
             counts: &counts,
@@ -64,6 +65,7 @@ impl Reporter {
             has_time: time.is_some(),
             steady: steady_now(),
             max_age,
+            is_paused: !config.enabled,
         };
         let cdr = self.diagnostics.report(time.unwrap_or(Stamp::from_ns(0)), &now);
         if let Err(error) = self.publisher.publish_raw(cdr) {

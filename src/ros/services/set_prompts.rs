@@ -1,77 +1,40 @@
-//! The service `~/set_prompts`: from words to a set that governs the next picture.
-//!
-//! A task takes requests and answers them; a thread of its own encodes the words, which may load a text encoder first, and
-//! waits until the lane has put the set in force. Perceive waits for none of it. Should that thread end in a panic, the set
-//! in force stays, and who asks for another is told.
+//! The service `~/set_prompts`: from words to a set that governs the next picture. It is a change of the parameter
+//! `prompts`, whose answer tells the version of the set too.
 
-use crate::config::assembly::Prompter;
-use crate::ros::intake::inbox::Inbox;
-use crate::ros::order::Order;
+use super::parameter_changes::{Change, Changed, Sought};
 use crate::ros::reason::ask_result::words;
-use crate::ros::report::health::Health;
-use crate::ros::shared::{Ending, Shared};
+use crate::ros::shared::Ending;
 use futures::{Stream, StreamExt};
 use r2r::QosProfile;
 use r2r::vedette_msgs::srv::SetPrompts;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 /// The service's private name.
 pub const NAME: &str = "~/set_prompts";
-
-/// Why a set is refused once the other half has ended.
-const NO_THREAD: &str = "the thread that encodes prompts has ended; the set in force stays";
 
 /// More requests than these do not wait.
 const MAX_WAITING: usize = 32;
 
 type Request = r2r::ServiceRequest<SetPrompts::Service>;
 
-/// The task's half.
+/// The task.
 pub struct PromptService {
     requests: Box<dyn Stream<Item = Request> + Unpin + Send>,
     /// In the order in which they came, which is that of the answers.
-    waiting: VecDeque<Request>,
-    /// Who encodes now.
-    encoders: UnboundedReceiver<Encoding>,
-    encoding: Encoding,
-}
-
-/// Who encodes prompts.
-pub enum Encoding {
-    /// This thread.
-    By(ToThread),
-    /// Nobody, and why.
-    Nobody(String),
-}
-
-/// The way to the other half, and back.
-pub struct ToThread {
-    to_encode: Sender<Vec<String>>,
-    answers: UnboundedReceiver<SetPrompts::Response>,
-}
-
-/// The other half: encodes, on a thread of its own, until the way to it is dropped.
-pub struct PromptThread {
-    prompter: Prompter,
-    inbox: Arc<Inbox>,
-    health: Arc<Health>,
-    version: u32,
-    to_encode: Receiver<Vec<String>>,
-    answers: UnboundedSender<SetPrompts::Response>,
+    waiting: VecDeque<(Request, oneshot::Receiver<Changed>)>,
+    changes: UnboundedSender<Change>,
 }
 
 impl PromptService {
-    /// Offers the service. Nobody encodes until `encoders` says who does.
+    /// Offers the service. Sets go to `changes`.
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(node: &mut r2r::Node, encoders: UnboundedReceiver<Encoding>) -> r2r::Result<Self> {
+    pub fn new(node: &mut r2r::Node, changes: UnboundedSender<Change>) -> r2r::Result<Self> {
         let requests = Box::new(node.create_service::<SetPrompts::Service>(NAME, QosProfile::services_default())?);
-        let encoding = Encoding::Nobody("the node is not configured".to_owned());
-        Ok(Self { requests, waiting: VecDeque::new(), encoders, encoding })
+        Ok(Self { requests, waiting: VecDeque::new(), changes })
     }
 
     /// Serves until the node ends, and tells those who still wait.
@@ -79,104 +42,47 @@ impl PromptService {
         loop {
             tokio::select! {
                 Some(request) = self.requests.next() => self.take(request),
-                Some(encoding) = self.encoders.recv() => self.change(encoding),
-                answer = next_answer(&mut self.encoding) => match answer {
-                    Some(answer) => {
-                        if let Some(request) = self.waiting.pop_front() {
-                            respond(request, answer);
-                        }
+                changed = first(&mut self.waiting) => {
+                    if let Some((request, _)) = self.waiting.pop_front() {
+                        respond(request, response(changed));
                     }
-                    None => self.change(Encoding::Nobody(NO_THREAD.to_owned())),
-                },
-                () = ending.comes() => return self.refuse_all("the node ends"),
+                }
+                () = ending.comes() => {
+                    let ends = || Changed::refused("the node ends");
+                    return self.waiting.drain(..).for_each(|(request, _)| respond(request, response(ends())));
+                }
             }
-        }
-    }
-
-    /// Whoever waits for another one is told.
-    fn change(&mut self, encoding: Encoding) {
-        self.encoding = encoding;
-        match &self.encoding {
-            Encoding::Nobody(why) => {
-                let why = why.clone();
-                self.refuse_all(&why);
-            }
-            Encoding::By(_) => self.refuse_all("the models were loaded anew"),
         }
     }
 
     fn take(&mut self, request: Request) {
-        match &self.encoding {
-            Encoding::Nobody(why) => refuse(request, why),
-            Encoding::By(_) if self.waiting.len() == MAX_WAITING => {
-                refuse(request, &format!("{MAX_WAITING} sets of prompts wait already"));
-            }
-            Encoding::By(thread) => {
-                // Where that thread has just ended, its end comes next, and all who wait are told.
-                let _ = thread.to_encode.send(request.message.prompts.clone());
-                self.waiting.push_back(request);
-            }
+        if self.waiting.len() == MAX_WAITING {
+            let words = format!("{MAX_WAITING} sets of prompts wait already");
+            return respond(request, response(Changed::refused(words)));
         }
-    }
-
-    fn refuse_all(&mut self, reason: &str) {
-        self.waiting.drain(..).for_each(|request| refuse(request, reason));
-    }
-}
-
-/// The next answer of the thread, `None` once it has ended. Never comes where there is none.
-async fn next_answer(encoding: &mut Encoding) -> Option<SetPrompts::Response> {
-    match encoding {
-        Encoding::By(thread) => thread.answers.recv().await,
-        Encoding::Nobody(_) => std::future::pending().await,
+        let (reply, changed) = oneshot::channel();
+        let sought = Sought::Prompts(request.message.prompts.clone());
+        // Where nobody takes it the reply is dropped, and the client told.
+        let _ = self.changes.send(Change { sought, reply });
+        self.waiting.push_back((request, changed));
     }
 }
 
-impl PromptThread {
-    /// For a walk under the prompts of this version, and the way to it.
-    pub fn new(prompter: Prompter, shared: &Shared, version: u32) -> (Self, ToThread) {
-        let (words, to_encode) = channel();
-        let (said, answers) = unbounded_channel();
-        let (inbox, health) = (Arc::clone(&shared.inbox), Arc::clone(&shared.health));
-        let thread = Self { prompter, inbox, health, version, to_encode, answers: said };
-        (thread, ToThread { to_encode: words, answers })
-    }
-
-    /// Works until the way to it is dropped.
-    pub fn run(mut self) {
-        while let Ok(texts) = self.to_encode.recv() {
-            let refused = self.set(&texts).err();
-            match &refused {
-                None => tracing::info!("looking for {texts:?}, version {}", self.version),
-                Some(reason) => tracing::warn!("prompts {texts:?} refused: {reason}"),
-            }
-            let response = SetPrompts::Response {
-                success: refused.is_none(),
-                message: refused.as_deref().map(words).unwrap_or_default(),
-                version: self.version,
-            };
-            if self.answers.send(response).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn set(&mut self, texts: &[String]) -> Result<(), String> {
-        let encoded = self.prompter.encode(texts);
-        self.health.sessions().prompts.see(self.prompter.proofs(), None);
-        let prompts = encoded.map_err(|refused| refused.to_string())?;
-        let version = prompts.labels.version();
-        let (reply, in_force) = channel();
-        self.inbox.put_order(Order::Prompts { prompts, reply });
-        // The lane drops the order when it ends.
-        in_force.recv().map_err(|_| "the models are let go".to_owned())?.map_err(|refused| refused.to_string())?;
-        self.version = version;
-        Ok(())
+/// What became of the first one that waits. Never comes where none does.
+async fn first(waiting: &mut VecDeque<(Request, oneshot::Receiver<Changed>)>) -> Changed {
+    match waiting.front_mut() {
+        Some((_, changed)) => changed.await.unwrap_or_else(|_| Changed::refused("the node ends")),
+        None => std::future::pending().await,
     }
 }
 
-fn refuse(request: Request, reason: &str) {
-    respond(request, SetPrompts::Response { success: false, message: reason.to_owned(), version: 0 });
+fn response(changed: Changed) -> SetPrompts::Response {
+    let Changed { refused, prompt_version } = changed;
+    SetPrompts::Response {
+        success: refused.is_none(),
+        message: refused.as_deref().map(words).unwrap_or_default(),
+        version: prompt_version,
+    }
 }
 
 fn respond(request: Request, response: SetPrompts::Response) {

@@ -44,7 +44,11 @@ struct Post {
     stop: StopPlan,
     /// From the moment at which ROS time begins.
     silence: Option<Silence>,
+    is_paused: bool,
 }
+
+/// Why a robot is told to stop in a pause.
+const PAUSED: &str = "paused: parameter enabled is false";
 
 /// The two messages of a frame that tell a robot what to do.
 #[derive(Debug, Clone, Copy)]
@@ -125,27 +129,33 @@ impl Gate {
     }
 
     /// Opens it, with a silence that begins now; nothing opens it once it is closed for good.
-    pub fn open(&self, freshness: Freshness, stop: StopPlan) {
+    pub fn open(&self, freshness: Freshness, stop: StopPlan, is_paused: bool) {
         let mut state = self.lock();
         if state.is_closed {
             return;
         }
         let silence = state.clock.watch_ns().map(|now_ns| Silence::new(freshness.max_age_ns, now_ns));
-        state.post = Some(Post { freshness, stop, silence });
+        state.post = Some(Post { freshness, stop, silence, is_paused });
         state.is_opened = true;
         self.changed.notify_all();
     }
 
-    /// Other parameters hold from now on, where it is open. A silence goes on as it is.
-    pub fn change(&self, freshness: Freshness, stop: StopPlan) {
+    /// Other parameters hold from now on, where it is open. A silence goes on as it is; a pause begins with a stop.
+    ///
+    /// # Errors
+    /// When DDS did not take that stop; the watchdog says it again.
+    pub fn change(&self, freshness: Freshness, stop: StopPlan, is_paused: bool) -> Result<(), NotPublished> {
         let mut state = self.lock();
-        let Some(post) = &mut state.post else { return };
+        let State { publishers, clock, post: Some(post), sequence, is_opened, .. } = &mut *state else { return Ok(()) };
         (post.freshness, post.stop) = (freshness, stop);
         if let Some(silence) = &mut post.silence {
             silence.allow(freshness.max_age_ns);
         }
-        state.is_opened = true;
+        *is_opened = true;
         self.changed.notify_all();
+        let begins = is_paused && !post.is_paused;
+        post.is_paused = is_paused;
+        if begins { post.say_stop(&**publishers, clock.now(), *sequence, PAUSED.to_owned()) } else { Ok(()) }
     }
 
     /// Lets a frame's orders leave, if they are young enough now and the gate is open.
@@ -259,7 +269,9 @@ impl Post {
 
     fn verdict(&self, silent: Silent) -> String {
         let (ms, max_age_ms) = (silent.ns / NS_PER_MS, self.freshness.max_age_ns / NS_PER_MS);
-        if silent.after_plan {
+        if self.is_paused {
+            PAUSED.to_owned()
+        } else if silent.after_plan {
             format!("the newest plan is {ms} ms old, at most {max_age_ms} ms are allowed")
         } else {
             format!("no plan yet after {ms} ms, at most {max_age_ms} ms are allowed")
@@ -323,7 +335,7 @@ pub(in crate::ros) mod tests {
         let (clock, sent) = (Hand::default(), Sent::default());
         clock.0.store(start_ms * MS, Ordering::Relaxed);
         let gate = Gate::new(sent.clone(), clock.clone());
-        gate.open(Freshness { max_age_ns: 200 * MS }, StopPlan::new(&Config::default()));
+        gate.open(Freshness { max_age_ns: 200 * MS }, StopPlan::new(&Config::default()), false);
         Bench { gate: Arc::new(gate), clock, sent }
     }
 
@@ -416,13 +428,13 @@ pub(in crate::ros) mod tests {
         assert_eq!(bench.at(1020).pass(1015, 4).unwrap_err().cause(), "closed");
         assert!(bench.at(9000).gate.look().watch.is_none() && bench.left().is_empty() && !bench.gate.is_open());
         assert!(bench.gate.silent().is_none());
-        bench.gate.open(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()));
+        bench.gate.open(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()), false);
         assert!(!bench.gate.wait_closed(Duration::from_secs(3600)), "the watchdog is told at once");
         assert_eq!(bench.gate.look().watch, Some(Watch::Fresh), "the silence begins with it");
         bench.at(9101).gate.look();
         assert_eq!(bench.left(), ["stop 3: no plan yet after 101 ms, at most 100 ms are allowed", "~/path"]);
         bench.gate.close("the node ends").unwrap();
-        bench.gate.open(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()));
+        bench.gate.open(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()), false);
         assert!(!bench.gate.is_open());
     }
 
@@ -431,10 +443,29 @@ pub(in crate::ros) mod tests {
         let bench = bench(1000);
         bench.at(1010).pass(1000, 3).unwrap();
         assert_eq!(bench.at(1150).gate.look().watch, Some(Watch::Fresh));
-        bench.gate.change(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()));
+        bench.gate.change(Freshness { max_age_ns: 100 * MS }, StopPlan::new(&Config::default()), false).unwrap();
         bench.left();
         assert!(matches!(bench.gate.look().watch, Some(Watch::Stop(_))));
         assert_eq!(bench.left(), ["stop 3: the newest plan is 150 ms old, at most 100 ms are allowed", "~/path"]);
+    }
+
+    #[test]
+    fn a_pause_says_stop_at_once_and_then_as_the_watchdog_does() {
+        let bench = bench(1000);
+        bench.at(1010).pass(1000, 3).unwrap();
+        bench.left();
+        let pause = |is_paused| {
+            let stop = StopPlan::new(&Config::default());
+            bench.gate.change(Freshness { max_age_ns: 200 * MS }, stop, is_paused).unwrap();
+        };
+        pause(true);
+        pause(true);
+        assert_eq!(bench.left(), ["stop 3: paused: parameter enabled is false", "~/path"]);
+        bench.at(1250).gate.look();
+        assert_eq!(bench.left(), ["stop 3: paused: parameter enabled is false", "~/path"]);
+        pause(false);
+        bench.at(1260).pass(1255, 4).unwrap();
+        assert_eq!(bench.left(), ["~/plan", "~/path"]);
     }
 
     #[test]

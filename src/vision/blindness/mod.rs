@@ -143,6 +143,11 @@ impl BlindCheck {
         Self { params, points: Points::new(), layers: Layers::new(), repeats: Repeats::default() }
     }
 
+    /// Other limits hold from the next picture on.
+    pub fn set_params(&mut self, params: BlindParams) {
+        self.params = params;
+    }
+
     /// Looks at the next picture of the camera.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::thresholds::Thresholds;
 use crate::infer::{Agreement, Judged, Proof};
 use crate::types::{ClassScores, Detection, ImageView, Labels, Size};
+use crate::zoo::prompt::Matching;
 use crate::zoo::{EncodedPrompts, ZooError};
 
 /// A model that finds things in one picture.
@@ -46,6 +47,11 @@ pub trait Detector: Send {
     fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
         let _ = prompts;
         Err(ZooError::NoPrompts)
+    }
+
+    /// Takes boxes for prompts by other limits from the next picture on, where it matches them by limits at all.
+    fn set_matching(&mut self, matching: Matching) {
+        let _ = matching;
     }
 
     /// Which provider runs the session that every picture needs, and what became of the others.

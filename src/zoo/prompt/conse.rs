@@ -92,6 +92,10 @@ impl Detector for Conse {
         self.detect(image, thresholds, out)
     }
 
+    fn set_matching(&mut self, matching: Matching) {
+        self.matching = matching;
+    }
+
     fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
         let table = match prompts.form {
             PromptForm::None => None,

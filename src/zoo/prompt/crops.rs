@@ -153,6 +153,10 @@ impl Detector for CropMatch {
         self.detect(image, thresholds, out)
     }
 
+    fn set_matching(&mut self, matching: Matching) {
+        self.matching = matching;
+    }
+
     fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
         let EncodedPrompts { labels, prompts, form } = prompts;
         let refused = |found: String| ZooError::Prompts {

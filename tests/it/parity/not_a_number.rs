@@ -366,6 +366,6 @@ fn in_a_walk_such_a_picture_is_lost_as_a_failure_of_inference() {
             let lost = walk.image(&image(nth(number)), &mut heard).unwrap_err();
             assert_eq!(lost.cause(), "inference_failed", "{}", table.what);
         }
-        assert!(heard.messages.is_empty(), "{}: no plan, so the watchdog's stop", table.what);
+        assert!(heard.results().is_empty(), "{}: no plan, so the watchdog's stop", table.what);
     }
 }
