@@ -9,7 +9,7 @@ KEYS = {
     "interrupted",
     "images",
     "processed",
-    "lost",
+    "passed_over", "lost",
     "reasons",
     "blind",
     "source_losses",
