@@ -148,9 +148,10 @@ impl Intake {
 
     /// Other parameters hold from the next image on.
     pub fn change(&mut self, config: &Config) {
-        let Joins { camera_infos, motions, .. } = &mut self.joins;
+        let Joins { camera_infos, motions, mountings, .. } = &mut self.joins;
         let reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
         camera_infos.set_reset(reset_ns);
+        mountings.set_reset(reset_ns);
         let [max_age_ns, max_delay_ns] = [config.odom_max_age_ms, config.max_age_ms].map(settings::ns_from_ms);
         motions.set(reset_ns, max_age_ns, max_delay_ns, config.assumed_speed_mps, config.max_speed_mps);
     }

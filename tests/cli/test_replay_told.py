@@ -16,12 +16,13 @@ def test_a_person_reads_which_topics_are_taken_and_why(replay, ten_frames):
 
 
 def test_a_script_reads_the_same(report, ten_frames):
-    image_topic, info_topic, odom = report(ten_frames, "-r", f"image:={IMAGE}")["taken"]
+    image_topic, info_topic, odom, *of_tf = report(ten_frames, "-r", f"image:={IMAGE}")["taken"]
     assert image_topic == {
         "input": "image", "topic": IMAGE, "type": TYPES[IMAGE], "messages": 10, "why": "remapped",
     }  # fmt: skip
     assert (info_topic["topic"], info_topic["why"]) == (CAMERA_INFO, "beside the image")
     assert (odom["topic"], odom["messages"]) == (None, None)
+    assert [topic["input"] for topic in of_tf] == ["/tf", "/tf_static"]
 
 
 def test_a_bag_of_which_nothing_is_used_is_named(report, ten_frames, tmp_path):

@@ -86,6 +86,13 @@ impl MountingJoin {
     /// Looks into this buffer from now on.
     pub fn set_transforms(&mut self, transforms: Transforms) {
         self.transforms = transforms;
+        self.set_reset(self.reset_ns);
+    }
+
+    /// From now on a jump back beyond this begins again.
+    pub fn set_reset(&mut self, reset_ns: i64) {
+        self.reset_ns = reset_ns;
+        self.transforms.lock().set_reset(reset_ns);
     }
 
     /// Whether anybody publishes tf; images wait only then.

@@ -63,6 +63,11 @@ impl TransformBuffer {
         Self { names: FrameNames::default(), links: Vec::new(), moving: 0, reset_ns }
     }
 
+    /// From now on a link whose stamps jump back by more than this is one that began again.
+    pub fn set_reset(&mut self, reset_ns: i64) {
+        self.reset_ns = reset_ns;
+    }
+
     /// Takes where `child` is in `parent` at a stamp. Slashes before the names are left away, as in tf2. A link stays of
     /// the kind that it was first; of two moving transforms with one stamp the first stays.
     ///
