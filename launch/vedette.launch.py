@@ -27,8 +27,7 @@ ARGUMENTS = {
     "image": ("image", "topic of the pictures"),
     "camera_info": ("", "topic of the camera's calibration; empty: beside the image"),
     "odom": ("odom", "topic of the odometry"),
-    "cameras": ("", "several cameras, as [front, rear], on front/image and rear/image; empty: as the parameters say"),
-    "remaps": ("", "more remap rules, separated by ';': 'front/image:=/cam0/image_raw; odom:=/wheels/odom'"),
+    "remaps": ("", "more remap rules, separated by ';': 'image:=/cam0/image_raw; odom:=/wheels/odom'"),
     "model": ("", "the detector; empty: as the parameters say"),
     "prompts": ("", "what to look for, as 'pedestrian; delivery van'; empty: as the parameters say"),
     "reason_model": ("", "the language model that answers questions; empty: as the parameters say"),
@@ -79,8 +78,7 @@ def said(given):
     """The parameters among the arguments that have a value."""
     values = {name: flag(name, given[name]) for name in ("autostart", "use_sim_time") if given[name]}
     values |= {name: given[name] for name in ("model", "reason_model") if given[name]}
-    values |= {"prompts": prompts} if (prompts := several(given["prompts"])) else {}
-    return values | ({"cameras": names(given["cameras"])} if given["cameras"] else {})
+    return values | ({"prompts": prompts} if (prompts := several(given["prompts"])) else {})
 
 
 def several(text):
@@ -103,7 +101,7 @@ def remappings(given):
     for rule in several(given["remaps"]):
         before, sign, after = rule.partition(":=")
         if not sign:
-            raise ValueError(f"remaps:={rule}, expected rules such as front/image:=/cam0/image_raw, separated by ';'")
+            raise ValueError(f"remaps:={rule}, expected rules such as image:=/cam0/image_raw, separated by ';'")
         rules.append((before.strip(), after.strip()))
     return rules
 
@@ -119,18 +117,6 @@ def number(name, text):
         return float(text)
     except ValueError:
         raise ValueError(f"{name}:={text}, expected a number of seconds") from None
-
-
-def names(text):
-    """A list of names as YAML has it."""
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        value = None
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"cameras:={text}, expected a list of names such as [front, rear]")
-    # ROS has no empty lists in parameter files; this is one to the node.
-    return value or [""]
 
 
 def outdoing_all(values, name):

@@ -2,8 +2,8 @@
 //!
 //! A ROS 2 perception node: camera topics in, ONNX vision models, detections and plans out. This library is the whole
 //! of it; the programs `vedette` and `vedette_node`, the only one that is linked with ROS, read the command line. The core
-//! is pure: the same messages give the same bytes, whether they come over DDS or from a bag, and no stage asks a clock,
-//! ROS or TF.
+//! is pure: the same messages give the same bytes, whether they come over DDS or from a bag, and no stage asks a clock
+//! or ROS.
 //!
 //! The walk, here over a bag:
 //!

@@ -56,7 +56,7 @@ impl Summary<'_> {
                 "proposals": report.proposals,
                 "first_stamp_ns": report.span.map(|(first, _)| first.as_ns()),
                 "last_stamp_ns": report.span.map(|(_, last)| last.as_ns()),
-                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom, "proposal": topics.proposal, "events": topics.events },
+                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom, "tf": topics.tf, "tf_static": topics.tf_static, "proposal": topics.proposal, "events": topics.events },
                 "taken": taken,
                 "proof": proof,
                 "results": results,

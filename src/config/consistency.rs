@@ -6,8 +6,12 @@ use super::sources::sheet::Effective;
 use crate::types::ParameterValue;
 use std::collections::BTreeMap;
 
-/// Fills in the defaults that depend on other values: a plan holds no longer than a frame may be old.
+/// Fills in the defaults that depend on other values: neither does a plan hold longer than a frame may be old,
+/// nor does a frame wait longer for tf.
 pub(super) fn complete(config: &mut Config, settings: &BTreeMap<String, Effective>) {
+    if !settings.contains_key("tf_wait_ms") {
+        config.tf_wait_ms = config.tf_wait_ms.min(config.max_age_ms);
+    }
     if !settings.contains_key("plan_valid_for_ms") {
         config.plan_valid_for_ms = config.plan_valid_for_ms.min(config.max_age_ms);
     }
@@ -30,6 +34,7 @@ pub(super) fn check(config: &Config, settings: &BTreeMap<String, Effective>) -> 
     };
     let c = config;
     refuse(c.camera_info_wait_ms <= c.max_age_ms, "camera_info_wait_ms", "at most", "max_age_ms")?;
+    refuse(c.tf_wait_ms <= c.max_age_ms, "tf_wait_ms", "at most", "max_age_ms")?;
     refuse(c.track_low_score < c.track_high_score, "track_low_score", "below", "track_high_score")?;
     refuse(c.track_high_score <= c.track_new_score, "track_high_score", "at most", "track_new_score")?;
     refuse(c.track_new_score <= c.obstacle_score, "track_new_score", "at most", "obstacle_score")?;

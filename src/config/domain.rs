@@ -26,7 +26,7 @@ pub enum Domain {
         /// Whether it may be empty.
         may_be_empty: bool,
     },
-    /// The name of a TF frame: not empty, no `/` at its beginning.
+    /// The name of a TF frame, without a `/` at its beginning; empty where the frame is chosen otherwise.
     FrameId,
     /// Strings that are not empty. `[""]` is the empty list: the form in which rclcpp and launch files, which
     /// cannot write an empty list, write one.
@@ -62,7 +62,7 @@ impl Domain {
             (Self::Numbers { min, max }, V::Double(number)) => (value.clone(), (min..=max).contains(&number)),
             (Self::Numbers { .. }, V::Integer(number)) => return self.check(&V::Double(*number as f64)),
             (Self::Text { may_be_empty }, V::String(text)) => (value.clone(), *may_be_empty || !text.is_empty()),
-            (Self::FrameId, V::String(text)) => (value.clone(), !text.is_empty() && !text.starts_with('/')),
+            (Self::FrameId, V::String(text)) => (value.clone(), !text.starts_with('/')),
             (Self::OneOf(names), V::String(text)) => (value.clone(), names.contains(&text.as_str())),
             // YAML reads the words yes and no as flags.
             (Self::OneOf(names), V::Bool(flag)) if names.contains(&YES_OR_NO[usize::from(*flag)]) => {
@@ -102,7 +102,7 @@ impl Domain {
             Self::Numbers { min, max } => format!("a number from {min} to {max}"),
             Self::Text { may_be_empty: true } => "a string".to_owned(),
             Self::Text { may_be_empty: false } => "a string that is not empty".to_owned(),
-            Self::FrameId => "the name of a TF frame, without a / at its beginning".to_owned(),
+            Self::FrameId => "the name of a TF frame, without a / at its beginning, or empty".to_owned(),
             Self::Texts { may_be_empty: true } => "a list of strings, none of them empty".to_owned(),
             Self::Texts { may_be_empty: false } => "a list of at least one string, none of them empty".to_owned(),
             Self::OneOf(names) => format!("one of {}", names.join(", ")),

@@ -54,7 +54,8 @@ pub use naming::{
     NameError, Names, NodeName, RemapRule, UnusedRule, camera_info_beside, image_of_compressed, names_rectified,
 };
 pub use parameters::{
-    Config, ImageStamp, ImageTransport, Parameter, Precision, ProviderName, ProviderPolicy, Rectified, Unmatched, When,
+    Config, ImageStamp, ImageTransport, MountingBy, Parameter, Precision, ProviderName, ProviderPolicy, Rectified,
+    Unmatched, When,
 };
 pub use qos_overrides::{Durability, History, QosOverride, QosOverrides, Reliability};
 pub use sources::{ParameterOverride, ParameterSource, YamlError};

@@ -42,6 +42,18 @@ choices! {
 }
 
 choices! {
+    /// What says where the camera is on the robot.
+    pub enum MountingBy {
+        /// tf where it has the image's frame, else the parameters.
+        Auto = "auto",
+        /// tf alone.
+        Tf = "tf",
+        /// The mounting parameters alone.
+        Parameters = "parameters",
+    }
+}
+
+choices! {
     /// Whether images are rectified.
     pub enum Rectified {
         /// By the name of their topic.
@@ -302,6 +314,10 @@ parameters! {
         max_age_ms: i64 = 500, PERIOD_MS, LIVE;
         /// How long an image waits for the camera_info of its own stamp; at most `max_age_ms`.
         camera_info_wait_ms: i64 = 50, PERIOD_OR_ZERO_MS, LIVE;
+        /// How long an image waits for the transforms of its stamp, where a link between its frame and `base_frame` moves,
+        /// and how long the first ones wait for their frame to be in tf at all; at most `max_age_ms`. Where it is not set,
+        /// `max_age_ms` if that is less.
+        tf_wait_ms: i64 = 100, PERIOD_OR_ZERO_MS, LIVE;
         /// A jump back of the stamps beyond this (a bag that starts again) restarts tracking; a frame whose stamp is
         /// older by less is dropped.
         stamp_reset_ms: i64 = 1000, PERIOD_MS, LIVE;
@@ -346,8 +362,13 @@ parameters! {
         track_confirm_frames: usize = 2, Domain::Integers { min: 1, max: 100 }, LIVE;
     }
     "Camera mounting" {
-        /// The robot's own frame, in which plans are expressed: x forward, y left, z up, z = 0 on the ground.
-        base_frame: String = "base_link".to_owned(), Domain::FrameId, INACTIVE;
+        /// What says where the camera is on the robot. `auto`: tf, at the stamp of each image, where it connects the image's
+        /// frame with `base_frame`; else the `mount_` parameters, which is warned about where tf is published. `tf`: tf
+        /// alone; an image whose frame is not connected is lost. `parameters`: these alone, whatever tf says.
+        mounting: MountingBy = MountingBy::Auto, Domain::OneOf(MountingBy::NAMES), INACTIVE;
+        /// The robot's own frame, in which plans are expressed: x forward, y left, z up, z = 0 on the ground. Empty:
+        /// `base_footprint` where tf connects that with the camera, else `base_link`.
+        base_frame: String = String::new(), Domain::FrameId, INACTIVE;
         /// Position of the camera ahead of the origin of `base_frame`, in meters.
         mount_x_m: f64 = 0.0, OFFSET_M, INACTIVE;
         /// Position of the camera left of the origin of `base_frame`, in meters.

@@ -75,7 +75,7 @@ fn every_parameter_refuses_other_types_and_what_lies_outside() {
             ),
             Domain::Text { may_be_empty: true } => (&["1", "1.0", "yes", "[a]"], vec![]),
             Domain::Text { may_be_empty: false } => (&["1", "1.0", "yes", "[a]"], vec!["\"\"".into()]),
-            Domain::FrameId => (&["1", "on", "[a]"], vec!["\"\"".into(), "/base_link".into()]),
+            Domain::FrameId => (&["1", "on", "[a]"], vec!["/base_link".into()]),
             Domain::Texts { may_be_empty: true } => (&["a", "[1, 2]", "[true]"], vec!["[a, \"\"]".into()]),
             Domain::Texts { may_be_empty: false } => (&["a", "[1.5]"], vec!["[]".into(), "[\"\"]".into()]),
             Domain::OneOf(_) => (&["1", "[a]"], vec!["other".into(), "\"\"".into()]),

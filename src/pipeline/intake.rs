@@ -1,24 +1,27 @@
 //! The intake of one camera: messages in, complete moments out.
 //!
-//! An image is joined by stamp with all that belongs to it: its camera model and the robot's motion. What has come for it
+//! An image is joined by stamp with all that belongs to it: its camera model, the camera's place on the robot and
+//! the robot's motion. What has come for it
 //! by the time it is complete is what it gets, whatever the order of arrival; live and in a replay the same code
 //! decides. An image that is not complete yet waits here, and the intake says for what. How long it may wait only the
 //! edge can know, since nothing here has a clock: its one word is [`go_without`](Intake::go_without).
 //!
-//! In: CDR of sensor_msgs/Image or sensor_msgs/CompressedImage, sensor_msgs/CameraInfo, nav_msgs/Odometry. Out: [`Moment`],
+//! In: CDR of sensor_msgs/Image or sensor_msgs/CompressedImage, sensor_msgs/CameraInfo, nav_msgs/Odometry,
+//! tf2_msgs/TFMessage. Out: [`Moment`],
 //! with the pixels borrowed from the message, or decoded once the moment is complete. Whether a moment is fresh, in order
 //! or worth looking at is left to the edge and to the walk.
 
-use super::joins::{CameraInfoJoin, JoinedMotion, MotionJoin};
+use super::joins::{CameraInfoJoin, JoinedMotion, JoinedMounting, MotionJoin, MountingJoin, OfParameters};
 use super::loss::FrameError;
-use super::picture_reader::{PictureReader, stamp_of};
+use super::picture_reader::{PictureReader, header_of};
 use super::remarks::{Misfit, Moved, Remark, Remarks, StampCheck};
 use super::topics::{Input, Transport};
+use super::transforms::Transforms;
 use crate::config::assembly::{CameraFileError, load_camera, settings};
 use crate::config::{Config, ImageStamp, Rectified, names_rectified};
+use crate::spatial::LinkKind;
 use crate::types::{CameraModel, Frame, FrameId, Motion, Size, Stamp, Stamped};
-use crate::wire;
-use nalgebra::Isometry3;
+use crate::wire::{self, HeaderRef};
 use std::borrow::Cow;
 
 /// One image with all that belongs to it.
@@ -26,6 +29,10 @@ use std::borrow::Cow;
 pub struct Moment<'a> {
     /// The picture, its camera and the camera's place on the robot, under the image's stamp and frame.
     pub frame: Stamped<Frame<'a>>,
+    /// The robot's frame into which the camera's place leads, and in which plans are.
+    pub base_frame: FrameId,
+    /// Whether tf says where the camera is; else the mounting parameters.
+    pub is_placed_by_tf: bool,
     /// How the robot moves at that stamp.
     pub motion: Motion,
     /// A camera_info that is not of the image's size.
@@ -63,9 +70,19 @@ pub struct Intake {
     stamps: StampCheck,
     pictures: PictureReader,
     /// The image that waits, and how it came.
-    waiting: Option<(ImageTime, Transport)>,
+    waiting: Option<Waiting>,
     /// Its message, and memory for the next one.
     held: Vec<u8>,
+}
+
+/// An image that waits.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    time: ImageTime,
+    transport: Transport,
+    /// What it waits for no longer.
+    without_camera_info: bool,
+    without_tf: bool,
 }
 
 /// When an image was taken.
@@ -82,7 +99,7 @@ struct ImageTime {
 struct Joins {
     camera_infos: CameraInfoJoin,
     motions: MotionJoin,
-    base_from_camera: Isometry3<f64>,
+    mountings: MountingJoin,
     is_rectified: bool,
     image_stamp: ImageStamp,
     remarks: Remarks,
@@ -108,12 +125,15 @@ impl Intake {
         let camera_infos = CameraInfoJoin::new(reset_ns)
             .with_fixed(load_camera(config, is_rectified)?)
             .for_stamps_that_say_nothing(config.image_stamp == ImageStamp::Received);
+        let mounting = settings::mounting(config);
+        let is_set = mounting != settings::mounting(&Config::default());
+        let of_parameters = OfParameters { base_from_camera: mounting.base_from_camera(), is_set };
         let (assumed_mps, fastest_mps) = (config.assumed_speed_mps, config.max_speed_mps);
         Ok(Self {
             joins: Joins {
                 camera_infos,
                 motions: MotionJoin::new(reset_ns, odom_max_age_ns, max_age_ns, assumed_mps, fastest_mps),
-                base_from_camera: settings::mounting(config).base_from_camera(),
+                mountings: MountingJoin::new(config.mounting, &config.base_frame, of_parameters, reset_ns),
                 is_rectified,
                 image_stamp: config.image_stamp,
                 remarks: Remarks::default(),
@@ -155,6 +175,18 @@ impl Intake {
         self.joins.camera_infos.set_expected(expected);
     }
 
+    /// Looks into these transforms from now on, which other cameras' intakes may share, in place of its own.
+    #[must_use]
+    pub fn with_transforms(mut self, transforms: &Transforms) -> Self {
+        self.joins.mountings.set_transforms(transforms.clone());
+        self
+    }
+
+    /// Whether tf is published at all; images wait for it only then.
+    pub fn expect_tf(&mut self, expected: bool) {
+        self.joins.mountings.set_published(expected);
+    }
+
     /// The stamp that an image will have, from its message and from when that came, if that is known; `None` when there is
     /// none in it. Nothing else is looked at: an edge asks before it hands over what may be too old.
     pub fn stamp_of(&self, cdr: &[u8], received: Option<Stamp>) -> Option<Stamp> {
@@ -190,10 +222,13 @@ impl Intake {
         received: Option<Stamp>,
     ) -> Result<Taken<'a>, FrameError> {
         self.waiting = None;
-        let header = stamp_of(transport, &cdr)?;
+        let HeaderRef { stamp: header, frame_id } = header_of(transport, &cdr)?;
+        self.joins.name(frame_id);
         self.look_at(header, received);
         let time = self.time_of(header, received);
-        let is_ready = self.joins.camera_infos.is_ready_for(header);
+        self.joins.mountings.begin(time.stamp);
+        let waiting = Waiting { time, transport, without_camera_info: false, without_tf: false };
+        let is_ready = self.joins.missing(&waiting).is_none();
         match cdr {
             Cow::Borrowed(cdr) if is_ready => {
                 return Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, cdr, time)?));
@@ -204,11 +239,8 @@ impl Intake {
             }
             Cow::Owned(cdr) => self.held = cdr,
         }
-        if is_ready {
-            return Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, &self.held, time)?));
-        }
-        self.waiting = Some((time, transport));
-        Ok(Taken::Waits { stamp: time.stamp, missing: Input::CameraInfo })
+        self.waiting = Some(waiting);
+        self.complete()
     }
 
     fn time_of(&self, header: Stamp, received: Option<Stamp>) -> ImageTime {
@@ -272,21 +304,39 @@ impl Intake {
         Ok(())
     }
 
+    /// A tf2_msgs/TFMessage, of `/tf` or `/tf_static`, for this intake and all that share its transforms. An image that
+    /// waited for it is given by [`complete`](Self::complete).
+    ///
+    /// # Errors
+    /// The first transform that is refused; the others of the message are taken.
+    pub fn tf(&mut self, kind: LinkKind, cdr: &[u8]) -> Result<(), FrameError> {
+        self.joins.mountings.transforms().take(kind, cdr)
+    }
+
     /// The image that waits, if it is complete now.
     ///
     /// # Errors
     /// As [`image`](Self::image).
     pub fn complete(&mut self) -> Result<Taken<'_>, FrameError> {
-        match self.waiting {
-            None => Ok(Taken::Nothing),
-            Some((time, _)) if !self.joins.camera_infos.is_ready_for(time.header) => {
-                Ok(Taken::Waits { stamp: time.stamp, missing: Input::CameraInfo })
-            }
-            Some((time, transport)) => {
-                self.waiting = None;
-                Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, &self.held, time)?))
-            }
+        let Some(waiting) = self.waiting else { return Ok(Taken::Nothing) };
+        if let Some(missing) = self.joins.missing(&waiting) {
+            return Ok(Taken::Waits { stamp: waiting.time.stamp, missing });
         }
+        self.waiting = None;
+        let Waiting { transport, time, .. } = waiting;
+        Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, &self.held, time)?))
+    }
+
+    /// The image that waits goes without this input: as [`complete`](Self::complete) from then on.
+    ///
+    /// # Errors
+    /// As [`image`](Self::image).
+    pub fn go_without_input(&mut self, input: Input) -> Result<Taken<'_>, FrameError> {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.without_camera_info |= input == Input::CameraInfo;
+            waiting.without_tf |= input == Input::Tf;
+        }
+        self.complete()
     }
 
     /// The image that waits, with what has come: the edge waits no longer. `None` when none waits.
@@ -294,12 +344,30 @@ impl Intake {
     /// # Errors
     /// As [`image`](Self::image).
     pub fn go_without(&mut self) -> Result<Option<Moment<'_>>, FrameError> {
-        let Some((time, transport)) = self.waiting.take() else { return Ok(None) };
+        let Some(Waiting { time, transport, .. }) = self.waiting.take() else { return Ok(None) };
         self.joins.moment(&mut self.pictures, transport, &self.held, time).map(Some)
     }
 }
 
 impl Joins {
+    /// What an image still waits for.
+    fn missing(&self, waiting: &Waiting) -> Option<Input> {
+        let Waiting { time, without_camera_info, without_tf, .. } = *waiting;
+        if !without_camera_info && !self.camera_infos.is_ready_for(time.header) {
+            Some(Input::CameraInfo)
+        } else if !without_tf && !self.mountings.is_ready_for(self.frame_id.as_str(), time.stamp) {
+            Some(Input::Tf)
+        } else {
+            None
+        }
+    }
+
+    fn name(&mut self, frame_id: &str) {
+        if self.frame_id.as_str() != frame_id {
+            self.frame_id = FrameId::new(frame_id);
+        }
+    }
+
     fn moment<'a>(
         &mut self,
         pictures: &'a mut PictureReader,
@@ -307,15 +375,14 @@ impl Joins {
         cdr: &'a [u8],
         time: ImageTime,
     ) -> Result<Moment<'a>, FrameError> {
+        let JoinedMounting { base_from_camera, base_frame, is_of_tf } =
+            self.mountings.take(self.frame_id.as_str(), time.stamp, &mut self.remarks)?;
         let (header, image) = pictures.read(transport, cdr, &mut self.remarks)?;
-        if self.frame_id.as_str() != header.frame_id {
-            self.frame_id = FrameId::new(header.frame_id);
-        }
         if !names_optical(header.frame_id) {
             self.remarks.say(Remark::FrameNotOptical { frame_id: self.frame_id.clone() });
         }
         let (camera, misfit) = self.camera_for(image.size(), time);
-        let frame = Frame { image, camera, base_from_camera: self.base_from_camera };
+        let frame = Frame { image, camera, base_from_camera };
         let JoinedMotion { motion, is_of_poses } = self.motions.at(time.stamp);
         if is_of_poses {
             self.remarks.say(Remark::SpeedOfPoses { motion: Moved(motion) });
@@ -323,7 +390,8 @@ impl Joins {
         if let Some(remark) = self.motions.reached().and_then(|odom| Remark::on_odometry(odom, time.stamp)) {
             self.remarks.say(remark);
         }
-        Ok(Moment { frame: Stamped::new(time.stamp, self.frame_id.clone(), frame), motion, misfit })
+        let frame = Stamped::new(time.stamp, self.frame_id.clone(), frame);
+        Ok(Moment { frame, base_frame, is_placed_by_tf: is_of_tf, motion, misfit })
     }
 
     /// The camera of an image of this size. One of another size is that of a picture which was made smaller, or of one

@@ -1,5 +1,6 @@
 //! What costs one message.
 
+use crate::spatial::TransformRefused;
 use crate::types::{CameraModelError, Stamp};
 pub use crate::vision::Blind;
 use crate::vision::CodecError;
@@ -18,6 +19,15 @@ pub enum FrameError {
     /// There is no whole picture in the file that the message holds.
     #[error(transparent)]
     Picture(#[from] CodecError),
+    /// A transform that fits in no tree.
+    #[error(transparent)]
+    Transform(#[from] TransformRefused),
+    /// tf does not say where the camera is at the image's stamp, and nothing else may.
+    #[error("{reason}")]
+    NoTransform {
+        /// What was asked, what is missing, which frames there are.
+        reason: String,
+    },
     /// No recording and no robot has such a time.
     #[error("image stamped {stamp}, before the epoch, expected a stamp of at least 0")]
     BeforeEpoch {
@@ -46,6 +56,8 @@ impl FrameError {
         match self {
             Self::Wire(_) | Self::Camera(_) | Self::BeforeEpoch { .. } => "bad_message",
             Self::Picture(_) => "bad_picture",
+            Self::Transform(_) => "bad_transform",
+            Self::NoTransform { .. } => "no_transform",
             Self::OutOfOrder { .. } => "out_of_order",
             Self::Blind(_) => "blind",
             Self::Detect(_) => "inference_failed",

@@ -2,7 +2,7 @@
 //!
 //! [`Intake`] joins the messages of a camera ([`Input`]) into complete [`Moment`]s; [`Walk::frame`] perceives, plans and
 //! hands back what is to be said of one ([`Said`]), messages under the source image's header ([`Output`]). Nothing in
-//! here sends anything, and nothing asks a clock, ROS or TF, so that the same messages give the same bytes. Freshness,
+//! here sends anything, and nothing asks a clock or ROS, so that the same messages give the same bytes. Freshness,
 //! queues and drops are the edge's business (`ros` live, `replay` for bags).
 //!
 //! Beside that walk, and never waited for, runs the reason lane: [`Walk::take_job`] gives what a language model is to
@@ -21,6 +21,7 @@ pub mod reason;
 mod remarks;
 mod said;
 mod topics;
+mod transforms;
 mod walk;
 
 pub use intake::{Intake, Moment, Taken};
@@ -30,4 +31,5 @@ pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason,
 pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
 pub use topics::{Input, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
+pub use transforms::Transforms;
 pub use walk::{PassedOver, Walk};

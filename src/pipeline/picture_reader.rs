@@ -4,7 +4,7 @@
 use super::loss::FrameError;
 use super::remarks::{Remark, Remarks};
 use super::topics::Transport;
-use crate::types::{ImageView, PixelFormat, Size, Stamp};
+use crate::types::{ImageView, PixelFormat, Size};
 use crate::vision::{Codec, PictureDecoder};
 use crate::wire::HeaderRef;
 use crate::wire::sensor_msgs::{ImageRef, decode_compressed_image, decode_image};
@@ -26,11 +26,11 @@ struct Said {
     codec: bool,
 }
 
-/// The stamp of an image whose message can be read. Nothing is decoded for it.
-pub(super) fn stamp_of(transport: Transport, cdr: &[u8]) -> Result<Stamp, FrameError> {
+/// The header of an image whose message can be read. Nothing is decoded for it.
+pub(super) fn header_of(transport: Transport, cdr: &[u8]) -> Result<HeaderRef<'_>, FrameError> {
     Ok(match transport {
-        Transport::Raw => decode_image(cdr)?.header.stamp,
-        Transport::Compressed => decode_compressed_image(cdr)?.header.stamp,
+        Transport::Raw => decode_image(cdr)?.header,
+        Transport::Compressed => decode_compressed_image(cdr)?.header,
     })
 }
 

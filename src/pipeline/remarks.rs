@@ -114,13 +114,41 @@ pub enum Remark {
     /// The image's TF frame is not called an optical one.
     #[error(
         "the image's frame_id {:?} is not named as an optical frame: boxes and places are reckoned with z forward, \
-         x right and y down (REP-103); if the frame has x forward, what others reckon through TF from ~/detections is \
-         turned by 90 degrees",
+         x right and y down (REP-103); if the frame has x forward, its place by tf is turned by 90 degrees, and so \
+         is what others reckon through tf from ~/detections",
         frame_id.as_str().chars().take(64).collect::<String>()
     )]
     FrameNotOptical {
         /// The frame.
         frame_id: FrameId,
+    },
+    /// tf is there and has no way from the camera to the robot.
+    #[error(
+        "{reason}; the mounting parameters serve: publish that transform, or set the parameter mounting to parameters if \
+         these are meant, or to tf if no image is to be taken without it"
+    )]
+    MountingOfParameters {
+        /// What was asked, what is missing, which frames there are.
+        reason: String,
+    },
+    /// tf has come to place the camera.
+    #[error(
+        "tf places the camera from the image stamped {stamp} on; those before it were placed by the mounting parameters"
+    )]
+    MountingOfTfNow {
+        /// The image's stamp.
+        stamp: Stamp,
+    },
+    /// Somebody has measured where the camera is, and tf says otherwise.
+    #[error(
+        "the mounting parameters and tf place the camera {apart_m:.2} m and {turned_rad:.2} rad apart: tf is used; set the \
+         parameter mounting to parameters if it is tf that is wrong"
+    )]
+    TfOutdoesMounting {
+        /// Between the two places, in metres.
+        apart_m: f64,
+        /// Between the two directions, in radians.
+        turned_rad: f64,
     },
     /// The robot moves and its odometry's twist does not say so.
     #[error(

@@ -1,7 +1,7 @@
 //! What the walk says of one frame: its messages, handed back to the edge, which checks their age and sends them.
 
 use super::topics::{Output, OutputError, Outputs};
-use crate::types::{Decision, Labels, Plan, ProposalStatus, Scene, Stamp};
+use crate::types::{Decision, FrameId, Labels, Plan, ProposalStatus, Scene, Stamp};
 
 /// What a processed frame came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +42,7 @@ pub struct Said<'a> {
     pub(super) scene: &'a Scene,
     pub(super) labels: &'a Labels,
     pub(super) plan: &'a Plan,
+    pub(super) base_frame: &'a FrameId,
 }
 
 impl<'a> Said<'a> {
@@ -74,6 +75,11 @@ impl<'a> Said<'a> {
     /// The plan.
     pub fn plan(&self) -> &'a Plan {
         self.plan
+    }
+
+    /// The frame of the plan.
+    pub fn base_frame(&self) -> &'a FrameId {
+        self.base_frame
     }
 
     /// Hands every message on.

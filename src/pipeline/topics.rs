@@ -14,24 +14,31 @@ pub enum Input {
     CameraInfo,
     /// The robot's speed.
     Odom,
+    /// Where the robot's frames are that move.
+    Tf,
+    /// Where those are that do not.
+    TfStatic,
 }
 
 impl Input {
     /// All inputs, the pictures first.
-    pub const ALL: [Self; 4] = [Self::Image, Self::CompressedImage, Self::CameraInfo, Self::Odom];
+    pub const ALL: [Self; 6] =
+        [Self::Image, Self::CompressedImage, Self::CameraInfo, Self::Odom, Self::Tf, Self::TfStatic];
 
     /// Whether it brings pictures.
     pub const fn is_picture(self) -> bool {
         matches!(self, Self::Image | Self::CompressedImage)
     }
 
-    /// The name that a remapping names, relative to the node's namespace.
+    /// The name that a remapping names, relative to the node's namespace but for tf, which is one for all.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Image => "image",
             Self::CompressedImage => "image/compressed",
             Self::CameraInfo => "camera_info",
             Self::Odom => "odom",
+            Self::Tf => "/tf",
+            Self::TfStatic => "/tf_static",
         }
     }
 
@@ -42,6 +49,7 @@ impl Input {
             Self::CompressedImage => "sensor_msgs/msg/CompressedImage",
             Self::CameraInfo => "sensor_msgs/msg/CameraInfo",
             Self::Odom => "nav_msgs/msg/Odometry",
+            Self::Tf | Self::TfStatic => "tf2_msgs/msg/TFMessage",
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::world::World;
 use crate::zoo::{Detector, EncodedPrompts, Thresholds, ZooError};
 use std::sync::Arc;
 
-/// The walk of one camera. Owned by one thread; asks no clock, no ROS, no TF.
+/// The walk of one camera. Owned by one thread; asks no clock and no ROS.
 pub struct Walk {
     config: Config,
     events: Events,
@@ -241,13 +241,14 @@ impl Walk {
     ///
     /// # Errors
     /// [`FrameError`] costs this frame: nothing is said of it, and the next one may do.
-    pub fn frame(&mut self, moment: &Moment<'_>, wanted: Wanted) -> Result<Said<'_>, FrameError> {
-        let Moment { frame, motion, .. } = moment;
+    pub fn frame<'a>(&'a mut self, moment: &'a Moment<'_>, wanted: Wanted) -> Result<Said<'a>, FrameError> {
+        let Moment { frame, base_frame, motion, .. } = moment;
         let stamp = frame.stamp();
         self.check_order(stamp)?;
         self.blind_check.look(stamp, &frame.value().image)?;
         self.perceive.frame(frame)?;
         self.previous = Some(stamp);
+        self.planner.set_base_frame(base_frame);
         let scene = self.perceive.scene();
         let labels = self.perceive.detector().labels();
         self.world.update(&frame.as_ref().map(|_| scene), *motion);
@@ -293,7 +294,7 @@ impl Walk {
             located: frame.value().camera.is_some(),
             proposal: advised.proposal.map(|record| record.status),
         };
-        Ok(Said { report, messages, scene, labels, plan: plan.value() })
+        Ok(Said { report, messages, scene, labels, plan: plan.value(), base_frame })
     }
 
     /// What a language model is to look at, if a trigger was due at one of the last images and parameter `reason_model`

@@ -10,8 +10,8 @@ use super::params::PlanningParams;
 use super::proposals::{self, Offers, Planned, Ruling};
 use super::words::{self, Grounds};
 use crate::types::{
-    ClassId, Decision, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp, Stamped,
-    TrackId,
+    ClassId, Decision, FrameId, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp,
+    Stamped, TrackId,
 };
 use crate::world::Thing;
 use std::sync::Arc;
@@ -113,6 +113,13 @@ impl Planner {
         self.plan.valid_for_ns = i64::from(params.valid_for_ms) * 1_000_000;
         self.hold.set(i64::from(params.clear_after_ms) * 1_000_000, self.plan.valid_for_ns);
         self.params = params;
+    }
+
+    /// Plans are in this frame from the next one on.
+    pub fn set_base_frame(&mut self, base_frame: &FrameId) {
+        if self.params.base_frame != *base_frame {
+            self.params.base_frame = base_frame.clone();
+        }
     }
 
     /// The last plan; before the first frame a `stop` that has sequence 0.

@@ -9,6 +9,7 @@ use super::topic_choice::ReplayTopics;
 use crate::bag::{Loss, MAX_DAMAGES, Source};
 use crate::config::assembly::Prompter;
 use crate::pipeline::{FrameError, Input, Intake, Moment, Output, Outputs, Reason, Taken, Walk, Wanted};
+use crate::spatial::LinkKind;
 use crate::types::{Cancel, RawMessage};
 use crate::wire;
 use std::borrow::Cow;
@@ -44,7 +45,7 @@ pub fn replay(
 /// whether there is a model or not: the same plans come out as when they were recorded. Where it has events
 /// ([`ReplayTopics::with_events`]), what was changed while it was made changes again, at the same images.
 ///
-/// An image whose camera_info has not come yet waits in the intake until that comes, the next image comes or the bag
+/// An image whose camera_info or transforms have not come yet waits in the intake until they come, the next image comes or the bag
 /// ends.
 ///
 /// # Errors
@@ -79,6 +80,7 @@ pub fn replay_beside(
     }
     source.select(&topics.names())?;
     intake.expect_camera_info(topics.camera_info.is_some());
+    intake.expect_tf(topics.tf.is_some() || topics.tf_static.is_some());
     let mut run = Run { walk, adviser, outputs, observer, report, goes_on: true };
     let (mut damages, mut damage) = (0, Repeats::default());
     while run.goes_on {
@@ -110,6 +112,11 @@ pub fn replay_beside(
                 run.taken(intake.complete())?;
             }
             Input::Odom => run.side(input, intake.odom(message.cdr)),
+            Input::Tf | Input::TfStatic => {
+                let kind = if input == Input::Tf { LinkKind::Moving } else { LinkKind::Static };
+                run.side(input, intake.tf(kind, message.cdr));
+                run.taken(intake.complete())?;
+            }
         }
         run.remark(intake);
     }

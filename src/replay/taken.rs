@@ -9,7 +9,7 @@ use std::fmt;
 /// One input, and the topic that feeds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenTopic {
-    /// `image`, `camera_info`, `odom`, `proposal` or `events`.
+    /// `image`, `camera_info`, `odom`, `/tf`, `/tf_static`, `proposal` or `events`.
     pub input: &'static str,
     /// The topic as the bag tells it; `None` when there is none.
     pub topic: Option<TopicInfo>,
@@ -25,6 +25,8 @@ impl ReplayTopics {
             (pictures, Some(&self.image)),
             (Input::CameraInfo, self.camera_info.as_ref()),
             (Input::Odom, self.odom.as_ref()),
+            (Input::Tf, self.tf.as_ref()),
+            (Input::TfStatic, self.tf_static.as_ref()),
         ];
         let inputs = chosen.into_iter().map(|(input, chosen)| {
             let name = names.resolve_input(input.name());
@@ -44,7 +46,7 @@ impl ReplayTopics {
                     format!("in place of {name}, which the bag has not")
                 }
                 Some(_) => "guessed, as the only one of its type".to_owned(),
-                None => without(input, &name, topics),
+                None => without(input, &name, topics, &self.names()),
             };
             TakenTopic { input: input.name(), topic: topic.cloned(), why }
         });
@@ -63,10 +65,12 @@ impl ReplayTopics {
 }
 
 /// Why an input has no topic, and which others of its type it could have.
-fn without(input: Input, name: &str, topics: &[TopicInfo]) -> String {
-    let others: Vec<&str> =
-        topics.iter().filter(|topic| topic.type_name == input.type_name()).map(|topic| topic.name.as_str()).collect();
+fn without(input: Input, name: &str, topics: &[TopicInfo], taken: &[&str]) -> String {
+    let is_of_type = |topic: &&TopicInfo| topic.type_name == input.type_name();
+    let is_free = |name: &&str| !taken.contains(name);
+    let others: Vec<&str> = topics.iter().filter(is_of_type).map(|topic| topic.name.as_str()).filter(is_free).collect();
     match &others[..] {
+        [] if topics.iter().any(|topic| is_of_type(&topic)) => format!("the bag has none at {name}"),
         [] => format!("the bag has no {}", input.type_name()),
         [other] => format!("the bag has none at {name}, but --remap {}:={other} takes that one", input.name()),
         others => {
@@ -114,6 +118,8 @@ mod tests {
             "image       /front/image_raw (sensor_msgs/msg/Image, 12 messages): guessed, as the only one of its type",
             "camera_info /front/camera_info (sensor_msgs/msg/CameraInfo, 12 messages): beside the image",
             "odom        none: the bag has no nav_msgs/msg/Odometry",
+            "/tf         none: the bag has no tf2_msgs/msg/TFMessage",
+            "/tf_static  none: the bag has no tf2_msgs/msg/TFMessage",
         ];
         assert_eq!(told(&bag, &[]), expected);
         let compressed = [topic("/front/image_raw/compressed", Input::CompressedImage), bag[1].clone()];
@@ -123,6 +129,16 @@ mod tests {
         assert!(told(&compressed, &[])[1].ends_with(": beside the image"));
         let bag = [topic("/front/image_raw", Input::Image), topic("/calibration", Input::CameraInfo)];
         assert!(told(&bag, &[])[1].ends_with("12 messages): guessed, as the only one of its type"));
+    }
+
+    #[test]
+    fn tf_is_taken_at_its_name_and_no_other_topic_of_its_type_is_offered_for_it() {
+        let bag = [topic("/image", Input::Image), topic("/tf_static", Input::TfStatic)];
+        let expected = "/tf_static  /tf_static (tf2_msgs/msg/TFMessage, 12 messages): the node's own name";
+        assert_eq!(told(&bag, &[])[3..], ["/tf         none: the bag has none at /tf", expected]);
+        let bag = [topic("/image", Input::Image), topic("/robot/tf", Input::Tf)];
+        assert!(told(&bag, &[])[3].ends_with("but --remap /tf:=/robot/tf takes that one"));
+        assert!(told(&bag, &["/tf:=/robot/tf"])[3].ends_with(": remapped"));
     }
 
     #[test]

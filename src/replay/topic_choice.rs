@@ -16,6 +16,10 @@ pub struct ReplayTopics {
     pub camera_info: Option<String>,
     /// Odometry, where the bag has it.
     pub odom: Option<String>,
+    /// Moving transforms, where the bag has them.
+    pub tf: Option<String>,
+    /// Static ones.
+    pub tf_static: Option<String>,
     /// Proposals of a language model, where the bag has them: they are given to the walk in place of a model's.
     pub proposal: Option<String>,
     /// What was changed when the bag was recorded, where it has that: it is changed again.
@@ -93,6 +97,8 @@ impl ReplayTopics {
             transport,
             camera_info,
             odom: named(Input::Odom)?,
+            tf: named(Input::Tf)?,
+            tf_static: named(Input::TfStatic)?,
             proposal: None,
             events: None,
         })
@@ -115,6 +121,8 @@ impl ReplayTopics {
         let mut names = vec![self.image.as_str()];
         names.extend(self.camera_info.as_deref());
         names.extend(self.odom.as_deref());
+        names.extend(self.tf.as_deref());
+        names.extend(self.tf_static.as_deref());
         names.extend(self.proposal.as_deref());
         names.extend(self.events.as_deref());
         names
@@ -127,6 +135,10 @@ impl ReplayTopics {
             Some(Input::CameraInfo)
         } else if Some(topic) == self.odom.as_deref() {
             Some(Input::Odom)
+        } else if Some(topic) == self.tf.as_deref() {
+            Some(Input::Tf)
+        } else if Some(topic) == self.tf_static.as_deref() {
+            Some(Input::TfStatic)
         } else {
             None
         }
@@ -289,6 +301,8 @@ mod tests {
                 transport: Transport::Raw,
                 camera_info: None,
                 odom: None,
+                tf: None,
+                tf_static: None,
                 proposal: None,
                 events: None
             }

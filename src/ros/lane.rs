@@ -16,6 +16,7 @@ use super::watch::gate::{Left, Orders};
 use super::watch::stop::StopPlan;
 use crate::config::Config;
 use crate::pipeline::{FrameError, Input, Intake, Moment, Output, Pace, PassedOver, Said, Taken, Walk, Wanted};
+use crate::spatial::LinkKind;
 use crate::types::Stamp;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Lane {
     pub intake: Intake,
     /// The longest wait for the camera_info of a picture that came first.
     pub camera_info_wait: Duration,
+    /// The longest wait for the transforms of its stamp.
+    pub tf_wait: Duration,
     /// What a moment goes through.
     pub passage: Passage,
     /// Where jobs for the language model go, if there is one.
@@ -67,6 +70,8 @@ impl Lane {
                 Work::Image(arrival) => {
                     let is_published = self.passage.shared.topics.publishers(Input::CameraInfo) > 0;
                     self.intake.expect_camera_info(is_published);
+                    let topics = &self.passage.shared.topics;
+                    self.intake.expect_tf(topics.publishers(Input::Tf) + topics.publishers(Input::TfStatic) > 0);
                     self.give_side(&mut side);
                     self.image(arrival, &mut side);
                     for remark in self.intake.untold_remarks() {
@@ -94,6 +99,7 @@ impl Lane {
                 if changed.is_ok() {
                     self.intake.change(&config);
                     self.camera_info_wait = Duration::from_millis(config.camera_info_wait_ms.unsigned_abs());
+                    self.tf_wait = Duration::from_millis(config.tf_wait_ms.unsigned_abs());
                     self.passage.change(&config);
                 }
                 // Who asked may be gone by now.
@@ -125,6 +131,15 @@ impl Lane {
                 self.passage.lose(Input::CameraInfo, &error);
             }
         }
+        for (input, kind, queue) in
+            [(Input::TfStatic, LinkKind::Static, &mut side.static_tfs), (Input::Tf, LinkKind::Moving, &mut side.tfs)]
+        {
+            for cdr in queue.drain(..) {
+                if let Err(error) = self.intake.tf(kind, &cdr) {
+                    self.passage.lose(input, &error);
+                }
+            }
+        }
         for cdr in side.odoms.drain(..) {
             if let Err(error) = self.intake.odom(&cdr) {
                 self.passage.lose(Input::Odom, &error);
@@ -142,20 +157,22 @@ impl Lane {
             self.intake.passed_over(&cdr, ros_time);
             return;
         }
-        let deadline = steady_now() + self.camera_info_wait;
-        match self.intake.picture(transport, Cow::Owned(cdr), ros_time) {
-            Ok(Taken::Waits { .. }) => {}
+        let began = steady_now();
+        let mut missing = match self.intake.picture(transport, Cow::Owned(cdr), ros_time) {
+            Ok(Taken::Waits { missing, .. }) => missing,
             taken => return self.passage.taken(taken, came),
-        }
-        while self.passage.shared.inbox.more_side(side, deadline) {
-            self.give_side(side);
-            match self.intake.complete() {
-                Ok(Taken::Waits { .. }) => {}
+        };
+        loop {
+            let wait = if missing == Input::Tf { self.tf_wait } else { self.camera_info_wait };
+            let has_more = self.passage.shared.inbox.more_side(side, began + wait);
+            if has_more {
+                self.give_side(side);
+            }
+            match if has_more { self.intake.complete() } else { self.intake.go_without_input(missing) } {
+                Ok(Taken::Waits { missing: next, .. }) => missing = next,
                 taken => return self.passage.taken(taken, came),
             }
         }
-        let without = self.intake.go_without().map(|moment| moment.map_or(Taken::Nothing, Taken::Moment));
-        self.passage.taken(without, came);
     }
 }
 
@@ -185,6 +202,7 @@ impl Passage {
         let wanted = Wanted { image_annotated: self.publishers.wants(Output::ImageAnnotated) };
         let mut counts = self.shared.health.lock();
         counts.misfit = moment.misfit;
+        counts.is_placed_by_tf = Some(moment.is_placed_by_tf);
         counts.inference.begins(steady_now());
         drop(counts);
         let said = match self.walk.frame(moment, wanted) {
@@ -241,6 +259,10 @@ impl Passage {
                 counts.saw_nothing(*blind);
                 counts.inference.skipped();
             }
+            FrameError::NoTransform { reason } => {
+                counts.no_transform.clone_from(reason);
+                counts.inference.skipped();
+            }
             // Refused before the model ran.
             _ if input == Input::Image => counts.inference.skipped(),
             _ => {}
@@ -250,6 +272,7 @@ impl Passage {
             Input::Image | Input::CompressedImage => error.cause(),
             Input::CameraInfo => "camera_info",
             Input::Odom => "odom",
+            Input::Tf | Input::TfStatic => "tf",
         };
         self.limiter.warn(cause, format_args!("{} dropped: {error}", input.name()));
     }
@@ -291,7 +314,8 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
             Output::Detections | Output::ImageAnnotated => {}
         }
     }
-    let orders = Orders { stamp: said.stamp(), sequence: said.plan().sequence, plan, path };
+    let (stamp, base_frame) = (said.stamp(), said.base_frame());
+    let orders = Orders { stamp, sequence: said.plan().sequence, base_frame, plan, path };
     let left = match shared.gate.pass(&orders) {
         Ok(left) => left,
         Err(withheld) => {

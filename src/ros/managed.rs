@@ -307,8 +307,9 @@ impl Managed {
         };
         let _ = self.posts.send(post);
         let lane = Lane {
-            intake,
+            intake: intake.with_transforms(&shared.transforms),
             camera_info_wait: Duration::from_millis(config.camera_info_wait_ms.unsigned_abs()),
+            tf_wait: Duration::from_millis(config.tf_wait_ms.unsigned_abs()),
             passage: Passage {
                 walk,
                 shared: shared.clone(),
@@ -476,7 +477,7 @@ fn topics(config: &Config, names: &Names) -> Vec<Topic> {
     };
     let topic = |input: Input| {
         let name = names.resolve_input(input.name());
-        let qos = qos::subscription(config.qos_overrides.get(&name));
+        let qos = qos::subscription(input, config.qos_overrides.get(&name));
         Topic { input, called: names.input(input.name()), name, qos }
     };
     Input::ALL.into_iter().filter(|input| !is_left_out(input)).map(topic).collect()

@@ -27,7 +27,9 @@ use super::threads::{Duty, Threads, words_of};
 use super::watch::gate::Gate;
 use super::watch::keep_watch;
 use super::watch::signals::{self, Signals};
+use crate::config::assembly::settings;
 use crate::config::{Config, Names};
+use crate::pipeline::Transforms;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, mpsc};
@@ -124,6 +126,7 @@ impl RunningNode {
             health: Arc::new(Health::default()),
             topics: Arc::new(Topics::new(Vec::new())),
             clock,
+            transforms: Transforms::new(settings::ns_from_ms(config.stamp_reset_ms)),
             lifecycle: Arc::new(Lifecycle::default()),
             parameters: Arc::new(RwLock::new(Arc::new(config.clone()))),
         };

@@ -7,6 +7,7 @@ use super::lifecycle::Lifecycle;
 use super::report::health::Health;
 use super::watch::gate::Gate;
 use crate::config::Config;
+use crate::pipeline::Transforms;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
@@ -23,6 +24,8 @@ pub struct Shared {
     pub topics: Arc<Topics>,
     /// ROS time.
     pub clock: NodeClock,
+    /// Where the robot's frames are, for all cameras and for as long as the node lives: what does not move is told once.
+    pub transforms: Transforms,
     /// The state of the node.
     pub lifecycle: Arc<Lifecycle>,
     /// The parameters in force.

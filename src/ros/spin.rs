@@ -13,6 +13,7 @@ use super::services::requests::Reception;
 use super::shared::Shared;
 use crate::config::ImageTransport;
 use crate::pipeline::{Input, Transport};
+use crate::spatial::LinkKind;
 use crate::wire;
 use futures::{FutureExt, Stream, StreamExt};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +46,8 @@ pub struct Spin {
     reception: Reception,
     /// While the node is active.
     inputs: Option<Inputs>,
+    /// From the first activation on, whatever the state: what does not move is told once.
+    static_tf: Subscribed,
     /// Subscriptions that nobody listens to. r2r ends one only when a message comes for it, so they are kept until then, and
     /// serve again where the node becomes active before: a silent topic has one, however often that happens.
     left: Vec<(Topic, Messages)>,
@@ -62,6 +65,7 @@ struct Inputs {
     /// camera_info that was published before we came, where it is offered to late subscribers.
     latched: Subscribed,
     odom: Subscribed,
+    tf: Subscribed,
     transport: TransportChoice,
     gaps: Gaps,
 }
@@ -72,7 +76,7 @@ type Subscribed = Option<(Topic, Messages)>;
 impl Spin {
     /// Listens to nothing yet.
     pub fn new(node: r2r::Node, reception: Reception, shared: Shared, orders: Receiver<SpinOrder>) -> Self {
-        Self { orders, reception, inputs: None, left: Vec::new(), shared, looked: None, node }
+        Self { orders, reception, inputs: None, static_tf: None, left: Vec::new(), shared, looked: None, node }
     }
 
     /// Works until it is told that the end has come, which it asks at least every [`MAX_WAIT`]. Services are taken
@@ -113,16 +117,22 @@ impl Spin {
         let latched = self.subscribe(latched)?;
         let camera_info = self.subscribe(of_camera)?;
         let odom = self.subscribe(self.topic_of(Input::Odom))?;
-        self.inputs = Some(Inputs { pictures, camera_info, latched, odom, transport, gaps: Gaps::default() });
+        let tf = self.subscribe(self.topic_of(Input::Tf))?;
+        let of_static = self.topic_of(Input::TfStatic);
+        if self.static_tf.as_ref().map(|(topic, _)| topic) != of_static.as_ref() {
+            self.left.extend(self.static_tf.take());
+            self.static_tf = self.subscribe(of_static)?;
+        }
+        self.inputs = Some(Inputs { pictures, camera_info, latched, odom, tf, transport, gaps: Gaps::default() });
         // What the graph says of these topics shows at once.
         self.looked = None;
         Ok(())
     }
 
     fn leave(&mut self) {
-        let Some(Inputs { pictures, camera_info, latched, odom, .. }) = self.inputs.take() else { return };
+        let Some(Inputs { pictures, camera_info, latched, odom, tf, .. }) = self.inputs.take() else { return };
         let pictures = pictures.into_iter().filter_map(|(_, subscribed)| subscribed);
-        self.left.extend(pictures.chain([camera_info, latched, odom].into_iter().flatten()));
+        self.left.extend(pictures.chain([camera_info, latched, odom, tf].into_iter().flatten()));
     }
 
     /// What is subscribed to for an input; `None` where it is not asked for.
@@ -145,8 +155,13 @@ impl Spin {
 
     fn take_messages(&mut self) {
         self.left.retain_mut(|(_, messages)| messages.next().now_or_never().is_none());
-        let Some(Inputs { pictures, camera_info, latched, odom, transport, gaps }) = &mut self.inputs else { return };
         let inbox = &self.shared.inbox;
+        while let Some(cdr) = next_of(&mut self.static_tf) {
+            inbox.put_tf(LinkKind::Static, cdr);
+        }
+        let Some(Inputs { pictures, camera_info, latched, odom, tf, transport, gaps }) = &mut self.inputs else {
+            return;
+        };
         // camera_info first: it then is there when its picture is taken.
         while let Some(cdr) = next_of(latched) {
             inbox.put_camera_info(cdr);
@@ -156,6 +171,9 @@ impl Spin {
         }
         while let Some(cdr) = next_of(odom) {
             inbox.put_odom(cdr);
+        }
+        while let Some(cdr) = next_of(tf) {
+            inbox.put_tf(LinkKind::Moving, cdr);
         }
         for (came_as, pictures) in pictures {
             while let Some(cdr) = next_of(pictures) {

@@ -11,9 +11,13 @@ mod ground;
 mod lens;
 mod mounting;
 mod projection;
+mod transforms;
 mod way_in_sight;
 
 pub use ground::{MAX_DISTANCE_M, place_of};
 pub use mounting::Mounting;
 pub use projection::{pixel_from_ray, ray_from_pixel};
+pub use transforms::{
+    LinkKind, LookupError, LookupKind, Miss, Readiness, TransformBuffer, TransformRefused, When, without_slash,
+};
 pub use way_in_sight::sees_ahead;

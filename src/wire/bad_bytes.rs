@@ -1,6 +1,6 @@
 //! Tests: what no decoder may do, whatever the bytes.
 
-use super::{nav_msgs, peek_stamp, rosgraph_msgs, sensor_msgs, vedette_msgs, vision_msgs};
+use super::{nav_msgs, peek_stamp, rosgraph_msgs, sensor_msgs, tf2_msgs, vedette_msgs, vision_msgs};
 use crate::types::Pose2;
 use crate::wire::WireError;
 use proptest::prelude::*;
@@ -11,6 +11,11 @@ type Decode = fn(&[u8]) -> Result<usize, WireError>;
 const IMAGE: Decode = |cdr| sensor_msgs::decode_image(cdr).map(|_| 0);
 const CAMERA_INFO: Decode = |cdr| sensor_msgs::decode_camera_info(cdr).map(|_| 0);
 const ODOMETRY: Decode = |cdr| nav_msgs::decode_odometry(cdr).map(|_| 0);
+/// A transform whose numbers are none is none, and no damage of the message.
+const TF: Decode = |cdr| {
+    let refused = |read: &Result<tf2_msgs::TransformRef<'_>, WireError>| !matches!(read, Err(WireError::Value { .. }));
+    tf2_msgs::decode_tf_message(cdr)?.filter(refused).try_for_each(|read| read.map(drop)).map(|()| 0)
+};
 const CLOCK: Decode = |cdr| rosgraph_msgs::decode_clock(cdr).map(|_| 0);
 const STAMP: Decode = |cdr| peek_stamp(cdr).map(|_| 0);
 const PATH: Decode = |cdr| nav_msgs::decode_path(cdr).map(|path| heap(path.value()));
@@ -53,6 +58,7 @@ static MESSAGES: &[(Decode, &[u8])] = &messages![
     IMAGE "image.le.cdr", IMAGE "image.be.cdr",
     CAMERA_INFO "camera_info.le.cdr", CAMERA_INFO "camera_info.be.cdr",
     ODOMETRY "odometry.le.cdr", ODOMETRY "odometry.be.cdr",
+    TF "tf.le.cdr", TF "tf.be.cdr",
     CLOCK "clock.le.cdr", CLOCK "clock.be.cdr", STAMP "clock.le.cdr",
     PATH "path.le.cdr", PATH "path.be.cdr",
     DETECTIONS "detections.le.cdr", DETECTIONS "detections.be.cdr",

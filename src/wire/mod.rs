@@ -11,10 +11,12 @@
 //! left before anything is allocated, and a [`WireError`] names message, field and offset. Bytes behind a message's
 //! end are ignored (some DDS implementations pad to four).
 //!
+//! Many files: one for each message package.
+//!
 //! Which topic a message belongs to, and when it came, is left to others.
 //!
 //! Source: OMG DDS-RTPS 2.5 section 10 (encapsulation), OMG CDR (alignment); layouts are those of ROS 2 Jazzy's
-//! common_interfaces, of vision_msgs 4 and of this project's vedette_msgs. [`schema`] holds them as text.
+//! common_interfaces, of tf2_msgs, of vision_msgs 4 and of this project's vedette_msgs. [`schema`] holds them as text.
 
 mod builtin_interfaces;
 mod cdr;
@@ -29,6 +31,7 @@ pub mod nav_msgs;
 pub mod rosgraph_msgs;
 pub mod schema;
 pub mod sensor_msgs;
+pub mod tf2_msgs;
 pub mod vedette_msgs;
 pub mod vision_msgs;
 

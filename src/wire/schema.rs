@@ -31,6 +31,8 @@ static DEFINITIONS: &[Definition] = &definitions![
     "geometry_msgs/PoseStamped",
     "geometry_msgs/PoseWithCovariance",
     "geometry_msgs/Quaternion",
+    "geometry_msgs/Transform",
+    "geometry_msgs/TransformStamped",
     "geometry_msgs/Twist",
     "geometry_msgs/TwistWithCovariance",
     "geometry_msgs/Vector3",
@@ -45,6 +47,7 @@ static DEFINITIONS: &[Definition] = &definitions![
     "rcl_interfaces/Parameter",
     "rcl_interfaces/ParameterValue",
     "vedette_msgs/Event",
+    "tf2_msgs/TFMessage",
     "vedette_msgs/Plan",
     "vedette_msgs/PlanStep",
     "vedette_msgs/Proposal",
@@ -108,7 +111,7 @@ pub(super) fn fields_of(name: &str) -> Option<impl Iterator<Item = (&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{diagnostic_msgs, nav_msgs, rosgraph_msgs, sensor_msgs, vedette_msgs, vision_msgs};
+    use crate::wire::{diagnostic_msgs, nav_msgs, rosgraph_msgs, sensor_msgs, tf2_msgs, vedette_msgs, vision_msgs};
 
     #[test]
     fn vedette_msgs_have_the_fields_of_their_ros_package() {
@@ -138,6 +141,7 @@ mod tests {
             sensor_msgs::COMPRESSED_IMAGE,
             sensor_msgs::IMAGE,
             vedette_msgs::EVENT,
+            tf2_msgs::TF_MESSAGE,
             vedette_msgs::PLAN,
             vedette_msgs::PROPOSAL,
             vision_msgs::DETECTION_2D_ARRAY,

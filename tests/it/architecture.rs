@@ -35,8 +35,8 @@ const ROOMS: [Room; 16] = [
         &["types", "wire", "vision", "infer", "language", "tracking", "spatial", "world", "zoo", "planning", "config"],
     ),
     ("bag", &["types", "infer", "pipeline"]),
-    ("replay", &["types", "wire", "vision", "infer", "config", "pipeline", "bag"]),
-    ("ros", &["types", "wire", "infer", "planning", "zoo", "config", "pipeline"]),
+    ("replay", &["types", "wire", "vision", "infer", "spatial", "config", "pipeline", "bag"]),
+    ("ros", &["types", "wire", "infer", "spatial", "planning", "zoo", "config", "pipeline"]),
     ("cli", &["types", "wire", "vision", "infer", "zoo", "config", "pipeline", "bag", "replay"]),
 ];
 

@@ -31,5 +31,7 @@ mod reason;
 mod replay;
 mod standing_person;
 mod tape;
+mod tf;
+mod tf_table;
 mod walk;
 mod zoo;

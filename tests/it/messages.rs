@@ -115,6 +115,25 @@ pub fn odometry(stamp: Stamp, forward_mps: f64) -> Vec<u8> {
     patched(stamped(ODOMETRY.to_vec(), stamp), &twist(of_fixture), &twist(ahead))
 }
 
+/// A TFMessage of one transform: the place of `child` in `parent`, and its turn as x, y, z, w.
+pub fn tf(stamp: Stamp, parent: &str, child: &str, place: [f64; 3], turn: [f64; 4]) -> Vec<u8> {
+    let (sec, nanosec) = stamp.to_ros();
+    let mut body = [1u32.to_le_bytes(), sec.to_le_bytes(), nanosec.to_le_bytes()].concat();
+    for name in [parent, child] {
+        body.resize(body.len().next_multiple_of(4), 0);
+        body.extend(u32::try_from(name.len() + 1).unwrap().to_le_bytes());
+        body.extend(name.bytes().chain([0]));
+    }
+    body.resize(body.len().next_multiple_of(8), 0);
+    body.extend(place.into_iter().chain(turn).flat_map(f64::to_le_bytes));
+    [&[0, 1, 0, 0], &body[..]].concat()
+}
+
+/// The turn of an optical frame whose z is the x of its parent.
+pub const OPTICAL: [f64; 4] = [-0.5, 0.5, -0.5, 0.5];
+/// No turn.
+pub const LEVEL: [f64; 4] = [0.0, 0.0, 0.0, 1.0];
+
 /// An intake with its walk, driven the way an edge drives them that waits for nothing.
 pub struct Driven {
     pub intake: Intake,

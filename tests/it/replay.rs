@@ -14,8 +14,13 @@ use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, Replay
 use vedette::types::{RawMessage, Stamp};
 use vedette::wire::schema::message_definition;
 
-const TOPICS: [(Input, &str); 3] =
-    [(Input::Image, "/camera/image"), (Input::CameraInfo, "/camera/camera_info"), (Input::Odom, "/odom")];
+const TOPICS: [(Input, &str); 5] = [
+    (Input::Image, "/camera/image"),
+    (Input::CameraInfo, "/camera/camera_info"),
+    (Input::Odom, "/odom"),
+    (Input::Tf, "/tf"),
+    (Input::TfStatic, "/tf_static"),
+];
 
 fn topic_of(input: Input) -> &'static str {
     TOPICS.iter().find(|(known, _)| *known == input).unwrap().1
@@ -255,6 +260,8 @@ fn topics_that_were_not_chosen_are_not_read() {
         transport: Transport::Raw,
         camera_info: None,
         odom: None,
+        tf: None,
+        tf_static: None,
         proposal: None,
         events: None,
     };

@@ -121,7 +121,7 @@ def test_the_three_launch_files_have_the_same_arguments(ros2_tools_environment):
     ]  # fmt: skip
     assert shown[0] == shown[1] == shown[2]
     names = [line.strip("' :") for line in shown[0].splitlines() if line.startswith("    '")]
-    wanted = "params_file namespace name cameras image camera_info odom autostart respawn log_level use_sim_time prompts"
+    wanted = "params_file namespace name image camera_info odom autostart respawn log_level use_sim_time prompts"
     assert set(wanted.split()) <= set(names)
     assert "no description given" not in shown[0]
 
@@ -196,9 +196,7 @@ def test_without_arguments_the_node_is_called_vedette(launch, model, listen, tmp
         ("autostart:=1", "autostart:=1, expected true or false"),
         ("respawn:=always", "respawn:=always, expected true or false"),
         ("respawn_delay_s:=soon", "respawn_delay_s:=soon, expected a number of seconds"),
-        ("cameras:=front,rear", "cameras:=front,rear, expected a list of names such as [front, rear]"),
-        ("cameras:=[1, 2]", "cameras:=[1, 2], expected a list of names such as [front, rear]"),
-        ("remaps:=front/image=/x", "remaps:=front/image=/x, expected rules such as front/image:=/cam0/image_raw"),
+        ("remaps:=image=/x", "remaps:=image=/x, expected rules such as image:=/cam0/image_raw"),
     ],
 )
 def test_an_argument_that_cannot_be_meant_fails_the_launch_by_name(launch, argument, reason):
@@ -207,21 +205,21 @@ def test_an_argument_that_cannot_be_meant_fails_the_launch_by_name(launch, argum
     assert reason in launched.log and "process started" not in launched.log, launched.log
 
 
-def test_cameras_remaps_files_and_autostart_are_handed_on(launch, recorder, tmp_path):
+def test_remaps_files_and_autostart_are_handed_on(launch, recorder, tmp_path):
     program, starts = recorder()
     own = parameters("/**:\n  ros__parameters:\n    max_age_ms: 321\n", tmp_path)
     launch(
-        "vedette.launch.xml", f"params_file:=drone.yaml; {own}", "cameras:=[front, rear]", "autostart:=false",
-        "remaps:=front/image:=/cam0/image_raw; rear/image:=/cam1/image_raw", "prompts:=pedestrian; delivery van",
+        "vedette.launch.xml", f"params_file:=drone.yaml; {own}", "autostart:=false",
+        "remaps:=image/compressed:=/cam0/jpeg; ~/plan:=/plan", "prompts:=pedestrian; delivery van",
         VEDETTE_BIN=program,
     )  # fmt: skip
     [start] = starts()
     argv, files = start["argv"], start["files"]
-    assert "front/image:=/cam0/image_raw" in argv and "rear/image:=/cam1/image_raw" in argv
+    assert "image/compressed:=/cam0/jpeg" in argv and "~/plan:=/plan" in argv
     assert not any(word.startswith(("image:=", "odom:=", "camera_info:=")) for word in argv)
     assert files[1] == yaml.safe_load((ROOT / "config/drone.yaml").read_text())
     assert files[2] == yaml.safe_load(own.read_text())
-    said = {"autostart": False, "cameras": ["front", "rear"], "prompts": ["pedestrian", "delivery van"]}
+    said = {"autostart": False, "prompts": ["pedestrian", "delivery van"]}
     assert files[3] == {"/**/**/vedette": {"ros__parameters": said}}
 
 

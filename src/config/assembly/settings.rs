@@ -72,6 +72,11 @@ pub(crate) fn obstacle_score(config: &Config) -> f32 {
     share(config.obstacle_score)
 }
 
+/// The frame of plans until tf has placed a camera.
+pub(crate) fn base_frame(config: &Config) -> FrameId {
+    FrameId::new(if config.base_frame.is_empty() { "base_link" } else { &config.base_frame })
+}
+
 pub(crate) fn mounting(config: &Config) -> Mounting {
     Mounting {
         x_m: config.mount_x_m,
@@ -172,7 +177,7 @@ pub(crate) fn planning(config: &Config) -> PlanningParams {
         path_spacing_m: config.path_spacing_m,
         valid_for_ms: ms(config.plan_valid_for_ms),
         proposal_max_age_ms: ms(config.proposal_max_age_ms),
-        base_frame: FrameId::new(&config.base_frame),
+        base_frame: base_frame(config),
         obstacles: Obstacles::default(),
     }
 }

@@ -4,6 +4,7 @@
 use crate::pipeline::Transport;
 use crate::ros::clock::steady_now;
 use crate::ros::order::Order;
+use crate::spatial::LinkKind;
 use crate::types::Stamp;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,8 @@ use std::time::Instant;
 
 /// camera_info and odometry kept for the next picture, each: seconds of the one, half a second of the other.
 const SIDE_CAPACITY: usize = 128;
+/// Messages of tf that are kept, moving and static ones each: a second of ten busy publishers.
+const TF_CAPACITY: usize = 1024;
 
 /// A picture as it came.
 #[derive(Debug)]
@@ -25,23 +28,34 @@ pub struct Arrival {
     pub ros_time: Option<Stamp>,
 }
 
-/// camera_info and odometry that wait to be given to the walk, in CDR, in the order of arrival.
+/// camera_info, odometry and tf that wait to be given to the walk, in CDR, in the order of arrival.
 #[derive(Debug, Default)]
 pub struct Side {
     /// sensor_msgs/CameraInfo.
     pub camera_infos: VecDeque<Vec<u8>>,
     /// nav_msgs/Odometry.
     pub odoms: VecDeque<Vec<u8>>,
+    /// tf2_msgs/TFMessage of what moves.
+    pub tfs: VecDeque<Vec<u8>>,
+    /// The same of what does not. It is told once, so it waits for a lane however long that takes.
+    pub static_tfs: VecDeque<Vec<u8>>,
 }
 
 impl Side {
     fn is_empty(&self) -> bool {
-        self.camera_infos.is_empty() && self.odoms.is_empty()
+        [&self.camera_infos, &self.odoms, &self.tfs, &self.static_tfs].iter().all(|queue| queue.is_empty())
+    }
+
+    /// What holds at all times.
+    fn only_static(&mut self) -> Self {
+        Self { static_tfs: std::mem::take(&mut self.static_tfs), ..Self::default() }
     }
 
     fn move_to(&mut self, other: &mut Side) {
         other.camera_infos.append(&mut self.camera_infos);
         other.odoms.append(&mut self.odoms);
+        other.tfs.append(&mut self.tfs);
+        other.static_tfs.append(&mut self.static_tfs);
     }
 }
 
@@ -78,13 +92,21 @@ impl Inbox {
 
     /// Queues a camera_info; the oldest goes when nobody takes them.
     pub fn put_camera_info(&self, cdr: Vec<u8>) {
-        push_bounded(&mut self.lock().side.camera_infos, cdr);
+        push_bounded(&mut self.lock().side.camera_infos, cdr, SIDE_CAPACITY);
         self.changed.notify_one();
     }
 
     /// Queues odometry; the oldest goes when nobody takes it. Does not wake the lane: no picture waits for it.
     pub fn put_odom(&self, cdr: Vec<u8>) {
-        push_bounded(&mut self.lock().side.odoms, cdr);
+        push_bounded(&mut self.lock().side.odoms, cdr, SIDE_CAPACITY);
+    }
+
+    /// Queues transforms; the oldest go when nobody takes them. A picture may wait for them.
+    pub fn put_tf(&self, kind: LinkKind, cdr: Vec<u8>) {
+        let side = &mut self.lock().side;
+        let queue = if kind == LinkKind::Static { &mut side.static_tfs } else { &mut side.tfs };
+        push_bounded(queue, cdr, TF_CAPACITY);
+        self.changed.notify_one();
     }
 
     /// Queues an order, and wakes the lane. Once closed it is dropped, and with it whoever waits for its reply.
@@ -106,14 +128,16 @@ impl Inbox {
 
     /// Serves the next lane, once the one before it has ended.
     pub fn reopen(&self) {
-        *self.lock() = State::default();
+        let mut state = self.lock();
+        let side = state.side.only_static();
+        *state = State { side, ..State::default() };
     }
 
     /// Forgets what has come and was not taken.
     pub fn forget(&self) {
         let mut state = self.lock();
         state.image = None;
-        state.side = Side::default();
+        state.side = state.side.only_static();
     }
 
     /// Waits for an order or a picture, and moves what was queued until the picture came to `side`. `None` once closed.
@@ -159,8 +183,8 @@ impl Inbox {
     }
 }
 
-fn push_bounded(queue: &mut VecDeque<Vec<u8>>, cdr: Vec<u8>) {
-    if queue.len() == SIDE_CAPACITY {
+fn push_bounded(queue: &mut VecDeque<Vec<u8>>, cdr: Vec<u8>, capacity: usize) {
+    if queue.len() == capacity {
         queue.pop_front();
     }
     queue.push_back(cdr);
@@ -206,14 +230,18 @@ mod tests {
         let inbox = Inbox::default();
         inbox.put_image(picture(1));
         inbox.put_camera_info(vec![1]);
+        inbox.put_tf(LinkKind::Static, vec![7]);
         inbox.close();
         inbox.reopen();
         inbox.put_image(picture(2));
         inbox.put_camera_info(vec![2]);
+        inbox.put_tf(LinkKind::Moving, vec![8]);
         inbox.forget();
         inbox.put_image(picture(3));
         let mut side = Side::default();
         assert_eq!(next_picture(&inbox, &mut side).unwrap(), [3]);
+        assert_eq!(side.static_tfs, [vec![7]], "told once, and true for ever");
+        side.static_tfs.clear();
         assert!(side.is_empty());
     }
 

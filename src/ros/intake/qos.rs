@@ -1,13 +1,18 @@
 //! Quality of service: sensor data in (REP-2003), overridable as in rclcpp; reliable out.
 
 use crate::config::{Durability, History, QosOverride, Reliability};
-use crate::pipeline::Output;
+use crate::pipeline::{Input, Output};
 use r2r::QosProfile;
 use r2r::qos::{DurabilityPolicy, HistoryPolicy, ReliabilityPolicy};
 
-/// A subscription: best effort, volatile, the newest five, unless an override says otherwise.
-pub fn subscription(overrides: Option<&QosOverride>) -> QosProfile {
-    let mut qos = QosProfile::sensor_data();
+/// A subscription: best effort, volatile, the newest five, unless an override says otherwise. Those of tf are what tf2's
+/// own listeners ask for: nothing is left out, and what does not move is told to whoever comes late.
+pub fn subscription(input: Input, overrides: Option<&QosOverride>) -> QosProfile {
+    let mut qos = match input {
+        Input::Tf => QosProfile::default().reliable().keep_last(100),
+        Input::TfStatic => QosProfile::default().reliable().transient_local().keep_last(100),
+        _ => QosProfile::sensor_data(),
+    };
     let Some(QosOverride { reliability, durability, history, depth }) = overrides else { return qos };
     if let Some(reliability) = reliability {
         qos.reliability = match reliability {
@@ -76,8 +81,16 @@ mod tests {
     fn an_override_changes_what_it_names_and_nothing_else() {
         let overrides = QosOverride { reliability: Some(Reliability::Reliable), depth: Some(1), ..Default::default() };
         let expected = QosProfile::sensor_data().reliable().keep_last(1);
-        assert_eq!(subscription(Some(&overrides)), expected);
-        assert_eq!(subscription(None), QosProfile::sensor_data());
+        assert_eq!(subscription(Input::Image, Some(&overrides)), expected);
+        assert_eq!(subscription(Input::Image, None), QosProfile::sensor_data());
+    }
+
+    #[test]
+    fn tf_is_asked_for_as_tf2_asks_for_it() {
+        assert_eq!(subscription(Input::Tf, None), QosProfile::default().keep_last(100));
+        let of_static = subscription(Input::TfStatic, None);
+        assert_eq!(mismatch(&QosProfile::default().transient_local(), &of_static), None);
+        assert!(mismatch(&QosProfile::default(), &of_static).is_some(), "a static transform that nobody keeps");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::health::{Counts, Inference, ReasonCounts, Window};
 use super::sessions::{ModelSessions, Sessions};
 use crate::infer::{Proof, Refusal};
+use crate::pipeline::Input;
 use crate::ros::intake::graph::{Publishing, Topic, of_pictures};
 use crate::ros::lifecycle::{Life, State};
 use crate::ros::watch::Silent;
@@ -267,6 +268,13 @@ fn frames(before: &Counts, now: &Now<'_>) -> Section {
     if let Some(misfit) = counts.misfit {
         section.raise(Level::Warn, misfit.to_string());
     }
+    let lost_for_tf = |counts: &Counts| counts.dropped.get(&(Input::Image.name(), "no_transform")).copied();
+    if lost_for_tf(counts) != lost_for_tf(before) {
+        section.raise(Level::Warn, counts.no_transform.clone());
+    }
+    if let Some(is_by_tf) = counts.is_placed_by_tf {
+        section.value("mounting", if is_by_tf { "tf" } else { "parameters" });
+    }
     section.value("received", counts.received);
     section.value("processed", counts.processed);
     section.value("rate_in_hz", format!("{rate_in:.2}"));
@@ -352,7 +360,7 @@ fn topics(topics: &[(Topic, Publishing)]) -> Section {
 mod tests {
     use super::*;
     use crate::infer::{Agreement, Provider};
-    use crate::pipeline::{Input, Misfit};
+    use crate::pipeline::Misfit;
     use crate::ros::clock::steady_now;
     use crate::ros::lifecycle::{Lifecycle, Outcome};
     use crate::ros::report::health::{LastFrame, SUPERSEDED};

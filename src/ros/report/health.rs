@@ -60,6 +60,10 @@ pub struct Counts {
     pub reason: ReasonCounts,
     /// A camera_info that was not of the size of the newest image.
     pub misfit: Option<Misfit>,
+    /// Whether tf says where the camera of the newest image is; else the mounting parameters.
+    pub is_placed_by_tf: Option<bool>,
+    /// Why tf did not say it of an image, the last time.
+    pub no_transform: String,
     /// Why there are no more prompts, once their thread has ended.
     pub prompts_ended: Option<String>,
 }

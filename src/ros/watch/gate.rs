@@ -12,7 +12,7 @@ use crate::pipeline::Output;
 use crate::ros::clock::EdgeClock;
 use crate::ros::intake::freshness::{Freshness, NotFresh};
 use crate::ros::publishers::{NotPublished, Publish};
-use crate::types::Stamp;
+use crate::types::{FrameId, Stamp};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub struct Orders<'a> {
     pub stamp: Stamp,
     /// The plan's.
     pub sequence: u64,
+    /// The frame that they are in.
+    pub base_frame: &'a FrameId,
     /// vedette_msgs/Plan.
     pub plan: &'a [u8],
     /// nav_msgs/Path.
@@ -168,6 +170,7 @@ impl Gate {
         // One of them may be out when the other fails: for the watchdog, that is no plan.
         publishers.publish(Output::Plan, orders.plan)?;
         *sequence = orders.sequence;
+        post.stop.set_base_frame(orders.base_frame);
         publishers.publish(Output::Path, orders.path)?;
         let now_ns = clock.watch_ns().ok_or(Withheld::NotFresh(NotFresh::NoClock))?;
         let replaced_ns = post.silence(now_ns).plan_left(now_ns, age_ns);
@@ -344,7 +347,13 @@ pub(in crate::ros) mod tests {
 
         fn pass(&self, stamp_ms: i64, sequence: u64) -> Result<Left, Withheld> {
             let stamp = Stamp::from_ns(stamp_ms * MS);
-            self.gate.pass(&Orders { stamp, sequence, plan: b"plan", path: b"path" })
+            self.gate.pass(&Orders {
+                stamp,
+                sequence,
+                base_frame: &FrameId::new("base_footprint"),
+                plan: b"plan",
+                path: b"path",
+            })
         }
 
         /// What has left since the last call, the edge's own plans by their sequence and verdict.

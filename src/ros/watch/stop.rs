@@ -1,6 +1,7 @@
 //! The edge's own word: a stop plan and an empty path, the only messages without a source image.
 
 use crate::config::Config;
+use crate::config::assembly::settings;
 use crate::pipeline::Output;
 use crate::planning::watchdog::stop_plan;
 use crate::ros::publishers::{NotPublished, Publish};
@@ -19,15 +20,22 @@ pub struct StopPlan {
 }
 
 impl StopPlan {
-    /// In the planning frame.
+    /// In the planning frame, as far as the parameters tell it.
     pub fn new(config: &Config) -> Self {
         Self {
-            base_frame: FrameId::new(&config.base_frame),
+            base_frame: settings::base_frame(config),
             model: Arc::from(config.model.as_str()),
             // Periods are checked to lie below ten minutes.
             valid_for_ms: u32::try_from(config.plan_valid_for_ms).unwrap_or(u32::MAX),
             labels: Labels::new([""; 0], 0),
             cdr: Vec::new(),
+        }
+    }
+
+    /// In the frame of the plan that it would take back.
+    pub fn set_base_frame(&mut self, base_frame: &FrameId) {
+        if self.base_frame != *base_frame {
+            self.base_frame = base_frame.clone();
         }
     }
 

@@ -50,7 +50,9 @@ PUBLISHED = [
     "nav_msgs/msg/Path",
     "rosgraph_msgs/msg/Clock",
     "sensor_msgs/msg/CameraInfo",
+    "sensor_msgs/msg/CompressedImage",
     "sensor_msgs/msg/Image",
+    "tf2_msgs/msg/TFMessage",
     "vedette_msgs/msg/Plan",
     "vedette_msgs/msg/Proposal",
     "vision_msgs/msg/Detection2DArray",
@@ -148,6 +150,19 @@ def odometry():
         pose=make("PoseWithCovariance", pose=pose, covariance=covariance),
         twist=make("TwistWithCovariance", twist=twist, covariance=covariance),
     )
+
+
+def transform_stamped(sec, nanosec, parent, child, place, yaw):
+    header = make("Header", stamp=make("Time", sec=sec, nanosec=nanosec), frame_id=parent)
+    x, y, z = place
+    transform = make("Transform", translation=make("Vector3", x=x, y=y, z=z), rotation=quaternion(yaw))
+    return make("TransformStamped", header=header, child_frame_id=child, transform=transform)
+
+
+def tf():
+    moving = transform_stamped(1_700_000_000, 100_000_000, "base_link", "pan", (0.5, -0.25, 1.5), 0.5)
+    static = transform_stamped(0, 0, "/pan", "camera_optical_frame", (0.0, 0.1, 0.0), 0.0)
+    return make("TFMessage", transforms=[moving, static])
 
 
 def path(poses):
@@ -263,6 +278,7 @@ def main():
     write("camera_info", camera_info())
     write("camera_info_part", camera_info(binning=(2, 4), roi=(100, 50, 400, 300)), big_endian=False)
     write("odometry", odometry())
+    write("tf", tf())
     write("clock", make("Clock", clock=STAMP))
     write("path", path([(0.5, 0.0, 0.0), (1.5, -0.25, 0.5)]))
     person = detection((10.5, 20.25, 110.75, 220.0), "person", 0.875, "1207")
