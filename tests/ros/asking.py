@@ -1,5 +1,7 @@
 """The other side of `~/ask`: an rclpy action client that keeps all that it is told."""
 
+import time
+
 from action_msgs.msg import GoalStatus
 from camera import wait_until
 from rclpy.action import ActionClient
@@ -57,6 +59,8 @@ class Asker:
             feedback_sub_qos_profile=qos,
         )
         assert self.client.wait_for_server(10), f"no action {name}"
+        # The node's side of the connection: what it says before is lost.
+        time.sleep(0.5)
 
     def ask_at_once(self, count, **goal):
         """Sends goals without waiting between them. Returns, for each, the future of its handle and its feedback."""

@@ -147,7 +147,6 @@ def test_of_two_hundred_goals_at_once_some_have_a_result_and_the_others_a_reason
     stream()
     # What is said is not lost on this side, however busy the machine is.
     asker = asker(depth=1000)
-    time.sleep(0.5)
     asked = asker.ask_at_once(200, question="What is that?", max_tokens=3)
     wait_until(lambda: all(sent.done() for sent, _ in asked), "an answer to each goal", 30)
     handles = [(sent.result(), feedback) for sent, feedback in asked]

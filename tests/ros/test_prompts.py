@@ -162,7 +162,7 @@ def test_of_three_hundred_requests_at_once_each_is_answered(text_encoder, start,
 
 
 def memory_mb(node, key):
-    """A line of the process's status: VmRSS is what it has, VmHWM the most that it had."""
+    """A line of the process's status: RssAnon is its own memory, without what it shares; VmHWM the most that it had in all."""
     lines = Path(f"/proc/{node.process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
 
@@ -171,7 +171,7 @@ def test_twenty_megabytes_of_prompts_are_refused_without_being_kept_or_logged(te
     node = start()
     client = listen({})
     assert client.call(SetPrompts, SERVICE, SetPrompts.Request(prompts=["van"]), patience_s=60).success
-    before, log = memory_mb(node, "VmRSS"), len(node.log)
+    before, all_before, log = memory_mb(node, "RssAnon"), memory_mb(node, "VmRSS"), len(node.log)
     for request, reason in (
         (["x" * 20_000_000], 'prompt 1 ("xxxxxxxxxxxxxxxxxxxxxxxx"...) has 20000000 characters, expected at most 256'),
         (["van"] + ["\u00e9" * 10_000_000], "has 10000000 characters, expected at most 256"),
@@ -181,9 +181,10 @@ def test_twenty_megabytes_of_prompts_are_refused_without_being_kept_or_logged(te
         response = client.call(SetPrompts, SERVICE, SetPrompts.Request(prompts=request), patience_s=30)
         assert not response.success and response.version == 1
         assert reason in response.message and len(response.message) < 400
-    kept = memory_mb(node, "VmRSS") - before
-    peak = memory_mb(node, "VmHWM") - before
+    # DDS keeps one buffer as large as the largest request, and one of the C message may be on its way to be freed.
+    kept = memory_mb(node, "RssAnon") - before
+    peak = memory_mb(node, "VmHWM") - all_before
     print(f"kept {kept:.0f} MB, at most {peak:.0f} MB more than before")
-    assert kept < 100, f"{kept:.0f} MB are kept"
+    assert kept < 64, f"{kept:.0f} MB are kept"
     assert len(node.log) - log < 4000, "the log holds no request whole"
     assert client.call(SetPrompts, SERVICE, SetPrompts.Request(prompts=["dog"])).version == 2

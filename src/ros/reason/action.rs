@@ -3,7 +3,6 @@
 //! Made from plain services: r2r 0.9's own action server never lets goals expire and leaves cancelled ones at canceling.
 //! States and messages are those of the design page "Actions" (design.ros2.org) and of `action_msgs`. One task owns it.
 
-use super::ask_result::words;
 use crate::ros::clock::steady_now;
 use crate::ros::services::requests::{Reception, Request, Requests};
 use crate::types::Stamp;
@@ -148,10 +147,10 @@ impl ActionServer {
     }
 
     /// Does not take a goal. ROS has no words for a client in that answer, so they come just before it, as the goal's
-    /// only feedback.
+    /// only feedback. `reason` holds no null character.
     pub fn reject(&self, request: GoalRequest, reason: &str) {
         let GoalRequest { id, request, .. } = request;
-        let (feedback, text) = (self.feedback.clone(), words(&format!("rejected: {reason}")));
+        let (feedback, text) = (self.feedback.clone(), format!("rejected: {reason}"));
         let message = Ask::FeedbackMessage { goal_id: id.into(), feedback: Ask::Feedback { text, tokens: 0 } };
         request.respond_after(Ask::SendGoal::Response { accepted: false, stamp: Time::default() }, move || {
             if let Err(error) = feedback.publish(&message) {

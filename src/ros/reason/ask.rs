@@ -210,7 +210,7 @@ impl Questions {
         };
         if let Some(refusal) = refusal {
             self.limiter.warn("rejected", format_args!("a question is rejected: {refusal}"));
-            return self.server.reject(request, &refusal);
+            return self.server.reject(request, &words(&refusal));
         }
         let Ask::Goal { question, want_proposal, max_tokens, .. } = &request.goal;
         let inquiry = Inquiry::new(question, *want_proposal, *max_tokens);
