@@ -54,9 +54,16 @@ def sourced_prefixes() -> list[Path]:
 
 
 def choose() -> Ros:
-    """The sourced ROS 2 if it is one that we know, else our own prefix."""
+    """The sourced ROS 2 if it is one that we know, our own prefix where none is sourced. Another one is told: a shell in
+    which two distributions are mixed builds what does not run."""
     distro = os.environ.get("ROS_DISTRO", "")
-    if sourced_prefixes() and distro in USABLE_DISTROS:
+    if sourced_prefixes():
+        if distro not in USABLE_DISTROS:
+            raise SetupError(
+                f"ROS 2 {distro or 'without a ROS_DISTRO'} is sourced, expected {' or '.join(USABLE_DISTROS)}: "
+                "the ROS client library (r2r) builds with no other one that this set-up knows",
+                "source one of those, or run again in a shell in which no ROS is sourced",
+            )
         return Ros(distro, True, layout.TOOLS_PREFIX, layout.INTERFACES_PREFIX)
     if platform.machine() != "x86_64":
         raise SetupError(

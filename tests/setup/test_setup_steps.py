@@ -6,6 +6,7 @@ from pathlib import Path
 import checksum
 import layout
 import pytest
+import ros
 import vtest_camera
 from gpu_machine import Machine
 from steps import SetupError, Step
@@ -136,3 +137,14 @@ def test_the_distortion_given_to_ros_inverts_the_published_one_within_a_twentiet
             distorting = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
             assert x * distorting * vtest_camera.FX_PX + vtest_camera.CX_PX == pytest.approx(u_px, abs=0.05)
             assert y * distorting * vtest_camera.FY_PX + vtest_camera.CY_PX == pytest.approx(v_px, abs=0.05)
+
+
+def test_a_sourced_distribution_that_is_not_known_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/kilted")
+    monkeypatch.setenv("ROS_DISTRO", "kilted")
+    with pytest.raises(SetupError, match="ROS 2 kilted is sourced, expected jazzy or humble"):
+        ros.choose()
+    monkeypatch.setenv("ROS_DISTRO", "humble")
+    assert ros.choose().sourced
+    monkeypatch.delenv("AMENT_PREFIX_PATH")
+    assert not ros.choose().sourced
