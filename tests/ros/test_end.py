@@ -57,7 +57,7 @@ def test_diagnostics_come_once_a_second_with_proof_rates_ages_and_plan(start, ca
     camera.send_until(lambda: len(listener["/diagnostics"]) >= 4, "four diagnostics")
     statuses = {status.name: status for status in listener["/diagnostics"][-1].status}
     values = {name: {entry.key: entry.value for entry in status.values} for name, status in statuses.items()}
-    assert set(statuses) == {f"vedette: {topic}" for topic in ("inference", "frames", "plan", "topics")}
+    assert set(statuses) == {f"vedette: {topic}" for topic in ("lifecycle", "inference", "frames", "plan", "topics")}
     assert values["vedette: inference"]["provider"] == "cpu"
     assert int(values["vedette: inference"]["nodes on CPUExecutionProvider"]) > 0
     assert statuses["vedette: inference"].level == b"\x00"

@@ -83,8 +83,12 @@ def test_a_node_that_loads_ends_at_once(faulty_binary):
     with subprocess.Popen(
         [faulty_binary, "node"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert "loading" in process.stderr.readline()
-        process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert process.wait(5) == 130 and time.monotonic() - began < 1
-        assert "ended before it had started" in process.stderr.read()
+        try:
+            while "loading" not in (line := process.stderr.readline()):
+                assert line, "it ended before it loaded"
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            assert process.wait(5) == 130 and time.monotonic() - began < 1
+            assert "ended while it was loading" in process.stderr.read()
+        finally:
+            process.kill()
