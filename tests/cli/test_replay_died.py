@@ -208,7 +208,7 @@ def test_the_qos_of_results_is_read_by_players_old_and_new(replay, ten_frames, t
         (note,) = [record.metadata for record in reader.iter_metadata() if record.name == "rosbag2"]
     for topic, text in texts.items():
         (found,) = parse_qos(text)
-        latched = topic in ("/vedette/label_info", "/vedette/vision_info")
+        latched = topic in ("/vedette/events", "/vedette/label_info", "/vedette/vision_info")
         durability = QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE
         assert (found.reliability, found.durability, found.history) == (QosReliability.RELIABLE, durability, QosHistory.KEEP_LAST)
         assert (found.liveliness, found.deadline, found.lifespan) == (QosLiveliness.AUTOMATIC, ENDLESS, ENDLESS)

@@ -91,10 +91,12 @@ projection_matrix: {rows: 3, cols: 4, data: [64.0, 0.0, 32.0, 0.0, 0.0, 64.0, 32
 
 
 def said(report, *args, out):
-    """All messages of a replay."""
+    """All messages of a replay, but for its events: those tell the parameters."""
     report(*args, "--out", out)
     with out.open("rb") as file:
-        return [(channel.topic, message.log_time, message.data) for _, channel, message in make_reader(file).iter_messages()]
+        messages = make_reader(file).iter_messages()
+        said = [(channel.topic, message.log_time, message.data) for _, channel, message in messages]
+    return [message for message in said if message[0] != "/vedette/events"]
 
 
 def test_a_calibration_gives_pictures_what_a_bag_has_with_its_camera_info(report, tmp_path):

@@ -85,8 +85,8 @@ def test_every_message_decodes_and_carries_its_images_stamp(decoded):
 
 
 def test_labels_come_before_the_detections_that_they_govern(recording):
-    order = [topic for topic, _, _ in messages(recording)][:3]
-    assert order == ["/vedette/label_info", "/vedette/vision_info", "/vedette/detections"]
+    order = [topic for topic, _, _ in messages(recording)][:4]
+    assert order == ["/vedette/events", "/vedette/label_info", "/vedette/vision_info", "/vedette/detections"]
 
 
 def test_tracks_keep_their_ids_over_the_footage(decoded):

@@ -12,6 +12,7 @@ from camera import wait_until
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions
+from node_process import NodeProcess
 from rclpy.lifecycle import LifecycleNode
 from vedette_msgs.msg import Plan
 
@@ -333,8 +334,6 @@ def test_a_panic_while_loading_is_an_error_that_is_processed(manual):
 
 
 def test_a_node_that_starts_by_itself_and_has_no_model_ends_with_the_reason(faulty_binary, tmp_path):
-    from conftest import NodeProcess
-
     for fault, reason in [("load_fails", "there is no such model"), ("load_panics", "by order of the test")]:
         node = NodeProcess(faulty_binary, [], tmp_path / f"{fault}.log", fault=fault)
         assert node.process.wait(20.0) == 1
