@@ -40,7 +40,7 @@ impl Config {
         let in_force = |(key, value)| (key, Effective { value, origin: Origin::InForce, is_own: true });
         let mut settings: BTreeMap<String, Effective> = self.entries().map(in_force).collect();
         for (key, value) in changes {
-            let setting = Effective { value: value.clone(), origin: Origin::Request, is_own: true };
+            let setting = requested(value);
             config.apply(key, &setting)?;
             let is_qos = key.starts_with(qos_overrides::PREFIX);
             let row = PARAMETERS.iter().find(|parameter| parameter.name == key);
@@ -64,17 +64,14 @@ impl Config {
     }
 
     /// These parameters with the ones of a recording in their places, whatever they are about; nothing is checked but each
-    /// value by itself.
-    ///
-    /// # Errors
-    /// [`ConfigError`] for a parameter that there is not, or a value that it does not take.
-    pub fn recorded(&self, parameters: &[(String, ParameterValue)]) -> Result<Self, ConfigError> {
-        let mut config = self.clone();
+    /// value by itself. What there is no more, or takes no such value, is left out.
+    #[must_use]
+    pub fn recorded(mut self, parameters: &[(String, ParameterValue)]) -> Self {
         for (key, value) in parameters {
-            let setting = Effective { value: value.clone(), origin: Origin::Request, is_own: true };
-            config.apply(key, &setting)?;
+            // A refusal leaves all as it was.
+            let _ = self.apply(key, &requested(value));
         }
-        Ok(config)
+        self
     }
 
     /// What `other` has otherwise than these, in the order of the table.
@@ -90,6 +87,11 @@ impl Config {
         let is_live = |parameter: &super::Parameter| parameter.when == When::Live;
         PARAMETERS.iter().all(|parameter| is_live(parameter) || (parameter.get)(self) == (parameter.get)(other))
     }
+}
+
+/// A value that a client wants, or a recording has.
+fn requested(value: &ParameterValue) -> Effective {
+    Effective { value: value.clone(), origin: Origin::Request, is_own: true }
 }
 
 #[cfg(test)]

@@ -112,6 +112,12 @@ impl Config {
         table.chain(qos::entries(&self.qos_overrides))
     }
 
+    /// The value of the parameter with this name, if there is one.
+    pub fn value(&self, name: &str) -> Option<ParameterValue> {
+        let row = PARAMETERS.iter().find(|parameter| parameter.name == name).map(|parameter| (parameter.get)(self));
+        row.or_else(|| qos::entries(&self.qos_overrides).find(|(key, _)| key == name).map(|(_, value)| value))
+    }
+
     /// The folder for TensorRT's engines: `engine_cache_dir`, or where it is empty `vedette/engines` in the user's
     /// cache folder, which `variable` (the environment) tells. None without any of them.
     pub fn engine_cache_folder(&self, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {

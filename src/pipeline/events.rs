@@ -12,9 +12,8 @@ pub(super) struct Events {
     /// Of the next one.
     version: u32,
     due: Vec<Event>,
-    /// Those of the last frame that had any, in memory that serves every frame.
+    /// Memory for their messages that serves every frame.
     said: Vec<Vec<u8>>,
-    count: usize,
 }
 
 #[derive(Debug)]
@@ -27,7 +26,7 @@ struct Event {
 impl Events {
     /// A walk that begins with these parameters.
     pub(super) fn new(parameters: impl Iterator<Item = (String, ParameterValue)>) -> Self {
-        let mut events = Self { version: 0, due: Vec::new(), said: Vec::new(), count: 0 };
+        let mut events = Self { version: 0, due: Vec::new(), said: Vec::new() };
         events.push(EventKind::Start, parameters.collect());
         events
     }
@@ -57,13 +56,13 @@ impl Events {
     }
 
     /// Those that wait, as messages under this header; none wait any more.
-    pub(super) fn say(&mut self, header: HeaderRef<'_>) -> impl Iterator<Item = &[u8]> + use<'_> {
-        self.count = self.due.len();
-        self.said.resize_with(self.said.len().max(self.count), Vec::new);
+    pub(super) fn say(&mut self, header: HeaderRef<'_>) -> &[Vec<u8>] {
+        let count = self.due.len();
+        self.said.resize_with(self.said.len().max(count), Vec::new);
         for (event, cdr) in self.due.drain(..).zip(&mut self.said) {
             wire::vedette_msgs::encode_event(cdr, header, event.version, event.kind, &event.parameters);
         }
-        self.said[..self.count].iter().map(Vec::as_slice)
+        &self.said[..count]
     }
 }
 
@@ -75,7 +74,7 @@ mod tests {
 
     fn said(events: &mut Events) -> Vec<(u32, EventKind, usize)> {
         let header = HeaderRef { stamp: Stamp::from_ns(7), frame_id: "camera" };
-        let decoded = events.say(header).map(|cdr| decode_event(cdr).unwrap());
+        let decoded = events.say(header).iter().map(|cdr| decode_event(cdr).unwrap());
         decoded.map(|event| (event.version, event.kind, event.parameters.len())).collect()
     }
 

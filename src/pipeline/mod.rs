@@ -32,4 +32,4 @@ pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
 pub use topics::{Input, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
 pub use transforms::Transforms;
-pub use walk::{PassedOver, Walk};
+pub use walk::{Entered, PassedOver, Walk};

@@ -63,6 +63,15 @@ impl PassedOver {
     }
 }
 
+/// What is known of a frame before it is processed.
+#[derive(Debug)]
+pub struct Entered<'a> {
+    /// The events that it is the first to be governed by, as messages of [`Output::Events`].
+    pub events: &'a [Vec<u8>],
+    /// Why it is not to be processed, if it is not.
+    pub passed_over: Option<PassedOver>,
+}
+
 impl Walk {
     /// A walk with the parameters of `config` over a detector that is ready to run; `model` is its name.
     ///
@@ -148,7 +157,7 @@ impl Walk {
     /// ([`When::Inactive`](crate::config::When::Inactive)) are taken as they are and have no effect. Where `prompts` differ,
     /// they come encoded, see [`Prompter`](crate::config::assembly::Prompter): that is what takes time, this is cheap.
     ///
-    /// The change is an event: see [`events`](Self::events). Tracks, things, what is held and proposals stay, with one
+    /// The change is an event: see [`enter`](Self::enter). Tracks, things, what is held and proposals stay, with one
     /// exception. Under other prompts the classes of the tracks are of the old set; they begin anew, and with them the plan,
     /// at `stop`: it goes on when the way was found clear for `clear_after_ms` again. A proposal that was held is about the
     /// old set and goes too. The next image announces the labels with the raised version before its detections; nothing
@@ -204,28 +213,21 @@ impl Walk {
         &self.config
     }
 
-    /// The events that the frame with this header is the first to be governed by, as messages of
-    /// [`Output::Events`]. To be asked for once for each frame that may be processed, before that, and to be sent whatever
-    /// becomes of it. Nothing, and nothing allocated, while nothing changes.
-    pub fn events(&mut self, stamp: Stamp, frame_id: &FrameId) -> impl Iterator<Item = &[u8]> + use<'_> {
-        self.events.say(HeaderRef { stamp, frame_id: frame_id.as_str() })
+    /// A frame of this stamp and frame_id comes, in the order of the stamps: what is to be said of it whatever becomes of
+    /// it, and whether [`frame`](Self::frame) is to have it, by the parameters `enabled` and `max_rate_hz`. Nothing is
+    /// allocated while nothing changes.
+    pub fn enter(&mut self, stamp: Stamp, frame_id: &FrameId) -> Entered<'_> {
+        let passed_over = if !self.config.enabled {
+            Some(PassedOver::Paused)
+        } else {
+            (!self.rate.admits(stamp)).then_some(PassedOver::TooSoon)
+        };
+        Entered { events: self.events.say(HeaderRef { stamp, frame_id: frame_id.as_str() }), passed_over }
     }
 
     /// Whether an event waits for a frame.
     pub fn has_events(&self) -> bool {
         self.events.are_due()
-    }
-
-    /// Whether the frame with this stamp is to be processed, by the parameters `enabled` and `max_rate_hz`. To be asked once
-    /// for each frame, in their order.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn admits(&mut self, stamp: Stamp) -> Result<(), PassedOver> {
-        if !self.config.enabled {
-            return Err(PassedOver::Paused);
-        }
-        if self.rate.admits(stamp) { Ok(()) } else { Err(PassedOver::TooSoon) }
     }
 
     /// Replaces `out` by the boxes of a picture that would be published. It belongs to no camera: nothing is said of it,

@@ -44,7 +44,7 @@ impl Changes {
         let mut not_applied = Vec::new();
         while let Some(event) = self.recorded.take(stamp, frame_id, log_time) {
             let before = self.made_with.clone();
-            let made_with = with(before.clone().unwrap_or_default(), &event.parameters);
+            let made_with = before.clone().unwrap_or_default().recorded(&event.parameters);
             self.made_with = Some(made_with.clone());
             let changes = match (event.kind, &before) {
                 (EventKind::Start, None) => {
@@ -87,12 +87,6 @@ fn apply(
     walk.change(&config, prompts).map_err(|refused| refused.to_string())?;
     intake.change(&config);
     Ok(())
-}
-
-/// These parameters with those recorded ones that there still are.
-fn with(config: Config, recorded: &[(String, ParameterValue)]) -> Config {
-    let known = |config: &Config, entry: &(String, ParameterValue)| config.recorded(std::slice::from_ref(entry));
-    recorded.iter().fold(config, |config, entry| known(&config, entry).unwrap_or(config))
 }
 
 fn note_difference(ours: &Config, recorded: &Config, note: &mut impl FnMut(String)) {

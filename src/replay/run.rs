@@ -8,7 +8,7 @@ use super::report::{ReplayObserver, ReplayReport};
 use super::topic_choice::ReplayTopics;
 use crate::bag::{Loss, MAX_DAMAGES, Source};
 use crate::config::assembly::Prompter;
-use crate::pipeline::{FrameError, Input, Intake, Moment, Output, Outputs, Reason, Taken, Walk, Wanted};
+use crate::pipeline::{Entered, FrameError, Input, Intake, Moment, Output, Outputs, Reason, Taken, Walk, Wanted};
 use crate::spatial::LinkKind;
 use crate::types::{Cancel, RawMessage};
 use crate::wire;
@@ -172,10 +172,11 @@ impl Run<'_> {
             }
         }
         let stamp = moment.stamp();
-        for cdr in self.walk.events(stamp, moment.frame.frame_id()) {
+        let Entered { events, passed_over } = self.walk.enter(stamp, moment.frame.frame_id());
+        for cdr in events {
             self.outputs.put(Output::Events, stamp, cdr)?;
         }
-        if let Err(passed_over) = self.walk.admits(stamp) {
+        if let Some(passed_over) = passed_over {
             *self.report.passed_over.entry(passed_over.cause()).or_default() += 1;
             return Ok(());
         }

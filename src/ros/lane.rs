@@ -15,7 +15,9 @@ use super::shared::Shared;
 use super::watch::gate::{Left, Orders};
 use super::watch::stop::StopPlan;
 use crate::config::Config;
-use crate::pipeline::{FrameError, Input, Intake, Moment, Output, Pace, PassedOver, Said, Taken, Walk, Wanted};
+use crate::pipeline::{
+    Entered, FrameError, Input, Intake, Moment, Output, Pace, PassedOver, Said, Taken, Walk, Wanted,
+};
 use crate::spatial::LinkKind;
 use crate::types::Stamp;
 use std::borrow::Cow;
@@ -31,14 +33,29 @@ const SEE_SESSIONS: Duration = Duration::from_secs(1);
 pub struct Lane {
     /// What joins the camera's messages.
     pub intake: Intake,
-    /// The longest wait for the camera_info of a picture that came first.
-    pub camera_info_wait: Duration,
-    /// The longest wait for the transforms of its stamp.
-    pub tf_wait: Duration,
+    /// How long a picture waits for what belongs to it.
+    pub waits: Waits,
     /// What a moment goes through.
     pub passage: Passage,
     /// Where jobs for the language model go, if there is one.
     pub desk: Option<Arc<Desk>>,
+}
+
+/// The longest waits of a picture that came before what belongs to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    camera_info: Duration,
+    /// For the transforms of its stamp.
+    tf: Duration,
+}
+
+impl Waits {
+    /// By the parameters.
+    pub fn new(config: &Config) -> Self {
+        let [camera_info, tf] =
+            [config.camera_info_wait_ms, config.tf_wait_ms].map(|ms| Duration::from_millis(ms.unsigned_abs()));
+        Self { camera_info, tf }
+    }
 }
 
 /// From a moment to what has left.
@@ -98,8 +115,7 @@ impl Lane {
                 let changed = walk.change(&config, prompts);
                 if changed.is_ok() {
                     self.intake.change(&config);
-                    self.camera_info_wait = Duration::from_millis(config.camera_info_wait_ms.unsigned_abs());
-                    self.tf_wait = Duration::from_millis(config.tf_wait_ms.unsigned_abs());
+                    self.waits = Waits::new(&config);
                     self.passage.change(&config);
                 }
                 // Who asked may be gone by now.
@@ -163,7 +179,7 @@ impl Lane {
             taken => return self.passage.taken(taken, came),
         };
         loop {
-            let wait = if missing == Input::Tf { self.tf_wait } else { self.camera_info_wait };
+            let wait = if missing == Input::Tf { self.waits.tf } else { self.waits.camera_info };
             let has_more = self.passage.shared.inbox.more_side(side, began + wait);
             if has_more {
                 self.give_side(side);
@@ -189,14 +205,13 @@ impl Passage {
         if !self.lets_in(moment.stamp()) {
             return;
         }
-        if self.walk.has_events() {
-            for cdr in self.walk.events(moment.stamp(), moment.frame.frame_id()) {
-                if let Err(error) = self.publishers.publish(Output::Events, cdr) {
-                    self.limiter.warn("not_published", &error);
-                }
+        let Entered { events, passed_over } = self.walk.enter(moment.stamp(), moment.frame.frame_id());
+        for cdr in events {
+            if let Err(error) = self.publishers.publish(Output::Events, cdr) {
+                self.limiter.warn("not_published", &error);
             }
         }
-        if let Err(passed_over) = self.walk.admits(moment.stamp()) {
+        if let Some(passed_over) = passed_over {
             return self.pass_over(passed_over);
         }
         let wanted = Wanted { image_annotated: self.publishers.wants(Output::ImageAnnotated) };

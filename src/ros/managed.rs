@@ -9,7 +9,7 @@ use super::error::NodeError;
 use super::intake::freshness::Freshness;
 use super::intake::graph::Topic;
 use super::intake::qos;
-use super::lane::{Lane, Passage};
+use super::lane::{Lane, Passage, Waits};
 use super::lifecycle::services::{Announcer, Asked};
 use super::lifecycle::{Outcome, State, Transition};
 use super::order::Order;
@@ -75,8 +75,6 @@ struct Pending {
     client: Option<Asked>,
     /// What it waits for.
     stage: Stage,
-    /// Whether it goes wrong, once that is known.
-    failed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +91,18 @@ enum Then {
     End,
 }
 
+/// The ways to the threads and tasks that a transition concerns.
+pub struct Ways {
+    /// To the spin thread.
+    pub spin: mpsc::Sender<SpinOrder>,
+    /// To the task that owns the parameters.
+    pub changers: UnboundedSender<Loaded>,
+    /// To the task that serves questions.
+    pub posts: UnboundedSender<Post>,
+    /// To whoever gives the end of loading back through [`Managed::loaded`].
+    pub loaded: UnboundedSender<LoadEnd>,
+}
+
 /// The node, as its transitions see it.
 pub struct Managed {
     shared: Shared,
@@ -100,12 +110,9 @@ pub struct Managed {
     names: Names,
     publishers: Publishers,
     announcer: Announcer,
-    spin: mpsc::Sender<SpinOrder>,
-    changers: UnboundedSender<Loaded>,
-    posts: UnboundedSender<Post>,
+    ways: Ways,
     /// `None` while it loads.
     load: Option<Load>,
-    tell: Option<UnboundedSender<LoadEnd>>,
     /// The parameters with which the models were loaded, while there are any.
     loaded_with: Option<Arc<Config>>,
     desk: Option<Arc<Desk>>,
@@ -116,15 +123,15 @@ pub struct Managed {
 }
 
 impl Managed {
-    /// Unconfigured. `tasks` are the ways to the tasks that serve prompts and questions.
+    /// Unconfigured. `load` makes the models.
     pub fn new(
         shared: Shared,
         threads: Threads,
         names: Names,
         publishers: Publishers,
         announcer: Announcer,
-        spin: mpsc::Sender<SpinOrder>,
-        (changers, posts): (UnboundedSender<Loaded>, UnboundedSender<Post>),
+        ways: Ways,
+        load: Load,
     ) -> Self {
         Self {
             shared,
@@ -132,23 +139,14 @@ impl Managed {
             names,
             publishers,
             announcer,
-            spin,
-            changers,
-            posts,
-            load: None,
-            tell: None,
+            ways,
+            load: Some(load),
             loaded_with: None,
             desk: None,
             pending: None,
             is_starting: false,
             fault: None,
         }
-    }
-
-    /// What loads, and who is told of its end, which is to come back through [`loaded`](Self::loaded).
-    pub fn loading(mut self, load: Load, tell: UnboundedSender<LoadEnd>) -> Self {
-        (self.load, self.tell) = (Some(load), Some(tell));
-        self
     }
 
     /// The threads.
@@ -195,7 +193,7 @@ impl Managed {
         let was = transition.from;
         self.shared.lifecycle.begin(transition);
         self.announcer.taken(transition);
-        self.pending = Some(Pending { transition, client, stage: Stage::Releasing(Then::End), failed: false });
+        self.pending = Some(Pending { transition, client, stage: Stage::Releasing(Then::End) });
         match transition.to {
             State::Configuring => self.start_loading(),
             State::Activating if self.is_outdated() => {
@@ -224,9 +222,10 @@ impl Managed {
     }
 
     fn start_loading(&mut self) {
-        let (Some(mut load), Some(tell)) = (self.load.take(), self.tell.clone()) else { return };
+        let Some(mut load) = self.load.take() else { return };
         self.set_stage(Stage::Loading);
         let (config, lifecycle) = (self.shared.config(), Arc::clone(&self.shared.lifecycle));
+        let tell = self.ways.loaded.clone();
         let work = move || {
             let step = |words: &str| lifecycle.step(words);
             let loaded = catch_unwind(AssertUnwindSafe(|| load(&config, &step)));
@@ -290,7 +289,7 @@ impl Managed {
         let version = walk.labels().version();
         let (thread, to_thread) = ChangeThread::new(prompter, shared, version);
         self.threads.start(Duty::Prompts, || thread.run())?;
-        let _ = self.changers.send(Loaded::By(to_thread));
+        let _ = self.ways.changers.send(Loaded::By(to_thread));
         let post = match reason {
             Some(reason) => {
                 let desk = Arc::new(Desk::default());
@@ -305,11 +304,10 @@ impl Managed {
             }
             None => Post::Left("there is nobody to ask, parameter reason_model is empty".to_owned()),
         };
-        let _ = self.posts.send(post);
+        let _ = self.ways.posts.send(post);
         let lane = Lane {
             intake: intake.with_transforms(&shared.transforms),
-            camera_info_wait: Duration::from_millis(config.camera_info_wait_ms.unsigned_abs()),
-            tf_wait: Duration::from_millis(config.tf_wait_ms.unsigned_abs()),
+            waits: Waits::new(&config),
             passage: Passage {
                 walk,
                 shared: shared.clone(),
@@ -332,7 +330,7 @@ impl Managed {
         self.shared.inbox.put_order(Order::Begin);
         let (reply, listens) = mpsc::channel();
         let transport = self.names.transport(config.image_transport);
-        let _ = self.spin.send(SpinOrder::Listen { transport, reply });
+        let _ = self.ways.spin.send(SpinOrder::Listen { transport, reply });
         // The spin thread takes it within some milliseconds; where it has ended, the node ends too.
         match listens.recv() {
             Ok(Ok(())) => {}
@@ -340,7 +338,7 @@ impl Managed {
             Err(_) => return self.end(Outcome::Failure, Some("the thread spin has ended".to_owned())),
         }
         self.shared.gate.open(Freshness::new(&config), StopPlan::new(&config), !config.enabled);
-        let _ = self.posts.send(Post::Open);
+        let _ = self.ways.posts.send(Post::Open);
         tracing::info!("{} listens to {}", self.names.node(), self.shared.topics.of_pictures());
         self.end(Outcome::Success, None);
     }
@@ -350,8 +348,8 @@ impl Managed {
         if let Err(error) = self.shared.gate.shut(why) {
             tracing::error!("the stop has not left: {error}");
         }
-        let _ = self.spin.send(SpinOrder::Leave);
-        let _ = self.posts.send(Post::Shut("the node is not active".to_owned()));
+        let _ = self.ways.spin.send(SpinOrder::Leave);
+        let _ = self.ways.posts.send(Post::Shut("the node is not active".to_owned()));
         self.shared.inbox.forget();
     }
 
@@ -361,14 +359,14 @@ impl Managed {
         if let Some(desk) = self.desk.take() {
             desk.close();
         }
-        let _ = self.changers.send(Loaded::Nothing);
-        let _ = self.posts.send(Post::Left(why.to_owned()));
+        let _ = self.ways.changers.send(Loaded::Nothing);
+        let _ = self.ways.posts.send(Post::Left(why.to_owned()));
         self.set_stage(Stage::Releasing(then));
         self.check_released();
     }
 
     fn check_released(&mut self) {
-        let Some(Pending { stage: Stage::Releasing(then), failed, .. }) = self.pending else { return };
+        let Some(Pending { stage: Stage::Releasing(then), .. }) = self.pending else { return };
         if self.threads.any_runs(&OF_MODELS) {
             return;
         }
@@ -376,11 +374,7 @@ impl Managed {
         *self.shared.health.sessions() = Sessions::default();
         match then {
             Then::Load => self.start_loading(),
-            Then::End => {
-                let is_error = self.shared.lifecycle.state() == State::ErrorProcessing;
-                debug_assert_eq!(failed, is_error);
-                self.end(Outcome::Success, None);
-            }
+            Then::End => self.end(Outcome::Success, None),
         }
     }
 
@@ -402,16 +396,14 @@ impl Managed {
             tracing::error!("{} failed: {failure}", before.state().label());
         }
         if way.to == State::ErrorProcessing {
-            if let Some(pending) = &mut self.pending {
-                pending.failed = true;
-            }
             return self.release("the node is not configured", Then::End);
         }
         let seconds = steady_now().duration_since(before.since).as_secs_f64();
         tracing::info!("{} after {seconds:.1} s of {}", way.to.label(), before.state().label());
-        let Some(Pending { transition, client, failed, .. }) = self.pending.take() else { return };
+        let Some(Pending { transition, client, .. }) = self.pending.take() else { return };
         if let Some(client) = client {
-            client.answer(outcome == Outcome::Success && !failed);
+            // What went through error processing has failed.
+            client.answer(outcome == Outcome::Success && before.state() != State::ErrorProcessing);
         }
         if self.is_starting {
             if transition.to == State::Configuring && way.to == State::Inactive {
@@ -433,7 +425,7 @@ impl Managed {
                 Duty::Reason => {
                     self.shared.inbox.put_order(Order::StopAsking);
                     self.shared.health.lock().reason.ended = Some(words.clone());
-                    let _ = self.posts.send(Post::Died(words));
+                    let _ = self.ways.posts.send(Post::Died(words));
                 }
                 _ => {}
             }
@@ -457,7 +449,7 @@ impl Managed {
 
     /// Lets the tasks know that no more thread comes.
     pub fn leave_services(&mut self) {
-        let _ = self.changers.send(Loaded::Nothing);
+        let _ = self.ways.changers.send(Loaded::Nothing);
     }
 }
 

@@ -7,7 +7,7 @@ use super::intake::inbox::Inbox;
 use super::lifecycle::Lifecycle;
 use super::lifecycle::heartbeat::Bond;
 use super::lifecycle::services::{Announcer, Asked, LifecycleServices};
-use super::managed::{Load, LoadEnd, Managed};
+use super::managed::{Load, LoadEnd, Managed, Ways};
 use super::publishers::Publishers;
 use super::reason::ask::{self, Questions};
 use super::report::diagnostics::Diagnostics;
@@ -137,7 +137,7 @@ impl RunningNode {
             LifecycleServices::new(&mut node, &mut reception).map_err(NodeError::endpoint("serve", "the lifecycle"))?;
         let (change, sought) = unbounded_channel();
         let (tell_changed, changed) = unbounded_channel();
-        let parameters = ParameterServices::new(&mut node, &mut reception, config, change.clone(), changed)
+        let parameters = ParameterServices::new(&mut node, &mut reception, shared.clone(), change.clone(), changed)
             .map_err(NodeError::endpoint("serve", "parameters"))?;
         #[cfg(has_logger_services)]
         let loggers = LoggerServices::new(&mut node, &mut reception)
@@ -193,8 +193,8 @@ impl RunningNode {
             tasks.spawn_on(bond.run(lifecycle, is_ending), handle);
         }
         let (tell, loaded) = unbounded_channel();
-        let managed = Managed::new(shared, threads, names.clone(), publishers, announcer, orders, (changers, posts))
-            .loading(load, tell);
+        let ways = Ways { spin: orders, changers, posts, loaded: tell };
+        let managed = Managed::new(shared, threads, names.clone(), publishers, announcer, ways, load);
         Ok(Self { managed, asked, loaded, tasks, endless, answers, closing, ending, is_spun, spun })
     }
 

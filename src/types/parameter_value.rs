@@ -24,6 +24,20 @@ pub enum ParameterValue {
 }
 
 impl ParameterValue {
+    /// The type's number in rcl_interfaces/ParameterType.
+    pub fn type_number(&self) -> u8 {
+        match self {
+            Self::Bool(_) => 1,
+            Self::Integer(_) => 2,
+            Self::Double(_) => 3,
+            Self::String(_) => 4,
+            Self::BoolArray(_) => 6,
+            Self::IntegerArray(_) => 7,
+            Self::DoubleArray(_) => 8,
+            Self::StringArray(_) => 9,
+        }
+    }
+
     /// The type's name as ROS documentation writes it: `bool`, `integer`, `double`, `string`, `string[]`…
     pub fn type_name(&self) -> &'static str {
         match self {

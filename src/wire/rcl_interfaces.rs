@@ -7,20 +7,11 @@ use crate::types::ParameterValue;
 /// Bytes of a Parameter at the least, alignment apart: an empty name, and a value of nothing.
 pub(super) const PARAMETER_LEAST_BYTES: usize = 4 + 1 + 1 + 8 + 8 + 6 * 4;
 
-/// A Parameter. The numbers of the types are those of rcl_interfaces/msg/ParameterType.
+/// A Parameter.
 pub(super) fn write_parameter(writer: &mut Writer<'_>, name: &str, value: &ParameterValue) {
     use ParameterValue as V;
     writer.str(name);
-    writer.u8(match value {
-        V::Bool(_) => 1,
-        V::Integer(_) => 2,
-        V::Double(_) => 3,
-        V::String(_) => 4,
-        V::BoolArray(_) => 6,
-        V::IntegerArray(_) => 7,
-        V::DoubleArray(_) => 8,
-        V::StringArray(_) => 9,
-    });
+    writer.u8(value.type_number());
     writer.u8(matches!(value, V::Bool(true)).into());
     writer.i64(if let V::Integer(value) = value { *value } else { 0 });
     writer.f64(if let V::Double(value) = value { *value } else { 0.0 });

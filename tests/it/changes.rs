@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use vedette::config::assembly::{LoadError, Prompter};
 use vedette::config::{Config, Names, ParameterValue};
-use vedette::pipeline::{Output, Walk};
+use vedette::pipeline::{Output, PassedOver, Walk};
 use vedette::replay::{Beside, ReplayReport, ReplayTopics, replay_beside};
 use vedette::types::{Decision, EventKind, Labels, Prompts, Stamp};
 use vedette::wire::vedette_msgs::{EventMessage, decode_event};
@@ -131,12 +131,13 @@ fn a_pause_is_replayed_and_is_no_loss() {
         (0..10).for_each(|number| process(&mut live, &mut heard, number));
         change(&mut live, &mut prompter, &[named("enabled", Bool(false))]).unwrap();
         // What the edge does with an image in a pause.
-        let said: Vec<Vec<u8>> = {
-            let frame_id = vedette::types::FrameId::new(crate::messages::FRAME_ID);
-            live.walk.events(nth(10), &frame_id).map(<[u8]>::to_vec).collect()
-        };
-        heard.messages.extend(said.into_iter().map(|cdr| (Output::Events, nth(10), cdr)));
-        assert!((10..20).all(|number| live.walk.admits(nth(number)).is_err()));
+        let frame_id = vedette::types::FrameId::new(crate::messages::FRAME_ID);
+        for number in 10..20 {
+            let entered = live.walk.enter(nth(number), &frame_id);
+            let events = entered.events.iter().map(|cdr| (Output::Events, nth(number), cdr.to_vec()));
+            heard.messages.extend(events);
+            assert_eq!(entered.passed_over, Some(PassedOver::Paused));
+        }
         change(&mut live, &mut prompter, &[named("enabled", Bool(true))]).unwrap();
         (20..30).for_each(|number| process(&mut live, &mut heard, number));
         heard

@@ -169,10 +169,9 @@ impl Driven {
 }
 
 fn process(walk: &mut Walk, moment: &Moment<'_>, outputs: &mut dyn Outputs) -> Result<FrameReport, FrameError> {
-    for cdr in walk.events(moment.stamp(), moment.frame.frame_id()) {
-        outputs.put(Output::Events, moment.stamp(), cdr).unwrap();
-    }
-    walk.admits(moment.stamp()).expect("the parameters want it processed");
+    let entered = walk.enter(moment.stamp(), moment.frame.frame_id());
+    entered.events.iter().for_each(|cdr| outputs.put(Output::Events, moment.stamp(), cdr).unwrap());
+    assert_eq!(entered.passed_over, None, "the parameters want it processed");
     let said = walk.frame(moment, Wanted::by(outputs))?;
     said.hand_to(outputs).unwrap();
     Ok(*said.report())

@@ -10,10 +10,6 @@ use r2r::lifecycle_msgs::srv::{ChangeState, GetAvailableStates, GetAvailableTran
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// So many requests of one service wait. The answers have no words: a change is refused as one that failed, the others by
-/// an empty answer.
-const CAPACITY: usize = 1000;
-
 /// A client wants another state.
 pub struct Asked {
     /// The number of the transition.
@@ -46,12 +42,11 @@ impl LifecycleServices {
     /// When DDS refuses one.
     pub fn new(node: &mut r2r::Node, reception: &mut Reception) -> r2r::Result<Self> {
         Ok(Self {
-            change_state: reception.offer(node, "~/change_state", CAPACITY, |_, _| Default::default())?,
-            get_state: reception.offer(node, "~/get_state", CAPACITY, |_, _| Default::default())?,
-            available_states: reception.offer(node, "~/get_available_states", CAPACITY, |_, _| Default::default())?,
-            available_transitions: reception
-                .offer(node, "~/get_available_transitions", CAPACITY, |_, _| Default::default())?,
-            graph: reception.offer(node, "~/get_transition_graph", CAPACITY, |_, _| Default::default())?,
+            change_state: reception.offer_wordless(node, "~/change_state")?,
+            get_state: reception.offer_wordless(node, "~/get_state")?,
+            available_states: reception.offer_wordless(node, "~/get_available_states")?,
+            available_transitions: reception.offer_wordless(node, "~/get_available_transitions")?,
+            graph: reception.offer_wordless(node, "~/get_transition_graph")?,
         })
     }
 

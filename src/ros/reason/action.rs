@@ -17,9 +17,6 @@ use std::time::{Duration, Instant};
 /// How long the result of a goal that has ended can be asked for.
 const KEPT: Duration = Duration::from_secs(15);
 
-/// So many requests of one of the services wait. Each is taken up in microseconds.
-const CAPACITY: usize = 1000;
-
 /// The number that a client gave its goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GoalId([u8; 16]);
@@ -86,12 +83,12 @@ impl ActionServer {
     /// When DDS refuses one of its endpoints.
     pub fn new(node: &mut r2r::Node, reception: &mut Reception) -> r2r::Result<Self> {
         Ok(Self {
-            send_goal: reception.offer(node, "~/ask/_action/send_goal", CAPACITY, |_, _| Default::default())?,
-            cancel_goal: reception.offer(node, "~/ask/_action/cancel_goal", CAPACITY, |_, _| CancelGoal::Response {
+            send_goal: reception.offer_wordless(node, "~/ask/_action/send_goal")?,
+            cancel_goal: reception.offer(node, "~/ask/_action/cancel_goal", |_, _| CancelGoal::Response {
                 return_code: CancelGoal::Response::ERROR_REJECTED as i8,
                 ..CancelGoal::Response::default()
             })?,
-            get_result: reception.offer(node, "~/ask/_action/get_result", CAPACITY, |_, _| Default::default())?,
+            get_result: reception.offer_wordless(node, "~/ask/_action/get_result")?,
             feedback: node.create_publisher("~/ask/_action/feedback", QosProfile::default())?,
             status: node
                 .create_publisher("~/ask/_action/status", QosProfile::default().keep_last(1).transient_local())?,

@@ -23,6 +23,9 @@ const ROSOUT: &str = "/rosout";
 /// More characters of one line are not said.
 const MAX_CHARS: usize = 8192;
 
+/// More characters of what somebody else has written are not said.
+const QUOTED_CHARS: usize = 200;
+
 /// What is said, where [`RosLog::start`] has set it up.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
@@ -124,13 +127,12 @@ impl<S: Subscriber> Layer<S> for RosLog {
     }
 }
 
-/// At most 200 characters of words that somebody else has written: logs and answers are for people.
+/// The first 200 characters of words that hold what somebody else has written: logs and answers are for people.
 pub fn cut(words: &str) -> String {
-    const MOST: usize = 200;
-    match words.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}… ({} bytes in all)", &words[..end], words.len()),
-        None => words.to_owned(),
-    }
+    let mut start = Start::new(String::new(), QUOTED_CHARS);
+    // It fails once the words are long enough.
+    let _ = start.write_str(words);
+    start.out
 }
 
 /// The message, then ` key=value` for each other field.
@@ -185,7 +187,7 @@ pub struct Short<T>(pub T);
 
 impl<T: fmt::Debug> fmt::Display for Short<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut start = Start::new(f, 200);
+        let mut start = Start::new(f, QUOTED_CHARS);
         match write!(start, "{:?}", self.0) {
             Err(_) if start.is_cut => Ok(()),
             written => written,

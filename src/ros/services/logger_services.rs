@@ -10,9 +10,6 @@ use crate::ros::report::logger_levels;
 use r2r::rcl_interfaces::msg::{LoggerLevel, SetLoggerLevelsResult};
 use r2r::rcl_interfaces::srv::{GetLoggerLevels, SetLoggerLevels};
 
-/// So many requests of one service wait. Each is answered in microseconds.
-const CAPACITY: usize = 1000;
-
 /// Answers both.
 pub struct LoggerServices {
     get: Requests<GetLoggerLevels::Service>,
@@ -26,15 +23,12 @@ impl LoggerServices {
     /// When DDS refuses one.
     pub fn new(node: &mut r2r::Node, reception: &mut Reception) -> r2r::Result<Self> {
         Ok(Self {
-            get: reception.offer(node, "~/get_logger_levels", CAPACITY, |_, _| Default::default())?,
-            set: reception.offer(
-                node,
-                "~/set_logger_levels",
-                CAPACITY,
-                |request: &SetLoggerLevels::Request, reason| SetLoggerLevels::Response {
+            get: reception.offer_wordless(node, "~/get_logger_levels")?,
+            set: reception.offer(node, "~/set_logger_levels", |request: &SetLoggerLevels::Request, reason| {
+                SetLoggerLevels::Response {
                     results: request.levels.iter().map(|_| result(Err(reason.to_owned()))).collect(),
-                },
-            )?,
+                }
+            })?,
         })
     }
 

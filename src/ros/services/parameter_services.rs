@@ -10,6 +10,7 @@ use crate::config::{Config, Domain, Parameter, ParameterValue};
 use crate::ros::clock::wall_now;
 use crate::ros::reason::ask_result::words;
 use crate::ros::report::log::Short;
+use crate::ros::shared::Shared;
 use r2r::QosProfile;
 use r2r::builtin_interfaces::msg::Time;
 use r2r::rcl_interfaces::msg;
@@ -17,29 +18,21 @@ use r2r::rcl_interfaces::srv::{
     DescribeParameters, GetParameterTypes, GetParameters, ListParameters, SetParameters, SetParametersAtomically,
 };
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
 /// Where all nodes tell what has become of their parameters.
 const EVENTS: &str = "/parameter_events";
 
-/// One declared parameter in ROS' own types.
-#[derive(Clone)]
-struct Declared {
-    value: msg::ParameterValue,
-    descriptor: msg::ParameterDescriptor,
-}
-
-type Table = BTreeMap<String, Declared>;
-
-/// So many requests of one service wait. The refusal of services whose answers have no words is an empty answer.
-const CAPACITY: usize = 1000;
+/// What is declared, by name.
+type Table = BTreeMap<String, msg::ParameterDescriptor>;
 
 /// Answers the six parameter services.
 pub struct ParameterServices {
     node: String,
-    declared: Arc<Mutex<Table>>,
+    shared: Shared,
+    declared: Table,
     events: Events,
     changes: UnboundedSender<Change>,
     changed: UnboundedReceiver<Vec<(String, ParameterValue)>>,
@@ -59,32 +52,35 @@ impl ParameterServices {
     pub fn new(
         node: &mut r2r::Node,
         reception: &mut Reception,
-        config: &Config,
+        shared: Shared,
         changes: UnboundedSender<Change>,
         changed: UnboundedReceiver<Vec<(String, ParameterValue)>>,
     ) -> r2r::Result<Self> {
         let table = |name: &str| Config::parameters().iter().find(|parameter| parameter.name == name);
+        let config = shared.config();
         let declared = config.entries().map(|(name, value)| {
-            let parameter = declare(&name, value, table(&name));
-            (name, parameter)
+            let descriptor = declare(&name, &value, table(&name));
+            (name, descriptor)
         });
+        let declared = declared.collect();
         Ok(Self {
             node: node.fully_qualified_name()?,
-            declared: Arc::new(Mutex::new(declared.collect())),
+            shared,
+            declared,
             // rcl's own for this topic.
             events: Events(Mutex::new(node.create_publisher(EVENTS, QosProfile::default().keep_last(1000))?)),
             changes,
             changed,
-            list: reception.offer(node, "~/list_parameters", CAPACITY, |_, _| Default::default())?,
-            get: reception.offer(node, "~/get_parameters", CAPACITY, |_, _| Default::default())?,
-            get_types: reception.offer(node, "~/get_parameter_types", CAPACITY, |_, _| Default::default())?,
-            describe: reception.offer(node, "~/describe_parameters", CAPACITY, |_, _| Default::default())?,
-            set: reception.offer(node, "~/set_parameters", CAPACITY, |request: &SetParameters::Request, reason| {
+            list: reception.offer_wordless(node, "~/list_parameters")?,
+            get: reception.offer_wordless(node, "~/get_parameters")?,
+            get_types: reception.offer_wordless(node, "~/get_parameter_types")?,
+            describe: reception.offer_wordless(node, "~/describe_parameters")?,
+            set: reception.offer(node, "~/set_parameters", |request: &SetParameters::Request, reason| {
                 SetParameters::Response {
                     results: request.parameters.iter().map(|_| not_set(reason.to_owned())).collect(),
                 }
             })?,
-            set_atomically: reception.offer(node, "~/set_parameters_atomically", CAPACITY, |_, reason| {
+            set_atomically: reception.offer(node, "~/set_parameters_atomically", |_, reason| {
                 SetParametersAtomically::Response { result: not_set(reason.to_owned()) }
             })?,
         })
@@ -92,22 +88,17 @@ impl ParameterServices {
 
     /// Answers whoever asks, until the task is ended.
     pub async fn serve(self) {
-        let Self { node, declared, events, changes, mut changed, list, get, get_types, describe, .. } = self;
+        let Self { node, shared, declared, events, changes, mut changed, list, get, get_types, describe, .. } = self;
         let (mut set, mut set_atomically) = (self.set, self.set_atomically);
         let declared = &declared;
-        let table = || declared.lock().unwrap_or_else(PoisonError::into_inner);
-        let new: Vec<_> = table().iter().map(|(name, declared)| parameter(name, declared.value.clone())).collect();
-        events.publish(&node, |event| event.new_parameters = new);
-        let value = |name: &String| table().get(name).map(|found| found.value.clone()).unwrap_or_default();
+        events.publish(&node, |event| event.new_parameters = shared.config().entries().map(parameter).collect());
+        let values = |names: &[String]| -> Vec<msg::ParameterValue> {
+            let config = shared.config();
+            names.iter().map(|name| config.value(name).map(ros_value).unwrap_or_default()).collect()
+        };
         let keep = async {
             while let Some(difference) = changed.recv().await {
-                let difference: Vec<_> = difference.into_iter().map(|(name, value)| (name, ros_value(value))).collect();
-                for (name, value) in &difference {
-                    if let Some(declared) = table().get_mut(name) {
-                        declared.value.clone_from(value);
-                    }
-                }
-                let changed = difference.into_iter().map(|(name, value)| parameter(&name, value)).collect();
+                let changed = difference.into_iter().map(parameter).collect();
                 events.publish(&node, |event| event.changed_parameters = changed);
             }
         };
@@ -131,13 +122,13 @@ impl ParameterServices {
             keep,
             sets,
             sets_atomically,
-            list.answer(|request| ListParameters::Response { result: listed(&table(), request) }),
-            get.answer(|request| GetParameters::Response { values: request.names.iter().map(value).collect() }),
+            list.answer(|request| ListParameters::Response { result: listed(declared, request) }),
+            get.answer(|request| GetParameters::Response { values: values(&request.names) }),
             get_types.answer(|request| GetParameterTypes::Response {
-                types: request.names.iter().map(|name| value(name).type_).collect(),
+                types: values(&request.names).into_iter().map(|value| value.type_).collect(),
             }),
             describe.answer(|request| DescribeParameters::Response {
-                descriptors: request.names.iter().map(|name| described(&table(), name)).collect(),
+                descriptors: request.names.iter().map(|name| described(declared, name)).collect(),
             }),
         );
     }
@@ -164,8 +155,8 @@ fn not_set(reason: String) -> msg::SetParametersResult {
     msg::SetParametersResult { successful: false, reason }
 }
 
-fn parameter(name: &str, value: msg::ParameterValue) -> msg::Parameter {
-    msg::Parameter { name: name.to_owned(), value }
+fn parameter((name, value): (String, ParameterValue)) -> msg::Parameter {
+    msg::Parameter { name, value: ros_value(value) }
 }
 
 /// What all nodes are told of this one's parameters.
@@ -184,11 +175,10 @@ impl Events {
 }
 
 /// `row` is none for `qos_overrides`.
-fn declare(name: &str, value: ParameterValue, row: Option<&Parameter>) -> Declared {
-    let value = ros_value(value);
+fn declare(name: &str, value: &ParameterValue, row: Option<&Parameter>) -> msg::ParameterDescriptor {
     let mut descriptor = msg::ParameterDescriptor {
         name: name.to_owned(),
-        type_: value.type_,
+        type_: value.type_number(),
         description: row.map_or("", |row| row.doc).trim().to_owned(),
         read_only: is_read_only(row.map(|row| row.when)),
         ..Default::default()
@@ -204,46 +194,23 @@ fn declare(name: &str, value: ParameterValue, row: Option<&Parameter>) -> Declar
         Some(domain) => descriptor.additional_constraints = domain.expected(),
         None => {}
     }
-    Declared { value, descriptor }
+    descriptor
 }
 
 fn ros_value(value: ParameterValue) -> msg::ParameterValue {
-    let mut message = msg::ParameterValue::default();
-    // Types by the constants of rcl_interfaces/msg/ParameterType.
-    message.type_ = match value {
-        ParameterValue::Bool(value) => {
-            message.bool_value = value;
-            1
-        }
-        ParameterValue::Integer(value) => {
-            message.integer_value = value;
-            2
-        }
-        ParameterValue::Double(value) => {
-            message.double_value = value;
-            3
-        }
-        ParameterValue::String(value) => {
-            message.string_value = words(&value);
-            4
-        }
-        ParameterValue::BoolArray(values) => {
-            message.bool_array_value = values;
-            6
-        }
-        ParameterValue::IntegerArray(values) => {
-            message.integer_array_value = values;
-            7
-        }
-        ParameterValue::DoubleArray(values) => {
-            message.double_array_value = values;
-            8
-        }
+    let mut message = msg::ParameterValue { type_: value.type_number(), ..Default::default() };
+    match value {
+        ParameterValue::Bool(value) => message.bool_value = value,
+        ParameterValue::Integer(value) => message.integer_value = value,
+        ParameterValue::Double(value) => message.double_value = value,
+        ParameterValue::String(value) => message.string_value = words(&value),
+        ParameterValue::BoolArray(values) => message.bool_array_value = values,
+        ParameterValue::IntegerArray(values) => message.integer_array_value = values,
+        ParameterValue::DoubleArray(values) => message.double_array_value = values,
         ParameterValue::StringArray(values) => {
             message.string_array_value = values.iter().map(|value| words(value)).collect();
-            9
         }
-    };
+    }
     message
 }
 
@@ -294,7 +261,7 @@ fn names_below<'a>(names: impl Iterator<Item = &'a String>, prefixes: &[String],
 
 fn described(declared: &Table, name: &str) -> msg::ParameterDescriptor {
     match declared.get(name) {
-        Some(found) => found.descriptor.clone(),
+        Some(found) => found.clone(),
         None => msg::ParameterDescriptor { name: name.to_owned(), ..Default::default() },
     }
 }

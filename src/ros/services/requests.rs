@@ -17,6 +17,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 /// loses all but the newest ones before anybody sees them.
 const DEPTH: usize = 1000;
 
+/// So many requests of one service wait for whoever answers them, which takes microseconds.
+const CAPACITY: usize = 1000;
+
 /// Why a request is refused that nobody has answered.
 const LEFT: &str = "the node ends";
 
@@ -55,12 +58,29 @@ impl Reception {
         Self { services: Vec::new(), outbox, limiter: Limiter::default() }
     }
 
-    /// Offers a service. At most `capacity` requests wait for whoever answers them; `refusal` is the answer to those that
-    /// come then, and to those that are dropped without any.
+    /// Offers a service. `refusal` is the answer to requests that come while too many wait, and to those that are dropped
+    /// without any.
     ///
     /// # Errors
     /// When DDS refuses it.
     pub fn offer<S: Service>(
+        &mut self,
+        node: &mut r2r::Node,
+        name: &'static str,
+        refusal: Refusal<S>,
+    ) -> r2r::Result<Requests<S>> {
+        self.offer_for(node, name, CAPACITY, refusal)
+    }
+
+    /// Offers a service whose answers have no words: its refusal is the empty answer.
+    ///
+    /// # Errors
+    /// When DDS refuses it.
+    pub fn offer_wordless<S: Service>(&mut self, node: &mut r2r::Node, name: &'static str) -> r2r::Result<Requests<S>> {
+        self.offer(node, name, |_, _| S::Response::default())
+    }
+
+    fn offer_for<S: Service>(
         &mut self,
         node: &mut r2r::Node,
         name: &'static str,
@@ -227,7 +247,7 @@ mod tests {
         let (_open, closing) = Ending::new();
         let task = tokio::spawn(answers.run(closing));
         let mut reception = Reception::new(outbox);
-        let requests = reception.offer::<Tried>(&mut node, "~/try", 3, refused).unwrap();
+        let requests = reception.offer_for::<Tried>(&mut node, "~/try", 3, refused).unwrap();
         let client = node.create_client::<Tried>("~/try", QosProfile::services_default()).unwrap();
         let available = r2r::Node::is_available(&client).unwrap();
         let mut available = Box::pin(available.fuse());

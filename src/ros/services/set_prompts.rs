@@ -17,9 +17,6 @@ pub const NAME: &str = "~/set_prompts";
 /// More requests than these do not wait.
 const MAX_WAITING: usize = 32;
 
-/// So many requests wait for the task, which takes them up in microseconds.
-const CAPACITY: usize = 1000;
-
 type Request = super::requests::Request<SetPrompts::Service>;
 
 /// The task.
@@ -36,7 +33,7 @@ impl PromptService {
     /// # Errors
     /// When DDS refuses it.
     pub fn new(node: &mut r2r::Node, reception: &mut Reception, changes: UnboundedSender<Change>) -> r2r::Result<Self> {
-        let requests = reception.offer(node, NAME, CAPACITY, |_, reason| response(Changed::refused(reason)))?;
+        let requests = reception.offer(node, NAME, |_, reason| response(Changed::refused(reason)))?;
         Ok(Self { requests, waiting: VecDeque::new(), changes })
     }
 

@@ -83,11 +83,10 @@ impl TransformBuffer {
     ) -> Result<(), TransformRefused> {
         let (parent, child) = (without_slash(parent), without_slash(child));
         if parent.is_empty() || child.is_empty() {
-            let shown = |name: &str| name.chars().take(64).collect();
-            return Err(TransformRefused::NoName { parent: shown(parent), child: shown(child) });
+            return Err(TransformRefused::NoName { parent: short(parent), child: short(child) });
         }
         if parent == child {
-            return Err(TransformRefused::ToItself { frame: child.chars().take(64).collect() });
+            return Err(TransformRefused::ToItself { frame: short(child) });
         }
         let (child_number, parent) = (self.names.number_or_new(child)?, self.names.number_or_new(parent)?);
         self.links.resize_with(self.names.len(), || None);
@@ -104,8 +103,7 @@ impl TransformBuffer {
                     moving.forget();
                 }
                 if let Inserted::TooOld(newest) = moving.insert(stamp, placed, CACHE_NS, most) {
-                    let child = child.chars().take(64).collect();
-                    return Err(TransformRefused::TooOld { child, stamp, newest });
+                    return Err(TransformRefused::TooOld { child: short(child), stamp, newest });
                 }
             }
         }
@@ -141,7 +139,6 @@ impl TransformBuffer {
 
     /// Why there is no transform, in words: what was asked, what is missing, which frames there are and how old they are.
     pub fn explain(&self, target: &str, source: &str, asked: Stamp, error: &LookupError) -> String {
-        let short = |name: &str| name.chars().take(64).collect::<String>();
         let mut words = format!("no transform from {:?} to {:?} at {asked}: ", short(source), short(target));
         // Writing into a string cannot fail.
         let _ = match error {
@@ -184,6 +181,11 @@ impl TransformBuffer {
     fn link(&self, child: usize) -> Option<&Link> {
         self.links.get(child).and_then(Option::as_ref)
     }
+}
+
+/// A name as errors show it.
+fn short(name: &str) -> String {
+    name.chars().take(64).collect()
 }
 
 /// The name as tf2 keeps it.
