@@ -30,7 +30,6 @@ use crate::pipeline::{Input, Intake, Pace, Reason, Transport, Walk};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// The threads that come with the models and go with them.
@@ -285,6 +284,7 @@ impl Managed {
             sessions.reason = Some(of_reason);
         }
         *shared.health.sessions() = sessions;
+        shared.health.lock().renew();
 
         let version = walk.labels().version();
         let (thread, to_thread) = ChangeThread::new(prompter, shared, version);
@@ -298,9 +298,8 @@ impl Managed {
                 let (at, health) = (Arc::clone(&desk), Arc::clone(&shared.health));
                 let reasoner = Reasoner { reason, desk: at, inbox: inbox(), health, told: tell };
                 self.threads.start(Duty::Reason, || reasoner.run())?;
-                let deadline = Duration::from_millis(config.reason_deadline_ms.unsigned_abs());
                 self.desk = Some(Arc::clone(&desk));
-                Post::Manned(ReasonLane { desk, inbox: inbox(), told }, deadline)
+                Post::Manned(ReasonLane { desk, inbox: inbox(), told })
             }
             None => Post::Left("there is nobody to ask, parameter reason_model is empty".to_owned()),
         };

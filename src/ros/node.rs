@@ -147,7 +147,7 @@ impl RunningNode {
         let (changers, loaded_now) = unbounded_channel();
         let changes = Changes::new(shared.clone(), sought, loaded_now, tell_changed);
         let (posts, manned) = unbounded_channel();
-        let questions = Questions::new(&mut node, &mut reception, names.node(), manned)
+        let questions = Questions::new(&mut node, &mut reception, names.node(), shared.clone(), manned)
             .map_err(NodeError::endpoint("serve", ask::NAME))?;
         let hardware_id = match config.hardware_id.as_str() {
             "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),

@@ -12,6 +12,8 @@ from action_msgs.msg import GoalStatus
 from asking import Asker
 from camera import FRAME_ID, RELIABLE, ns, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
 from vedette_msgs.msg import Plan, Proposal
 from vision_msgs.msg import Detection2DArray
 
@@ -190,6 +192,17 @@ def test_a_deadline_ends_an_answer_and_is_reported(start, reason_model, asker, s
     values = {entry.key: entry.value for entry in warned()[0].values}
     assert (values["model"], values["provider"], values["answers deadline"]) == ("talker", "cpu", "1")
     assert float(values["tokens_per_s"]) > 0 and values["questions"] == "1"
+
+
+def test_a_deadline_that_is_changed_holds_from_now_on(start, reason_model, asker, listen):
+    start("-p", f"reason_model:={reason_model}", "-p", "reason_deadline_ms:=300", *QUIET)
+    value = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=700)
+    request = SetParameters.Request(parameters=[Parameter(name="reason_deadline_ms", value=value)])
+    [set_to] = listen({}).call(SetParameters, "/vedette/set_parameters", request).results
+    assert set_to.successful
+    state, result = asker().ask("What is that?").end()
+    assert (state, result.finish_reason) == ("aborted", "deadline")
+    assert result.message == "no fresh image came within 700 ms (reason_deadline_ms)"
 
 
 def test_a_proposal_that_is_asked_for_goes_through_the_guard(start, reason_model, asker, stream, listen):

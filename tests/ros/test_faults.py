@@ -43,6 +43,12 @@ def proceeds(listener):
     return bool(listener[PLAN]) and listener[PLAN][-1].decision == "proceed"
 
 
+def load_again(listener):
+    """Models and threads anew."""
+    for transition in ("deactivate", "cleanup", "configure", "activate"):
+        assert listener.change(transition), transition
+
+
 def assert_stopped(listener):
     """The last plan and the last path."""
     last = listener[PLAN][-1]
@@ -130,6 +136,9 @@ def test_a_language_model_that_panics_ends_its_lane_and_nothing_else(start_fault
         seen = len(listener[DETECTIONS])
         wait_until(lambda: len(listener[DETECTIONS]) > seen + 30, "perception going on")
         assert proceeds(listener) and listener.status("plan")[0] == 0
+        load_again(listener)
+        wait_until(lambda: listener.status("reasoning")[0] == 0, "reasoning at OK")
+        assert "ended in a panic" in asker.ask("And now?").end()[1].message, "it came to the new thread"
     asker.close()
     assert "perception goes on without it" in node.log
 
@@ -145,6 +154,8 @@ def test_a_text_encoder_that_panics_takes_no_more_prompts_and_nothing_else_ends(
             assert not answer.success and "the thread that encodes prompts has ended" in answer.message
         wait_until(lambda: "takes no more prompts" in listener.status("inference")[1], "inference at WARN")
         assert proceeds(listener) and node.is_running()
+        load_again(listener)
+        wait_until(lambda: listener.status("inference")[0] == 0, "inference at OK")
 
 
 def test_a_panic_in_the_lane_says_stop_and_ends_the_node(start_faulty, camera, listener):

@@ -15,7 +15,7 @@ use crate::ros::intake::inbox::Inbox;
 use crate::ros::order::Order;
 use crate::ros::report::log::{Limiter, Short};
 use crate::ros::services::requests::Reception;
-use crate::ros::shared::Ending;
+use crate::ros::shared::{Ending, Shared};
 use crate::types::{Cancel, CancelReason, Stamp};
 use r2r::std_msgs::msg::Header;
 use r2r::vedette_msgs::action::Ask;
@@ -51,14 +51,14 @@ pub struct Questions {
     waiting: VecDeque<(GoalId, Inquiry)>,
     active: Option<Active>,
     last_id: u64,
-    deadline: Duration,
+    shared: Shared,
     limiter: Limiter,
 }
 
 /// Who is there to be asked from now on.
 pub enum Post {
     /// These threads, once the node is active.
-    Manned(ReasonLane, Duration),
+    Manned(ReasonLane),
     /// They take questions.
     Open,
     /// They take none, and why.
@@ -103,6 +103,7 @@ impl Questions {
         node: &mut r2r::Node,
         reception: &mut Reception,
         name: &NodeName,
+        shared: Shared,
         posts: UnboundedReceiver<Post>,
     ) -> r2r::Result<Self> {
         Ok(Self {
@@ -114,7 +115,7 @@ impl Questions {
             waiting: VecDeque::new(),
             active: None,
             last_id: 0,
-            deadline: Duration::ZERO,
+            shared,
             limiter: Limiter::default(),
         })
     }
@@ -142,8 +143,8 @@ impl Questions {
 
     fn change(&mut self, post: Post) {
         match post {
-            Post::Manned(reason, deadline) => {
-                (self.reason, self.deadline) = (Some(reason), deadline);
+            Post::Manned(reason) => {
+                self.reason = Some(reason);
                 self.nobody = Some("the node is not active".to_owned());
             }
             Post::Open if self.reason.is_some() => self.nobody = None,
@@ -281,18 +282,19 @@ impl Questions {
             active.feed_back(&self.server);
         }
         let Some(reason) = &self.reason else { return };
-        reason.desk.enforce(self.deadline);
+        let deadline = Duration::from_millis(self.shared.config().reason_deadline_ms.unsigned_abs());
+        reason.desk.enforce(deadline);
         let Some(active) = self.active.as_mut().filter(|active| active.header.is_none()) else { return };
         let now = steady_now();
         if reason.desk.is_busy() {
             // Its turn has not come: the model is still at another picture.
             active.since = now;
-        } else if now.duration_since(active.since) >= self.deadline
+        } else if now.duration_since(active.since) >= deadline
             && let Some(active) = self.active.take()
         {
             active.asker.cancel.cancel(CancelReason::Deadline);
             self.withdraw(&active);
-            let message = format!("no fresh image came within {} ms (reason_deadline_ms)", self.deadline.as_millis());
+            let message = format!("no fresh image came within {} ms (reason_deadline_ms)", deadline.as_millis());
             let result = unanswered(CancelReason::Deadline.as_str(), &message, None, "");
             self.server.end(active.goal, State::Aborted, result);
         }

@@ -169,6 +169,13 @@ impl Counts {
         }
     }
 
+    /// Models and threads are new: what was wrong with those before them is over. Counts go on.
+    pub fn renew(&mut self) {
+        self.inference = Inference::default();
+        self.prompts_ended = None;
+        self.reason.ended = None;
+    }
+
     /// A picture was not processed, as the parameters want it.
     pub fn pass_over(&mut self, passed_over: PassedOver) {
         *self.passed_over.entry(passed_over.cause()).or_default() += 1;
