@@ -28,6 +28,10 @@ RELIABLE = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(
     depth=1, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
 )
+# As the tools listen to /rosout: what was said before the two found each other comes too.
+ROSOUT = QoSProfile(
+    depth=1000, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
+)
 NS_PER_S = 1_000_000_000
 
 

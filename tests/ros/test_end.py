@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from camera import RELIABLE, wait_until
+from camera import ROSOUT, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Log
 from vision_msgs.msg import Detection2DArray
@@ -43,7 +43,7 @@ def test_an_idle_node_ends_at_once(start):
 
 
 def test_the_log_reaches_rosout_and_stderr(start, listen):
-    rosout = listen({"/rosout": Log}, qos=RELIABLE)
+    rosout = listen({"/rosout": Log}, qos=ROSOUT)
     node = start("-p", "max_age_ms:=300")
     wait_until(lambda: "saying stop" in node.log, "the watchdog's warning on stderr")
     wait_until(lambda: any("saying stop" in log.msg for log in rosout["/rosout"]), "the warning on /rosout")

@@ -1,11 +1,10 @@
 """Levels of loggers while the node runs, by the services that rclcpp nodes have with `enable_logger_service`."""
 
 import pytest
-from camera import wait_until
+from camera import ROSOUT, wait_until
 from rcl_interfaces.msg import Log, LoggerLevel
 from rcl_interfaces.srv import GetLoggerLevels, SetLoggerLevels
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 from vedette_msgs.srv import SetPrompts
 
 DEBUG, INFO, WARN, ERROR = 10, 20, 30, 40
@@ -38,7 +37,7 @@ def refuse_prompts(listener):
 
 def test_what_is_said_follows_the_level_on_stderr_and_rosout(start, listen, levels):
     node = start("-p", "prompts:=[]")
-    rosout = listen({"/rosout": Log}, qos=QoSProfile(depth=1000))
+    rosout = listen({"/rosout": Log}, qos=ROSOUT)
     rosout.connect()
     assert levels("vedette", "vedette.child") == [0, 0]
     assert levels(vedette=ERROR) == [(True, "")]
