@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use vedette::config::{Config, Names, NodeName, RosArgs};
-use vedette::pipeline::{Input, Intake, Walk};
+use vedette::pipeline::{Intakes, Walk};
 use vedette::ros::{Edge, Parts};
 use vedette::types::{BBox, ClassId, Labels, Size};
 use vedette::vision::Candidate;
@@ -21,12 +21,12 @@ fn main() -> Result<()> {
     }
     let names = Names::new(NodeName::default(), &ros_args.remaps);
     let config = Config::load(names.node(), &ros_args.parameters)?.config;
-    let image = names.resolve_input(Input::Image.name());
-    Edge::start()?.run(&config, &names, Box::new(move |config, _| parts(config, &image).map_err(Into::into)))?;
+    let of_load = names.clone();
+    Edge::start()?.run(&config, &names, Box::new(move |config, _| parts(config, &of_load).map_err(Into::into)))?;
     Ok(())
 }
 
-fn parts(config: &Config, image: &str) -> Result<Parts> {
+fn parts(config: &Config, names: &Names) -> Result<Parts> {
     let candidates: Vec<Candidate> = (0..8u8)
         .filter_map(|index| {
             let bbox = BBox::from_center(100.0 + 40.0 * f32::from(index), 300.0, 30.0, 80.0)?;
@@ -35,5 +35,5 @@ fn parts(config: &Config, image: &str) -> Result<Parts> {
         .collect();
     let detector = constant_detector(TENSOR, &Labels::new(["person"], 0), &candidates)?;
     let walk = Walk::new(config, detector, "constant")?;
-    Ok(Parts { intake: Intake::open(config, image)?, walk, prompter: None, reason: None })
+    Ok(Parts { intakes: Intakes::of_node(config, names)?, walk, prompter: None, reason: None })
 }

@@ -27,7 +27,8 @@ ARGUMENTS = {
     "image": ("image", "topic of the pictures"),
     "camera_info": ("", "topic of the camera's calibration; empty: beside the image"),
     "odom": ("odom", "topic of the odometry"),
-    "remaps": ("", "more remap rules, separated by ';': 'image:=/cam0/image_raw; odom:=/wheels/odom'"),
+    "cameras": ("", "several cameras, as 'front; rear': front/image and rear/image; empty: as the parameters say"),
+    "remaps": ("", "more remap rules, separated by ';': 'front/image:=/cam0/image_raw; odom:=/wheels/odom'"),
     "model": ("", "the detector; empty: as the parameters say"),
     "prompts": ("", "what to look for, as 'pedestrian; delivery van'; empty: as the parameters say"),
     "reason_model": ("", "the language model that answers questions; empty: as the parameters say"),
@@ -78,7 +79,7 @@ def said(given):
     """The parameters among the arguments that have a value."""
     values = {name: flag(name, given[name]) for name in ("autostart", "use_sim_time") if given[name]}
     values |= {name: given[name] for name in ("model", "reason_model") if given[name]}
-    return values | ({"prompts": prompts} if (prompts := several(given["prompts"])) else {})
+    return values | {name: words for name in ("prompts", "cameras") if (words := several(given[name]))}
 
 
 def several(text):

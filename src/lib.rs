@@ -17,15 +17,16 @@
 //!     let mut walk = pipeline::Walk::prompted(&config, model.detector, &model.name, model.prompts)?;
 //!     // Messages in log-time order, bytes borrowed from the reader ...
 //!     let mut bag = bag::BagSource::open(&["data/vtest".into()])?;
-//!     let (names, outputs) = (Names::default(), pipeline::Output::ALL);
+//!     let names = Names::default();
 //!     let topics = replay::ReplayTopics::choose(bag::Source::topics(&bag), &names)?;
-//!     let mut intake = pipeline::Intake::open(&config, &topics.image)?;
+//!     let mut intakes = pipeline::Intakes::open(&config, &topics.images())?;
 //!     // ... decoded, joined by stamp, letterboxed, detected, tracked, placed, planned, encoded, and written under the image's stamp.
-//!     let topic_of = |output: pipeline::Output| names.resolve(output.name());
+//!     let outlets = pipeline::Output::outlets(&pipeline::Output::ALL, 1);
+//!     let topic_of = |outlet: pipeline::Outlet| names.resolve(outlet.output.name());
 //!     let definition_of = wire::schema::message_definition;
 //!     let replace = bag::McapSink::replace(false);
-//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), replace, &outputs, topic_of, definition_of)?;
-//!     let report = replay::replay(&mut bag, &topics, &mut intake, &mut walk, &mut recording, &mut ())?;
+//!     let mut recording = bag::McapSink::create("out.mcap".as_ref(), replace, &outlets, topic_of, definition_of)?;
+//!     let report = replay::replay(&mut bag, &topics, &mut intakes, &mut walk, &mut recording, &mut ())?;
 //!     recording.finish()?;
 //!     println!("{} of {} images processed", report.processed, report.images);
 //!     Ok(())

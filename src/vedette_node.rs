@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Config, Names, NodeName, RosArgs, in_words};
-use vedette::pipeline::{Input, Intake, Reason, Walk, unused_rules};
+use vedette::pipeline::{Intakes, Reason, Walk, unused_rules};
 use vedette::ros::{Edge, Parts, RosLog};
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn run() -> Result<()> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    for rule in unused_rules(&names, &ros_args.remaps) {
+    for rule in unused_rules(&names, &ros_args.remaps, &loaded.config.camera_names()) {
         tracing::warn!("{rule}");
     }
     let of_load = names.clone();
@@ -64,7 +64,7 @@ fn run() -> Result<()> {
 
 /// What a configured node is made of, by its parameters.
 fn load(config: &Config, names: &Names, step: &dyn Fn(&str)) -> Result<Parts> {
-    let intake = Intake::open(config, &names.resolve_input(Input::Image.name()))?;
+    let intakes = Intakes::of_node(config, names)?;
     step(&format!("loading the model {}", config.model));
     let model = load_model(config)?;
     let walk = Walk::prompted(config, model.detector, &model.name, model.prompts)?;
@@ -72,5 +72,5 @@ fn load(config: &Config, names: &Names, step: &dyn Fn(&str)) -> Result<Parts> {
         step(&format!("loading the reason model {}", config.reason_model));
     }
     let reason = load_reason_model(config)?.map(|loaded| Reason::new(loaded.model, &loaded.name));
-    Ok(Parts { intake, walk, prompter: Some(model.prompter), reason })
+    Ok(Parts { intakes, walk, prompter: Some(model.prompter), reason })
 }

@@ -4,7 +4,7 @@
 //! the order in which they are given.
 
 use super::out_file::{OutFile, OutFileError, Replace};
-use crate::pipeline::{Output, OutputError, Outputs};
+use crate::pipeline::{Outlet, OutputError, Outputs};
 use crate::types::Stamp;
 use ::mcap::records::{MessageHeader, Metadata};
 use ::mcap::write::NoSeek;
@@ -66,7 +66,7 @@ pub enum SinkError {
 
 #[derive(Debug, Clone, Copy)]
 struct SinkChannel {
-    output: Output,
+    outlet: Outlet,
     id: u16,
     sequence: u32,
 }
@@ -92,7 +92,7 @@ impl McapSink {
         Replace { is_ours: is_result, any }
     }
 
-    /// Begins a file for `outputs`, with their channels in this order. `topic_of` gives the resolved topic of an output,
+    /// Begins a file for `outlets`, with their channels in this order. `topic_of` gives the resolved topic of an output,
     /// `definition_of` the whole message definition of a type (`wire::schema::message_definition`).
     ///
     /// # Errors
@@ -100,12 +100,12 @@ impl McapSink {
     pub fn create(
         path: &Path,
         replace: Replace,
-        outputs: &[Output],
-        topic_of: impl Fn(Output) -> String,
+        outlets: &[Outlet],
+        topic_of: impl Fn(Outlet) -> String,
         definition_of: impl Fn(&str) -> Option<&'static str>,
     ) -> Result<Self, SinkError> {
         let no_definition =
-            outputs.iter().map(|output| output.type_name()).find(|type_name| definition_of(type_name).is_none());
+            outlets.iter().map(|outlet| outlet.output.type_name()).find(|type_name| definition_of(type_name).is_none());
         if let Some(type_name) = no_definition {
             return Err(SinkError::NoDefinition { path: path.to_owned(), type_name });
         }
@@ -125,14 +125,15 @@ impl McapSink {
         writer.write_metadata(&player_note()).map_err(failed)?;
         // By its header the file is known as ours from now on.
         writer.flush().map_err(failed)?;
-        let mut channels = Vec::with_capacity(outputs.len());
-        for &output in outputs {
+        let mut channels = Vec::with_capacity(outlets.len());
+        for &outlet in outlets {
+            let output = outlet.output;
             let type_name = output.type_name();
             let definition = definition_of(type_name).unwrap_or_default();
             let schema = writer.add_schema(type_name, "ros2msg", definition.as_bytes()).map_err(failed)?;
             let metadata = BTreeMap::from([("offered_qos_profiles".to_owned(), offered_qos(output.latched() > 0))]);
-            let id = writer.add_channel(schema, &topic_of(output), "cdr", &metadata).map_err(failed)?;
-            channels.push(SinkChannel { output, id, sequence: 0 });
+            let id = writer.add_channel(schema, &topic_of(outlet), "cdr", &metadata).map_err(failed)?;
+            channels.push(SinkChannel { outlet, id, sequence: 0 });
         }
         Ok(Self { writer, channels, partial, chunk_begin: None })
     }
@@ -155,9 +156,9 @@ impl McapSink {
         Ok(file.finish()?)
     }
 
-    fn write(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), SinkError> {
-        let Some(channel) = self.channels.iter_mut().find(|channel| channel.output == output) else {
-            return Err(SinkError::Unwanted { path: self.partial.clone(), name: output.name() });
+    fn write(&mut self, outlet: Outlet, stamp: Stamp, cdr: &[u8]) -> Result<(), SinkError> {
+        let Some(channel) = self.channels.iter_mut().find(|channel| channel.outlet == outlet) else {
+            return Err(SinkError::Unwanted { path: self.partial.clone(), name: outlet.output.name() });
         };
         let Ok(log_time) = u64::try_from(stamp.as_ns()) else {
             return Err(SinkError::Stamp { path: self.partial.clone(), stamp });
@@ -194,12 +195,13 @@ fn is_result(first: &[u8]) -> bool {
 }
 
 impl Outputs for McapSink {
-    fn put(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
-        self.write(output, stamp, cdr).map_err(|error| OutputError { output, stamp, source: Box::new(error) })
+    fn put(&mut self, outlet: Outlet, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
+        let output = outlet.output;
+        self.write(outlet, stamp, cdr).map_err(|error| OutputError { output, stamp, source: Box::new(error) })
     }
 
-    fn wants(&self, output: Output) -> bool {
-        self.channels.iter().any(|channel| channel.output == output)
+    fn wants(&self, outlet: Outlet) -> bool {
+        self.channels.iter().any(|channel| channel.outlet == outlet)
     }
 }
 
@@ -250,20 +252,26 @@ mod tests {
     use super::*;
     use crate::bag::BagSource;
     use crate::bag::Source;
+    use crate::pipeline::Output;
+    use crate::types::CameraId;
+
+    fn of(output: Output) -> Outlet {
+        output.of(CameraId(0))
+    }
 
     fn create(path: &Path) -> Result<McapSink, SinkError> {
-        let topic_of = |output: Output| output.name().replace('~', "/vedette");
+        let topic_of = |outlet: Outlet| outlet.output.name().replace('~', "/vedette");
         let definition_of = |type_name: &str| (type_name != "sensor_msgs/msg/Image").then_some("uint8 x");
-        let outputs = [Output::LabelInfo, Output::Detections, Output::Plan];
-        McapSink::create(path, McapSink::replace(false), &outputs, topic_of, definition_of)
+        let outlets = [Output::LabelInfo, Output::Detections, Output::Plan].map(of);
+        McapSink::create(path, McapSink::replace(false), &outlets, topic_of, definition_of)
     }
 
     fn fill(sink: &mut McapSink) {
-        sink.put(Output::LabelInfo, Stamp::from_ns(5), b"labels").unwrap();
+        sink.put(of(Output::LabelInfo), Stamp::from_ns(5), b"labels").unwrap();
         for frame in 0_u8..200 {
             let stamp = Stamp::from_ns(5 + i64::from(frame));
-            sink.put(Output::Detections, stamp, &[frame; 9000]).unwrap();
-            sink.put(Output::Plan, stamp, &[frame, frame]).unwrap();
+            sink.put(of(Output::Detections), stamp, &[frame; 9000]).unwrap();
+            sink.put(of(Output::Plan), stamp, &[frame, frame]).unwrap();
         }
     }
 
@@ -357,7 +365,7 @@ mod tests {
         let killed = folder.path().join("killed.mcap");
         // Stamps of a camera at 10 Hz that begin again once.
         for frame in (0..35).chain(0..35) {
-            sink.put(Output::Plan, Stamp::from_ns(frame * 100_000_000), b"plan").unwrap();
+            sink.put(of(Output::Plan), Stamp::from_ns(frame * 100_000_000), b"plan").unwrap();
             std::fs::copy(sink.partial(), &killed).unwrap();
         }
         let mut source = BagSource::open(&[killed]).unwrap();
@@ -370,17 +378,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.mcap");
         let mut sink = create(&path).unwrap();
-        let error = sink.put(Output::Plan, Stamp::from_ns(-1), b"").unwrap_err();
+        let error = sink.put(of(Output::Plan), Stamp::from_ns(-1), b"").unwrap_err();
         assert_eq!(error.to_string(), "cannot write ~/plan stamped -1.999999999");
         let error = error.source.to_string();
         assert!(error.ends_with("out.mcap.partial: stamp -1.999999999 is before 1970, MCAP has no such log time"));
-        assert!(!sink.wants(Output::Path));
-        assert!(sink.put(Output::Path, Stamp::from_ns(1), b"").is_err());
+        assert!(!sink.wants(of(Output::Path)));
+        assert!(sink.put(of(Output::Path), Stamp::from_ns(1), b"").is_err());
 
         let below_a_file = sink.partial().join("out.mcap");
         let error = create(&below_a_file).err().unwrap().to_string();
         assert_eq!(error, format!("cannot write {}", below_a_file.display()));
-        let (path, image) = (folder.path().join("image.mcap"), [Output::ImageAnnotated]);
+        let (path, image) = (folder.path().join("image.mcap"), [of(Output::ImageAnnotated)]);
         let replace = McapSink::replace(false);
         let error = McapSink::create(&path, replace, &image, |_| String::new(), |_| None).err().unwrap().to_string();
         assert_eq!(error, format!("{}: no message definition for sensor_msgs/msg/Image", path.display()));

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use vedette::bag::{OutFile, Replace};
+use vedette::config::CameraName;
 use vedette::pipeline::{Moment, Said};
 use vedette::types::Size;
 use vedette::vision::Canvas;
@@ -14,32 +15,39 @@ use vedette::vision::Canvas;
 /// The comment by which an earlier picture is known.
 const COMMENT: &[u8] = concat!("vedette/", env!("CARGO_PKG_VERSION")).as_bytes();
 
-/// Draws every `every`th frame into a folder.
+/// Draws every `every`th frame of each camera into a folder.
 pub struct Pictures {
     folder: PathBuf,
     every: u64,
     replace: Replace,
     jpeg: Vec<u8>,
-    frames: u64,
     written: u64,
     canvas: Option<Canvas>,
+    /// By camera: its part of the names of files, and its frames so far.
+    cameras: Vec<(String, u64)>,
 }
 
 impl Pictures {
     const QUALITY: u8 = 90;
 
     /// Makes the folder. Earlier pictures in it are replaced, other files only with `force`.
-    pub fn create(folder: &Path, every: u64, force: bool) -> Result<Self> {
+    pub fn create(folder: &Path, every: u64, force: bool, cameras: &[CameraName]) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let replace = Replace { is_ours: is_picture, any: force };
         let folder = folder.to_owned();
-        Ok(Self { folder, every, replace, jpeg: Vec::new(), frames: 0, written: 0, canvas: None })
+        let before_stamp = |camera: &CameraName| match camera.as_str() {
+            "" => String::new(),
+            name => format!("{name}_"),
+        };
+        let cameras = cameras.iter().map(|camera| (before_stamp(camera), 0)).collect();
+        Ok(Self { folder, every, replace, jpeg: Vec::new(), written: 0, canvas: None, cameras })
     }
 
-    /// Draws a frame, if it is its turn. The file is named by the stamp.
+    /// Draws a frame, if it is its turn. The file is named by the stamp, behind the camera's name if it has one.
     pub fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> Result<()> {
-        let turn = self.frames.is_multiple_of(self.every);
-        self.frames += 1;
+        let Some((before_stamp, frames)) = self.cameras.get_mut(moment.camera.0) else { return Ok(()) };
+        let turn = frames.is_multiple_of(self.every);
+        *frames += 1;
         if !turn {
             return Ok(());
         }
@@ -47,7 +55,7 @@ impl Pictures {
         let canvas = self.canvas.get_or_insert_with(|| Canvas::new(image));
         canvas.draw(image, said.scene(), said.labels(), said.plan());
         let Size { width_px, height_px } = canvas.size();
-        let path = self.folder.join(format!("{}.jpg", said.stamp()));
+        let path = self.folder.join(format!("{before_stamp}{}.jpg", said.stamp()));
         let mut write = || -> Result<()> {
             self.jpeg.clear();
             JpegEncoder::new_with_quality(&mut self.jpeg, Self::QUALITY).write_image(

@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vedette::bag::{BagSource, McapSink, OutFile, Source, TopicInfo};
 use vedette::config::assembly::{load_model, load_reason_model};
-use vedette::config::{Names, NodeName, RemapRule};
+use vedette::config::{CameraName, Names, NodeName, RemapRule};
 use vedette::pipeline::{
-    FrameError, Input, Intake, Moment, Output, OutputError, Outputs, Pace, Reason, Remark, Said, Walk, unused_rules,
+    FrameError, Input, Intakes, Moment, Outlet, Output, OutputError, Outputs, Pace, Reason, Remark, Said, Walk,
+    unused_rules,
 };
 use vedette::replay::{
     Beside, Footage, Limited, Rate, Repeats, ReplayError, ReplayObserver, ReplayTopics, replay_beside,
@@ -91,7 +92,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         config.camera_info_file.clone_from(file);
     }
     let names = Names::new(NodeName::default(), &args.remaps);
-    for rule in unused_rules(&names, &args.remaps) {
+    for rule in unused_rules(&names, &args.remaps, &config.camera_names()) {
         tracing::warn!("{rule}");
     }
     allow_many_files();
@@ -101,7 +102,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         refuse_to_replace(&args.bags, &path)?;
         OutFile::check(&path, McapSink::replace(args.force))?;
     }
-    let topics = ReplayTopics::choose_by(source.topics(), &names, config.image_transport)
+    let topics = ReplayTopics::choose_for(source.topics(), &names, &config)
         .map_err(|error| with_damage(error, source.as_dyn()))?
         .with_proposals(source.topics(), &names.resolve(Output::Proposal.name()));
     let topics = if args.ignore_events {
@@ -112,12 +113,18 @@ pub fn run(args: Args) -> Result<Outcome> {
     // Before the model, which may take long, and before the results' file is begun: a topic that cannot be read ends here,
     // and a calibration.
     source.as_dyn_mut().select(&topics.names())?;
-    let mut intake = Intake::open(&config, &topics.image)?;
-    let images = source.topics().iter().find(|topic| topic.name == topics.image).and_then(|topic| topic.messages);
-    let mut taken = topics.why(source.topics(), &names);
-    if !config.camera_info_file.as_os_str().is_empty() {
-        let of_camera = taken.iter_mut().filter(|taken| taken.input == Input::CameraInfo.name());
-        of_camera.for_each(|taken| taken.why = format!("{} serves", config.camera_info_file.display()));
+    let cameras = config.camera_names();
+    let images_of = topics.images();
+    let mut intakes = Intakes::open(&config, &images_of)?;
+    let is_picture = |topic: &&TopicInfo| images_of.contains(&topic.name.as_str());
+    let images = source.topics().iter().filter(is_picture).map(|topic| topic.messages).sum::<Option<u64>>();
+    let mut taken = topics.why(source.topics(), &names, &cameras);
+    for camera in &cameras {
+        let file = config.of_camera(camera).camera_info_file;
+        let of_camera = taken.iter_mut().filter(|taken| taken.input == Input::CameraInfo.name_for(camera));
+        for taken in of_camera.filter(|_| !file.as_os_str().is_empty()) {
+            taken.why = format!("{} serves", file.display());
+        }
     }
     source.warn_of_unused(&topics);
 
@@ -140,10 +147,14 @@ pub fn run(args: Args) -> Result<Outcome> {
     };
 
     // Before the results' file is begun: nothing of it is left when this fails.
-    let pictures =
-        args.pictures.as_deref().map(|folder| Pictures::create(folder, args.every.get(), args.force)).transpose()?;
+    let pictures = args
+        .pictures
+        .as_deref()
+        .map(|folder| Pictures::create(folder, args.every.get(), args.force, &cameras))
+        .transpose()?;
     let ending = Ending::listen()?;
-    let mut recording = if args.discard { Recording::Discarded } else { Recording::create(&path, &args, &names)? };
+    let mut recording =
+        if args.discard { Recording::Discarded } else { Recording::create(&path, &args, &names, &cameras)? };
     if !args.json {
         taken.iter().for_each(|taken| say!("{taken}"));
     }
@@ -156,10 +167,10 @@ pub fn run(args: Args) -> Result<Outcome> {
     };
     let began = Instant::now();
     let mut source = UntilAsked { source: source.as_dyn_mut(), ending: &ending };
-    let mut source = Limited::new(&mut source, &topics.image, args.limit);
+    let mut source = Limited::new(&mut source, &images_of, args.limit);
     let outputs = recording.as_outputs();
     let beside = Beside { reason: reason.as_mut(), prompter: Some(&mut model.prompter) };
-    let result = replay_beside(&mut source, &topics, &mut intake, &mut walk, beside, outputs, &mut watcher);
+    let result = replay_beside(&mut source, &topics, &mut intakes, &mut walk, beside, outputs, &mut watcher);
     let took = began.elapsed();
     watcher.progress.finish_and_clear();
     watcher.tell_untold();
@@ -185,7 +196,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         interrupted || report.processed > 0,
         "no image could be processed: {} were read from {}, {}",
         report.images,
-        topics.image,
+        topics.images().join(", "),
         if lost { "what was lost is named above" } else { "which has none" }
     );
     Ok(match (interrupted, lost) {
@@ -303,13 +314,14 @@ enum Recording {
 }
 
 impl Recording {
-    fn create(path: &Path, args: &Args, names: &Names) -> Result<Self> {
+    fn create(path: &Path, args: &Args, names: &Names, cameras: &[CameraName]) -> Result<Self> {
         let wanted = |output: &Output| *output != Output::ImageAnnotated || args.annotate;
         let outputs: Vec<Output> = Output::ALL.into_iter().filter(wanted).collect();
         let replace = McapSink::replace(args.force);
-        let topic_of = |output: Output| names.resolve(output.name());
+        let outlets = Output::outlets(&outputs, cameras.len());
+        let topic_of = |outlet: Outlet| names.resolve(&outlet.name(cameras));
         let missing = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-        let sink = McapSink::create(path, replace, &outputs, topic_of, message_definition)?;
+        let sink = McapSink::create(path, replace, &outlets, topic_of, message_definition)?;
         if let Some(folder) = missing {
             tracing::warn!("the folder {} was not there, it is made for the results", folder.display());
         }
@@ -347,12 +359,12 @@ impl Recording {
 
 /// Where discarded results go.
 impl Outputs for Recording {
-    fn put(&mut self, _: Output, _: Stamp, _: &[u8]) -> Result<(), OutputError> {
+    fn put(&mut self, _: Outlet, _: Stamp, _: &[u8]) -> Result<(), OutputError> {
         Ok(())
     }
 
-    fn wants(&self, output: Output) -> bool {
-        output != Output::ImageAnnotated
+    fn wants(&self, outlet: Outlet) -> bool {
+        outlet.output != Output::ImageAnnotated
     }
 }
 

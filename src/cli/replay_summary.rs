@@ -41,6 +41,9 @@ impl Summary<'_> {
                     })
                 })
                 .collect();
+            let cameras = topics.cameras.iter();
+            let cameras: Vec<_> =
+                cameras.map(|camera| json!({ "image": camera.image, "camera_info": camera.camera_info })).collect();
             let summary = json!({
                 "interrupted": interrupted,
                 "images": report.images,
@@ -56,7 +59,7 @@ impl Summary<'_> {
                 "proposals": report.proposals,
                 "first_stamp_ns": report.span.map(|(first, _)| first.as_ns()),
                 "last_stamp_ns": report.span.map(|(_, last)| last.as_ns()),
-                "topics": { "image": topics.image, "camera_info": topics.camera_info, "odom": topics.odom, "tf": topics.tf, "tf_static": topics.tf_static, "proposal": topics.proposal, "events": topics.events },
+                "topics": { "cameras": cameras, "odom": topics.odom, "tf": topics.tf, "tf_static": topics.tf_static, "proposal": topics.proposal, "events": topics.events },
                 "taken": taken,
                 "proof": proof,
                 "results": results,

@@ -43,12 +43,12 @@ impl Config {
             let setting = requested(value);
             config.apply(key, &setting)?;
             let is_qos = key.starts_with(qos_overrides::PREFIX);
-            let row = PARAMETERS.iter().find(|parameter| parameter.name == key);
+            let row = Self::parameter(key);
             match row.map(|row| row.when) {
                 Some(When::Live) => {}
                 Some(When::Inactive) if !is_active => {}
                 // What changes nothing is refused to nobody: a client may set all that it has got.
-                Some(_) if row.is_some_and(|row| (row.get)(&config) == (row.get)(self)) => {}
+                Some(_) if config.value(key) == self.value(key) => {}
                 Some(When::Inactive) => return Err(ChangeError::Active { key: key.clone() }),
                 None if is_qos && config.qos_overrides == self.qos_overrides => {}
                 Some(When::Start) | None => return Err(ChangeError::ReadOnly { key: key.clone() }),
@@ -74,18 +74,23 @@ impl Config {
         self
     }
 
-    /// What `other` has otherwise than these, in the order of the table.
+    /// What `other` has otherwise than these, in the order of the table, and behind that of the cameras.
     pub fn difference(&self, other: &Self) -> Vec<(String, ParameterValue)> {
         let differs = |parameter: &&super::Parameter| (parameter.get)(self) != (parameter.get)(other);
         let entry = |parameter: &super::Parameter| (parameter.name.to_owned(), (parameter.get)(other));
-        PARAMETERS.iter().filter(differs).map(entry).collect()
+        let of_cameras = other.camera_entries().filter(|(key, value)| self.camera_value(key).as_ref() != Some(value));
+        PARAMETERS.iter().filter(differs).map(entry).chain(of_cameras).collect()
     }
 
     /// Whether what is loaded with these parameters is what would be with `other`: they differ in nothing, or only in what
     /// may change at any time.
     pub fn loads_as(&self, other: &Self) -> bool {
-        let is_live = |parameter: &super::Parameter| parameter.when == When::Live;
-        PARAMETERS.iter().all(|parameter| is_live(parameter) || (parameter.get)(self) == (parameter.get)(other))
+        let is_live = |parameter: &&super::Parameter| parameter.when == When::Live;
+        let is_same = |(key, value): (String, ParameterValue)| {
+            Self::parameter(&key).is_some_and(|parameter| is_live(&parameter)) || self.camera_value(&key) == Some(value)
+        };
+        PARAMETERS.iter().all(|parameter| is_live(&parameter) || (parameter.get)(self) == (parameter.get)(other))
+            && other.camera_entries().all(is_same)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Values that are each allowed and do not go together.
 
 use super::error::{ConfigError, Origin, Shown};
-use super::parameters::{Config, PARAMETERS};
+use super::naming::CameraName;
+use super::parameters::Config;
 use super::sources::sheet::Effective;
 use crate::types::ParameterValue;
 use std::collections::BTreeMap;
@@ -19,19 +20,22 @@ pub(super) fn complete(config: &mut Config, settings: &BTreeMap<String, Effectiv
 
 /// Checks the pairs; `settings` says where each value was set.
 pub(super) fn check(config: &Config, settings: &BTreeMap<String, Effective>) -> Result<(), ConfigError> {
-    let shown = |key: &'static str| {
-        let value = PARAMETERS.iter().find(|parameter| parameter.name == key).map(|parameter| (parameter.get)(config));
-        let value = value.as_ref().map(ParameterValue::to_string).unwrap_or_default();
-        let origin = settings.get(key).map_or(Origin::Default, |setting| setting.origin.clone());
-        Shown { key, value, origin }
+    let shown = |key: &str| {
+        let setting = settings.get(key);
+        let value = config.value(key).as_ref().or(setting.map(|setting| &setting.value)).map(ParameterValue::to_string);
+        let origin = setting.map_or(Origin::Default, |setting| setting.origin.clone());
+        Shown { key: key.to_owned(), value: value.unwrap_or_default(), origin }
     };
-    let refuse = |holds: bool, left, relation, right| {
+    let refuse = |holds: bool, left: &str, relation, right: &str| {
         if holds {
             Ok(())
         } else {
             Err(ConfigError::Inconsistent { left: shown(left), relation, right: Box::new(shown(right)) })
         }
     };
+    if let Some(key) = config.camera_overrides.of_others(&config.cameras).next() {
+        refuse(false, &key, "only where its camera is one of", "cameras")?;
+    }
     let c = config;
     refuse(c.camera_info_wait_ms <= c.max_age_ms, "camera_info_wait_ms", "at most", "max_age_ms")?;
     refuse(c.tf_wait_ms <= c.max_age_ms, "tf_wait_ms", "at most", "max_age_ms")?;
@@ -42,8 +46,14 @@ pub(super) fn check(config: &Config, settings: &BTreeMap<String, Effective>) -> 
     refuse(c.assumed_speed_mps <= c.max_speed_mps, "assumed_speed_mps", "at most", "max_speed_mps")?;
     refuse(c.path_spacing_m <= c.corridor_length_m, "path_spacing_m", "at most", "corridor_length_m")?;
     refuse(c.distance_hysteresis_m <= c.corridor_length_m, "distance_hysteresis_m", "at most", "corridor_length_m")?;
-    if c.max_rate_hz > 0.0 && 1000.0 / c.max_rate_hz > c.max_age_ms as f64 {
-        refuse(false, "max_rate_hz", "at least one picture in", "max_age_ms")?;
+    let is_often_enough = |c: &Config| c.max_rate_hz == 0.0 || 1000.0 / c.max_rate_hz <= c.max_age_ms as f64;
+    refuse(is_often_enough(c), "max_rate_hz", "at least one picture in", "max_age_ms")?;
+    for camera in &c.cameras {
+        let own = c.of_camera(&CameraName::new(camera));
+        let key = |name: &str| format!("{camera}.{name}");
+        refuse(is_often_enough(&own), &key("max_rate_hz"), "at least one picture in", "max_age_ms")?;
+        let waits = own.camera_info_wait_ms <= own.max_age_ms;
+        refuse(waits, &key("camera_info_wait_ms"), "at most", "max_age_ms")?;
     }
     let needed_m = stopping_distance_m(config);
     if needed_m > config.corridor_length_m {

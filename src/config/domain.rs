@@ -1,5 +1,6 @@
 //! What a parameter may be, in a form that checks values and explains itself.
 
+use super::naming::check_node_name;
 use crate::types::ParameterValue;
 
 /// The type of a parameter and the values that it allows. Bounds are inclusive, as in ROS descriptors.
@@ -36,9 +37,14 @@ pub enum Domain {
     },
     /// One of these names.
     OneOf(&'static [&'static str]),
+    /// Names of letters, digits and `_`, no digit first, each at most once. `[""]` is the empty list.
+    Names,
     /// At least one of these names, each at most once.
     SomeOf(&'static [&'static str]),
 }
+
+/// A robot has no more cameras.
+const MOST_NAMES: usize = 16;
 
 /// What YAML makes `false` and `true` of.
 const YES_OR_NO: [&str; 2] = ["no", "yes"];
@@ -73,10 +79,14 @@ impl Domain {
                 let allowed = (*may_be_empty || !items.is_empty()) && items.iter().all(|item| !item.is_empty());
                 (V::StringArray(items.to_vec()), allowed)
             }
+            (Self::Names, V::StringArray(items)) => {
+                let items: &[String] = if matches!(items.as_slice(), [only] if only.is_empty()) { &[] } else { items };
+                let are_names = items.iter().all(|item| check_node_name(item).is_ok() && !item.contains("__"));
+                (V::StringArray(items.to_vec()), are_names && are_once(items) && items.len() <= MOST_NAMES)
+            }
             (Self::SomeOf(names), V::StringArray(items)) => {
                 let known = items.iter().all(|item| names.contains(&item.as_str()));
-                let once = items.iter().enumerate().all(|(index, item)| !items[..index].contains(item));
-                (value.clone(), !items.is_empty() && known && once)
+                (value.clone(), !items.is_empty() && known && are_once(items))
             }
             _ => return Err(Refusal::Type),
         };
@@ -90,7 +100,7 @@ impl Domain {
             Self::Integers { .. } => "integer",
             Self::Numbers { .. } => "double",
             Self::Text { .. } | Self::FrameId | Self::OneOf(_) => "string",
-            Self::Texts { .. } | Self::SomeOf(_) => "string[]",
+            Self::Texts { .. } | Self::Names | Self::SomeOf(_) => "string[]",
         }
     }
 
@@ -105,10 +115,17 @@ impl Domain {
             Self::FrameId => "the name of a TF frame, without a / at its beginning, or empty".to_owned(),
             Self::Texts { may_be_empty: true } => "a list of strings, none of them empty".to_owned(),
             Self::Texts { may_be_empty: false } => "a list of at least one string, none of them empty".to_owned(),
+            Self::Names => format!(
+                "a list of at most {MOST_NAMES} names of letters, digits and single _, no digit first, each at most once"
+            ),
             Self::OneOf(names) => format!("one of {}", names.join(", ")),
             Self::SomeOf(names) => format!("a list of at least one of {}, each at most once", names.join(", ")),
         }
     }
+}
+
+fn are_once(items: &[String]) -> bool {
+    items.iter().enumerate().all(|(index, item)| !items[..index].contains(item))
 }
 
 #[cfg(test)]
@@ -149,6 +166,17 @@ mod tests {
         assert_eq!(domain.check(&ParameterValue::Bool(true)), text("yes"));
         assert_eq!(domain.check(&ParameterValue::Bool(false)), text("no"));
         assert_eq!(Domain::OneOf(&["auto"]).check(&ParameterValue::Bool(true)), Err(Refusal::Type));
+    }
+
+    #[test]
+    fn names_are_such_that_topics_can_have_them() {
+        assert_eq!(Domain::Names.check(&texts(&["front", "rear_2"])), Ok(texts(&["front", "rear_2"])));
+        assert_eq!(Domain::Names.check(&texts(&[""])), Ok(texts(&[])));
+        for bad in [&["front", "front"][..], &["2nd"], &["a/b"], &["a.b"], &["a__b"], &["a", ""], &["vorn\u{e4}"]] {
+            assert_eq!(Domain::Names.check(&texts(bad)), Err(Refusal::Value), "{bad:?}");
+        }
+        let many: Vec<String> = (0..17).map(|number| format!("camera{number}")).collect();
+        assert_eq!(Domain::Names.check(&ParameterValue::StringArray(many)), Err(Refusal::Value));
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl fmt::Display for Origin {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shown {
     /// The key.
-    pub key: &'static str,
+    pub key: String,
     /// The value as a file holds it.
     pub value: String,
     /// Where it was set.

@@ -4,6 +4,7 @@ use super::consistency;
 use super::domain::{Domain, Refusal};
 use super::error::{ConfigError, ConfigWarning, nearest};
 use super::naming::NodeName;
+use super::of_camera;
 use super::parameters::{Config, PARAMETERS, Parameter};
 use super::qos_overrides as qos;
 use super::sources::sheet::{self, Effective, Sheet};
@@ -63,6 +64,15 @@ impl Config {
             let hints = config.prompts.iter().filter_map(|prompt| Prompts::comma_hint(prompt));
             warnings.extend(hints.map(|hint| ConfigWarning::CommaInPrompt { origin: setting.origin.clone(), hint }));
         }
+        // What a section for several nodes says of a camera that this one has not is meant for another node.
+        let of_others: Vec<String> = config.camera_overrides.of_others(&config.cameras).collect();
+        for key in of_others {
+            if let Some(setting) = settings.get(&key).filter(|setting| !setting.is_own) {
+                config.camera_overrides.remove(&key);
+                let nearest = "cameras".to_owned();
+                warnings.push(ConfigWarning::UnknownKey { origin: setting.origin.clone(), key, nearest });
+            }
+        }
         consistency::complete(&mut config, &settings);
         consistency::check(&config, &settings)?;
         Ok(Loaded { config, warnings })
@@ -92,12 +102,20 @@ impl Config {
             let checked = Domain::Flag.check(&setting.value);
             return checked.map(|_| None).map_err(|refusal| refused(key, setting, refusal, Domain::Flag.expected()));
         }
-        let Some(parameter) = PARAMETERS.iter().find(|parameter| parameter.name == key) else {
-            return unknown(nearest(key, known_keys()).unwrap_or_default().to_owned());
+        let Some(parameter) = Self::parameter(key) else {
+            let with_camera = key
+                .split_once('.')
+                .and_then(|(camera, name)| Some(format!("{camera}.{}", nearest(name, of_camera::names())?)));
+            let of_all = || nearest(key, known_keys()).unwrap_or_default().to_owned();
+            return unknown(with_camera.unwrap_or_else(of_all));
         };
         let expected = || parameter.domain.expected();
         let value = parameter.domain.check(&setting.value);
         let value = value.map_err(|refusal| refused(key, setting, refusal, expected()))?;
+        if let Some((camera, parameter)) = of_camera::parts(key) {
+            self.camera_overrides.set(camera, parameter.name, value);
+            return Ok(None);
+        }
         if (parameter.set)(self, &value) { Ok(None) } else { Err(refused(key, setting, Refusal::Type, expected())) }
     }
 
@@ -106,16 +124,24 @@ impl Config {
         PARAMETERS
     }
 
+    /// The row of the table for a key: of a parameter's own name, or with a camera's name before it.
+    pub fn parameter(key: &str) -> Option<&'static Parameter> {
+        let of_all = PARAMETERS.iter().find(|parameter| parameter.name == key);
+        of_all.or_else(|| of_camera::parts(key).map(|(_, parameter)| parameter))
+    }
+
     /// Every parameter with its value, for the node to declare and `ros2 param` to show.
     pub fn entries(&self) -> impl Iterator<Item = (String, ParameterValue)> {
         let table = PARAMETERS.iter().map(|parameter| (parameter.name.to_owned(), (parameter.get)(self)));
-        table.chain(qos::entries(&self.qos_overrides))
+        table.chain(self.camera_entries()).chain(qos::entries(&self.qos_overrides))
     }
 
     /// The value of the parameter with this name, if there is one.
     pub fn value(&self, name: &str) -> Option<ParameterValue> {
         let row = PARAMETERS.iter().find(|parameter| parameter.name == name).map(|parameter| (parameter.get)(self));
-        row.or_else(|| qos::entries(&self.qos_overrides).find(|(key, _)| key == name).map(|(_, value)| value))
+        let of_camera = || self.camera_value(name);
+        row.or_else(of_camera)
+            .or_else(|| qos::entries(&self.qos_overrides).find(|(key, _)| key == name).map(|(_, value)| value))
     }
 
     /// The folder for TensorRT's engines: `engine_cache_dir`, or where it is empty `vedette/engines` in the user's

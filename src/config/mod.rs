@@ -18,6 +18,7 @@
 //! | --- | --- |
 //! | `parameters` | the table of all keys: the one source of names, types, defaults, ranges, docs |
 //! | `domain`, `field`, `value` | what a parameter may be; Rust's types; ROS's values |
+//! | `camera_overrides`, `of_camera` | `<camera>.<parameter>`, and what then holds for a camera |
 //! | `qos_overrides` | `qos_overrides.<topic>.subscription.*` |
 //! | `sources` | a file's text; files and overrides; which setting holds for which node |
 //! | `changing` | other values while the node runs |
@@ -27,6 +28,7 @@
 
 mod args;
 pub mod assembly;
+mod camera_overrides;
 mod changing;
 mod consistency;
 #[cfg(test)]
@@ -36,6 +38,7 @@ mod error;
 mod field;
 mod loading;
 mod naming;
+mod of_camera;
 mod parameters;
 mod qos_overrides;
 mod sources;
@@ -45,13 +48,15 @@ mod value;
 
 pub use crate::types::ParameterValue;
 pub use args::{ArgsError, LogLevel, RosArgs};
+pub use camera_overrides::CameraOverrides;
 pub use changing::ChangeError;
 pub use consistency::PeriodWarning;
 pub use domain::Domain;
 pub use error::{ConfigError, ConfigWarning, Origin, Shown, in_words};
 pub use loading::Loaded;
 pub use naming::{
-    NameError, Names, NodeName, RemapRule, UnusedRule, camera_info_beside, image_of_compressed, names_rectified,
+    CameraName, NameError, Names, NodeName, RemapRule, UnusedRule, camera_info_beside, image_of_compressed,
+    names_rectified,
 };
 pub use parameters::{
     Config, ImageStamp, ImageTransport, MountingBy, Parameter, Precision, ProviderName, ProviderPolicy, Rectified,

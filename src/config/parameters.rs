@@ -3,6 +3,7 @@
 //! From it come the struct [`Config`], its defaults, what the reader accepts and says, what the node declares,
 //! `config/vedette.yaml` and the table in `docs/parameters.md` (tests hold both files to it).
 
+use super::camera_overrides::CameraOverrides;
 use super::domain::Domain;
 use super::field::{Field, choices};
 use super::qos_overrides::QosOverrides;
@@ -145,13 +146,16 @@ macro_rules! parameters {
         #[derive(Debug, Clone, PartialEq)]
         pub struct Config {
             $($($(#[doc = $doc])+ pub $name: $type,)+)+
+            /// `<camera>.<parameter>`.
+            pub camera_overrides: CameraOverrides,
             /// `qos_overrides.<topic>.subscription.*`, by full topic name.
             pub qos_overrides: QosOverrides,
         }
 
         impl Default for Config {
             fn default() -> Self {
-                Self { $($($name: $default,)+)+ qos_overrides: QosOverrides::new() }
+                let (camera_overrides, qos_overrides) = (CameraOverrides::default(), QosOverrides::new());
+                Self { $($($name: $default,)+)+ camera_overrides, qos_overrides }
             }
         }
 
@@ -294,6 +298,16 @@ parameters! {
         classes: Vec<String> = Vec::new(), Domain::Texts { may_be_empty: true }, LIVE;
     }
     "Camera" {
+        /// The names of the cameras, such as `[front, rear]`. Empty: one camera, on `image`; `[""]` is empty too. Each name gives
+        /// the topics of one camera: `front/image`, `front/camera_info`, `~/front/detections`; all cameras have one model and
+        /// one plan. What is in this group and the two after next, and `max_rate_hz`, can be set for one camera, with
+        /// its name before it: `front.mount_x_m`. See docs/cameras.md.
+        cameras: Vec<String> = Vec::new(), Domain::Names, START;
+        /// Whether a plan needs this camera, where there are several: while it has no image younger than `max_age_ms`, the plan
+        /// is `stop` and says so. False: plans go on without it, and nothing is known of what it would see.
+        camera_required: bool = true, Domain::Flag, LIVE;
+        /// How long no image of a camera may come before the log and diagnostics name it; 0: `max_age_ms`.
+        camera_deadline_ms: i64 = 0, PERIOD_OR_ZERO_MS, LIVE;
         /// How the pictures travel. `raw`: sensor_msgs/Image on `image`. `compressed`: sensor_msgs/CompressedImage (jpeg, png,
         /// webp) on the image's topic with `/compressed` behind it. `auto`: whichever is there, raw where both are.
         image_transport: ImageTransport = ImageTransport::Auto, Domain::OneOf(ImageTransport::NAMES), INACTIVE;

@@ -78,6 +78,7 @@ fn every_parameter_refuses_other_types_and_what_lies_outside() {
             Domain::FrameId => (&["1", "on", "[a]"], vec!["/base_link".into()]),
             Domain::Texts { may_be_empty: true } => (&["a", "[1, 2]", "[true]"], vec!["[a, \"\"]".into()]),
             Domain::Texts { may_be_empty: false } => (&["a", "[1.5]"], vec!["[]".into(), "[\"\"]".into()]),
+            Domain::Names => (&["front", "[1]"], vec!["[a, a]".into(), "[a.b]".into(), "[1st]".into()]),
             Domain::OneOf(_) => (&["1", "[a]"], vec!["other".into(), "\"\"".into()]),
             Domain::SomeOf(_) => (&["cpu", "[1]"], vec!["[]".into(), "[rocm]".into(), "[cpu, cpu]".into()]),
         };

@@ -11,22 +11,23 @@
 //! with the pixels borrowed from the message, or decoded once the moment is complete. Whether a moment is fresh, in order
 //! or worth looking at is left to the edge and to the walk.
 
-use super::joins::{CameraInfoJoin, JoinedMotion, JoinedMounting, MotionJoin, MountingJoin, OfParameters};
+use super::joins::{CameraInfoJoin, JoinedMotion, JoinedMounting, MotionJoin, MountingJoin, OfParameters, Transforms};
 use super::loss::FrameError;
 use super::picture_reader::{PictureReader, header_of};
 use super::remarks::{Misfit, Moved, Remark, Remarks, StampCheck};
 use super::topics::{Input, Transport};
-use super::transforms::Transforms;
 use crate::config::assembly::{CameraFileError, load_camera, settings};
 use crate::config::{Config, ImageStamp, Rectified, names_rectified};
 use crate::spatial::LinkKind;
-use crate::types::{CameraModel, Frame, FrameId, Motion, Size, Stamp, Stamped};
+use crate::types::{CameraId, CameraModel, Frame, FrameId, Motion, Size, Stamp, Stamped};
 use crate::wire::{self, HeaderRef};
 use std::borrow::Cow;
 
 /// One image with all that belongs to it.
 #[derive(Debug)]
 pub struct Moment<'a> {
+    /// Whose picture it is.
+    pub camera: CameraId,
     /// The picture, its camera and the camera's place on the robot, under the image's stamp and frame.
     pub frame: Stamped<Frame<'a>>,
     /// The robot's frame into which the camera's place leads, and in which plans are.
@@ -66,6 +67,7 @@ pub enum Taken<'a> {
 /// Joins the messages of one camera.
 #[derive(Debug)]
 pub struct Intake {
+    camera: CameraId,
     joins: Joins,
     stamps: StampCheck,
     pictures: PictureReader,
@@ -130,6 +132,7 @@ impl Intake {
         let of_parameters = OfParameters { base_from_camera: mounting.base_from_camera(), is_set };
         let (assumed_mps, fastest_mps) = (config.assumed_speed_mps, config.max_speed_mps);
         Ok(Self {
+            camera: CameraId::default(),
             joins: Joins {
                 camera_infos,
                 motions: MotionJoin::new(reset_ns, odom_max_age_ns, max_age_ns, assumed_mps, fastest_mps),
@@ -144,6 +147,12 @@ impl Intake {
             waiting: None,
             held: Vec::new(),
         })
+    }
+
+    /// The images are those of this camera.
+    #[must_use]
+    pub fn of_camera(self, camera: CameraId) -> Self {
+        Self { camera, ..self }
     }
 
     /// Other parameters hold from the next image on.
@@ -232,7 +241,7 @@ impl Intake {
         let is_ready = self.joins.missing(&waiting).is_none();
         match cdr {
             Cow::Borrowed(cdr) if is_ready => {
-                return Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, cdr, time)?));
+                return Ok(Taken::Moment(self.joins.moment(self.camera, &mut self.pictures, transport, cdr, time)?));
             }
             Cow::Borrowed(cdr) => {
                 self.held.clear();
@@ -325,7 +334,7 @@ impl Intake {
         }
         self.waiting = None;
         let Waiting { transport, time, .. } = waiting;
-        Ok(Taken::Moment(self.joins.moment(&mut self.pictures, transport, &self.held, time)?))
+        Ok(Taken::Moment(self.joins.moment(self.camera, &mut self.pictures, transport, &self.held, time)?))
     }
 
     /// The image that waits goes without this input: as [`complete`](Self::complete) from then on.
@@ -346,7 +355,7 @@ impl Intake {
     /// As [`image`](Self::image).
     pub fn go_without(&mut self) -> Result<Option<Moment<'_>>, FrameError> {
         let Some(Waiting { time, transport, .. }) = self.waiting.take() else { return Ok(None) };
-        self.joins.moment(&mut self.pictures, transport, &self.held, time).map(Some)
+        self.joins.moment(self.camera, &mut self.pictures, transport, &self.held, time).map(Some)
     }
 }
 
@@ -371,6 +380,7 @@ impl Joins {
 
     fn moment<'a>(
         &mut self,
+        of: CameraId,
         pictures: &'a mut PictureReader,
         transport: Transport,
         cdr: &'a [u8],
@@ -392,7 +402,7 @@ impl Joins {
             self.remarks.say(remark);
         }
         let frame = Stamped::new(time.stamp, self.frame_id.clone(), frame);
-        Ok(Moment { frame, base_frame, is_placed_by_tf: is_of_tf, motion, misfit })
+        Ok(Moment { camera: of, frame, base_frame, is_placed_by_tf: is_of_tf, motion, misfit })
     }
 
     /// The camera of an image of this size. One of another size is that of a picture which was made smaller, or of one

@@ -1,7 +1,7 @@
 //! What costs one message.
 
 use crate::spatial::TransformRefused;
-use crate::types::{CameraModelError, Stamp};
+use crate::types::{CameraId, CameraModelError, Stamp};
 pub use crate::vision::Blind;
 use crate::vision::CodecError;
 use crate::wire::WireError;
@@ -42,6 +42,14 @@ pub enum FrameError {
         /// The last processed image's stamp.
         previous: Stamp,
     },
+    /// A frame of a camera that the walk was not made for.
+    #[error("image of the camera number {}, expected one below {cameras}", camera.0)]
+    NoCamera {
+        /// The camera.
+        camera: CameraId,
+        /// How many there are.
+        cameras: usize,
+    },
     /// The picture shows nothing: no model is asked about it.
     #[error("blind: {0}")]
     Blind(#[from] Blind),
@@ -54,7 +62,7 @@ impl FrameError {
     /// A short, stable name of the cause, for counters and reports.
     pub fn cause(&self) -> &'static str {
         match self {
-            Self::Wire(_) | Self::Camera(_) | Self::BeforeEpoch { .. } => "bad_message",
+            Self::Wire(_) | Self::Camera(_) | Self::BeforeEpoch { .. } | Self::NoCamera { .. } => "bad_message",
             Self::Picture(_) => "bad_picture",
             Self::Transform(_) => "bad_transform",
             Self::NoTransform { .. } => "no_transform",

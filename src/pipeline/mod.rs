@@ -1,6 +1,6 @@
 //! The walk: messages in, moments, perceive, plan, messages out.
 //!
-//! [`Intake`] joins the messages of a camera ([`Input`]) into complete [`Moment`]s; [`Walk::frame`] perceives, plans and
+//! An [`Intake`] for each camera joins its messages ([`Input`]) into complete [`Moment`]s; [`Walk::frame`] perceives, plans and
 //! hands back what is to be said of one ([`Said`]), messages under the source image's header ([`Output`]). Nothing in
 //! here sends anything, and nothing asks a clock or ROS, so that the same messages give the same bytes. Freshness,
 //! queues and drops are the edge's business (`ros` live, `replay` for bags).
@@ -10,7 +10,9 @@
 //! [`Reason`] describes that seam.
 
 mod events;
+mod eye;
 mod intake;
+mod intakes;
 mod joins;
 mod loss;
 mod max_rate;
@@ -21,15 +23,15 @@ pub mod reason;
 mod remarks;
 mod said;
 mod topics;
-mod transforms;
 mod walk;
 
 pub use intake::{Intake, Moment, Taken};
+pub use intakes::Intakes;
+pub use joins::Transforms;
 pub use loss::{Blind, FrameError};
 pub use pace::Pace;
 pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason, ReasonJob, Snapshot, Trigger};
 pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
-pub use topics::{Input, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
-pub use transforms::Transforms;
+pub use topics::{Input, Outlet, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
 pub use walk::{Entered, PassedOver, Walk};

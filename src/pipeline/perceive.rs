@@ -1,11 +1,10 @@
 //! The lane that runs on every frame: picture to boxes, boxes to tracks, tracks to places.
 
-use crate::spatial::{place_of, sees_ahead};
-use crate::tracking::{Tracker, TrackingParams};
-use crate::types::{CameraModel, Detection, Frame, Glimpse, ImageView, Place, Scene, Stamped};
+use super::eye::Eye;
+use crate::spatial::place_of;
+use crate::types::{Detection, Frame, Glimpse, ImageView, Place, Scene, Stamped};
 use crate::zoo::prompt::Matching;
 use crate::zoo::{ClassMask, Detector, EncodedPrompts, Thresholds, ZooError};
-use nalgebra::Isometry3;
 
 /// The fewest boxes of a picture that are looked at, whatever is published: as many as detectors with queries give.
 const MOST_LOOKED_AT: usize = 300;
@@ -44,35 +43,27 @@ impl Bounds {
     }
 }
 
-/// Owns the detector and the tracker; reuses one [`Scene`] for all frames.
+/// Owns the detector; what it keeps of a camera is in its [`Eye`].
 pub struct Perceive {
     detector: Box<dyn Detector>,
     bounds: Bounds,
     /// What the detector is asked for: everything, down to the lowest score and up to the greatest number that publishing,
     /// tracking or planning needs. Classes are for later: what is left out here must be known to be left out.
     thresholds: Thresholds,
-    tracker: Tracker,
     /// All boxes of the frame that are tracked, best score first.
     seen: Vec<Detection>,
-    scene: Scene,
-    /// The last camera with its place, and whether it sees the way ahead.
-    view: Option<(CameraModel, Isometry3<f64>, bool)>,
 }
 
 impl Perceive {
     /// Publishing has no say in what is tracked and planned with.
-    pub fn new(detector: Box<dyn Detector>, bounds: Bounds, tracker: Tracker) -> Self {
+    pub fn new(detector: Box<dyn Detector>, bounds: Bounds) -> Self {
         let thresholds = bounds.asked_for();
-        Self { detector, bounds, thresholds, tracker, seen: Vec::new(), scene: Scene::default(), view: None }
+        Self { detector, bounds, thresholds, seen: Vec::new() }
     }
 
-    /// Other parameters hold from the next frame on; tracks stay.
-    pub fn change(&mut self, bounds: Bounds, tracking: TrackingParams, matching: Matching) {
-        if self.bounds.way_m != bounds.way_m {
-            self.view = None;
-        }
+    /// Other parameters hold from the next frame on.
+    pub fn change(&mut self, bounds: Bounds, matching: Matching) {
         (self.thresholds, self.bounds) = (bounds.asked_for(), bounds);
-        self.tracker.set_params(tracking);
         self.detector.set_matching(matching);
     }
 
@@ -81,21 +72,12 @@ impl Perceive {
         &*self.detector
     }
 
-    /// Looks for other things from the next frame on. Tracks begin anew: their classes are of the old set. The masks of the
-    /// old one hold until [`change`](Self::change) gives others.
+    /// Looks for other things from the next frame on. The masks of the old set hold until [`change`](Self::change) gives others.
     ///
     /// # Errors
     /// When the detector does not take the prompts; everything then stays as it is.
     pub fn set_prompts(&mut self, prompts: EncodedPrompts) -> Result<(), ZooError> {
-        self.detector.set_prompts(prompts)?;
-        self.tracker.reset();
-        let Scene { detections, only_tracked, tracks, glimpses, is_full, .. } = &mut self.scene;
-        detections.clear();
-        only_tracked.clear();
-        tracks.clear();
-        glimpses.clear();
-        *is_full = false;
-        Ok(())
+        self.detector.set_prompts(prompts)
     }
 
     /// Replaces `out` by the boxes of a picture that would be published. It is of no frame: tracks and scene stay as they
@@ -107,20 +89,16 @@ impl Perceive {
         self.detector.detect(image, &self.bounds.published, out)
     }
 
-    /// Forgets all tracks: the stamps began again. Track ids go on counting.
-    pub fn reset(&mut self) {
-        self.tracker.reset();
-    }
-
-    /// Turns one frame into the [`scene`](Self::scene). Frames must come in the order of their stamps.
+    /// Turns one frame into the scene of its eye. Frames of one eye must come in the order of their stamps.
     ///
     /// # Errors
     /// When the detector could not run; tracks stay as they were.
-    pub fn frame(&mut self, frame: &Stamped<Frame<'_>>) -> Result<(), ZooError> {
+    pub fn frame(&mut self, eye: &mut Eye, frame: &Stamped<Frame<'_>>) -> Result<(), ZooError> {
         let Frame { image, camera, base_from_camera } = frame.value();
-        let is_turned_away = camera.is_some_and(|camera| !self.sees_way(camera, base_from_camera));
-        self.scene.is_turned_away = is_turned_away;
-        let Scene { detections, only_tracked, tracks, glimpses, is_full, .. } = &mut self.scene;
+        let is_turned_away = camera.is_some_and(|camera| !eye.sees_way(camera, base_from_camera, self.bounds.way_m));
+        let Eye { tracker, scene, .. } = eye;
+        scene.is_turned_away = is_turned_away;
+        let Scene { detections, only_tracked, tracks, glimpses, is_full, .. } = scene;
         let Bounds { published, tracked, obstacle_score, .. } = &self.bounds;
         detections.clear();
         only_tracked.clear();
@@ -130,7 +108,7 @@ impl Perceive {
         let many = self.thresholds.max_detections as f64 * FULL_PART;
         *is_full = self.seen.len() as f64 >= many && self.seen.last().is_some_and(is_sure);
         self.seen.retain(|detection| tracked.as_ref().is_none_or(|tracked| tracked.contains(detection.class)));
-        self.tracker.update(frame.stamp(), &mut self.seen, tracks);
+        tracker.update(frame.stamp(), &mut self.seen, tracks);
         let place = |bbox| camera.as_ref().map_or(Place::Unknown, |camera| place_of(camera, base_from_camera, bbox));
         for detection in &self.seen {
             let is_wanted = detection.score >= published.score && published.reports(detection.class);
@@ -150,23 +128,6 @@ impl Perceive {
             track.place = place(&track.bbox);
         }
         Ok(())
-    }
-
-    /// Whether the camera looks where the robot goes; reckoned anew only when the camera or its place is another one.
-    fn sees_way(&mut self, camera: CameraModel, base_from_camera: &Isometry3<f64>) -> bool {
-        match &self.view {
-            Some((of, from, sees)) if *of == camera && from == base_from_camera => *sees,
-            _ => {
-                let sees = sees_ahead(&camera, base_from_camera, self.bounds.way_m);
-                self.view = Some((camera, *base_from_camera, sees));
-                sees
-            }
-        }
-    }
-
-    /// The last frame's scene.
-    pub fn scene(&self) -> &Scene {
-        &self.scene
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the walk says of one frame: its messages, handed back to the edge, which checks their age and sends them.
 
 use super::topics::{Output, OutputError, Outputs};
-use crate::types::{Decision, FrameId, Labels, Plan, ProposalStatus, Scene, Stamp};
+use crate::types::{CameraId, Decision, FrameId, Labels, Plan, ProposalStatus, Scene, Stamp};
 
 /// What a processed frame came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,15 +28,16 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What these outputs ask for.
-    pub fn by(outputs: &dyn Outputs) -> Self {
-        Self { image_annotated: outputs.wants(Output::ImageAnnotated) }
+    /// What these outputs ask for of a camera.
+    pub fn by(outputs: &dyn Outputs, camera: CameraId) -> Self {
+        Self { image_annotated: outputs.wants(Output::ImageAnnotated.of(camera)) }
     }
 }
 
 /// All that was said of one frame. Borrowed from the walk until the next one.
 #[derive(Debug, Clone, Copy)]
 pub struct Said<'a> {
+    pub(super) camera: CameraId,
     pub(super) report: FrameReport,
     pub(super) messages: &'a Messages,
     pub(super) scene: &'a Scene,
@@ -46,6 +47,11 @@ pub struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
+    /// The camera whose frame it is.
+    pub fn camera(&self) -> CameraId {
+        self.camera
+    }
+
     /// The image's stamp: that of every message.
     pub fn stamp(&self) -> Stamp {
         self.report.stamp
@@ -87,7 +93,7 @@ impl<'a> Said<'a> {
     /// # Errors
     /// The first message that is not taken; those behind it are not handed on.
     pub fn hand_to(&self, outputs: &mut dyn Outputs) -> Result<(), OutputError> {
-        self.messages().try_for_each(|(output, cdr)| outputs.put(output, self.stamp(), cdr))
+        self.messages().try_for_each(|(output, cdr)| outputs.put(output.of(self.camera), self.stamp(), cdr))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The topics of the walk by their ROS names, and the one door through which results leave it.
 
-use crate::config::{ImageTransport, Names, RemapRule, UnusedRule};
-use crate::types::Stamp;
+use crate::config::{CameraName, ImageTransport, Names, RemapRule, UnusedRule};
+use crate::types::{CameraId, Stamp};
 
 /// What the walk takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +28,16 @@ impl Input {
     /// Whether it brings pictures.
     pub const fn is_picture(self) -> bool {
         matches!(self, Self::Image | Self::CompressedImage)
+    }
+
+    /// Whether each camera has its own.
+    pub const fn is_of_camera(self) -> bool {
+        matches!(self, Self::Image | Self::CompressedImage | Self::CameraInfo)
+    }
+
+    /// What the program calls it where it is that of this camera.
+    pub fn name_for(self, camera: &CameraName) -> String {
+        if self.is_of_camera() { camera.input(self.name()) } else { self.name().to_owned() }
     }
 
     /// The name that a remapping names, relative to the node's namespace but for tf, which is one for all.
@@ -139,7 +149,26 @@ impl Output {
         Self::ImageAnnotated,
     ];
 
-    /// The private name, below the node's own.
+    /// Whether each camera has its own.
+    pub const fn is_of_camera(self) -> bool {
+        matches!(self, Self::Detections | Self::ImageAnnotated)
+    }
+
+    /// What leaves when a frame of this camera is processed.
+    pub const fn of(self, camera: CameraId) -> Outlet {
+        Outlet { output: self, camera: if self.is_of_camera() { camera } else { CameraId(0) } }
+    }
+
+    /// The outlets of all these outputs for so many cameras.
+    pub fn outlets(outputs: &[Self], cameras: usize) -> Vec<Outlet> {
+        let outlets = outputs.iter().flat_map(|output| {
+            let count = if output.is_of_camera() { cameras } else { 1 };
+            (0..count).map(|camera| output.of(CameraId(camera)))
+        });
+        outlets.collect()
+    }
+
+    /// The private name, below the node's own; with the camera's name in it where that has one, see [`Outlet::name`].
     pub const fn name(self) -> &'static str {
         match self {
             Self::Events => "~/events",
@@ -178,9 +207,39 @@ impl Output {
     }
 }
 
+/// An output: that of one camera, or the one of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Outlet {
+    /// Which output.
+    pub output: Output,
+    /// Whose; the first camera's where it is that of all.
+    pub camera: CameraId,
+}
+
+impl Outlet {
+    /// The private name: `~/plan`, `~/front/detections`.
+    pub fn name(self, cameras: &[CameraName]) -> String {
+        match cameras.get(self.camera.0) {
+            Some(camera) if self.output.is_of_camera() => camera.output(self.output.name()),
+            _ => self.output.name().to_owned(),
+        }
+    }
+}
+
 /// The remap rules that were meant for this node and rename none of its topics.
-pub fn unused_rules(names: &Names, rules: &[RemapRule]) -> Vec<UnusedRule> {
-    names.unused(rules, &Input::ALL.map(Input::name), &Output::ALL.map(Output::name))
+pub fn unused_rules(names: &Names, rules: &[RemapRule], cameras: &[CameraName]) -> Vec<UnusedRule> {
+    let mut inputs: Vec<String> = Vec::new();
+    for (at, camera) in cameras.iter().enumerate() {
+        let own = Input::ALL.into_iter().filter(|input| at == 0 || input.is_of_camera());
+        inputs.extend(own.map(|input| input.name_for(camera)));
+    }
+    let outlets = Output::outlets(&Output::ALL, cameras.len());
+    let outputs: Vec<String> = outlets.into_iter().map(|outlet| outlet.name(cameras)).collect();
+    names.unused(rules, &as_strs(&inputs), &as_strs(&outputs))
+}
+
+fn as_strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 /// Where results go: publishers or an MCAP file.
@@ -189,10 +248,10 @@ pub trait Outputs {
     ///
     /// # Errors
     /// When the message could not be handed on; the run then ends, since a result would be missing.
-    fn put(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError>;
+    fn put(&mut self, outlet: Outlet, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError>;
 
     /// Whether anyone wants this output; asked before work that only serves it.
-    fn wants(&self, output: Output) -> bool;
+    fn wants(&self, outlet: Outlet) -> bool;
 }
 
 /// A result that could not leave.

@@ -1,9 +1,9 @@
-//! One camera's walk: from complete moments to messages, the same bytes live and replayed.
+//! The walk of all cameras: from complete moments to messages, the same bytes live and replayed.
 
 use super::events::Events;
+use super::eye::Eye;
 use super::intake::Moment;
 use super::loss::FrameError;
-use super::max_rate::Rate;
 use super::perceive::{Bounds, Perceive};
 use super::reason::advice::Advice;
 use super::reason::{Asker, Inquiry, Proposed, ReasonJob};
@@ -14,21 +14,22 @@ use crate::config::assembly::class_choice::{ChosenClasses, ClassChoice, ClassErr
 use crate::config::assembly::{PromptsRefused, settings};
 use crate::infer::Proof;
 use crate::planning::{Planner, PlanningParams};
-use crate::tracking::Tracker;
-use crate::types::{Detection, FrameId, ImageView, Labels, Plan, Scene, Stamp};
-use crate::vision::{BlindCheck, Canvas};
+use crate::types::{CameraId, Detection, FrameId, ImageView, Labels, Plan, Scene, Stamp};
+use crate::vision::Canvas;
 use crate::wire::{self, HeaderRef, WireError};
 use crate::world::World;
 use crate::zoo::{Detector, EncodedPrompts, Thresholds, ZooError};
 use std::sync::Arc;
 
-/// The walk of one camera. Owned by one thread; asks no clock and no ROS.
+/// The walk of a node's cameras: one model, one world, one plan. Owned by one thread; asks no clock and no ROS.
 pub struct Walk {
     config: Config,
     events: Events,
-    rate: Rate,
-    blind_check: BlindCheck,
     perceive: Perceive,
+    /// By camera.
+    eyes: Vec<Eye>,
+    /// Whose frame was the last.
+    last: CameraId,
     world: World,
     planner: Planner,
     choice: ClassChoice,
@@ -38,10 +39,8 @@ pub struct Walk {
     reset_ns: i64,
     score_threshold: f32,
     model: Arc<str>,
-    previous: Option<Stamp>,
     announced: Option<u32>,
     messages: Messages,
-    canvas: Option<Canvas>,
 }
 
 /// Why a frame is not processed, and is no loss.
@@ -112,25 +111,22 @@ impl Walk {
     ) -> Self {
         let model: Arc<str> = Arc::from(model);
         let Settings { bounds, planning } = Settings::new(config, chosen);
-        let mut rate = Rate::default();
-        rate.set(config.max_rate_hz);
+        let eyes = Eye::of_all(config);
         Self {
             events: Events::new(config.entries()),
-            rate,
             choice,
             prompts,
             score_threshold: bounds.published.score,
-            blind_check: BlindCheck::new(settings::blindness(config)),
-            perceive: Perceive::new(detector, bounds, Tracker::new(settings::tracking(config))),
-            world: World::new(),
+            perceive: Perceive::new(detector, bounds),
+            world: World::of(eyes.len(), settings::ns_from_ms(config.max_age_ms)),
+            eyes,
+            last: CameraId(0),
             planner: Planner::new(planning, Arc::clone(&model)),
             advice: Advice::new(config),
             reset_ns: settings::ns_from_ms(config.stamp_reset_ms),
             model,
-            previous: None,
             announced: None,
             messages: Messages::default(),
-            canvas: None,
             config: config.clone(),
         }
     }
@@ -139,15 +135,15 @@ impl Walk {
     /// what was proposed. Labels are announced again; prompts stay. Track ids and the plan's sequence go on.
     pub fn begin_anew(&mut self) {
         self.forget();
-        self.previous = None;
         self.announced = None;
         self.events.start(self.config.entries());
     }
 
     fn forget(&mut self) {
-        self.rate.reset();
-        self.blind_check.reset();
-        self.perceive.reset();
+        for eye in &mut self.eyes {
+            eye.forget();
+            eye.previous = None;
+        }
         self.world.reset();
         self.planner.reset();
         self.advice.reset();
@@ -177,6 +173,7 @@ impl Walk {
         let Settings { bounds, planning } = Settings::new(config, choice.among(labels, count)?);
         if let Some(prompts) = prompts {
             self.perceive.set_prompts(prompts)?;
+            self.eyes.iter_mut().for_each(Eye::forget_classes);
             self.world.reset();
             self.planner.reset();
             self.advice.reset();
@@ -186,13 +183,11 @@ impl Walk {
             self.announced = None;
         }
         (self.score_threshold, self.choice, self.prompts) = (bounds.published.score, choice, count);
-        self.perceive.change(bounds, settings::tracking(config), settings::matching(config));
+        self.perceive.change(bounds, settings::matching(config));
+        self.eyes.iter_mut().for_each(|eye| eye.change(config));
+        self.world.set_max_age(settings::ns_from_ms(config.max_age_ms));
         self.planner.set_params(planning);
-        self.blind_check.set_params(settings::blindness(config));
         self.advice.change(config);
-        if self.config.max_rate_hz != config.max_rate_hz {
-            self.rate.set(config.max_rate_hz);
-        }
         self.reset_ns = settings::ns_from_ms(config.stamp_reset_ms);
         self.events.changed(self.config.difference(config));
         self.config.clone_from(config);
@@ -213,14 +208,15 @@ impl Walk {
         &self.config
     }
 
-    /// A frame of this stamp and frame_id comes, in the order of the stamps: what is to be said of it whatever becomes of
-    /// it, and whether [`frame`](Self::frame) is to have it, by the parameters `enabled` and `max_rate_hz`. Nothing is
-    /// allocated while nothing changes.
-    pub fn enter(&mut self, stamp: Stamp, frame_id: &FrameId) -> Entered<'_> {
+    /// A frame of this camera, stamp and frame_id comes, those of a camera in the order of their stamps: what is to be said
+    /// of it whatever becomes of it, and whether [`frame`](Self::frame) is to have it, by the parameters `enabled` and
+    /// `max_rate_hz`. Nothing is allocated while nothing changes.
+    pub fn enter(&mut self, camera: CameraId, stamp: Stamp, frame_id: &FrameId) -> Entered<'_> {
+        let admits = |eye: &mut Eye| eye.admits(stamp);
         let passed_over = if !self.config.enabled {
             Some(PassedOver::Paused)
         } else {
-            (!self.rate.admits(stamp)).then_some(PassedOver::TooSoon)
+            (!self.eyes.get_mut(camera.0).is_none_or(admits)).then_some(PassedOver::TooSoon)
         };
         Entered { events: self.events.say(HeaderRef { stamp, frame_id: frame_id.as_str() }), passed_over }
     }
@@ -244,18 +240,21 @@ impl Walk {
     /// # Errors
     /// [`FrameError`] costs this frame: nothing is said of it, and the next one may do.
     pub fn frame<'a>(&'a mut self, moment: &'a Moment<'_>, wanted: Wanted) -> Result<Said<'a>, FrameError> {
-        let Moment { frame, base_frame, motion, .. } = moment;
-        let stamp = frame.stamp();
-        self.check_order(stamp)?;
-        self.blind_check.look(stamp, &frame.value().image)?;
-        self.perceive.frame(frame)?;
-        self.previous = Some(stamp);
+        let Moment { camera, frame, base_frame, motion, .. } = moment;
+        let (camera, stamp) = (*camera, frame.stamp());
+        self.check_order(camera, stamp)?;
+        let eye = &mut self.eyes[camera.0];
+        eye.look(stamp, &frame.value().image)?;
+        self.perceive.frame(eye, frame)?;
+        eye.previous = Some(stamp);
+        self.last = camera;
         self.planner.set_base_frame(base_frame);
-        let scene = self.perceive.scene();
         let labels = self.perceive.detector().labels();
-        self.world.update(&frame.as_ref().map(|_| scene), *motion);
-        let things = self.world.things();
-        let advised = self.advice.frame(frame, scene, things, labels, *motion, &mut self.planner);
+        self.world.update(camera, &frame.as_ref().map(|_| &eye.scene), *motion);
+        self.world.name(camera, &mut eye.scene);
+        let Eye { scene, canvas, .. } = eye;
+        let scene = &*scene;
+        let advised = self.advice.frame(moment, scene, self.world.around(), labels, &mut self.planner);
         let plan = advised.plan;
 
         let header = HeaderRef::from(frame);
@@ -283,7 +282,7 @@ impl Walk {
         });
         if wanted.image_annotated {
             let image = &frame.value().image;
-            let canvas = self.canvas.get_or_insert_with(|| Canvas::new(image));
+            let canvas = canvas.get_or_insert_with(|| Canvas::new(image));
             canvas.draw(image, scene, labels, plan.value());
             let view = canvas.view().map_err(WireError::from)?;
             messages.say(Output::ImageAnnotated, |cdr| wire::sensor_msgs::encode_image(cdr, header, &view));
@@ -296,7 +295,7 @@ impl Walk {
             located: frame.value().camera.is_some(),
             proposal: advised.proposal.map(|record| record.status),
         };
-        Ok(Said { report, messages, scene, labels, plan: plan.value(), base_frame })
+        Ok(Said { camera, report, messages, scene, labels, plan: plan.value(), base_frame })
     }
 
     /// What a language model is to look at, if a trigger was due at one of the last images and parameter `reason_model`
@@ -350,7 +349,7 @@ impl Walk {
 
     /// The last frame's boxes and tracks.
     pub fn scene(&self) -> &Scene {
-        self.perceive.scene()
+        &self.eyes[self.last.0].scene
     }
 
     /// The last frame's plan.
@@ -358,17 +357,20 @@ impl Walk {
         self.planner.last()
     }
 
-    /// Frames go forward in time. A small step back costs the frame; a large one is a source that began again
-    /// (a looped bag, a restarted simulation), and tracks and plans begin again with it.
-    fn check_order(&mut self, stamp: Stamp) -> Result<(), FrameError> {
+    /// The frames of a camera go forward in time. A small step back costs the frame; a large one is a source that began again
+    /// (a looped bag, a restarted simulation), and tracks and plans begin again with it, those of all cameras.
+    fn check_order(&mut self, camera: CameraId, stamp: Stamp) -> Result<(), FrameError> {
         if stamp < Stamp::from_ns(0) {
             return Err(FrameError::BeforeEpoch { stamp });
         }
-        match self.previous {
-            Some(previous) if previous.ns_since(stamp) > self.reset_ns => {
-                self.forget();
-                Ok(())
-            }
+        if camera.0 >= self.eyes.len() {
+            return Err(FrameError::NoCamera { camera, cameras: self.eyes.len() });
+        }
+        let newest = self.eyes.iter().filter_map(|eye| eye.previous).max();
+        if newest.is_some_and(|newest| newest.ns_since(stamp) > self.reset_ns) {
+            self.forget();
+        }
+        match self.eyes[camera.0].previous {
             Some(previous) if stamp <= previous => Err(FrameError::OutOfOrder { stamp, previous }),
             _ => Ok(()),
         }

@@ -1,12 +1,13 @@
 //! Where a plan rests on nothing that was seen.
 
-use crate::types::Motion;
+use super::params::Needed;
+use crate::types::{CameraId, Motion};
 
 /// Drifting slower than this is standing.
 const MIN_MPS: f64 = 0.1;
 
 /// So many reasons may hold at once.
-pub(super) const BLIND: usize = 3;
+pub(super) const BLIND: usize = 4;
 
 /// Why the plan cannot know.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,11 +24,31 @@ pub(super) enum Blind {
     },
     /// More is in view than is looked at.
     Full,
-    /// The camera sees none of the way ahead.
+    /// No camera sees any of the way ahead.
     TurnedAway,
+    /// Cameras that are needed have shown nothing for too long.
+    Lost {
+        /// The first of them.
+        camera: CameraId,
+        /// How many others there are.
+        others: usize,
+    },
 }
 
 impl Blind {
+    /// Whether a plan that rests on it may let the robot move at all.
+    pub(super) fn is_stop(self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+
+    /// Of the cameras that are missing, those that are needed.
+    pub(super) fn lost(missing: &[CameraId], needs: &[Needed]) -> Option<Self> {
+        let is_needed = |camera: &&CameraId| needs.get(camera.0).is_some_and(|needed| needed.is_required);
+        let mut lost = missing.iter().filter(is_needed);
+        let camera = *lost.next()?;
+        Some(Self::Lost { camera, others: lost.count() })
+    }
+
     /// Whether the robot drives where the corridor is not. A speed that is assumed is one ahead.
     pub(super) fn way(motion: Motion) -> Option<Self> {
         let Motion::Measured { .. } = motion else { return None };

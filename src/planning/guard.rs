@@ -10,15 +10,16 @@
 //! limit and path stay within those of the rules.
 
 use super::care::MIN_MOVING_MPS;
-use crate::types::{ClassId, Decision, Proposal, ProposedStep, Stamp, Track, TrackId};
+use crate::types::{ClassId, Decision, Proposal, ProposedStep, Stamp, TrackId};
+use crate::world::Thing;
 
 /// What a proposal is held against.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Present<'a> {
     /// Of the frame whose plan is made.
     pub(super) stamp: Stamp,
-    /// The tracks alive after that frame.
-    pub(super) tracks: &'a [Track],
+    /// What is around the robot then.
+    pub(super) things: &'a [Thing],
     /// Of the labels in force.
     pub(super) prompt_version: u32,
     /// The oldest picture that may still be behind a proposal.
@@ -26,8 +27,8 @@ pub(super) struct Present<'a> {
 }
 
 impl Present<'_> {
-    pub(super) fn track(&self, id: TrackId) -> Option<&Track> {
-        self.tracks.iter().find(|track| track.id == id)
+    pub(super) fn track(&self, id: TrackId) -> Option<&Thing> {
+        self.things.iter().find(|thing| thing.track == Some(id))
     }
 }
 
@@ -131,7 +132,9 @@ pub(super) fn bound(decision: Decision, limit_mps: Option<f32>, proposal: &Propo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planning::tests::scenarios::{CAR, PERSON, at, track};
+    use crate::planning::tests::scenarios::{CAR, PERSON, at, measured, track};
+    use crate::types::{CameraId, FrameId, Scene, Stamped};
+    use crate::world::World;
     use std::sync::Arc;
 
     fn proposal(decision: Decision, speed_limit_mps: Option<f32>) -> Proposal {
@@ -153,8 +156,11 @@ mod tests {
     }
 
     fn checked(proposal: &Proposal, ms: i64) -> Result<(), Refusal> {
-        let tracks = [track(7, 5.0, 0.0, 0.1)];
-        check(proposal, &Present { stamp: at(ms), tracks: &tracks, prompt_version: 0, max_age_ns: 3_000_000_000 })
+        let mut world = World::new();
+        let scene = Scene { tracks: vec![track(7, 5.0, 0.0, 0.1)], ..Scene::default() };
+        world.update(CameraId(0), &Stamped::new(at(ms), FrameId::new("camera"), &scene), measured(0.0));
+        let things = world.things();
+        check(proposal, &Present { stamp: at(ms), things, prompt_version: 0, max_age_ns: 3_000_000_000 })
     }
 
     #[test]

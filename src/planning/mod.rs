@@ -47,6 +47,6 @@ mod words;
 pub mod watchdog;
 
 pub use obstacles::Obstacles;
-pub use params::PlanningParams;
+pub use params::{Needed, PlanningParams};
 pub use planner::Planner;
 pub use proposals::{Offers, Planned, Ruling};

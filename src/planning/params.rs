@@ -48,6 +48,19 @@ pub struct PlanningParams {
     pub base_frame: FrameId,
     /// What counts as an obstacle; by default everything, wherever it is.
     pub obstacles: Obstacles,
+    /// The cameras, where there are several.
+    pub cameras: Vec<Needed>,
+    /// How old a camera's sight may be, in milliseconds. `1..=600_000`, default 500.
+    pub max_sight_age_ms: u32,
+}
+
+/// A camera, and whether plans need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needed {
+    /// Its name.
+    pub name: String,
+    /// Without a sight of it that is young enough, the plan is `stop`.
+    pub is_required: bool,
 }
 
 impl Default for PlanningParams {
@@ -68,6 +81,8 @@ impl Default for PlanningParams {
             proposal_max_age_ms: 3000,
             base_frame: FrameId::new("base_link"),
             obstacles: Obstacles::default(),
+            cameras: Vec::new(),
+            max_sight_age_ms: 500,
         }
     }
 }

@@ -10,10 +10,10 @@ use super::params::PlanningParams;
 use super::proposals::{self, Offers, Planned, Ruling};
 use super::words::{self, Grounds};
 use crate::types::{
-    ClassId, Decision, FrameId, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Scene, Stamp,
-    Stamped, TrackId,
+    ClassId, Decision, FrameId, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Stamp, Stamped,
+    TrackId,
 };
-use crate::world::Thing;
+use crate::world::{Surroundings, Thing};
 use std::sync::Arc;
 
 /// A plan of the rules has no more steps than this.
@@ -127,24 +127,19 @@ impl Planner {
         &self.plan
     }
 
-    /// The plan for one frame, in the base frame and under the frame's stamp. `things` are those of the frame's scene.
+    /// The plan for one frame, in the base frame and under the frame's stamp, by what is around the robot after it.
     ///
     /// Things of classes that do not count are not looked at. A thing that is not seen counts where it is predicted, with
     /// an edge that grows by a metre per second. One without a place on the ground (no camera model, a hidden foot) limits
     /// the speed to `unplaced_speed_mps`, wherever it is in the picture, unless it is raised and known not to move by
-    /// itself. So do a scene that is full, and a robot that drives backwards or sideways.
+    /// itself. So do a scene that is full, and a robot that drives backwards or sideways. A camera that is required and has
+    /// no sight that is young enough is a `stop`.
     ///
     /// The speed limit always allows the robot to halt before the nearest thing in the corridor; `stop` comes with a
     /// limit of 0 and without a path. The nearest thing in the way is always a step. A motion that is not finite is taken
     /// as `max_speed_mps` ahead.
-    pub fn plan(
-        &mut self,
-        scene: &Stamped<&Scene>,
-        things: &[Thing],
-        labels: &Labels,
-        motion: Motion,
-    ) -> Stamped<&Plan> {
-        self.plan_with(scene, things, labels, motion, Offers::default()).plan
+    pub fn plan(&mut self, stamp: Stamp, around: Surroundings<'_>, labels: &Labels, motion: Motion) -> Stamped<&Plan> {
+        self.plan_with(stamp, around, labels, motion, Offers::default()).plan
     }
 
     /// As [`plan`](Self::plan), and then within that what a language model proposed. The plan is never less careful
@@ -152,16 +147,16 @@ impl Planner {
     /// and all steps of the rules are in it. What the planner remembers is that of the rules alone.
     pub fn plan_with(
         &mut self,
-        scene: &Stamped<&Scene>,
-        things: &[Thing],
+        stamp: Stamp,
+        around: Surroundings<'_>,
         labels: &Labels,
         motion: Motion,
         offers: Offers<'_>,
     ) -> Planned<'_> {
-        self.plan_by_rules(scene, things, labels, motion);
+        self.plan_by_rules(around, labels, motion);
         let present = Present {
-            stamp: scene.stamp(),
-            tracks: &scene.value().tracks,
+            stamp: around.now,
+            things: around.things,
             prompt_version: labels.version(),
             max_age_ns: i64::from(self.params.proposal_max_age_ms) * 1_000_000,
         };
@@ -172,20 +167,24 @@ impl Planner {
         let held = offers.held.filter(|_| matches!(arrived, None | Some(ProposalStatus::Refused)));
         let held = held.map(|proposal| follow(proposal, &mut self.held_ruling));
         Planned {
-            plan: Stamped::new(scene.stamp(), self.params.base_frame.clone(), &self.plan),
+            plan: Stamped::new(stamp, self.params.base_frame.clone(), &self.plan),
             arrived: arrived.map(|status| Ruling { status, verdict: &self.ruling }),
             held,
         }
     }
 
-    fn plan_by_rules(&mut self, scene: &Stamped<&Scene>, things: &[Thing], labels: &Labels, motion: Motion) {
-        let stamp = scene.stamp();
+    fn plan_by_rules(&mut self, around: Surroundings<'_>, labels: &Labels, motion: Motion) {
+        let Surroundings { now, things, is_full, is_turned_away, missing } = around;
         let speed_mps = motion.credible().map_or(self.params.max_speed_mps, |twist| twist.speed_mps());
         let rules = self.rules(speed_mps);
-        let Scene { is_full, is_turned_away, .. } = *scene.value();
-        let blind = [is_turned_away.then_some(Blind::TurnedAway), Blind::way(motion), is_full.then_some(Blind::Full)];
+        let blind = [
+            Blind::lost(missing, &self.params.cameras),
+            is_turned_away.then_some(Blind::TurnedAway),
+            Blind::way(motion),
+            is_full.then_some(Blind::Full),
+        ];
         let outlook = self.look(things, &rules, blind);
-        let (care, held) = self.hold.decide(stamp, outlook.now, outlook.with_room);
+        let (care, held) = self.hold.decide(now, outlook.now, outlook.with_room);
         self.remember_cause(things, care, held);
 
         let grounds = Grounds {
@@ -215,7 +214,7 @@ impl Planner {
         }
         self.plan.prompt_version = labels.version();
         self.plan.verdict.clear();
-        let written = words::write_verdict(&mut self.plan.verdict, &grounds);
+        let written = words::write_verdict(&mut self.plan.verdict, &grounds, &self.params);
         debug_assert!(written.is_ok(), "a String takes all text");
     }
 
@@ -236,7 +235,8 @@ impl Planner {
         };
         let free = rules.about_nothing();
         let unknown = rules.about_unknown(self.params.unplaced_speed_mps);
-        let seen = if blind == [None; BLIND] { free } else { unknown };
+        let about = |blind: Blind| if blind.is_stop() { Care::STOP } else { unknown };
+        let seen = blind.into_iter().flatten().fold(free, |care, blind| care.and(about(blind)));
         let (mut now, mut with_room) = (seen, seen);
         let (mut considered, mut unplaced, mut passed_over) = (0, 0, 0);
         self.found.clear();
@@ -306,9 +306,10 @@ impl Planner {
         let creep = if grounds.unplaced_mps >= MIN_MOVING_MPS { Decision::Slow } else { Decision::Stop };
         for blind in grounds.blind.iter().flatten() {
             let mut reason = reason();
-            let written = words::write_blind(&mut reason, *blind);
+            let written = words::write_blind(&mut reason, *blind, &self.params);
             debug_assert!(written.is_ok(), "a String takes all text");
-            steps.push(PlanStep { action: creep, track: None, class: None, pose: HERE, reason });
+            let action = if blind.is_stop() { Decision::Stop } else { creep };
+            steps.push(PlanStep { action, track: None, class: None, pose: HERE, reason });
         }
         let nearest = self.found.first().filter(|found| found.in_the_way.is_some() && found.care.word == Word::Proceed);
         let room = MAX_STEPS - steps.len() - usize::from(nearest.is_some());

@@ -6,8 +6,9 @@
 
 use super::guard::{self, Bounded, Present, Refusal};
 use crate::types::{
-    Decision, Labels, Plan, PlanSource, PlanStep, Pose2, Proposal, ProposalStatus, ProposedStep, Stamped, Track,
+    Decision, Labels, Plan, PlanSource, PlanStep, Pose2, Proposal, ProposalStatus, ProposedStep, Stamped,
 };
+use crate::world::Thing;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -149,8 +150,8 @@ fn safe_action(step: &ProposedStep, of_rules: &[PlanStep]) -> Decision {
         .fold(proposed, |most, action| if guard::care(action) > guard::care(most) { action } else { most })
 }
 
-fn place(track: &Track) -> Pose2 {
-    let usable = track.place.ground().filter(|ground| ground.is_usable());
+fn place(thing: &Thing) -> Pose2 {
+    let usable = thing.place.ground().filter(|ground| ground.is_usable());
     usable.map_or(HERE, |ground| Pose2 { x_m: ground.position_m.x, y_m: ground.position_m.y, yaw_rad: 0.0 })
 }
 

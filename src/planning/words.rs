@@ -4,6 +4,7 @@ use super::blind::{BLIND, Blind};
 use super::care::{Care, Word};
 use super::corridor::InTheWay;
 use super::hold::Held;
+use super::params::PlanningParams;
 use crate::types::{Labels, Motion};
 use crate::world::Thing;
 use std::fmt::{self, Write};
@@ -77,12 +78,20 @@ pub(super) fn write_unplaced(out: &mut String, labels: &Labels, thing: &Thing) -
 }
 
 /// What nobody has looked at.
-pub(super) fn write_blind(out: &mut String, blind: Blind) -> fmt::Result {
+pub(super) fn write_blind(out: &mut String, blind: Blind, params: &PlanningParams) -> fmt::Result {
     match blind {
         Blind::Backwards { mps } => write!(out, "driving backwards at {mps:.2} m/s, where no camera looks"),
         Blind::Sideways { mps } => write!(out, "driving sideways at {mps:.2} m/s, where no camera looks"),
         Blind::Full => write!(out, "more is in view than is looked at"),
+        Blind::TurnedAway if params.cameras.len() > 1 => {
+            write!(out, "no camera sees any of the way ahead (mount_*, camera_info)")
+        }
         Blind::TurnedAway => write!(out, "the camera sees none of the way ahead (mount_*, camera_info)"),
+        Blind::Lost { camera, others } => {
+            let name = params.cameras.get(camera.0).map_or("", |needed| needed.name.as_str());
+            write!(out, "no image younger than {} ms of camera {name}", params.max_sight_age_ms)?;
+            if others > 0 { write!(out, " and {others} more") } else { Ok(()) }
+        }
     }
 }
 
@@ -104,7 +113,7 @@ pub(super) fn write_held(out: &mut String, grounds: &Grounds) -> fmt::Result {
 }
 
 /// What the plan rests on.
-pub(super) fn write_verdict(out: &mut String, grounds: &Grounds) -> fmt::Result {
+pub(super) fn write_verdict(out: &mut String, grounds: &Grounds, params: &PlanningParams) -> fmt::Result {
     let Grounds { speed_mps, stop_m, considered, in_the_way, unplaced, unplaced_mps, passed_over, .. } = *grounds;
     match grounds.motion {
         _ if grounds.motion.credible().is_none() => write!(out, "speed unreadable, taken as {speed_mps:.2} m/s")?,
@@ -130,8 +139,10 @@ pub(super) fn write_verdict(out: &mut String, grounds: &Grounds) -> fmt::Result 
     }
     for blind in grounds.blind.into_iter().flatten() {
         out.push_str("; ");
-        write_blind(out, blind)?;
-        write!(out, ", so at most {unplaced_mps:.2} m/s")?;
+        write_blind(out, blind, params)?;
+        if !blind.is_stop() {
+            write!(out, ", so at most {unplaced_mps:.2} m/s")?;
+        }
     }
     if grounds.held != Held::No {
         out.push_str("; ");

@@ -5,7 +5,7 @@ use super::recorded::RecordedEvents;
 use crate::bag::Source;
 use crate::config::assembly::Prompter;
 use crate::config::{Config, ParameterValue};
-use crate::pipeline::{Intake, Walk};
+use crate::pipeline::{Intakes, Walk};
 use crate::types::{EventKind, Stamp};
 
 /// Applies them.
@@ -36,7 +36,7 @@ impl Changes {
     pub(super) fn before(
         &mut self,
         (stamp, frame_id, log_time): (Stamp, &str, Stamp),
-        intake: &mut Intake,
+        intakes: &mut Intakes,
         walk: &mut Walk,
         mut prompter: Option<&mut Prompter>,
         mut note: impl FnMut(String),
@@ -54,7 +54,7 @@ impl Changes {
                 }
                 (EventKind::Start, Some(before)) => {
                     walk.begin_anew();
-                    intake.begin_anew();
+                    intakes.begin_anew();
                     before.difference(&made_with)
                 }
                 (EventKind::Parameters, _) => event.parameters,
@@ -62,7 +62,7 @@ impl Changes {
             if changes.is_empty() {
                 continue;
             }
-            if let Err(words) = apply(&changes, intake, walk, prompter.as_deref_mut()) {
+            if let Err(words) = apply(&changes, intakes, walk, prompter.as_deref_mut()) {
                 not_applied.push(NotApplied(format!("event {}: {words}", event.version)));
             }
         }
@@ -72,7 +72,7 @@ impl Changes {
 
 fn apply(
     changes: &[(String, ParameterValue)],
-    intake: &mut Intake,
+    intakes: &mut Intakes,
     walk: &mut Walk,
     prompter: Option<&mut Prompter>,
 ) -> Result<(), String> {
@@ -85,7 +85,7 @@ fn apply(
         None => None,
     };
     walk.change(&config, prompts).map_err(|refused| refused.to_string())?;
-    intake.change(&config);
+    intakes.change(&config);
     Ok(())
 }
 

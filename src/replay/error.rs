@@ -1,16 +1,16 @@
 //! Why a replay cannot begin or go on.
 
 use crate::bag::SourceError;
-use crate::pipeline::{Input, OutputError};
+use crate::pipeline::OutputError;
 
 /// Why a bag cannot feed the walk.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// A remapped topic is not in the bag.
-    #[error("no topic {topic} ({type_name}) in the bag for {input}, it has {found}", input = input.name())]
+    #[error("no topic {topic} ({type_name}) in the bag for {input}, it has {found}")]
     NoSuchTopic {
-        /// What it is wanted for.
-        input: Input,
+        /// What it is wanted for: `image`, `front/camera_info`.
+        input: String,
         /// The remapped name.
         topic: String,
         /// The type that is wanted.

@@ -4,19 +4,19 @@ use crate::bag::{Loss, Source, SourceError, TopicInfo};
 use crate::types::RawMessage;
 use std::num::NonZeroU64;
 
-/// A source that ends after so many messages of one topic: where the next one would be.
+/// A source that ends after so many messages of some topics together: where the next one would be.
 pub struct Limited<'a> {
     source: &'a mut dyn Source,
-    topic: &'a str,
+    topics: &'a [&'a str],
     left: Option<u64>,
     has_ended: bool,
 }
 
 impl<'a> Limited<'a> {
-    /// `limit` messages of `topic`, all of them without one. What is recorded between them is given too, and behind the
+    /// `limit` messages of `topics`, all of them without one. What is recorded between them is given too, and behind the
     /// last one: the camera_info of the last image may come after it.
-    pub fn new(source: &'a mut dyn Source, topic: &'a str, limit: Option<NonZeroU64>) -> Self {
-        Self { source, topic, left: limit.map(NonZeroU64::get), has_ended: false }
+    pub fn new(source: &'a mut dyn Source, topics: &'a [&'a str], limit: Option<NonZeroU64>) -> Self {
+        Self { source, topics, left: limit.map(NonZeroU64::get), has_ended: false }
     }
 }
 
@@ -35,7 +35,7 @@ impl Source for Limited<'_> {
         }
         let message = self.source.next_message()?;
         if let (Some(left), Some(message)) = (&mut self.left, &message)
-            && message.topic == self.topic
+            && self.topics.contains(&message.topic)
         {
             if *left == 0 {
                 self.has_ended = true;

@@ -22,4 +22,4 @@ pub use repeated::{Repeated, Repeats};
 pub use report::{ReplayObserver, ReplayReport};
 pub use run::{Beside, replay, replay_beside};
 pub use taken::TakenTopic;
-pub use topic_choice::ReplayTopics;
+pub use topic_choice::{CameraTopics, ReplayTopics};

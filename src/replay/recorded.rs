@@ -3,7 +3,7 @@
 use super::error::ReplayError;
 use crate::bag::{MAX_DAMAGES, Source};
 use crate::pipeline::Proposed;
-use crate::types::{Labels, Stamp};
+use crate::types::{FrameId, Labels, Stamp};
 use crate::wire::WireError;
 use crate::wire::vedette_msgs::{EventMessage, ProposalMessage, decode_event, decode_proposal};
 use std::collections::{BTreeMap, VecDeque};
@@ -55,10 +55,11 @@ impl RecordedProposals {
         self.broken
     }
 
-    /// What belongs to the image with this stamp, under the labels in force at it.
-    pub(crate) fn take(&mut self, stamp: Stamp, labels: &Labels) -> Vec<Proposed> {
-        let messages = self.by_stamp.remove(&stamp).unwrap_or_default();
-        messages.into_iter().map(|message| Proposed::recorded(message, labels)).collect()
+    /// What belongs to the image with this stamp and frame, under the labels in force at it.
+    pub(crate) fn take(&mut self, stamp: Stamp, frame_id: &FrameId, labels: &Labels) -> Vec<Proposed> {
+        let Some(messages) = self.by_stamp.get_mut(&stamp) else { return Vec::new() };
+        let taken = messages.extract_if(.., |message| message.header.frame_id == *frame_id);
+        taken.map(|message| Proposed::recorded(message, labels)).collect()
     }
 }
 

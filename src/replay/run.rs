@@ -8,9 +8,11 @@ use super::report::{ReplayObserver, ReplayReport};
 use super::topic_choice::ReplayTopics;
 use crate::bag::{Loss, MAX_DAMAGES, Source};
 use crate::config::assembly::Prompter;
-use crate::pipeline::{Entered, FrameError, Input, Intake, Moment, Output, Outputs, Reason, Taken, Walk, Wanted};
+use crate::pipeline::{
+    Entered, FrameError, Input, Intakes, Moment, Output, Outputs, Reason, Taken, Transport, Walk, Wanted,
+};
 use crate::spatial::LinkKind;
-use crate::types::{Cancel, RawMessage};
+use crate::types::{CameraId, Cancel, RawMessage};
 use crate::wire;
 use std::borrow::Cow;
 
@@ -30,12 +32,12 @@ pub struct Beside<'a> {
 pub fn replay(
     source: &mut dyn Source,
     topics: &ReplayTopics,
-    intake: &mut Intake,
+    intakes: &mut Intakes,
     walk: &mut Walk,
     outputs: &mut dyn Outputs,
     observer: &mut dyn ReplayObserver,
 ) -> Result<ReplayReport, ReplayError> {
-    replay_beside(source, topics, intake, walk, Beside::default(), outputs, observer)
+    replay_beside(source, topics, intakes, walk, Beside::default(), outputs, observer)
 }
 
 /// Runs the walk over all messages of `source`.
@@ -45,15 +47,15 @@ pub fn replay(
 /// whether there is a model or not: the same plans come out as when they were recorded. Where it has events
 /// ([`ReplayTopics::with_events`]), what was changed while it was made changes again, at the same images.
 ///
-/// An image whose camera_info or transforms have not come yet waits in the intake until they come, the next image comes or the bag
-/// ends.
+/// An image whose camera_info or transforms have not come yet waits in its intake until they come, the next image of its
+/// camera comes or the bag ends; those of other cameras do not wait for it.
 ///
 /// # Errors
 /// When the bag can no longer be read or results no longer be written; what is lost on the way is counted instead.
 pub fn replay_beside(
     source: &mut dyn Source,
     topics: &ReplayTopics,
-    intake: &mut Intake,
+    intakes: &mut Intakes,
     walk: &mut Walk,
     Beside { reason, mut prompter }: Beside<'_>,
     outputs: &mut dyn Outputs,
@@ -79,8 +81,10 @@ pub fn replay_beside(
         report.lost.insert("event: bad_message".to_owned(), changes.broken());
     }
     source.select(&topics.names())?;
-    intake.expect_camera_info(topics.camera_info.is_some());
-    intake.expect_tf(topics.tf.is_some() || topics.tf_static.is_some());
+    for ((_, intake), of_camera) in intakes.iter_mut().zip(&topics.cameras) {
+        intake.expect_camera_info(of_camera.camera_info.is_some());
+    }
+    intakes.expect_tf(topics.tf.is_some() || topics.tf_static.is_some());
     let mut run = Run { walk, adviser, outputs, observer, report, goes_on: true };
     let (mut damages, mut damage) = (0, Repeats::default());
     while run.goes_on {
@@ -95,35 +99,44 @@ pub fn replay_beside(
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(input) = topics.input(message.topic) else { continue };
-        match input {
-            Input::Image | Input::CompressedImage => {
-                run.report.images += 1;
-                let waited = intake.go_without();
-                run.moment(waited)?;
-                if run.goes_on {
-                    run.change(&mut changes, intake, prompter.as_deref_mut(), &message);
-                    let taken = intake.picture(topics.transport, Cow::Borrowed(message.cdr), Some(message.log_time));
-                    run.taken(taken)?;
+        for (camera, input) in topics.inputs(message.topic) {
+            match input {
+                Input::Image | Input::CompressedImage => {
+                    run.report.images += 1;
+                    let waited = intakes.of(camera).go_without();
+                    run.moment(waited)?;
+                    if run.goes_on {
+                        run.change(&mut changes, camera, intakes, prompter.as_deref_mut(), &message);
+                        let transport = if input == Input::Image { Transport::Raw } else { Transport::Compressed };
+                        let cdr = Cow::Borrowed(message.cdr);
+                        let taken = intakes.of(camera).picture(transport, cdr, Some(message.log_time));
+                        run.taken(taken)?;
+                    }
+                }
+                Input::CameraInfo => {
+                    run.side(input, intakes.of(camera).camera_info(message.cdr));
+                    run.taken(intakes.of(camera).complete())?;
+                }
+                Input::Odom => run.side(input, intakes.odom(message.cdr)),
+                Input::Tf | Input::TfStatic => {
+                    let kind = if input == Input::Tf { LinkKind::Moving } else { LinkKind::Static };
+                    run.side(input, intakes.tf(kind, message.cdr));
+                    for (_, intake) in intakes.iter_mut() {
+                        if run.goes_on {
+                            run.taken(intake.complete())?;
+                        }
+                    }
                 }
             }
-            Input::CameraInfo => {
-                run.side(input, intake.camera_info(message.cdr));
-                run.taken(intake.complete())?;
-            }
-            Input::Odom => run.side(input, intake.odom(message.cdr)),
-            Input::Tf | Input::TfStatic => {
-                let kind = if input == Input::Tf { LinkKind::Moving } else { LinkKind::Static };
-                run.side(input, intake.tf(kind, message.cdr));
-                run.taken(intake.complete())?;
-            }
         }
-        run.remark(intake);
+        run.remark(intakes);
     }
-    if run.goes_on {
-        run.moment(intake.go_without())?;
-        run.remark(intake);
+    for (_, intake) in intakes.iter_mut() {
+        if run.goes_on {
+            run.moment(intake.go_without())?;
+        }
     }
+    run.remark(intakes);
     let mut report = run.report;
     report.source_losses.extend(damage.kinds().iter().flat_map(Repeated::lines));
     report.source_losses.extend(source.losses().iter().map(Loss::to_string));
@@ -167,20 +180,20 @@ impl Run<'_> {
 
     fn frame(&mut self, moment: &Moment<'_>) -> Result<(), ReplayError> {
         if let Adviser::Recorded(recorded) = &mut self.adviser {
-            for proposed in recorded.take(moment.stamp(), self.walk.labels()) {
+            for proposed in recorded.take(moment.stamp(), moment.frame.frame_id(), self.walk.labels()) {
                 self.walk.propose(proposed);
             }
         }
         let stamp = moment.stamp();
-        let Entered { events, passed_over } = self.walk.enter(stamp, moment.frame.frame_id());
+        let Entered { events, passed_over } = self.walk.enter(moment.camera, stamp, moment.frame.frame_id());
         for cdr in events {
-            self.outputs.put(Output::Events, stamp, cdr)?;
+            self.outputs.put(Output::Events.of(moment.camera), stamp, cdr)?;
         }
         if let Some(passed_over) = passed_over {
             *self.report.passed_over.entry(passed_over.cause()).or_default() += 1;
             return Ok(());
         }
-        match self.walk.frame(moment, Wanted::by(self.outputs)) {
+        match self.walk.frame(moment, Wanted::by(self.outputs, moment.camera)) {
             Ok(said) => {
                 said.hand_to(self.outputs)?;
                 self.report.processed(said.report());
@@ -198,11 +211,12 @@ impl Run<'_> {
     fn change(
         &mut self,
         changes: &mut Changes,
-        intake: &mut Intake,
+        camera: CameraId,
+        intakes: &mut Intakes,
         prompter: Option<&mut Prompter>,
         image: &RawMessage<'_>,
     ) {
-        let stamp = intake.stamp_of(image.cdr, Some(image.log_time));
+        let stamp = intakes.of(camera).stamp_of(image.cdr, Some(image.log_time));
         let (Some(stamp), Ok(frame_id)) = (stamp, wire::peek_frame_id(image.cdr)) else { return };
         let remarks = &mut self.report.remarks;
         let note = |words: String| {
@@ -210,7 +224,7 @@ impl Run<'_> {
             remarks.push(words);
         };
         let at = (stamp, frame_id, image.log_time);
-        for NotApplied(words) in changes.before(at, intake, self.walk, prompter, note) {
+        for NotApplied(words) in changes.before(at, intakes, self.walk, prompter, note) {
             tracing::warn!("not changed as in the recording: {words}");
             self.report.not_applied(&words);
         }
@@ -231,10 +245,12 @@ impl Run<'_> {
         }
     }
 
-    fn remark(&mut self, intake: &mut Intake) {
-        for remark in intake.untold_remarks() {
-            self.report.remarks.push(remark.to_string());
-            self.observer.remarked(remark);
+    fn remark(&mut self, intakes: &mut Intakes) {
+        for (_, intake) in intakes.iter_mut() {
+            for remark in intake.untold_remarks() {
+                self.report.remarks.push(remark.to_string());
+                self.observer.remarked(remark);
+            }
         }
     }
 

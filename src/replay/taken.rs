@@ -2,15 +2,16 @@
 
 use super::topic_choice::{ReplayTopics, image_of};
 use crate::bag::TopicInfo;
-use crate::config::{Names, camera_info_beside};
+use crate::config::{CameraName, Names, camera_info_beside};
 use crate::pipeline::{Input, Output};
 use std::fmt;
 
 /// One input, and the topic that feeds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenTopic {
-    /// `image`, `camera_info`, `odom`, `/tf`, `/tf_static`, `proposal` or `events`.
-    pub input: &'static str,
+    /// `image`, `camera_info` (`front/image` and so on where cameras have names), `odom`, `/tf`, `/tf_static`, `proposal` or
+    /// `events`.
+    pub input: String,
     /// The topic as the bag tells it; `None` when there is none.
     pub topic: Option<TopicInfo>,
     /// Why this one, or why none.
@@ -18,45 +19,50 @@ pub struct TakenTopic {
 }
 
 impl ReplayTopics {
-    /// Why these topics were chosen out of `topics` under these names. Proposals are left out where there are none.
-    pub fn why(&self, topics: &[TopicInfo], names: &Names) -> Vec<TakenTopic> {
-        let pictures = self.transport.input();
-        let chosen = [
-            (pictures, Some(&self.image)),
-            (Input::CameraInfo, self.camera_info.as_ref()),
-            (Input::Odom, self.odom.as_ref()),
-            (Input::Tf, self.tf.as_ref()),
-            (Input::TfStatic, self.tf_static.as_ref()),
-        ];
-        let inputs = chosen.into_iter().map(|(input, chosen)| {
-            let name = names.resolve_input(input.name());
+    /// Why these topics were chosen out of `topics` under these names; `cameras` are those of the
+    /// parameters. Proposals are left out where there are none.
+    pub fn why(&self, topics: &[TopicInfo], names: &Names, cameras: &[CameraName]) -> Vec<TakenTopic> {
+        let none = CameraName::default();
+        let mut chosen = Vec::new();
+        for (at, of_camera) in self.cameras.iter().enumerate() {
+            let camera = cameras.get(at).unwrap_or(&none);
+            chosen.push((camera, of_camera.transport.input(), Some(&of_camera.image)));
+            chosen.push((camera, Input::CameraInfo, of_camera.camera_info.as_ref()));
+        }
+        chosen.push((&none, Input::Odom, self.odom.as_ref()));
+        chosen.push((&none, Input::Tf, self.tf.as_ref()));
+        chosen.push((&none, Input::TfStatic, self.tf_static.as_ref()));
+        let image_beside = |camera: &CameraName| {
+            let at = cameras.iter().position(|name| name == camera).unwrap_or(0);
+            self.cameras.get(at).map(|of_camera| camera_info_beside(image_of(&of_camera.image)))
+        };
+        let inputs = chosen.into_iter().map(|(camera, input, chosen)| {
+            let (called, image) = (input.name_for(camera), Input::Image.name_for(camera));
+            let name = names.resolve_input(&called);
             // The compressed pictures of an image that is remapped are beside it.
-            let is_remapped =
-                names.is_remapped(input.name()) || input.is_picture() && names.is_remapped(Input::Image.name());
+            let is_remapped = names.is_remapped(&called) || input.is_picture() && names.is_remapped(&image);
             let topic = chosen.and_then(|chosen| topics.iter().find(|topic| topic.name == *chosen));
             let why = match topic {
                 Some(topic) if topic.name == name && is_remapped => "remapped".to_owned(),
                 Some(topic)
-                    if input == Input::CameraInfo && topic.name == camera_info_beside(image_of(&self.image)) =>
+                    if input == Input::CameraInfo && Some(topic.name.as_str()) == image_beside(camera).as_deref() =>
                 {
                     "beside the image".to_owned()
                 }
                 Some(topic) if topic.name == name => "the node's own name".to_owned(),
-                Some(_) if names.is_remapped(Input::Image.name()) => {
-                    format!("in place of {name}, which the bag has not")
-                }
+                Some(_) if names.is_remapped(&image) => format!("in place of {name}, which the bag has not"),
                 Some(_) => "guessed, as the only one of its type".to_owned(),
-                None => without(input, &name, topics, &self.names()),
+                None => without(input, &called, &name, topics, &self.names()),
             };
-            TakenTopic { input: input.name(), topic: topic.cloned(), why }
+            TakenTopic { input: called, topic: topic.cloned(), why }
         });
         let proposal = self.proposal.as_ref().map(|name| TakenTopic {
-            input: "proposal",
+            input: "proposal".to_owned(),
             topic: topics.iter().find(|topic| topic.name == *name).cloned(),
             why: format!("recorded as {}: no language model runs", Output::Proposal.name()),
         });
         let events = self.events.as_ref().map(|name| TakenTopic {
-            input: "events",
+            input: "events".to_owned(),
             topic: topics.iter().find(|topic| topic.name == *name).cloned(),
             why: format!("recorded as {}: what was changed changes again", Output::Events.name()),
         });
@@ -65,16 +71,16 @@ impl ReplayTopics {
 }
 
 /// Why an input has no topic, and which others of its type it could have.
-fn without(input: Input, name: &str, topics: &[TopicInfo], taken: &[&str]) -> String {
+fn without(input: Input, called: &str, name: &str, topics: &[TopicInfo], taken: &[&str]) -> String {
     let is_of_type = |topic: &&TopicInfo| topic.type_name == input.type_name();
     let is_free = |name: &&str| !taken.contains(name);
     let others: Vec<&str> = topics.iter().filter(is_of_type).map(|topic| topic.name.as_str()).filter(is_free).collect();
     match &others[..] {
         [] if topics.iter().any(|topic| is_of_type(&topic)) => format!("the bag has none at {name}"),
         [] => format!("the bag has no {}", input.type_name()),
-        [other] => format!("the bag has none at {name}, but --remap {}:={other} takes that one", input.name()),
+        [other] => format!("the bag has none at {name}, but --remap {}:={other} takes that one", called),
         others => {
-            format!("the bag has none at {name}, but others to --remap {} to: {}", input.name(), others.join(", "))
+            format!("the bag has none at {name}, but others to --remap {} to: {}", called, others.join(", "))
         }
     }
 }
@@ -108,7 +114,7 @@ mod tests {
         let rules: Vec<RemapRule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
         let names = Names::new(NodeName::default(), &rules);
         let chosen = ReplayTopics::choose(bag, &names).unwrap();
-        chosen.why(bag, &names).iter().map(ToString::to_string).collect()
+        chosen.why(bag, &names, &[CameraName::default()]).iter().map(ToString::to_string).collect()
     }
 
     #[test]

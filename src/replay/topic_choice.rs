@@ -2,18 +2,15 @@
 
 use super::error::ReplayError;
 use crate::bag::TopicInfo;
-use crate::config::{ImageTransport, Names, camera_info_beside, image_of_compressed};
+use crate::config::{CameraName, Config, ImageTransport, Names, camera_info_beside, image_of_compressed};
 use crate::pipeline::{Input, Output, Transport, video_cure};
+use crate::types::CameraId;
 
 /// Which topics of a bag feed the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayTopics {
-    /// The pictures.
-    pub image: String,
-    /// How they travel.
-    pub transport: Transport,
-    /// Their camera_info, where the bag has it.
-    pub camera_info: Option<String>,
+    /// Those of each camera, in the order of the parameter `cameras`.
+    pub cameras: Vec<CameraTopics>,
     /// Odometry, where the bag has it.
     pub odom: Option<String>,
     /// Moving transforms, where the bag has them.
@@ -26,79 +23,42 @@ pub struct ReplayTopics {
     pub events: Option<String>,
 }
 
+/// The topics of one camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CameraTopics {
+    /// The pictures.
+    pub image: String,
+    /// How they travel.
+    pub transport: Transport,
+    /// Their camera_info, where the bag has it.
+    pub camera_info: Option<String>,
+}
+
 impl ReplayTopics {
-    /// As [`choose_by`](Self::choose_by), by the default of `image_transport`: what is there.
+    /// As [`choose_for`](Self::choose_for), by the defaults of all parameters: one camera, however its pictures travel.
     ///
     /// # Errors
-    /// As [`choose_by`](Self::choose_by).
+    /// As [`choose_for`](Self::choose_for).
     pub fn choose(topics: &[TopicInfo], names: &Names) -> Result<Self, ReplayError> {
-        Self::choose_by(topics, names, ImageTransport::Auto)
+        Self::choose_for(topics, names, &Config::default())
     }
 
-    /// Chooses the topics that a node with these names would read: raw pictures or compressed ones, as parameter
-    /// `image_transport` says. Where there is no image at its name and no rule renames it, the only image topic serves, with
-    /// the camera_info beside it or else the only one.
+    /// Chooses the topics that a node with these names and parameters would read: for each of `cameras` raw pictures or
+    /// compressed ones, as `image_transport` says. Where there is no image at the name of a node's only camera and no rule
+    /// renames it, the only image topic serves, with the camera_info beside it or else the only one.
     ///
     /// # Errors
-    /// When a topic to which an input is remapped is missing, or no single image topic is there to take.
-    pub fn choose_by(topics: &[TopicInfo], names: &Names, by: ImageTransport) -> Result<Self, ReplayError> {
-        let by = names.transport(by);
-        let of_type = |input: Input| topics.iter().filter(move |topic| topic.type_name == input.type_name());
-        let at = |input: Input, name: &str| of_type(input).find(|topic| topic.name == name);
-        let missing = |input: Input| ReplayError::NoSuchTopic {
-            input,
-            topic: names.resolve_input(input.name()),
-            type_name: input.type_name(),
-            found: listed(topics.iter()),
-        };
-        let named = |input: Input| match at(input, &names.resolve_input(input.name())) {
-            None if names.is_remapped(input.name()) => Err(missing(input)),
-            found => Ok(found.map(|topic| topic.name.clone())),
-        };
-        let only = |input: Input| {
-            let mut topics = of_type(input);
-            topics.next().filter(|_| topics.next().is_none()).map(|topic| topic.name.clone())
-        };
-        let pictures = Pictures::of(topics, by);
-        let is_remapped = Transport::ALL.into_iter().any(|transport| names.is_remapped(transport.input().name()));
-        let (picture, camera_info) = match pictures.at(|transport| names.resolve_input(transport.input().name())) {
-            Some(picture) => (picture, named(Input::CameraInfo)?),
-            None => {
-                if is_remapped {
-                    if let Some(video) = video(topics, &names.resolve_input(Input::Image.name())) {
-                        return Err(video);
-                    }
-                    let is_raw = Transport::Raw.is_allowed(by) && names.is_remapped(Input::Image.name());
-                    return Err(missing(if is_raw { Input::Image } else { Input::CompressedImage }));
-                }
-                let picture = pictures.only().map_err(|several| match several {
-                    true => ReplayError::SeveralImages { found: listed(pictures.topics()) },
-                    false => video(topics, "").unwrap_or_else(|| {
-                        let transport =
-                            if Transport::Raw.is_allowed(by) { Transport::Raw } else { Transport::Compressed };
-                        ReplayError::NoImages { type_name: transport.input().type_name(), found: listed(topics.iter()) }
-                    }),
-                })?;
-                let camera_info = if names.is_remapped(Input::CameraInfo.name()) {
-                    named(Input::CameraInfo)?
-                } else {
-                    let beside = names.resolve(&camera_info_beside(image_of(&picture.topic.name)));
-                    at(Input::CameraInfo, &beside).map(|topic| topic.name.clone()).or_else(|| only(Input::CameraInfo))
-                };
-                (picture, camera_info)
-            }
-        };
-        let Picture { topic, transport } = picture;
-        if transport == Transport::Compressed && by == ImageTransport::Auto {
-            tracing::warn!("no raw pictures of this camera are there: those of {} are taken, compressed", topic.name);
-        }
+    /// When a topic to which an input is remapped is missing, a named camera has no pictures, or no single image topic is
+    /// there to take.
+    pub fn choose_for(topics: &[TopicInfo], names: &Names, config: &Config) -> Result<Self, ReplayError> {
+        let bag = Bag { topics, names };
+        let camera = |camera: &CameraName| bag.camera(camera, config.of_camera(camera).image_transport);
+        let of_robot = |input: Input| bag.named(input, input.name());
         Ok(Self {
-            image: topic.name.clone(),
-            transport,
-            camera_info,
-            odom: named(Input::Odom)?,
-            tf: named(Input::Tf)?,
-            tf_static: named(Input::TfStatic)?,
+            cameras: config.camera_names().iter().map(camera).collect::<Result<_, _>>()?,
+            odom: of_robot(Input::Odom)?,
+            tf: of_robot(Input::Tf)?,
+            tf_static: of_robot(Input::TfStatic)?,
             proposal: None,
             events: None,
         })
@@ -118,30 +78,111 @@ impl ReplayTopics {
 
     /// The names, for [`Source::select`](crate::bag::Source::select).
     pub fn names(&self) -> Vec<&str> {
-        let mut names = vec![self.image.as_str()];
-        names.extend(self.camera_info.as_deref());
-        names.extend(self.odom.as_deref());
-        names.extend(self.tf.as_deref());
-        names.extend(self.tf_static.as_deref());
-        names.extend(self.proposal.as_deref());
-        names.extend(self.events.as_deref());
+        let Self { cameras, odom, tf, tf_static, proposal, events } = self;
+        let mut names = Vec::new();
+        for CameraTopics { image, camera_info, .. } in cameras {
+            names.push(image.as_str());
+            names.extend(camera_info.as_deref());
+        }
+        names.extend([odom, tf, tf_static, proposal, events].into_iter().filter_map(Option::as_deref));
         names
     }
 
-    pub(crate) fn input(&self, topic: &str) -> Option<Input> {
-        if topic == self.image {
-            Some(Input::Image)
-        } else if Some(topic) == self.camera_info.as_deref() {
-            Some(Input::CameraInfo)
-        } else if Some(topic) == self.odom.as_deref() {
-            Some(Input::Odom)
-        } else if Some(topic) == self.tf.as_deref() {
-            Some(Input::Tf)
-        } else if Some(topic) == self.tf_static.as_deref() {
-            Some(Input::TfStatic)
-        } else {
-            None
+    /// The topics of the pictures.
+    pub fn images(&self) -> Vec<&str> {
+        self.cameras.iter().map(|camera| camera.image.as_str()).collect()
+    }
+
+    /// The inputs that a topic feeds: a camera_info may be that of several cameras.
+    pub(crate) fn inputs(&self, topic: &str) -> impl Iterator<Item = (CameraId, Input)> {
+        let of_camera = move |(at, camera): (usize, &CameraTopics)| {
+            let is_info = camera.camera_info.as_deref() == Some(topic);
+            let input = (camera.image == topic).then_some(camera.transport.input());
+            Some((CameraId(at), input.or(is_info.then_some(Input::CameraInfo))?))
+        };
+        let of_robot = [(&self.odom, Input::Odom), (&self.tf, Input::Tf), (&self.tf_static, Input::TfStatic)];
+        let of_robot = of_robot.into_iter().filter(move |(name, _)| name.as_deref() == Some(topic));
+        let of_robot = of_robot.map(|(_, input)| (CameraId(0), input));
+        self.cameras.iter().enumerate().filter_map(of_camera).chain(of_robot)
+    }
+}
+
+/// The topics of a bag, and the names by which they are chosen.
+struct Bag<'a> {
+    topics: &'a [TopicInfo],
+    names: &'a Names,
+}
+
+impl<'a> Bag<'a> {
+    fn of_type(&self, input: Input) -> impl Iterator<Item = &'a TopicInfo> + use<'a> {
+        self.topics.iter().filter(move |topic| topic.type_name == input.type_name())
+    }
+
+    fn at(&self, input: Input, name: &str) -> Option<String> {
+        self.of_type(input).find(|topic| topic.name == name).map(|topic| topic.name.clone())
+    }
+
+    /// The topic at the name of an input that the program calls `called`; one to which it is remapped must be there.
+    fn named(&self, input: Input, called: &str) -> Result<Option<String>, ReplayError> {
+        match self.at(input, &self.names.resolve_input(called)) {
+            None if self.names.is_remapped(called) => Err(self.missing(input, called)),
+            found => Ok(found),
         }
+    }
+
+    fn missing(&self, input: Input, called: &str) -> ReplayError {
+        ReplayError::NoSuchTopic {
+            input: called.to_owned(),
+            topic: self.names.resolve_input(called),
+            type_name: input.type_name(),
+            found: listed(self.topics.iter()),
+        }
+    }
+
+    fn camera(&self, camera: &CameraName, by: ImageTransport) -> Result<CameraTopics, ReplayError> {
+        let (topics, names) = (self.topics, self.names);
+        let by = names.transport(camera, by);
+        let called = |input: Input| input.name_for(camera);
+        let preferred = if Transport::Raw.is_allowed(by) { Transport::Raw } else { Transport::Compressed };
+        let only = |input: Input| {
+            let mut topics = self.of_type(input);
+            topics.next().filter(|_| topics.next().is_none()).map(|topic| topic.name.clone())
+        };
+        let pictures = Pictures::of(topics, by);
+        let is_remapped = Transport::ALL.into_iter().any(|transport| names.is_remapped(&called(transport.input())));
+        let at_name = pictures.at(|transport| names.resolve_input(&called(transport.input())));
+        let (picture, camera_info) = match at_name {
+            Some(picture) => (picture, self.named(Input::CameraInfo, &called(Input::CameraInfo))?),
+            None if is_remapped || !camera.as_str().is_empty() => {
+                if let Some(video) = video(topics, &names.resolve_input(&called(Input::Image))) {
+                    return Err(video);
+                }
+                let is_raw = !is_remapped || names.is_remapped(&called(Input::Image));
+                let input = if is_raw { preferred.input() } else { Input::CompressedImage };
+                return Err(self.missing(input, &called(input)));
+            }
+            None => {
+                let picture = pictures.only().map_err(|several| match several {
+                    true => ReplayError::SeveralImages { found: listed(pictures.topics()) },
+                    false => video(topics, "").unwrap_or_else(|| ReplayError::NoImages {
+                        type_name: preferred.input().type_name(),
+                        found: listed(topics.iter()),
+                    }),
+                })?;
+                let camera_info = if names.is_remapped(Input::CameraInfo.name()) {
+                    self.named(Input::CameraInfo, Input::CameraInfo.name())?
+                } else {
+                    let beside = names.resolve(&camera_info_beside(image_of(&picture.topic.name)));
+                    self.at(Input::CameraInfo, &beside).or_else(|| only(Input::CameraInfo))
+                };
+                (picture, camera_info)
+            }
+        };
+        let Picture { topic, transport } = picture;
+        if transport == Transport::Compressed && by == ImageTransport::Auto {
+            tracing::warn!("no raw pictures of {camera} are there: those of {} are taken, compressed", topic.name);
+        }
+        Ok(CameraTopics { image: topic.name.clone(), transport, camera_info })
     }
 }
 
@@ -230,7 +271,8 @@ mod tests {
     #[test]
     fn an_image_that_is_renamed_to_compressed_pictures_means_those() {
         let bag = [topic("/camera/image", Input::Image), topic("/camera/image/compressed", Input::CompressedImage)];
-        let chosen = |rule: &str| ReplayTopics::choose(&bag, &names(&[rule])).map(|chosen| chosen.image);
+        let chosen =
+            |rule: &str| ReplayTopics::choose(&bag, &names(&[rule])).map(|chosen| chosen.cameras[0].image.clone());
         assert_eq!(chosen("image:=/camera/image").unwrap(), "/camera/image");
         assert_eq!(chosen("image:=/camera/image/compressed").unwrap(), "/camera/image/compressed");
         let only_raw = ReplayTopics::choose(&bag[..1], &names(&["image:=/camera/image/compressed"]));
@@ -272,8 +314,12 @@ mod tests {
         ] {
             let names = names(rules);
             let chosen = ReplayTopics::choose(&bag, &names).unwrap();
-            assert_eq!((chosen.camera_info.as_deref(), chosen.odom.as_deref()), (camera_info, odom), "{rules:?}");
-            assert_eq!(chosen.image, names.resolve_input("image"), "{rules:?}");
+            assert_eq!(
+                (chosen.cameras[0].camera_info.as_deref(), chosen.odom.as_deref()),
+                (camera_info, odom),
+                "{rules:?}"
+            );
+            assert_eq!(chosen.cameras[0].image, names.resolve_input("image"), "{rules:?}");
             if let Some(camera_info) = camera_info {
                 assert_eq!(camera_info, names.resolve_input("camera_info"), "{rules:?}");
             }
@@ -283,7 +329,7 @@ mod tests {
     #[test]
     fn an_image_at_the_nodes_own_name_is_taken_from_among_several() {
         let bag = [topic("/rear/image", Input::Image), topic("/image", Input::Image)];
-        assert_eq!(ReplayTopics::choose(&bag, &Names::default()).unwrap().image, "/image");
+        assert_eq!(ReplayTopics::choose(&bag, &Names::default()).unwrap().images(), ["/image"]);
     }
 
     #[test]
@@ -297,9 +343,11 @@ mod tests {
         assert_eq!(
             rear,
             ReplayTopics {
-                image: "/rear/image".into(),
-                transport: Transport::Raw,
-                camera_info: None,
+                cameras: vec![CameraTopics {
+                    image: "/rear/image".into(),
+                    transport: Transport::Raw,
+                    camera_info: None,
+                }],
                 odom: None,
                 tf: None,
                 tf_static: None,
@@ -342,8 +390,10 @@ mod tests {
                 (&both, ImageTransport::Compressed, Some(compressed)),
                 (&nothing_raw, ImageTransport::Auto, Some(compressed)),
             ] {
-                let chosen = ReplayTopics::choose_by(bag, &names(rules), by).ok();
-                assert_eq!(chosen.as_ref().map(|topics| topics.image.as_str()), image, "{rules:?} {by:?}");
+                let config = Config { image_transport: by, ..Config::default() };
+                let chosen = ReplayTopics::choose_for(bag, &names(rules), &config).ok();
+                let chosen = chosen.map(|mut topics| topics.cameras.remove(0));
+                assert_eq!(chosen.as_ref().map(|camera| camera.image.as_str()), image, "{rules:?} {by:?}");
                 if let Some(chosen) = chosen {
                     assert_eq!(chosen.camera_info.as_deref(), Some("/front/camera_info"), "{rules:?} {by:?}");
                     assert_eq!(chosen.transport == Transport::Compressed, chosen.image == compressed);
@@ -357,7 +407,7 @@ mod tests {
         let depth = topic("/depth/image/compressedDepth", Input::CompressedImage);
         let front = topic("/front/image/compressed", Input::CompressedImage);
         let chosen = ReplayTopics::choose(&[depth.clone(), front.clone()], &Names::default()).unwrap();
-        assert_eq!(chosen.image, "/front/image/compressed");
+        assert_eq!(chosen.images(), ["/front/image/compressed"]);
         let rear = topic("/rear/image/compressed", Input::CompressedImage);
         let error = ReplayTopics::choose(&[depth.clone(), front, rear], &Names::default()).unwrap_err();
         assert!(matches!(error, ReplayError::SeveralImages { .. }), "{error}");

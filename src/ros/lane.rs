@@ -8,18 +8,18 @@ use super::clock::{EdgeClock, steady_now};
 use super::intake::freshness::Freshness;
 use super::intake::inbox::{Arrival, Side, Work};
 use super::order::Order;
-use super::publishers::{Publish, Publishers};
+use super::publishers::Publishers;
 use super::reason::desk::Desk;
 use super::report::log::Limiter;
 use super::shared::Shared;
 use super::watch::gate::{Left, Orders};
 use super::watch::stop::StopPlan;
-use crate::config::Config;
+use crate::config::{CameraName, Config};
 use crate::pipeline::{
-    Entered, FrameError, Input, Intake, Moment, Output, Pace, PassedOver, Said, Taken, Walk, Wanted,
+    Entered, FrameError, Input, Intake, Intakes, Moment, Output, Pace, PassedOver, Said, Taken, Walk, Wanted,
 };
 use crate::spatial::LinkKind;
-use crate::types::Stamp;
+use crate::types::{CameraId, Stamp};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,16 +29,29 @@ const NS_PER_MS: i64 = 1_000_000;
 /// How often diagnostics are told where the sessions run: as often as these are told to others.
 const SEE_SESSIONS: Duration = Duration::from_secs(1);
 
-/// One camera's lane.
+/// The lane of all cameras.
 pub struct Lane {
-    /// What joins the camera's messages.
-    pub intake: Intake,
+    /// What joins the messages of each camera.
+    pub intakes: Intakes,
     /// How long a picture waits for what belongs to it.
-    pub waits: Waits,
+    pub waits: Vec<Waits>,
     /// What a moment goes through.
     pub passage: Passage,
     /// Where jobs for the language model go, if there is one.
     pub desk: Option<Arc<Desk>>,
+    /// The pictures that wait in their intakes, at most one of each camera.
+    pub waiting: Vec<Waiting>,
+}
+
+/// A picture that waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    camera: CameraId,
+    missing: Input,
+    /// When it began to.
+    began: Instant,
+    /// When it came from DDS.
+    came: Instant,
 }
 
 /// The longest waits of a picture that came before what belongs to it.
@@ -50,11 +63,15 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// By the parameters.
-    pub fn new(config: &Config) -> Self {
-        let [camera_info, tf] =
-            [config.camera_info_wait_ms, config.tf_wait_ms].map(|ms| Duration::from_millis(ms.unsigned_abs()));
-        Self { camera_info, tf }
+    /// By the parameters, for each camera.
+    pub fn of_all(config: &Config) -> Vec<Self> {
+        let of_camera = |camera: &CameraName| {
+            let own = config.of_camera(camera);
+            let [camera_info, tf] =
+                [own.camera_info_wait_ms, own.tf_wait_ms].map(|ms| Duration::from_millis(ms.unsigned_abs()));
+            Self { camera_info, tf }
+        };
+        config.camera_names().iter().map(of_camera).collect()
     }
 }
 
@@ -66,10 +83,12 @@ pub struct Passage {
     pub shared: Shared,
     /// Where all leaves that is no plan.
     pub publishers: Publishers,
+    /// The names of the cameras.
+    pub cameras: Vec<CameraName>,
     /// What may enter.
     pub freshness: Freshness,
-    /// Whether images and plans come fast enough.
-    pub pace: Pace,
+    /// Whether the images of each camera, and plans, come fast enough.
+    pub paces: Vec<Pace>,
     /// When it was last seen where the sessions run.
     pub sessions_seen: Instant,
     /// Warnings.
@@ -81,24 +100,47 @@ impl Lane {
     pub fn run(mut self) {
         let mut side = Side::default();
         let inbox = Arc::clone(&self.passage.shared.inbox);
-        while let Some(work) = inbox.next(&mut side) {
+        loop {
+            let until = self.waiting.iter().map(|waiting| self.deadline(waiting)).min();
+            let waits = |camera| self.waiting.iter().any(|waiting| waiting.camera == camera);
+            let Some(work) = inbox.next(&mut side, waits, until) else { return };
             match work {
-                Work::Order(order) => self.order(order),
-                Work::Image(arrival) => {
-                    let is_published = self.passage.shared.topics.publishers(Input::CameraInfo) > 0;
-                    self.intake.expect_camera_info(is_published);
-                    let topics = &self.passage.shared.topics;
-                    self.intake.expect_tf(topics.publishers(Input::Tf) + topics.publishers(Input::TfStatic) > 0);
-                    self.give_side(&mut side);
-                    self.image(arrival, &mut side);
-                    for remark in self.intake.untold_remarks() {
-                        tracing::warn!("{remark}");
-                    }
-                    self.hand_over_job();
-                    if steady_now().duration_since(self.passage.sessions_seen) >= SEE_SESSIONS {
-                        self.passage.see_sessions();
-                    }
+                Work::Order(order) => {
+                    self.order(order);
+                    continue;
                 }
+                Work::Image(arrival) => {
+                    let topics = &self.passage.shared.topics;
+                    let is_published = topics.publishers(arrival.camera, Input::CameraInfo) > 0;
+                    let has_tf = topics.publishers(CameraId(0), Input::Tf) > 0
+                        || topics.publishers(CameraId(0), Input::TfStatic) > 0;
+                    self.intakes.of(arrival.camera).expect_camera_info(is_published);
+                    self.intakes.expect_tf(has_tf);
+                    self.give_side(&mut side);
+                    self.image(arrival);
+                }
+                Work::Side => {
+                    self.give_side(&mut side);
+                    self.go_on(|intake, _| intake.complete());
+                }
+                Work::Late => {
+                    let (now, waits) = (steady_now(), self.waits.clone());
+                    self.go_on(|intake, waiting| {
+                        if now < waiting.deadline(&waits) {
+                            return intake.complete();
+                        }
+                        intake.go_without_input(waiting.missing)
+                    });
+                }
+            }
+            for (_, intake) in self.intakes.iter_mut() {
+                for remark in intake.untold_remarks() {
+                    tracing::warn!("{remark}");
+                }
+            }
+            self.hand_over_job();
+            if steady_now().duration_since(self.passage.sessions_seen) >= SEE_SESSIONS {
+                self.passage.see_sessions();
             }
         }
     }
@@ -108,14 +150,15 @@ impl Lane {
         match order {
             Order::Begin => {
                 walk.begin_anew();
-                self.intake.begin_anew();
-                self.passage.pace = Pace::new(&self.passage.shared.config());
+                self.intakes.begin_anew();
+                self.waiting.clear();
+                self.passage.paces = paces(&self.passage.shared.config());
             }
             Order::Change { config, prompts, reply } => {
                 let changed = walk.change(&config, prompts);
                 if changed.is_ok() {
-                    self.intake.change(&config);
-                    self.waits = Waits::new(&config);
+                    self.intakes.change(&config);
+                    self.waits = Waits::of_all(&config);
                     self.passage.change(&config);
                 }
                 // Who asked may be gone by now.
@@ -142,87 +185,117 @@ impl Lane {
     }
 
     fn give_side(&mut self, side: &mut Side) {
-        for cdr in side.camera_infos.drain(..) {
-            if let Err(error) = self.intake.camera_info(&cdr) {
-                self.passage.lose(Input::CameraInfo, &error);
+        for (at, queue) in side.camera_infos.iter_mut().enumerate() {
+            for cdr in queue.drain(..) {
+                if let Err(error) = self.intakes.of(CameraId(at)).camera_info(&cdr) {
+                    self.passage.lose(CameraId(at), Input::CameraInfo, &error);
+                }
             }
         }
         for (input, kind, queue) in
             [(Input::TfStatic, LinkKind::Static, &mut side.static_tfs), (Input::Tf, LinkKind::Moving, &mut side.tfs)]
         {
             for cdr in queue.drain(..) {
-                if let Err(error) = self.intake.tf(kind, &cdr) {
-                    self.passage.lose(input, &error);
+                if let Err(error) = self.intakes.tf(kind, &cdr) {
+                    self.passage.lose(CameraId(0), input, &error);
                 }
             }
         }
         for cdr in side.odoms.drain(..) {
-            if let Err(error) = self.intake.odom(&cdr) {
-                self.passage.lose(Input::Odom, &error);
+            if let Err(error) = self.intakes.odom(&cdr) {
+                self.passage.lose(CameraId(0), Input::Odom, &error);
             }
         }
     }
 
-    fn image(&mut self, Arrival { transport, cdr, taken: came, ros_time }: Arrival, side: &mut Side) {
+    fn image(&mut self, Arrival { camera, transport, cdr, taken: came, ros_time }: Arrival) {
         if !self.passage.walk.config().enabled && !self.passage.walk.has_events() {
-            self.passage.pass_over(PassedOver::Paused);
+            self.passage.pass_over(camera, PassedOver::Paused);
             return;
         }
+        let intake = self.intakes.of(camera);
         // What is too old already is neither decoded nor waited for.
-        if self.intake.stamp_of(&cdr, ros_time).is_some_and(|stamp| !self.passage.lets_in(stamp)) {
-            self.intake.passed_over(&cdr, ros_time);
+        if intake.stamp_of(&cdr, ros_time).is_some_and(|stamp| !self.passage.lets_in(camera, stamp)) {
+            intake.passed_over(&cdr, ros_time);
             return;
         }
         let began = steady_now();
-        let mut missing = match self.intake.picture(transport, Cow::Owned(cdr), ros_time) {
-            Ok(Taken::Waits { missing, .. }) => missing,
-            taken => return self.passage.taken(taken, came),
-        };
-        loop {
-            let wait = if missing == Input::Tf { self.waits.tf } else { self.waits.camera_info };
-            let has_more = self.passage.shared.inbox.more_side(side, began + wait);
-            if has_more {
-                self.give_side(side);
-            }
-            match if has_more { self.intake.complete() } else { self.intake.go_without_input(missing) } {
-                Ok(Taken::Waits { missing: next, .. }) => missing = next,
-                taken => return self.passage.taken(taken, came),
-            }
+        match intake.picture(transport, Cow::Owned(cdr), ros_time) {
+            Ok(Taken::Waits { missing, .. }) => self.waiting.push(Waiting { camera, missing, began, came }),
+            taken => self.passage.taken(camera, taken, came),
         }
+    }
+
+    /// Looks after all pictures that wait: those that are complete go through, the others wait on, for something else
+    /// perhaps.
+    fn go_on(&mut self, look: impl for<'a> Fn(&'a mut Intake, Waiting) -> Result<Taken<'a>, FrameError>) {
+        let Self { intakes, passage, waiting, .. } = self;
+        waiting.retain_mut(|one| match look(intakes.of(one.camera), *one) {
+            Ok(Taken::Waits { missing, .. }) => {
+                one.missing = missing;
+                true
+            }
+            taken => {
+                passage.taken(one.camera, taken, one.came);
+                false
+            }
+        });
+    }
+
+    fn deadline(&self, waiting: &Waiting) -> Instant {
+        waiting.deadline(&self.waits)
     }
 }
 
+impl Waiting {
+    /// Until when it waits for what it misses.
+    fn deadline(&self, waits: &[Waits]) -> Instant {
+        let wait = waits.get(self.camera.0).map_or(Duration::ZERO, |waits| match self.missing {
+            Input::Tf => waits.tf,
+            _ => waits.camera_info,
+        });
+        self.began + wait
+    }
+}
+
+/// Of all cameras.
+pub fn paces(config: &Config) -> Vec<Pace> {
+    config.camera_names().iter().map(|_| Pace::new(config)).collect()
+}
+
 impl Passage {
-    fn taken(&mut self, taken: Result<Taken<'_>, FrameError>, came: Instant) {
+    fn taken(&mut self, camera: CameraId, taken: Result<Taken<'_>, FrameError>, came: Instant) {
         match taken {
             Ok(Taken::Moment(moment)) => self.moment(&moment, came),
             Ok(Taken::Waits { .. } | Taken::Nothing) => {}
-            Err(error) => self.lose(Input::Image, &error),
+            Err(error) => self.lose(camera, Input::Image, &error),
         }
     }
 
     fn moment(&mut self, moment: &Moment<'_>, came: Instant) {
-        if !self.lets_in(moment.stamp()) {
+        let camera = moment.camera;
+        if !self.lets_in(camera, moment.stamp()) {
             return;
         }
-        let Entered { events, passed_over } = self.walk.enter(moment.stamp(), moment.frame.frame_id());
+        let Entered { events, passed_over } = self.walk.enter(camera, moment.stamp(), moment.frame.frame_id());
         for cdr in events {
-            if let Err(error) = self.publishers.publish(Output::Events, cdr) {
+            if let Err(error) = self.publishers.send(Output::Events.of(camera), cdr) {
                 self.limiter.warn("not_published", &error);
             }
         }
         if let Some(passed_over) = passed_over {
-            return self.pass_over(passed_over);
+            return self.pass_over(camera, passed_over);
         }
-        let wanted = Wanted { image_annotated: self.publishers.wants(Output::ImageAnnotated) };
+        let wanted = Wanted { image_annotated: self.publishers.wants(Output::ImageAnnotated.of(camera)) };
         let mut counts = self.shared.health.lock();
-        counts.misfit = moment.misfit;
-        counts.is_placed_by_tf = Some(moment.is_placed_by_tf);
+        let frames = counts.of(camera);
+        frames.misfit = moment.misfit;
+        frames.is_placed_by_tf = Some(moment.is_placed_by_tf);
         counts.inference.begins(steady_now());
         drop(counts);
         let said = match self.walk.frame(moment, wanted) {
             Ok(said) => said,
-            Err(error) => return self.lose(Input::Image, &error),
+            Err(error) => return self.lose(camera, Input::Image, &error),
         };
         // The walk is lent to `said`.
         let (shared, limiter) = (&self.shared, &mut self.limiter);
@@ -231,8 +304,8 @@ impl Passage {
             Some(left) => {
                 let latency_ms = steady_now().duration_since(came).as_secs_f32() * 1e3;
                 let age_ms = left.age_ns as f32 / NS_PER_MS as f32;
-                shared.health.lock().processed(said.report(), said.plan(), age_ms, latency_ms);
-                self.check_pace(moment.stamp(), left);
+                shared.health.lock().processed(camera, said.report(), said.plan(), age_ms, latency_ms);
+                self.check_pace(camera, moment.stamp(), left);
             }
             None => shared.health.lock().withheld(said.report()),
         }
@@ -241,14 +314,14 @@ impl Passage {
     /// Other parameters hold from now on.
     fn change(&mut self, config: &Config) {
         self.freshness = Freshness::new(config);
-        self.pace = Pace::new(config);
+        self.paces = paces(config);
         if let Err(error) = self.shared.gate.change(self.freshness, StopPlan::new(config), !config.enabled) {
             self.limiter.warn("stop", format_args!("the stop has not left: {error}"));
         }
     }
 
-    fn pass_over(&mut self, passed_over: PassedOver) {
-        self.shared.health.lock().pass_over(passed_over);
+    fn pass_over(&mut self, camera: CameraId, passed_over: PassedOver) {
+        self.shared.health.lock().of(camera).pass_over(passed_over);
     }
 
     /// A provider may have been left in operation, and prompts may have brought a session.
@@ -258,24 +331,34 @@ impl Passage {
     }
 
     /// Whether an image of this stamp may enter.
-    fn lets_in(&mut self, stamp: Stamp) -> bool {
+    fn lets_in(&mut self, camera: CameraId, stamp: Stamp) -> bool {
         let Err(not_fresh) = self.freshness.age_ns(stamp, self.shared.clock.now()) else { return true };
-        self.shared.health.lock().drop_message(Input::Image, not_fresh.cause());
-        self.limiter.warn(not_fresh.cause(), format_args!("image stamped {stamp} dropped: {not_fresh}"));
+        self.shared.health.lock().drop_message(camera, Input::Image, not_fresh.cause());
+        self.limiter
+            .warn(not_fresh.cause(), format_args!("{} stamped {stamp} dropped: {not_fresh}", self.image_of(camera)));
         false
     }
 
-    fn lose(&mut self, input: Input, error: &FrameError) {
+    /// `image`, or `front/image`.
+    fn image_of(&self, camera: CameraId) -> String {
+        self.called(camera, Input::Image)
+    }
+
+    fn called(&self, camera: CameraId, input: Input) -> String {
+        self.cameras.get(camera.0).map_or_else(|| input.name().to_owned(), |camera| input.name_for(camera))
+    }
+
+    fn lose(&mut self, camera: CameraId, input: Input, error: &FrameError) {
         let mut counts = self.shared.health.lock();
-        counts.drop_message(input, error.cause());
+        counts.drop_message(camera, input, error.cause());
         match error {
             FrameError::Detect(reason) => counts.inference.failed(reason),
             FrameError::Blind(blind) => {
-                counts.saw_nothing(*blind);
+                counts.of(camera).saw_nothing(*blind);
                 counts.inference.skipped();
             }
             FrameError::NoTransform { reason } => {
-                counts.no_transform.clone_from(reason);
+                counts.of(camera).no_transform.clone_from(reason);
                 counts.inference.skipped();
             }
             // Refused before the model ran.
@@ -289,14 +372,16 @@ impl Passage {
             Input::Odom => "odom",
             Input::Tf | Input::TfStatic => "tf",
         };
-        self.limiter.warn(cause, format_args!("{} dropped: {error}", input.name()));
+        let called = self.called(camera, input);
+        self.limiter.warn(cause, format_args!("{called} dropped: {error}"));
     }
 
-    fn check_pace(&mut self, stamp: Stamp, left: Left) {
-        for warning in self.pace.warnings(stamp) {
+    fn check_pace(&mut self, camera: CameraId, stamp: Stamp, left: Left) {
+        for warning in self.paces.get_mut(camera.0).map(|pace| pace.warnings(stamp)).unwrap_or_default() {
             tracing::warn!("{warning}");
         }
-        if self.pace.is_too_slow(left.replaced_ns) {
+        // Plans are those of all cameras.
+        if self.paces.first_mut().is_some_and(|pace| pace.is_too_slow(left.replaced_ns)) {
             let max_age_ms = self.freshness.max_age_ns / NS_PER_MS;
             let age_ms = left.replaced_ns.unwrap_or(0) / NS_PER_MS;
             tracing::warn!(
@@ -311,9 +396,10 @@ impl Passage {
 /// Publishes what was said: first what stays true at any age, then the plan, and the rest only if that has left. `None`
 /// where it has not.
 fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &mut Limiter) -> Option<Left> {
-    let mut send = |output, cdr| {
-        if let Err(error) = publishers.publish(output, cdr) {
-            shared.health.lock().drop_message(Input::Image, "not_published");
+    let camera = said.camera();
+    let mut send = |output: Output, cdr| {
+        if let Err(error) = publishers.send(output.of(camera), cdr) {
+            shared.health.lock().drop_message(camera, Input::Image, "not_published");
             limiter.warn("not_published", &error);
         }
     };
@@ -334,7 +420,7 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
     let left = match shared.gate.pass(&orders) {
         Ok(left) => left,
         Err(withheld) => {
-            shared.health.lock().drop_message(Input::Image, withheld.cause());
+            shared.health.lock().drop_message(camera, Input::Image, withheld.cause());
             let stamp = said.stamp();
             limiter
                 .warn(withheld.cause(), format_args!("the plan of the image stamped {stamp} is withheld: {withheld}"));

@@ -9,7 +9,7 @@ use super::error::NodeError;
 use super::intake::freshness::Freshness;
 use super::intake::graph::Topic;
 use super::intake::qos;
-use super::lane::{Lane, Passage, Waits};
+use super::lane::{Lane, Passage, Waits, paces};
 use super::lifecycle::services::{Announcer, Asked};
 use super::lifecycle::{Outcome, State, Transition};
 use super::order::Order;
@@ -25,8 +25,9 @@ use super::spin::SpinOrder;
 use super::threads::{Duty, Ended, Threads, words_of};
 use super::watch::stop::StopPlan;
 use crate::config::assembly::Prompter;
-use crate::config::{Config, Names, in_words};
-use crate::pipeline::{Input, Intake, Pace, Reason, Transport, Walk};
+use crate::config::{CameraName, Config, ImageTransport, Names, in_words};
+use crate::pipeline::{Input, Intakes, Reason, Transport, Walk};
+use crate::types::CameraId;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -37,8 +38,8 @@ const OF_MODELS: [Duty; 3] = [Duty::Perceive, Duty::Reason, Duty::Prompts];
 
 /// What a configured node is made of.
 pub struct Parts {
-    /// What joins the camera's messages.
-    pub intake: Intake,
+    /// What joins the messages of each camera.
+    pub intakes: Intakes,
     /// From pictures to plans.
     pub walk: Walk,
     /// Encodes prompts for the walk's detector; without it other prompts are refused.
@@ -263,7 +264,7 @@ impl Managed {
 
     /// Gives the parts to the threads that work with them.
     fn install(&mut self, config: Arc<Config>, parts: Parts) -> Result<(), NodeError> {
-        let Parts { intake, walk, prompter, mut reason } = parts;
+        let Parts { intakes, walk, prompter, mut reason } = parts;
         let shared = &self.shared;
         shared.topics.replace(topics(&config, &self.names));
         shared.inbox.reopen();
@@ -305,14 +306,16 @@ impl Managed {
         };
         let _ = self.ways.posts.send(post);
         let lane = Lane {
-            intake: intake.with_transforms(&shared.transforms),
-            waits: Waits::new(&config),
+            intakes: intakes.with_transforms(&shared.transforms),
+            waits: Waits::of_all(&config),
+            waiting: Vec::new(),
             passage: Passage {
                 walk,
                 shared: shared.clone(),
                 publishers: self.publishers.clone(),
                 freshness: Freshness::new(&config),
-                pace: Pace::new(&config),
+                paces: paces(&config),
+                cameras: config.camera_names(),
                 sessions_seen: steady_now(),
                 limiter: Limiter::default(),
             },
@@ -328,8 +331,9 @@ impl Managed {
         self.shared.inbox.forget();
         self.shared.inbox.put_order(Order::Begin);
         let (reply, listens) = mpsc::channel();
-        let transport = self.names.transport(config.image_transport);
-        let _ = self.ways.spin.send(SpinOrder::Listen { transport, reply });
+        let cameras = config.camera_names();
+        let transports = cameras.iter().map(|camera| transport(&config, &self.names, camera)).collect();
+        let _ = self.ways.spin.send(SpinOrder::Listen { transports, reply });
         // The spin thread takes it within some milliseconds; where it has ended, the node ends too.
         match listens.recv() {
             Ok(Ok(())) => {}
@@ -459,17 +463,26 @@ impl Drop for Managed {
     }
 }
 
+/// How the pictures of a camera travel.
+fn transport(config: &Config, names: &Names, camera: &CameraName) -> ImageTransport {
+    names.transport(camera, config.of_camera(camera).image_transport)
+}
+
 /// The inputs by their names, with what is asked of those who publish them.
 fn topics(config: &Config, names: &Names) -> Vec<Topic> {
-    let is_left_out = |input: &Input| {
-        Transport::ALL
-            .into_iter()
-            .any(|one| one.input() == *input && !one.is_allowed(names.transport(config.image_transport)))
-    };
-    let topic = |input: Input| {
-        let name = names.resolve_input(input.name());
-        let qos = qos::subscription(input, config.qos_overrides.get(&name));
-        Topic { input, called: names.input(input.name()), name, qos }
-    };
-    Input::ALL.into_iter().filter(|input| !is_left_out(input)).map(topic).collect()
+    let mut topics = Vec::new();
+    for (at, camera) in config.camera_names().iter().enumerate() {
+        let by = transport(config, names, camera);
+        let is_left_out =
+            |input: &Input| Transport::ALL.into_iter().any(|one| one.input() == *input && !one.is_allowed(by));
+        let topic = |input: Input| {
+            let label = input.name_for(camera);
+            let name = names.resolve_input(&label);
+            let qos = qos::subscription(input, config.qos_overrides.get(&name));
+            Topic { input, camera: CameraId(at), called: names.input(&label), label, name, qos }
+        };
+        let of_camera = Input::ALL.into_iter().filter(|input| at == 0 || input.is_of_camera());
+        topics.extend(of_camera.filter(|input| !is_left_out(input)).map(topic));
+    }
+    topics
 }

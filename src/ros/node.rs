@@ -118,8 +118,9 @@ impl RunningNode {
         log::log_as(&mut node).map_err(NodeError::endpoint("publish", "/rosout"))?;
         let clock =
             NodeClock::new(&mut node, config.use_sim_time).map_err(NodeError::endpoint("subscribe to", "/clock"))?;
-        let publishers = Publishers::new(&mut node)
-            .map_err(|(output, source)| NodeError::endpoint("publish", output.name())(source))?;
+        let cameras = config.camera_names();
+        let publishers = Publishers::new(&mut node, &cameras)
+            .map_err(|(name, source)| NodeError::endpoint("publish", &name)(source))?;
         let shared = Shared {
             inbox: Arc::new(Inbox::default()),
             gate: Arc::new(Gate::new(publishers.clone(), clock.clone())),
@@ -153,7 +154,7 @@ impl RunningNode {
             "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
             id => id.to_owned(),
         };
-        let diagnostics = Diagnostics::new(&names.node().to_string(), &hardware_id);
+        let diagnostics = Diagnostics::new(&names.node().to_string(), &hardware_id, cameras);
         let reporter = Reporter::new(&mut node, diagnostics, shared.clone())?;
         let heartbeat = Duration::from_millis(config.bond_heartbeat_period_ms.unsigned_abs());
         let bond = (!heartbeat.is_zero()).then(|| Bond::new(&mut node, names.node().name(), heartbeat)).flatten();

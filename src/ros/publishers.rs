@@ -1,7 +1,9 @@
 //! The walk's messages as publishers: prepared once, fed with CDR from any thread.
 
 use super::intake::qos;
-use crate::pipeline::Output;
+use crate::config::CameraName;
+use crate::pipeline::{Outlet, Output};
+use crate::types::CameraId;
 
 /// Why a message did not leave.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +15,7 @@ pub struct NotPublished {
     pub source: r2r::Error,
 }
 
-/// Where the walk's messages leave.
+/// Where the messages leave that are of no single camera.
 pub trait Publish: Send {
     /// Hands on one message; `cdr` is valid until the call returns.
     ///
@@ -26,41 +28,49 @@ pub trait Publish: Send {
 /// any of them.
 #[derive(Clone)]
 pub struct Publishers {
-    /// In the order of [`Output::ALL`].
-    by_output: Vec<(Output, r2r::PublisherUntyped)>,
+    by_outlet: Vec<(Outlet, r2r::PublisherUntyped)>,
 }
 
 impl Publishers {
-    /// Makes one publisher for each output.
+    /// Makes one publisher for each output, one for each camera where it is of a camera.
     ///
     /// # Errors
-    /// The output that DDS refused, and why.
-    pub fn new(node: &mut r2r::Node) -> Result<Self, (Output, r2r::Error)> {
-        let by_output = Output::ALL
+    /// The name that DDS refused, and why.
+    pub fn new(node: &mut r2r::Node, cameras: &[CameraName]) -> Result<Self, (String, r2r::Error)> {
+        let by_outlet = Output::outlets(&Output::ALL, cameras.len())
             .into_iter()
-            .map(|output| {
-                node.create_publisher_untyped(output.name(), output.type_name(), qos::publisher(output))
-                    .map(|publisher| (output, publisher))
-                    .map_err(|error| (output, error))
+            .map(|outlet| {
+                let (name, output) = (outlet.name(cameras), outlet.output);
+                node.create_publisher_untyped(&name, output.type_name(), qos::publisher(output))
+                    .map(|publisher| (outlet, publisher))
+                    .map_err(|error| (name, error))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { by_output })
+        Ok(Self { by_outlet })
+    }
+
+    /// Hands on one message; `cdr` is valid until the call returns.
+    ///
+    /// # Errors
+    /// When DDS does not take it.
+    pub fn send(&self, outlet: Outlet, cdr: &[u8]) -> Result<(), NotPublished> {
+        let Some(publisher) = self.get(outlet) else { return Ok(()) };
+        publisher.publish_raw(cdr).map_err(|source| NotPublished { output: outlet.output, source })
     }
 
     /// Whether anyone gets this output. Pictures are drawn only while someone subscribes; all else is always published.
-    pub fn wants(&self, output: Output) -> bool {
-        output != Output::ImageAnnotated
-            || self.get(output).and_then(|publisher| publisher.get_inter_process_subscription_count().ok()) > Some(0)
+    pub fn wants(&self, outlet: Outlet) -> bool {
+        outlet.output != Output::ImageAnnotated
+            || self.get(outlet).and_then(|publisher| publisher.get_inter_process_subscription_count().ok()) > Some(0)
     }
 
-    fn get(&self, output: Output) -> Option<&r2r::PublisherUntyped> {
-        self.by_output.iter().find(|(known, _)| *known == output).map(|(_, publisher)| publisher)
+    fn get(&self, outlet: Outlet) -> Option<&r2r::PublisherUntyped> {
+        self.by_outlet.iter().find(|(known, _)| *known == outlet).map(|(_, publisher)| publisher)
     }
 }
 
 impl Publish for Publishers {
     fn publish(&self, output: Output, cdr: &[u8]) -> Result<(), NotPublished> {
-        let Some(publisher) = self.get(output) else { return Ok(()) };
-        publisher.publish_raw(cdr).map_err(|source| NotPublished { output, source })
+        self.send(output.of(CameraId(0)), cdr)
     }
 }

@@ -7,15 +7,18 @@ use super::intake::gaps::Gaps;
 use super::intake::graph::{Publishing, Topic};
 use super::intake::inbox::Arrival;
 use super::intake::qos;
+use super::intake::silences::{Silence, Silences};
 use super::intake::transport::TransportChoice;
 use super::report::health::SUPERSEDED;
 use super::services::requests::Reception;
 use super::shared::Shared;
-use crate::config::ImageTransport;
+use crate::config::{Config, ImageTransport};
 use crate::pipeline::{Input, Transport};
 use crate::spatial::LinkKind;
+use crate::types::CameraId;
 use crate::wire;
 use futures::{FutureExt, Stream, StreamExt};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -31,8 +34,8 @@ type Messages = Box<dyn Stream<Item = Vec<u8>> + Unpin + Send>;
 pub enum SpinOrder {
     /// Subscribe to the inputs, as the topics now are.
     Listen {
-        /// How the pictures travel.
-        transport: ImageTransport,
+        /// How the pictures of each camera travel.
+        transports: Vec<ImageTransport>,
         /// Gets the endpoint that DDS refuses, if there is one.
         reply: Sender<Result<(), NodeError>>,
     },
@@ -59,13 +62,22 @@ pub struct Spin {
 
 /// What is subscribed to.
 struct Inputs {
+    cameras: Vec<CameraInputs>,
+    odom: Subscribed,
+    tf: Subscribed,
+    silences: Silences,
+    /// By which the deadlines were set.
+    config: Arc<Config>,
+}
+
+/// What is subscribed to of one camera.
+struct CameraInputs {
+    camera: CameraId,
     /// The pictures by their transports, those that are subscribed to.
     pictures: Vec<(Transport, Subscribed)>,
     camera_info: Subscribed,
     /// camera_info that was published before we came, where it is offered to late subscribers.
     latched: Subscribed,
-    odom: Subscribed,
-    tf: Subscribed,
     transport: TransportChoice,
     gaps: Gaps,
 }
@@ -88,9 +100,9 @@ impl Spin {
             self.take_messages();
             while let Ok(order) = self.orders.try_recv() {
                 match order {
-                    SpinOrder::Listen { transport, reply } => {
+                    SpinOrder::Listen { transports, reply } => {
                         // Who waited for it may be gone.
-                        let _ = reply.send(self.listen(transport));
+                        let _ = reply.send(self.listen(&transports));
                     }
                     SpinOrder::Leave => self.leave(),
                 }
@@ -99,45 +111,61 @@ impl Spin {
             if self.looked.is_none_or(|looked| now.duration_since(looked) >= GRAPH_PERIOD) {
                 self.looked = Some(now);
                 self.look_at_graph();
-                self.choose_transport();
+                self.choose_transports();
             }
+            self.look_for_silence(now);
         }
     }
 
-    /// Subscribes to the inputs. Of the pictures one transport is subscribed to, and the other one later where the graph
-    /// shows that only that is published.
-    fn listen(&mut self, transport: ImageTransport) -> Result<(), NodeError> {
+    /// Subscribes to the inputs. Of a camera's pictures one transport is subscribed to, and the other one later where the
+    /// graph shows that only that is published.
+    fn listen(&mut self, transports: &[ImageTransport]) -> Result<(), NodeError> {
         self.leave();
-        let transport = TransportChoice::new(transport);
-        let taken = transport.taken();
-        let pictures = vec![(taken, self.subscribe(self.topic_of(taken.input()))?)];
-        let of_camera = self.topic_of(Input::CameraInfo);
-        let latched =
-            of_camera.clone().and_then(|topic| Some(Topic { qos: qos::latched_beside(&topic.qos)?, ..topic }));
-        let latched = self.subscribe(latched)?;
-        let camera_info = self.subscribe(of_camera)?;
-        let odom = self.subscribe(self.topic_of(Input::Odom))?;
-        let tf = self.subscribe(self.topic_of(Input::Tf))?;
-        let of_static = self.topic_of(Input::TfStatic);
+        let cameras = transports.iter().enumerate();
+        let cameras: Vec<CameraInputs> =
+            cameras.map(|(at, transport)| self.listen_to(CameraId(at), *transport)).collect::<Result<_, _>>()?;
+        let robot = CameraId(0);
+        let odom = self.subscribe(self.topic_of(robot, Input::Odom))?;
+        let tf = self.subscribe(self.topic_of(robot, Input::Tf))?;
+        let of_static = self.topic_of(robot, Input::TfStatic);
         if self.static_tf.as_ref().map(|(topic, _)| topic) != of_static.as_ref() {
             self.left.extend(self.static_tf.take());
             self.static_tf = self.subscribe(of_static)?;
         }
-        self.inputs = Some(Inputs { pictures, camera_info, latched, odom, tf, transport, gaps: Gaps::default() });
+        let config = self.shared.config();
+        let silences = Silences::new(&config, steady_now());
+        self.inputs = Some(Inputs { cameras, odom, tf, silences, config });
         // What the graph says of these topics shows at once.
         self.looked = None;
         Ok(())
     }
 
+    fn listen_to(&mut self, camera: CameraId, transport: ImageTransport) -> Result<CameraInputs, NodeError> {
+        let transport = TransportChoice::new(transport);
+        let taken = transport.taken();
+        let pictures = vec![(taken, self.subscribe(self.topic_of(camera, taken.input()))?)];
+        let of_camera = self.topic_of(camera, Input::CameraInfo);
+        let latched =
+            of_camera.clone().and_then(|topic| Some(Topic { qos: qos::latched_beside(&topic.qos)?, ..topic }));
+        let latched = self.subscribe(latched)?;
+        let camera_info = self.subscribe(of_camera)?;
+        Ok(CameraInputs { camera, pictures, camera_info, latched, transport, gaps: Gaps::default() })
+    }
+
     fn leave(&mut self) {
-        let Some(Inputs { pictures, camera_info, latched, odom, tf, .. }) = self.inputs.take() else { return };
-        let pictures = pictures.into_iter().filter_map(|(_, subscribed)| subscribed);
-        self.left.extend(pictures.chain([camera_info, latched, odom, tf].into_iter().flatten()));
+        let Some(Inputs { cameras, odom, tf, .. }) = self.inputs.take() else { return };
+        for CameraInputs { pictures, camera_info, latched, .. } in cameras {
+            let pictures = pictures.into_iter().filter_map(|(_, subscribed)| subscribed);
+            self.left.extend(pictures.chain([camera_info, latched].into_iter().flatten()));
+        }
+        self.left.extend([odom, tf].into_iter().flatten());
+        self.shared.health.lock().frames.iter_mut().for_each(|frames| frames.silent_since = None);
     }
 
     /// What is subscribed to for an input; `None` where it is not asked for.
-    fn topic_of(&self, input: Input) -> Option<Topic> {
-        self.shared.topics.lock().iter().find(|(topic, _)| topic.input == input).map(|(topic, _)| topic.clone())
+    fn topic_of(&self, camera: CameraId, input: Input) -> Option<Topic> {
+        let is_meant = |topic: &Topic| (topic.camera, topic.input) == (camera, input);
+        self.shared.topics.lock().iter().find(|(topic, _)| is_meant(topic)).map(|(topic, _)| topic.clone())
     }
 
     fn subscribe(&mut self, topic: Option<Topic>) -> Result<Subscribed, NodeError> {
@@ -159,15 +187,14 @@ impl Spin {
         while let Some(cdr) = next_of(&mut self.static_tf) {
             inbox.put_tf(LinkKind::Static, cdr);
         }
-        let Some(Inputs { pictures, camera_info, latched, odom, tf, transport, gaps }) = &mut self.inputs else {
-            return;
-        };
+        let Some(Inputs { cameras, odom, tf, silences, .. }) = &mut self.inputs else { return };
         // camera_info first: it then is there when its picture is taken.
-        while let Some(cdr) = next_of(latched) {
-            inbox.put_camera_info(cdr);
-        }
-        while let Some(cdr) = next_of(camera_info) {
-            inbox.put_camera_info(cdr);
+        for of_camera in &mut *cameras {
+            for infos in [&mut of_camera.latched, &mut of_camera.camera_info] {
+                while let Some(cdr) = next_of(infos) {
+                    inbox.put_camera_info(of_camera.camera, cdr);
+                }
+            }
         }
         while let Some(cdr) = next_of(odom) {
             inbox.put_odom(cdr);
@@ -175,55 +202,88 @@ impl Spin {
         while let Some(cdr) = next_of(tf) {
             inbox.put_tf(LinkKind::Moving, cdr);
         }
-        for (came_as, pictures) in pictures {
-            while let Some(cdr) = next_of(pictures) {
-                transport.came(*came_as);
-                // Each picture comes once: what comes the other way is passed over.
-                if *came_as != transport.taken() {
-                    continue;
-                }
-                let missing = wire::peek_stamp(&cdr).map_or(0, |stamp| gaps.came(stamp));
-                let ros_time = self.shared.clock.now();
-                let arrival = Arrival { transport: *came_as, cdr, taken: steady_now(), ros_time };
-                let replaced = inbox.put_image(arrival);
-                let mut counts = self.shared.health.lock();
-                counts.received += 1;
-                counts.missing += missing;
-                if replaced.is_some() {
-                    counts.drop_message(Input::Image, SUPERSEDED);
+        for CameraInputs { camera, pictures, transport, gaps, .. } in cameras {
+            for (came_as, pictures) in pictures {
+                while let Some(cdr) = next_of(pictures) {
+                    transport.came(*came_as);
+                    // Each picture comes once: what comes the other way is passed over.
+                    if *came_as != transport.taken() {
+                        continue;
+                    }
+                    let missing = wire::peek_stamp(&cdr).map_or(0, |stamp| gaps.came(stamp));
+                    let (ros_time, taken) = (self.shared.clock.now(), steady_now());
+                    silences.came(camera.0, taken);
+                    let arrival = Arrival { camera: *camera, transport: *came_as, cdr, taken, ros_time };
+                    let replaced = inbox.put_image(arrival);
+                    let mut counts = self.shared.health.lock();
+                    let frames = counts.of(*camera);
+                    frames.received += 1;
+                    frames.missing += missing;
+                    if replaced.is_some() {
+                        counts.drop_message(*camera, Input::Image, SUPERSEDED);
+                    }
                 }
             }
         }
     }
 
-    /// Listens to the transport that is there. The raw topic stays subscribed to, for its publisher may come back; the
-    /// compressed one goes, so that nobody compresses for us.
-    fn choose_transport(&mut self) {
-        let [raw, compressed] = Transport::ALL.map(|transport| self.shared.topics.publishers(transport.input()));
-        let Some(inputs) = &mut self.inputs else { return };
-        let Some(taken) = inputs.transport.look(raw, compressed) else { return };
+    /// A camera that has sent nothing for too long is named, within the time of one turn of the loop.
+    fn look_for_silence(&mut self, now: Instant) {
+        let Some(Inputs { silences, config, .. }) = &mut self.inputs else { return };
+        let in_force = self.shared.config();
+        if !Arc::ptr_eq(config, &in_force) {
+            silences.change(&in_force);
+            *config = in_force;
+        }
+        silences.look(now, |camera, silence| {
+            let mut counts = self.shared.health.lock();
+            let silent_since = &mut counts.of(CameraId(camera)).silent_since;
+            match silence {
+                Silence::Begins { since, words } => {
+                    *silent_since = Some(since);
+                    tracing::warn!("{words}");
+                }
+                Silence::Ends { words } => {
+                    *silent_since = None;
+                    tracing::info!("{words}");
+                }
+            }
+        });
+    }
+
+    /// Listens to the transport that is there, of each camera. The raw topic stays subscribed to, for its publisher may come
+    /// back; the compressed one goes, so that nobody compresses for us.
+    fn choose_transports(&mut self) {
+        let Some(mut inputs) = self.inputs.take() else { return };
+        for of_camera in &mut inputs.cameras {
+            self.choose_transport(of_camera);
+        }
+        self.inputs = Some(inputs);
+    }
+
+    fn choose_transport(&mut self, of_camera: &mut CameraInputs) {
+        let camera = of_camera.camera;
+        let [raw, compressed] =
+            Transport::ALL.map(|transport| self.shared.topics.publishers(camera, transport.input()));
+        let Some(taken) = of_camera.transport.look(raw, compressed) else { return };
         match taken {
             Transport::Raw => {
                 tracing::info!("raw pictures are there, the compressed ones are left");
                 let of_compressed =
-                    inputs.pictures.extract_if(.., |(transport, _)| *transport == Transport::Compressed);
+                    of_camera.pictures.extract_if(.., |(transport, _)| *transport == Transport::Compressed);
                 self.left.extend(of_compressed.filter_map(|(_, subscribed)| subscribed));
             }
-            Transport::Compressed => {
-                let subscribed = self.subscribe(self.topic_of(taken.input()));
-                match (subscribed, &mut self.inputs) {
-                    (Ok(subscribed), Some(inputs)) => {
-                        if raw > 0 {
-                            tracing::warn!("raw pictures are published and none come: the compressed ones are taken");
-                        } else {
-                            tracing::info!("only compressed pictures are published, they are taken");
-                        }
-                        inputs.pictures.push((taken, subscribed));
+            Transport::Compressed => match self.subscribe(self.topic_of(camera, taken.input())) {
+                Ok(subscribed) => {
+                    if raw > 0 {
+                        tracing::warn!("raw pictures are published and none come: the compressed ones are taken");
+                    } else {
+                        tracing::info!("only compressed pictures are published, they are taken");
                     }
-                    (Err(error), _) => tracing::error!("{error}"),
-                    (Ok(_), None) => {}
+                    of_camera.pictures.push((taken, subscribed));
                 }
-            }
+                Err(error) => tracing::error!("{error}"),
+            },
         }
     }
 

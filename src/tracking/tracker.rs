@@ -40,13 +40,28 @@ pub struct Tracker {
     followed: Vec<Followed>,
     /// The latest stamp so far.
     now: Option<Stamp>,
-    ids_given: u64,
+    ids: Ids,
     assignment: Assignment,
     /// Which of the frame's boxes no track has taken, in the order of the detections.
     free: Vec<usize>,
     /// Which of `followed` and of the boxes take part in a round.
     players: Vec<usize>,
     offered: Vec<usize>,
+}
+
+/// Numbers that are given once.
+#[derive(Debug)]
+struct Ids {
+    next: u64,
+    step: u64,
+}
+
+impl Ids {
+    fn give(&mut self) -> TrackId {
+        let id = TrackId(self.next);
+        self.next += self.step;
+        id
+    }
 }
 
 /// A round of association.
@@ -63,11 +78,17 @@ enum Round {
 impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new(params: TrackingParams) -> Self {
+        Self::numbering(params, 1, 1)
+    }
+
+    /// As [`new`](Self::new), for one of several cameras: its ids are `first`, `first + step`, and so on, so that no two of
+    /// `step` trackers give the same.
+    pub fn numbering(params: TrackingParams, first: u64, step: u64) -> Self {
         Self {
             params,
             followed: Vec::with_capacity(EXPECTED_BOXES),
             now: None,
-            ids_given: 0,
+            ids: Ids { next: first, step },
             assignment: Assignment::new(EXPECTED_BOXES),
             free: Vec::with_capacity(EXPECTED_BOXES),
             players: Vec::with_capacity(EXPECTED_BOXES),
@@ -161,8 +182,7 @@ impl Tracker {
             let followed = &mut self.followed[player];
             followed.take(&detections[index], now);
             if followed.id.is_none() && followed.boxes >= self.params.confirm_frames {
-                self.ids_given += 1;
-                followed.id = Some(TrackId(self.ids_given));
+                followed.id = Some(self.ids.give());
             }
             detections[index].track = followed.id;
             self.free.retain(|&free| free != index);
@@ -178,8 +198,7 @@ impl Tracker {
             }
             let mut followed = Followed::new(detection, now);
             if self.params.confirm_frames <= 1 {
-                self.ids_given += 1;
-                followed.id = Some(TrackId(self.ids_given));
+                followed.id = Some(self.ids.give());
                 detection.track = followed.id;
             }
             self.followed.push(followed);

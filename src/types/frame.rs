@@ -3,6 +3,10 @@
 use super::{CameraModel, ImageView};
 use nalgebra::Isometry3;
 
+/// Which of a node's cameras: its place in the parameter `cameras`, 0 where there is only one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct CameraId(pub usize);
+
 /// One picture, its camera and the camera's place on the robot. Lives inside a [`Stamped`](super::Stamped), whose
 /// frame_id is the camera's optical frame.
 #[derive(Debug, Clone, PartialEq)]

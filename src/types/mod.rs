@@ -49,7 +49,7 @@ pub use channel_step::ChannelStep;
 pub use class_scores::ClassScores;
 pub use detection::{Detection, Glimpse, Scene};
 pub use event_kind::EventKind;
-pub use frame::Frame;
+pub use frame::{CameraId, Frame};
 pub use image::{ImageError, ImageView, Size};
 pub use labels::{ClassId, Labels};
 pub use message::RawMessage;

@@ -50,6 +50,11 @@ impl PlanarMotion {
         }
     }
 
+    /// The velocity.
+    pub(super) fn velocity(&self) -> Vector2<f64> {
+        self.state.fixed_rows::<2>(2).into()
+    }
+
     /// The velocity along the axes of a frame that is turned against this one, and its standard deviations.
     pub(super) fn velocity_in(&self, this_from_other: Rotation2<f64>) -> (Vector2<f64>, Vector2<f64>) {
         let turn = this_from_other.inverse();

@@ -27,6 +27,17 @@ impl Reckoning {
         self.fixed_from_base *= Isometry2::new(way_m, turn_rad);
     }
 
+    /// The pose of `dt_s` seconds before, by the twist of now.
+    pub(super) fn before(mut self, dt_s: f64, twist: &Twist) -> Self {
+        self.advance(-dt_s, twist, twist);
+        self
+    }
+
+    /// A point of the fixed frame in the base frame.
+    pub(super) fn base(&self, in_fixed_m: &Point2<f64>) -> Point2<f64> {
+        self.fixed_from_base.inverse_transform_point(in_fixed_m)
+    }
+
     /// A point of the base frame in the fixed one.
     pub(super) fn fixed(&self, in_base_m: &Point2<f64>) -> Point2<f64> {
         self.fixed_from_base * in_base_m
@@ -56,6 +67,17 @@ mod tests {
         assert!((here - Point2::new(0.0, 4.0)).norm() < 1e-3, "{here}");
         let ahead = reckoning.fixed(&Point2::new(1.0, 0.0));
         assert!((ahead - Point2::new(-1.0, 4.0)).norm() < 1e-3, "{ahead}");
+    }
+
+    #[test]
+    fn the_way_back_is_the_way_that_was_driven() {
+        let twist = Twist { forward_mps: 1.3, left_mps: 0.2, yaw_rate_radps: 0.5, ..Twist::default() };
+        let start = Reckoning::new();
+        let mut there = start;
+        there.advance(0.4, &twist, &twist);
+        let point = Point2::new(2.0, -1.0);
+        assert!((there.before(0.4, &twist).fixed(&point) - start.fixed(&point)).norm() < 1e-12);
+        assert!((there.base(&there.fixed(&point)) - point).norm() < 1e-12);
     }
 
     #[test]

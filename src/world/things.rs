@@ -1,9 +1,12 @@
 //! The things around the robot after each frame.
 
 use super::filter::PlanarMotion;
+use super::identities::Identities;
 use super::reckoning::Reckoning;
-use crate::types::{ClassId, GroundPosition, Motion, Place, Scene, Stamp, Stamped, TrackId, Twist};
-use nalgebra::{Matrix2, Rotation2};
+use super::sight::{Seen, Sight, Spot};
+use super::thing::{GroundVelocity, Thing};
+use crate::types::{CameraId, GroundPosition, Motion, Place, Scene, Stamp, Stamped, TrackId, Twist};
+use nalgebra::{Matrix2, Rotation2, Vector2};
 
 /// How fast a new track may move, one standard deviation.
 const VELOCITY_STD_MPS: f64 = 1.5;
@@ -18,100 +21,137 @@ const MAX_PAUSE_S: f64 = 2.0;
 /// Room for as many things as a street has; more make it grow.
 const EXPECTED: usize = 64;
 
-/// A velocity over the ground along the axes of the base frame, the robot's own motion taken out, as far as it is beyond
-/// doubt: one standard deviation nearer to zero than the estimate, so that noise is no motion.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct GroundVelocity {
-    /// Along x: negative when it comes towards the robot's front.
-    pub forward_mps: f64,
-    /// Along y: negative when it goes to the right.
-    pub left_mps: f64,
-}
-
-/// One thing around the robot.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Thing {
-    /// Its track; `None` while it has none.
-    pub track: Option<TrackId>,
-    /// What it is.
-    pub class: ClassId,
-    /// Where it is at the frame's stamp, in the base frame. A ground position is usable.
-    pub place: Place,
-    /// How it moves; zero for what has no track or no place.
-    pub velocity: GroundVelocity,
-    /// Whether this frame had a box for it; otherwise it is where it was expected.
-    pub seen: bool,
-    /// Nanoseconds since it was last seen.
-    pub unseen_ns: i64,
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Mover {
     id: TrackId,
     motion: PlanarMotion,
-    is_present: bool,
 }
 
-/// What one camera has told so far. Same scenes, motions and stamps in, same things out; after the first frames nothing
-/// is allocated.
+/// What the cameras have told so far. Same scenes, motions and stamps in the same order in, same things out; after the first
+/// frames nothing is allocated.
 #[derive(Debug)]
 pub struct World {
     reckoning: Reckoning,
+    /// The newest stamp of all cameras, and how the robot moved then.
     last: Option<(Stamp, Twist)>,
+    max_age_ns: i64,
+    /// By camera.
+    sights: Vec<Sight>,
+    identities: Identities,
     movers: Vec<Mover>,
     things: Vec<Thing>,
+    missing: Vec<CameraId>,
+    is_full: bool,
+    is_turned_away: bool,
+}
+
+/// What is around the robot after a frame, by the newest sight of each camera.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The newest stamp of all cameras: the moment that this is about.
+    pub now: Stamp,
+    /// Every thing: those with a track by ascending id, then the others.
+    pub things: &'a [Thing],
+    /// Whether a detector gave about as many boxes as are looked at.
+    pub is_full: bool,
+    /// Whether no camera sees any of the robot's way ahead. False where one has no camera model, which then cannot tell.
+    pub is_turned_away: bool,
+    /// The cameras that have no sight that is young enough.
+    pub missing: &'a [CameraId],
 }
 
 impl World {
-    /// Nothing is known.
+    /// Nothing is known. Of one camera.
     pub fn new() -> Self {
+        Self::of(1, i64::MAX)
+    }
+
+    /// Nothing is known. A sight of one of so many cameras counts for `max_age_ns`, by the stamps.
+    pub fn of(cameras: usize, max_age_ns: i64) -> Self {
         Self {
             reckoning: Reckoning::new(),
             last: None,
+            max_age_ns,
+            sights: (0..cameras).map(|_| Sight::new()).collect(),
+            identities: Identities::default(),
             movers: Vec::with_capacity(EXPECTED),
             things: Vec::with_capacity(EXPECTED),
+            missing: Vec::with_capacity(cameras),
+            is_full: false,
+            is_turned_away: false,
         }
+    }
+
+    /// A sight counts for so long from the next frame on.
+    pub fn set_max_age(&mut self, max_age_ns: i64) {
+        self.max_age_ns = max_age_ns;
     }
 
     /// Forgets everything: the stamps began again, or the tracks mean something else now.
     pub fn reset(&mut self) {
         self.reckoning = Reckoning::new();
         self.last = None;
+        self.sights.iter_mut().for_each(Sight::forget);
+        self.identities.forget();
         self.movers.clear();
         self.things.clear();
     }
 
-    /// Takes one frame's scene and how the robot moved then. A motion that is not credible counts as none.
-    pub fn update(&mut self, scene: &Stamped<&Scene>, motion: Motion) {
-        let Scene { tracks, glimpses, .. } = scene.value();
-        self.advance(scene.stamp(), motion.credible().unwrap_or_default());
-        for track in tracks {
-            if let Some(ground) = usable(&track.place) {
-                self.watch(track.id, ground, track.seen);
-            }
+    /// Takes one frame's scene and how the robot moved then. A motion that is not credible counts as none. Frames of one
+    /// camera come in the order of their stamps; one that is behind the newest frame of another camera tells of the past,
+    /// and is taken so.
+    pub fn update(&mut self, camera: CameraId, scene: &Stamped<&Scene>, motion: Motion) {
+        if camera.0 >= self.sights.len() {
+            self.sights.resize_with(camera.0 + 1, Sight::new);
         }
-        self.movers.retain(|mover| mover.is_present);
-        self.things.clear();
-        let fixed_from_base = self.reckoning.fixed_from_base();
-        for track in tracks {
-            let mover = self.movers.iter().find(|mover| mover.id == track.id);
-            self.things.push(Thing {
-                track: Some(track.id),
-                class: track.class,
-                place: checked(track.place),
-                velocity: mover.map_or(GroundVelocity::default(), |mover| beyond_doubt(&mover.motion, fixed_from_base)),
-                seen: track.seen,
-                unseen_ns: track.unseen_ns.max(0),
-            });
+        let twist = motion.credible().unwrap_or_default();
+        if self.sights[camera.0].stamp.is_some_and(|before| scene.stamp() < before) {
+            self.reset();
         }
-        self.things.extend(glimpses.iter().map(|glimpse| Thing {
-            track: None,
-            class: glimpse.class,
-            place: checked(glimpse.place),
-            velocity: GroundVelocity::default(),
-            seen: true,
-            unseen_ns: 0,
-        }));
+        let behind_s = self.advance(scene.stamp(), twist);
+        let then = self.reckoning.before(behind_s, &twist);
+        self.see(camera, scene, then, behind_s);
+        if self.sights.len() > 1 {
+            let (movers, sights) = (&self.movers, &self.sights);
+            let velocity = |id| {
+                let mover = movers.iter().find(|mover: &&Mover| mover.id == id);
+                mover.map_or_else(Vector2::zeros, |mover| mover.motion.velocity())
+            };
+            self.identities.look(camera, sights, self.now(), self.max_age_ns, velocity);
+        }
+        let sights = &self.sights;
+        let is_present = |mover: &Mover| {
+            let has = |seen: &Seen| seen.thing.track == Some(mover.id) && seen.spot.is_some();
+            sights.iter().any(|sight| sight.seen.iter().any(has))
+        };
+        self.movers.retain(is_present);
+        self.put_together();
+    }
+
+    /// Gives the tracks and boxes of a camera's scene the numbers of their things. Those of an only camera have them.
+    pub fn name(&self, camera: CameraId, scene: &mut Scene) {
+        if self.identities.is_empty() {
+            return;
+        }
+        let Scene { detections, only_tracked, tracks, .. } = scene;
+        for track in &mut *tracks {
+            track.id = self.identities.thing(camera, track.id);
+        }
+        tracks.sort_unstable_by_key(|track| track.id);
+        for detection in detections.iter_mut().chain(only_tracked) {
+            detection.track = detection.track.map(|track| self.identities.thing(camera, track));
+        }
+    }
+
+    /// What is around the robot after the last frame.
+    pub fn around(&self) -> Surroundings<'_> {
+        Surroundings {
+            now: self.now(),
+            things: &self.things,
+            is_full: self.is_full,
+            is_turned_away: self.is_turned_away,
+            missing: &self.missing,
+        }
     }
 
     /// Every thing of the last frame: those with a track by ascending id, then the others.
@@ -119,38 +159,126 @@ impl World {
         &self.things
     }
 
-    fn advance(&mut self, stamp: Stamp, twist: Twist) {
+    fn now(&self) -> Stamp {
+        self.last.map_or(Stamp::from_ns(0), |(now, _)| now)
+    }
+
+    /// Moves on to a frame's stamp; returns by how many seconds it is behind the newest one.
+    fn advance(&mut self, stamp: Stamp, twist: Twist) -> f64 {
         let (dt_s, before) = self.last.map_or((0.0, twist), |(last, before)| (stamp.seconds_since(last), before));
-        self.last = Some((stamp, twist));
-        if !(0.0..=MAX_PAUSE_S).contains(&dt_s) {
-            self.movers.clear();
-            self.reckoning = Reckoning::new();
-            return;
+        if dt_s.abs() > MAX_PAUSE_S {
+            self.reset();
         }
-        self.reckoning.advance(dt_s, &before, &twist);
-        for mover in &mut self.movers {
-            mover.is_present = false;
-            mover.motion.predict(dt_s, AGILITY_MPS);
+        if dt_s < 0.0 && self.last.is_some() {
+            return -dt_s;
+        }
+        if self.last.replace((stamp, twist)).is_some() {
+            self.reckoning.advance(dt_s, &before, &twist);
+            for mover in &mut self.movers {
+                mover.motion.predict(dt_s, AGILITY_MPS);
+            }
+        }
+        0.0
+    }
+
+    /// Replaces a camera's sight. `then` is where the robot was at the frame's stamp, `behind_s` seconds ago.
+    fn see(&mut self, camera: CameraId, scene: &Stamped<&Scene>, then: Reckoning, behind_s: f64) {
+        let Scene { tracks, glimpses, is_full, is_turned_away, .. } = scene.value();
+        self.identities.keep(camera, |id| tracks.binary_search_by_key(&id, |track| track.id).is_ok());
+        let mut seen = std::mem::take(&mut self.sights[camera.0].seen);
+        seen.clear();
+        for track in tracks {
+            let id = self.identities.thing(camera, track.id);
+            let spot = usable(&track.place).map(|ground| spot_of(ground, then));
+            if let Some(spot) = &spot {
+                self.watch(id, spot, track.seen, behind_s);
+            }
+            let thing = Thing {
+                track: Some(id),
+                class: track.class,
+                place: checked(track.place),
+                velocity: GroundVelocity::default(),
+                seen: track.seen,
+                unseen_ns: track.unseen_ns.max(0),
+            };
+            seen.push(Seen { thing, spot });
+        }
+        seen.extend(glimpses.iter().map(|glimpse| {
+            let thing = Thing {
+                track: None,
+                class: glimpse.class,
+                place: checked(glimpse.place),
+                velocity: GroundVelocity::default(),
+                seen: true,
+                unseen_ns: 0,
+            };
+            Seen { thing, spot: usable(&glimpse.place).map(|ground| spot_of(ground, then)) }
+        }));
+        self.sights[camera.0] =
+            Sight { stamp: Some(scene.stamp()), is_full: *is_full, is_turned_away: *is_turned_away, seen };
+    }
+
+    fn watch(&mut self, id: TrackId, spot: &Spot, seen: bool, behind_s: f64) {
+        match self.movers.iter_mut().find(|mover| mover.id == id) {
+            Some(mover) if seen => {
+                let position_m = spot.position_m + mover.motion.velocity() * behind_s;
+                mover.motion.correct(&position_m, &spot.covariance_m2);
+            }
+            Some(_) => {}
+            None => {
+                let motion = PlanarMotion::new(&spot.position_m, &spot.covariance_m2, VELOCITY_STD_MPS);
+                self.movers.push(Mover { id, motion });
+            }
         }
     }
 
-    fn watch(&mut self, id: TrackId, ground: &GroundPosition, seen: bool) {
-        let position_m = self.reckoning.fixed(&ground.position_m);
-        let turn = self.reckoning.fixed_from_base();
-        let covariance_m2 = turn.matrix() * spread_m2(ground) * turn.matrix().transpose();
-        match self.movers.iter_mut().find(|mover| mover.id == id) {
-            Some(mover) => {
-                mover.is_present = true;
-                if seen {
-                    mover.motion.correct(&position_m, &covariance_m2);
+    /// All things of all sights that are young enough, each once: by the sight that saw it last.
+    fn put_together(&mut self) {
+        let (now, fixed_from_base) = (self.now(), self.reckoning.fixed_from_base());
+        self.things.clear();
+        self.missing.clear();
+        (self.is_full, self.is_turned_away) = (false, true);
+        for (at, sight) in self.sights.iter().enumerate() {
+            let Some(age_ns) = sight.age_ns(now, self.max_age_ns) else {
+                self.missing.push(CameraId(at));
+                continue;
+            };
+            self.is_full |= sight.is_full;
+            self.is_turned_away &= sight.is_turned_away;
+            for seen in &sight.seen {
+                let mover = self.movers.iter().find(|mover| Some(mover.id) == seen.thing.track);
+                let mut thing = seen.thing;
+                if let Some(mover) = mover {
+                    thing.velocity = beyond_doubt(&mover.motion, fixed_from_base);
+                }
+                if age_ns > 0 {
+                    thing.unseen_ns = thing.unseen_ns.saturating_add(age_ns);
+                    let velocity = mover.map_or_else(Vector2::zeros, |mover| mover.motion.velocity());
+                    thing.place = self.moved(seen, velocity * Stamp::from_ns(age_ns).seconds_since(Stamp::from_ns(0)));
+                }
+                let twin = self.things.iter_mut().find(|other| other.track.is_some() && other.track == thing.track);
+                match twin {
+                    Some(twin) if is_better(&thing, twin) => *twin = thing,
+                    Some(_) => {}
+                    None => self.things.push(thing),
                 }
             }
-            None => self.movers.push(Mover {
-                id,
-                motion: PlanarMotion::new(&position_m, &covariance_m2, VELOCITY_STD_MPS),
-                is_present: true,
-            }),
         }
+        if self.sights.len() > 1 {
+            // A stable sort: what has no track stays in the order of the cameras.
+            self.things.sort_by_key(|thing| thing.track.map_or(u64::MAX, |id| id.0));
+        }
+    }
+
+    /// Where a thing of an older sight is now, in the base frame, when it has gone that way since.
+    fn moved(&self, seen: &Seen, way_m: Vector2<f64>) -> Place {
+        let Some(spot) = &seen.spot else { return seen.thing.place };
+        let turn = self.reckoning.fixed_from_base().inverse();
+        let ground = GroundPosition {
+            position_m: self.reckoning.base(&(spot.position_m + way_m)),
+            covariance_m2: turn.matrix() * spot.covariance_m2 * turn.matrix().transpose(),
+        };
+        checked(Place::Ground(ground))
     }
 }
 
@@ -158,6 +286,18 @@ impl Default for World {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether one camera tells more of a thing than another: where it stands, and by a younger look.
+fn is_better(one: &Thing, other: &Thing) -> bool {
+    let rank = |thing: &Thing| (thing.place.ground().is_some(), std::cmp::Reverse(thing.unseen_ns));
+    rank(one) > rank(other)
+}
+
+fn spot_of(ground: &GroundPosition, at: Reckoning) -> Spot {
+    let turn = at.fixed_from_base();
+    let covariance_m2 = turn.matrix() * spread_m2(ground) * turn.matrix().transpose();
+    Spot { position_m: at.fixed(&ground.position_m), covariance_m2 }
 }
 
 fn usable(place: &Place) -> Option<&GroundPosition> {
@@ -193,7 +333,7 @@ fn beyond_doubt(motion: &PlanarMotion, fixed_from_base: Rotation2<f64>) -> Groun
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{BBox, FrameId, Glimpse, Track};
+    use crate::types::{BBox, ClassId, FrameId, Glimpse, Track};
     use nalgebra::{Isometry2, Point2};
     use proptest::prelude::*;
 
@@ -227,7 +367,7 @@ mod tests {
 
     fn frame(world: &mut World, ms: i64, tracks: Vec<Track>, motion: Motion) {
         let scene = Scene { tracks, ..Scene::default() };
-        world.update(&Stamped::new(at(ms), FrameId::new("camera"), &scene), motion);
+        world.update(CameraId(0), &Stamped::new(at(ms), FrameId::new("camera"), &scene), motion);
     }
 
     /// Ten frames a second for three seconds; the position in the base frame, in metres, as a function of time.
@@ -302,7 +442,7 @@ mod tests {
         broken.place = Place::Ground(ground(f64::NAN, 0.0, 0.1));
         let glimpses = vec![Glimpse { class: PERSON, place: Place::Ground(ground(2.0, 0.0, 0.1)) }];
         let scene = Scene { tracks: vec![broken], glimpses, ..Scene::default() };
-        world.update(&Stamped::new(at(0), FrameId::new("camera"), &scene), measured(0.0, 0.0, 0.0));
+        world.update(CameraId(0), &Stamped::new(at(0), FrameId::new("camera"), &scene), measured(0.0, 0.0, 0.0));
         let [tracked, glimpsed] = world.things() else { panic!("{:?}", world.things()) };
         assert_eq!((tracked.track, tracked.place), (Some(TrackId(3)), Place::Unknown));
         assert_eq!((glimpsed.track, glimpsed.place, glimpsed.seen), (None, Place::Ground(ground(2.0, 0.0, 0.1)), true));

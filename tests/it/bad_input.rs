@@ -143,7 +143,7 @@ proptest! {
 /// Five frames, each after `info`; and their reports.
 fn drive_after(info: impl Fn(&mut Driven, i64)) -> (Heard, Vec<FrameReport>) {
     let (mut walk, mut heard) = (walk(), Heard::default());
-    walk.intake.expect_camera_info(true);
+    walk.intake().expect_camera_info(true);
     let reports = (0..5).map(|number| {
         info(&mut walk, number);
         assert!(number > 0 || walk.is_complete(&image(nth(number))), "nothing is gained by waiting");

@@ -21,7 +21,7 @@ fn in_project(path: &str) -> PathBuf {
 /// Shows every frame of the footage, with its number, in order. The set-up makes the bag; a test fails without it.
 fn each_frame(mut look: impl FnMut(usize, Stamp, &ImageView<'_>)) {
     let mut bag = BagSource::open(&[in_project("data/vtest")]).unwrap_or_else(|error| panic!("{error}: `make setup`"));
-    let topic = ReplayTopics::choose(bag.topics(), &Names::default()).unwrap().image;
+    let topic = ReplayTopics::choose(bag.topics(), &Names::default()).unwrap().cameras.remove(0).image;
     bag.select(&[&topic]).unwrap();
     let mut number = 0;
     while let Some(message) = bag.next_message().unwrap() {

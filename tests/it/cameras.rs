@@ -241,12 +241,12 @@ fn a_calibration_file_serves_where_nobody_publishes_one() {
     let config = Config { camera_info_file: calibration(&folder, FOCAL_PX), ..Config::default() };
     let mut driven = walk_with(&config);
     // Somebody may publish it and says nothing: nobody waits.
-    driven.intake.expect_camera_info(true);
+    driven.intake().expect_camera_info(true);
     let mut heard = Heard::default();
     for number in 0..5 {
         assert!(driven.image(&image(nth(number)), &mut heard).unwrap().located);
     }
-    assert_eq!(driven.intake.untold_remarks(), []);
+    assert_eq!(driven.intake().untold_remarks(), []);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use vedette::config::assembly::{LoadError, Prompter};
 use vedette::config::{Config, Names, ParameterValue};
 use vedette::pipeline::{Output, PassedOver, Walk};
 use vedette::replay::{Beside, ReplayReport, ReplayTopics, replay_beside};
-use vedette::types::{Decision, EventKind, Labels, Prompts, Stamp};
+use vedette::types::{CameraId, Decision, EventKind, Labels, Prompts, Stamp};
 use vedette::wire::vedette_msgs::{EventMessage, decode_event};
 use vedette::zoo::prompt::Matching;
 use vedette::zoo::{Conse, EncodedPrompts, PromptEncoder, PromptForm, ZooError};
@@ -56,7 +56,7 @@ fn change(walk: &mut Driven, prompter: &mut Prompter, changes: &[(String, Parame
     let prompts = (config.prompts != walk.walk.config().prompts).then(|| prompter.encode(&config.prompts).unwrap());
     let changed = walk.walk.change(&config, prompts).map_err(|error| error.to_string());
     if changed.is_ok() {
-        walk.intake.change(&config);
+        walk.intakes.change(&config);
     }
     changed
 }
@@ -80,8 +80,8 @@ fn replayed(frames: i64, said: &[(Stamp, Vec<u8>)], config: &Config) -> (ReplayR
     let topics = ReplayTopics::choose(&tape.topics, &Names::default()).unwrap().with_events(&tape.topics, EVENTS);
     let (mut walk, mut heard, mut prompter) = (walk(config), Heard::default(), prompter());
     let beside = Beside { reason: None, prompter: Some(&mut prompter) };
-    let Driven { intake, walk } = &mut walk;
-    let report = replay_beside(&mut tape, &topics, intake, walk, beside, &mut heard, &mut ()).unwrap();
+    let Driven { intakes, walk } = &mut walk;
+    let report = replay_beside(&mut tape, &topics, intakes, walk, beside, &mut heard, &mut ()).unwrap();
     (report, heard)
 }
 
@@ -133,7 +133,7 @@ fn a_pause_is_replayed_and_is_no_loss() {
         // What the edge does with an image in a pause.
         let frame_id = vedette::types::FrameId::new(crate::messages::FRAME_ID);
         for number in 10..20 {
-            let entered = live.walk.enter(nth(number), &frame_id);
+            let entered = live.walk.enter(CameraId(0), nth(number), &frame_id);
             let events = entered.events.iter().map(|cdr| (Output::Events, nth(number), cdr.to_vec()));
             heard.messages.extend(events);
             assert_eq!(entered.passed_over, Some(PassedOver::Paused));
@@ -210,8 +210,8 @@ fn an_event_whose_image_is_not_in_the_recording_is_applied_behind_it() {
     let mut tape = Tape::new(40, EVENTS, Output::Events, &said).logged_every_ms(100);
     let topics = ReplayTopics::choose(&tape.topics, &Names::default()).unwrap().with_events(&tape.topics, EVENTS);
     let (mut again, mut replayed) = (walk(&Config::default()), Heard::default());
-    let Driven { intake, walk } = &mut again;
-    let report = replay_beside(&mut tape, &topics, intake, walk, Beside::default(), &mut replayed, &mut ()).unwrap();
+    let Driven { intakes, walk } = &mut again;
+    let report = replay_beside(&mut tape, &topics, intakes, walk, Beside::default(), &mut replayed, &mut ()).unwrap();
     let changed = events(&replayed).remove(1);
     assert!(report.lost.is_empty() && changed.header.stamp > nth(5), "{changed:?}");
 }

@@ -29,6 +29,7 @@ mod pictures;
 mod prompts;
 mod reason;
 mod replay;
+mod several_cameras;
 mod standing_person;
 mod tape;
 mod tf;

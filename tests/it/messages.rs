@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 use vedette::config::Config;
-use vedette::pipeline::{FrameError, FrameReport, Intake, Moment, Output, OutputError, Outputs, Taken, Walk, Wanted};
-use vedette::types::{BBox, ClassId, ImageView, Labels, PixelFormat, Size, Stamp};
+use vedette::pipeline::{
+    FrameError, FrameReport, Intake, Intakes, Moment, Outlet, Output, OutputError, Outputs, Taken, Walk, Wanted,
+};
+use vedette::types::{BBox, CameraId, ClassId, ImageView, Labels, PixelFormat, Size, Stamp};
 use vedette::vision::Candidate;
 use vedette::wire::HeaderRef;
 use vedette::wire::sensor_msgs::encode_image;
@@ -134,45 +136,50 @@ pub const OPTICAL: [f64; 4] = [-0.5, 0.5, -0.5, 0.5];
 /// No turn.
 pub const LEVEL: [f64; 4] = [0.0, 0.0, 0.0, 1.0];
 
-/// An intake with its walk, driven the way an edge drives them that waits for nothing.
+/// The intakes with their walk, driven the way an edge drives them that waits for nothing.
 pub struct Driven {
-    pub intake: Intake,
+    pub intakes: Intakes,
     pub walk: Walk,
 }
 
 impl Driven {
     pub fn new(config: &Config, walk: Walk) -> Self {
-        Self { intake: Intake::open(config, "/camera/image").unwrap(), walk }
+        Self { intakes: Intakes::open(config, &["/camera/image"]).unwrap(), walk }
+    }
+
+    /// The only camera's intake.
+    pub fn intake(&mut self) -> &mut Intake {
+        self.intakes.of(CameraId(0))
     }
 
     pub fn camera_info(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
-        self.intake.camera_info(cdr)
+        self.intake().camera_info(cdr)
     }
 
     pub fn odom(&mut self, cdr: &[u8]) -> Result<(), FrameError> {
-        self.intake.odom(cdr)
+        self.intakes.odom(cdr)
     }
 
     /// Whether this image is complete when it comes now.
     pub fn is_complete(&mut self, cdr: &[u8]) -> bool {
-        matches!(self.intake.image(Cow::Borrowed(cdr), None).unwrap(), Taken::Moment(_))
+        matches!(self.intake().image(Cow::Borrowed(cdr), None).unwrap(), Taken::Moment(_))
     }
 
     /// An image that goes with what has come; its results go to `outputs`.
     pub fn image(&mut self, cdr: &[u8], outputs: &mut dyn Outputs) -> Result<FrameReport, FrameError> {
-        if let Taken::Moment(moment) = self.intake.image(Cow::Borrowed(cdr), None)? {
+        if let Taken::Moment(moment) = self.intakes.of(CameraId(0)).image(Cow::Borrowed(cdr), None)? {
             return process(&mut self.walk, &moment, outputs);
         }
-        let moment = self.intake.go_without()?.expect("the image waits");
+        let moment = self.intakes.of(CameraId(0)).go_without()?.expect("the image waits");
         process(&mut self.walk, &moment, outputs)
     }
 }
 
 fn process(walk: &mut Walk, moment: &Moment<'_>, outputs: &mut dyn Outputs) -> Result<FrameReport, FrameError> {
-    let entered = walk.enter(moment.stamp(), moment.frame.frame_id());
-    entered.events.iter().for_each(|cdr| outputs.put(Output::Events, moment.stamp(), cdr).unwrap());
+    let entered = walk.enter(moment.camera, moment.stamp(), moment.frame.frame_id());
+    entered.events.iter().for_each(|cdr| outputs.put(Output::Events.of(moment.camera), moment.stamp(), cdr).unwrap());
     assert_eq!(entered.passed_over, None, "the parameters want it processed");
-    let said = walk.frame(moment, Wanted::by(outputs))?;
+    let said = walk.frame(moment, Wanted::by(outputs, moment.camera))?;
     said.hand_to(outputs).unwrap();
     Ok(*said.report())
 }
@@ -253,13 +260,13 @@ impl Heard {
 }
 
 impl Outputs for Heard {
-    fn put(&mut self, output: Output, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
-        self.messages.push((output, stamp, cdr.to_vec()));
+    fn put(&mut self, outlet: Outlet, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
+        self.messages.push((outlet.output, stamp, cdr.to_vec()));
         Ok(())
     }
 
-    fn wants(&self, output: Output) -> bool {
-        output != Output::ImageAnnotated || self.wants_pictures
+    fn wants(&self, outlet: Outlet) -> bool {
+        outlet.output != Output::ImageAnnotated || self.wants_pictures
     }
 }
 
@@ -270,12 +277,12 @@ pub struct Discarded {
 }
 
 impl Outputs for Discarded {
-    fn put(&mut self, _: Output, _: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
+    fn put(&mut self, _: Outlet, _: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
         self.messages += usize::from(!cdr.is_empty());
         Ok(())
     }
 
-    fn wants(&self, _: Output) -> bool {
+    fn wants(&self, _: Outlet) -> bool {
         true
     }
 }

@@ -7,7 +7,7 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use std::borrow::Cow;
 use vedette::pipeline::{FrameError, FrameReport, Taken, Transport, Wanted};
-use vedette::types::{ImageView, PixelFormat, Size, Stamp};
+use vedette::types::{CameraId, ImageView, PixelFormat, Size, Stamp};
 use vedette::wire::HeaderRef;
 use vedette::wire::sensor_msgs::encode_image;
 
@@ -41,11 +41,11 @@ fn jpeg(stamp: Stamp) -> Vec<u8> {
 }
 
 fn process(walk: &mut Driven, cdr: &[u8], heard: &mut Heard) -> Result<FrameReport, FrameError> {
-    let moment = match walk.intake.picture(Transport::Compressed, Cow::Borrowed(cdr), None)? {
+    let moment = match walk.intakes.of(CameraId(0)).picture(Transport::Compressed, Cow::Borrowed(cdr), None)? {
         Taken::Moment(moment) => moment,
-        _ => walk.intake.go_without()?.expect("the image waits"),
+        _ => walk.intakes.of(CameraId(0)).go_without()?.expect("the image waits"),
     };
-    let said = walk.walk.frame(&moment, Wanted::by(heard))?;
+    let said = walk.walk.frame(&moment, Wanted::by(heard, moment.camera))?;
     said.hand_to(heard).unwrap();
     Ok(*said.report())
 }
@@ -73,18 +73,18 @@ fn a_compressed_picture_gives_what_the_raw_one_gives() {
 #[test]
 fn a_compressed_picture_waits_for_its_camera_info_undecoded() {
     let mut walk = walk();
-    walk.intake.expect_camera_info(true);
+    walk.intake().expect_camera_info(true);
     // Decoding this fails, waiting for it does not.
     let cut = compressed(nth(0), "jpeg", &jpeg_of(&pixels(nth(0)), SIZE)[..200]);
     assert!(matches!(
-        walk.intake.picture(Transport::Compressed, Cow::Borrowed(&cut), None).unwrap(),
+        walk.intake().picture(Transport::Compressed, Cow::Borrowed(&cut), None).unwrap(),
         Taken::Waits { .. }
     ));
     walk.camera_info(&camera_info(nth(0))).unwrap();
-    assert!(matches!(walk.intake.complete().unwrap_err(), FrameError::Picture(_)));
+    assert!(matches!(walk.intake().complete().unwrap_err(), FrameError::Picture(_)));
     walk.camera_info(&camera_info(nth(1))).unwrap();
     assert!(matches!(
-        walk.intake.picture(Transport::Compressed, Cow::Borrowed(&jpeg(nth(1))), None).unwrap(),
+        walk.intake().picture(Transport::Compressed, Cow::Borrowed(&jpeg(nth(1))), None).unwrap(),
         Taken::Moment(_)
     ));
 }
@@ -148,7 +148,7 @@ fn a_jpeg_in_steady_state_takes_a_few_rows_of_memory_for_a_moment() {
     let message = compressed(nth(0), "jpeg", &jpeg_of(&pixels, size));
     let mut walk = walk();
     let mut take = || {
-        let taken = walk.intake.picture(Transport::Compressed, Cow::Borrowed(&message), None).unwrap();
+        let taken = walk.intake().picture(Transport::Compressed, Cow::Borrowed(&message), None).unwrap();
         assert!(matches!(taken, Taken::Moment(_)));
     };
     take();

@@ -232,7 +232,7 @@ fn footage() -> &'static [Vec<u8>] {
     IMAGES.get_or_init(|| {
         let mut bag =
             BagSource::open(&[in_project("data/vtest")]).unwrap_or_else(|error| panic!("{error}: `make setup`"));
-        let topic = ReplayTopics::choose(bag.topics(), &Names::default()).unwrap().image;
+        let topic = ReplayTopics::choose(bag.topics(), &Names::default()).unwrap().cameras.remove(0).image;
         bag.select(&[&topic]).unwrap();
         let (mut images, mut number) = (Vec::new(), 0);
         while let Some(message) = bag.next_message().unwrap() {

@@ -334,7 +334,7 @@ impl Replayed for Tape {
         let report = replay_beside(
             &mut self,
             &topics,
-            &mut walk.intake,
+            &mut walk.intakes,
             &mut walk.walk,
             Beside { reason, prompter: None },
             &mut heard,

@@ -9,8 +9,8 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use vedette::bag::{BagSource, Loss, McapSink, Source, SourceError, TopicInfo};
 use vedette::config::{Config, Names, NodeName};
-use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Output, Outputs, Remark, Said, Transport};
-use vedette::replay::{Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
+use vedette::pipeline::{FrameError, FrameReport, Input, Moment, Outlet, Output, Outputs, Remark, Said, Transport};
+use vedette::replay::{CameraTopics, Limited, ReplayError, ReplayObserver, ReplayReport, ReplayTopics, replay};
 use vedette::types::{RawMessage, Stamp};
 use vedette::wire::schema::message_definition;
 
@@ -132,8 +132,8 @@ fn replay_all(
     outputs: &mut dyn Outputs,
     observer: &mut dyn ReplayObserver,
 ) -> Result<ReplayReport, ReplayError> {
-    let Driven { mut intake, mut walk } = walk();
-    replay(source, topics, &mut intake, &mut walk, outputs, observer)
+    let Driven { mut intakes, mut walk } = walk();
+    replay(source, topics, &mut intakes, &mut walk, outputs, observer)
 }
 
 pub struct Replayed {
@@ -152,8 +152,8 @@ impl Replayed {
     }
 
     fn by(driven: Driven, mut watched: Watched, source: &mut dyn Source, topics: &ReplayTopics) -> Self {
-        let (mut heard, Driven { mut intake, mut walk }) = (Heard::default(), driven);
-        let report = replay(source, topics, &mut intake, &mut walk, &mut heard, &mut watched).unwrap();
+        let (mut heard, Driven { mut intakes, mut walk }) = (Heard::default(), driven);
+        let report = replay(source, topics, &mut intakes, &mut walk, &mut heard, &mut watched).unwrap();
         assert_eq!(report.processed, watched.frames.len() as u64);
         assert_eq!(report.lost.values().sum::<u64>(), watched.lost.len() as u64);
         Self { report, heard, watched }
@@ -256,9 +256,11 @@ fn without_camera_info_there_are_boxes_and_no_places() {
 #[test]
 fn topics_that_were_not_chosen_are_not_read() {
     let topics = ReplayTopics {
-        image: topic_of(Input::Image).into(),
-        transport: Transport::Raw,
-        camera_info: None,
+        cameras: vec![CameraTopics {
+            image: topic_of(Input::Image).into(),
+            transport: Transport::Raw,
+            camera_info: None,
+        }],
         odom: None,
         tf: None,
         tf_static: None,
@@ -323,7 +325,7 @@ fn images_that_show_nothing_are_lost_and_told_by_what_they_are() {
 fn a_limited_source_ends_after_so_many_images() {
     let topics = ReplayTopics::choose(&drive(10).topics, &Names::default()).unwrap();
     let limited = |recording: &mut Recording, limit| {
-        Replayed::of(&mut Limited::new(recording, &topics.image, NonZeroU64::new(limit)), &topics)
+        Replayed::of(&mut Limited::new(recording, &topics.images(), NonZeroU64::new(limit)), &topics)
     };
     assert!(same(&limited(&mut drive(10), 3), &drive(3).replayed()));
     assert!(same(&limited(&mut drive(10), 0), &drive(10).replayed()), "no limit");
@@ -335,7 +337,7 @@ fn the_last_image_of_a_limited_source_has_its_camera_info() {
     let image_first = (0..10).flat_map(|number| [odom_of(number), image_of(number), info_of(number)]).collect();
     let mut recording = Recording::new(&ALL, image_first);
     let topics = ReplayTopics::choose(&recording.topics, &Names::default()).unwrap();
-    let first = Replayed::of(&mut Limited::new(&mut recording, &topics.image, NonZeroU64::new(1)), &topics);
+    let first = Replayed::of(&mut Limited::new(&mut recording, &topics.images(), NonZeroU64::new(1)), &topics);
     assert_eq!(first.located(), [true]);
     assert!(same(&first, &drive(1).replayed()));
 }
@@ -343,7 +345,8 @@ fn the_last_image_of_a_limited_source_has_its_camera_info() {
 #[test]
 fn a_limited_source_stays_at_its_end() {
     let mut recording = drive(10);
-    let mut limited = Limited::new(&mut recording, topic_of(Input::Image), NonZeroU64::new(2));
+    let images = [topic_of(Input::Image)];
+    let mut limited = Limited::new(&mut recording, &images, NonZeroU64::new(2));
     let mut messages = 0;
     while limited.next_message().unwrap().is_some() {
         messages += 1;
@@ -392,9 +395,10 @@ fn a_source_that_gives_nothing_but_damage_ends_with_an_error() {
 }
 
 fn create(path: &Path) -> McapSink {
-    let (node, outputs) = (NodeName::default(), Output::ALL);
-    let topic_of = |output: Output| node.expand(output.name());
-    McapSink::create(path, McapSink::replace(false), &outputs, topic_of, message_definition).unwrap()
+    let node = NodeName::default();
+    let topic_of = |outlet: Outlet| node.expand(outlet.output.name());
+    McapSink::create(path, McapSink::replace(false), &Output::outlets(&Output::ALL, 1), topic_of, message_definition)
+        .unwrap()
 }
 
 fn replay_into(mut sink: McapSink) {

@@ -40,6 +40,16 @@ impl Tape {
         Self { topics, messages, selected: Vec::new(), next: 0, period_ns: 1 }
     }
 
+    /// These messages of these topics, in this order.
+    pub fn of(topics: &[(&str, &str)], messages: Vec<(&'static str, Vec<u8>)>) -> Self {
+        let info = |(name, type_name): &(&str, &str)| {
+            let count = messages.iter().filter(|(topic, _)| topic == name).count() as u64;
+            TopicInfo { name: (*name).into(), type_name: (*type_name).into(), messages: Some(count) }
+        };
+        let topics = topics.iter().map(info).collect();
+        Self { topics, messages, selected: Vec::new(), next: 0, period_ns: 1 }
+    }
+
     /// With so much time in the log between two messages.
     pub fn logged_every_ms(self, period_ms: i64) -> Self {
         Self { period_ns: period_ms * 1_000_000, ..self }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use vedette::config::{Config, MountingBy};
 use vedette::pipeline::{Input, Intake, Moment, Taken, Transforms};
 use vedette::spatial::LinkKind;
-use vedette::types::Stamp;
+use vedette::types::{CameraId, Stamp};
 
 const MS: i64 = 1_000_000;
 
@@ -204,7 +204,9 @@ fn transforms_and_lookups_allocate_nothing_once_the_cache_is_full() {
 fn a_walk_without_tf_is_placed_by_the_parameters() {
     let mut walk = walk();
     let picture = image(nth(0));
-    let Taken::Moment(moment) = walk.intake.image(Cow::Borrowed(&picture), None).unwrap() else { panic!("it waits") };
+    let Taken::Moment(moment) = walk.intakes.of(CameraId(0)).image(Cow::Borrowed(&picture), None).unwrap() else {
+        panic!("it waits")
+    };
     assert!(!moment.is_placed_by_tf);
     assert_eq!((height_m(&moment), moment.base_frame.as_str()), (Config::default().mount_z_m, "base_link"));
 }

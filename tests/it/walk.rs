@@ -130,7 +130,7 @@ struct Drive {
 impl Drive {
     fn new() -> Self {
         let mut walk = walk();
-        walk.intake.expect_camera_info(true);
+        walk.intake().expect_camera_info(true);
         let (image, camera_info, odometry) = (image(nth(0)), camera_info(nth(0)), odometry(nth(0), 0.4));
         Self { walk, image, camera_info, odometry, discarded: Discarded::default(), number: 0 }
     }

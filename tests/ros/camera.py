@@ -55,21 +55,22 @@ def ns(stamp):
 
 
 class Camera:
-    """Publishes to /image and /camera_info."""
+    """Publishes to /image and /camera_info, or to those of a named camera."""
 
-    def __init__(self, ros, name):
+    def __init__(self, ros, name, camera=""):
         self.node = ros.create_node(name)
-        self.images = self.node.create_publisher(Image, "/image", qos_profile_sensor_data)
+        self.of = f"/{camera}" if camera else ""
+        self.images = self.node.create_publisher(Image, f"{self.of}/image", qos_profile_sensor_data)
         self.infos = None
         # No two in a row are the same.
         self.pictures = itertools.cycle([noisy_red(seed) for seed in range(32)])
 
     def connect(self, with_info=False):
         """Waits until the node takes the pictures; with_info also publishes camera_info."""
-        wait_until(lambda: self.images.get_subscription_count() > 0, "a subscriber to /image")
+        wait_until(lambda: self.images.get_subscription_count() > 0, f"a subscriber to {self.of}/image")
         if with_info:
-            self.infos = self.node.create_publisher(CameraInfo, "/camera_info", qos_profile_sensor_data)
-            wait_until(lambda: self.infos.get_subscription_count() > 0, "a subscriber to /camera_info")
+            self.infos = self.node.create_publisher(CameraInfo, f"{self.of}/camera_info", qos_profile_sensor_data)
+            wait_until(lambda: self.infos.get_subscription_count() > 0, f"a subscriber to {self.of}/camera_info")
         # The node's side of the connection, and its look at the graph.
         time.sleep(0.5)
 

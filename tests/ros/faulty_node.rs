@@ -13,7 +13,7 @@ use std::time::Duration;
 use vedette::config::assembly::{OpenEncoder, Prompter};
 use vedette::config::{Config, Names, NodeName, RosArgs};
 use vedette::infer::{Backend, FakeBackend, InferError, Proof};
-use vedette::pipeline::{Input, Intake, Reason, Walk};
+use vedette::pipeline::{Intakes, Reason, Walk};
 use vedette::ros::{Edge, Parts, RosLog};
 use vedette::types::{Answer, Cancel, Detection, ImageView, Labels, Question, Size};
 use vedette::zoo::{Detector, Thresholds, VisionLanguageModel, ZooError, constant_detector};
@@ -81,12 +81,12 @@ fn main() -> Result<()> {
     let (_, ros_args) = RosArgs::split(std::env::args_os())?;
     let names = Names::new(NodeName::default(), &ros_args.remaps);
     let config = Config::load(names.node(), &ros_args.parameters)?.config;
-    let image = names.resolve_input(Input::Image.name());
-    edge.run(&config, &names, Box::new(move |config, step| load(config, &image, step).map_err(Into::into)))?;
+    let of_load = names.clone();
+    edge.run(&config, &names, Box::new(move |config, step| load(config, &of_load, step).map_err(Into::into)))?;
     Ok(())
 }
 
-fn load(config: &Config, image: &str, step: &dyn Fn(&str)) -> Result<Parts> {
+fn load(config: &Config, names: &Names, step: &dyn Fn(&str)) -> Result<Parts> {
     let named = std::env::var("VEDETTE_FAULT").unwrap_or_default();
     let words: Vec<&str> = named.split(':').collect();
     let number = |at: usize| -> Result<u64> {
@@ -118,6 +118,6 @@ fn load(config: &Config, image: &str, step: &dyn Fn(&str)) -> Result<Parts> {
         let open: OpenEncoder = Box::new(|| panic!("by order of the test"));
         Prompter::new(walk.labels().clone(), open)
     });
-    let intake = Intake::open(config, image)?;
-    Ok(Parts { intake, walk, prompter, reason })
+    let intakes = Intakes::of_node(config, names)?;
+    Ok(Parts { intakes, walk, prompter, reason })
 }

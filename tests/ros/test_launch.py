@@ -121,7 +121,7 @@ def test_the_three_launch_files_have_the_same_arguments(ros2_tools_environment):
     ]  # fmt: skip
     assert shown[0] == shown[1] == shown[2]
     names = [line.strip("' :") for line in shown[0].splitlines() if line.startswith("    '")]
-    wanted = "params_file namespace name image camera_info odom autostart respawn log_level use_sim_time prompts"
+    wanted = "params_file namespace name image camera_info odom cameras autostart respawn log_level use_sim_time prompts"
     assert set(wanted.split()) <= set(names)
     assert "no description given" not in shown[0]
 
@@ -141,6 +141,19 @@ def test_the_launch_file_starts_the_node_as_its_arguments_say(launch, model, lis
     assert values[0].integer_value == 321 and values[1].bool_value is True
     assert launched.interrupt() == 0
     assert "process has finished cleanly" in launched.log and "renames nothing" not in launched.log
+
+
+def test_several_cameras_have_topics_by_their_names_and_remaps(launch, model, listen, tmp_path):
+    params = parameters(f"/**:\n  ros__parameters:\n    model: {model}\n    front: {{mount_x_m: 0.4}}\n", tmp_path)
+    remaps = "front/image:=/cam0/image_raw; rear/imgae:=/cam1/image_raw"
+    launched = launch("vedette.launch.py", f"params_file:={params}", "cameras:=front; rear", f"remaps:={remaps}")
+    listener = listen({})
+    for topic in ("/cam0/image_raw", "/cam0/camera_info", "/rear/image", "/rear/camera_info"):
+        wait_until(lambda topic=topic: listener.node.count_subscribers(topic) >= 1, f"a subscriber to {topic}", 20)
+    launched.says("remap rule rear/imgae:=/cam1/image_raw renames nothing of /vedette, did you mean rear/image?")
+    request = GetParameters.Request(names=["front.mount_x_m", "rear.mount_x_m"])
+    values = listener.call(GetParameters, "/vedette/get_parameters", request).values
+    assert [value.double_value for value in values] == [0.4, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +224,7 @@ def test_remaps_files_and_autostart_are_handed_on(launch, recorder, tmp_path):
     launch(
         "vedette.launch.xml", f"params_file:=drone.yaml; {own}", "autostart:=false",
         "remaps:=image/compressed:=/cam0/jpeg; ~/plan:=/plan", "prompts:=pedestrian; delivery van",
-        VEDETTE_BIN=program,
+        "cameras:=front; rear", VEDETTE_BIN=program,
     )  # fmt: skip
     [start] = starts()
     argv, files = start["argv"], start["files"]
@@ -219,7 +232,7 @@ def test_remaps_files_and_autostart_are_handed_on(launch, recorder, tmp_path):
     assert not any(word.startswith(("image:=", "odom:=", "camera_info:=")) for word in argv)
     assert files[1] == yaml.safe_load((ROOT / "config/drone.yaml").read_text())
     assert files[2] == yaml.safe_load(own.read_text())
-    said = {"autostart": False, "prompts": ["pedestrian", "delivery van"]}
+    said = {"autostart": False, "prompts": ["pedestrian", "delivery van"], "cameras": ["front", "rear"]}
     assert files[3] == {"/**/**/vedette": {"ros__parameters": said}}
 
 

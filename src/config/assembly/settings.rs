@@ -3,7 +3,7 @@
 use crate::config;
 use crate::config::Config;
 use crate::infer::{Precision, Provider, ProviderPolicy, SessionOptions, TensorRtOptions};
-use crate::planning::{Obstacles, PlanningParams};
+use crate::planning::{Needed, Obstacles, PlanningParams};
 use crate::spatial::Mounting;
 use crate::tracking::TrackingParams;
 use crate::types::{FrameId, Sampling};
@@ -179,7 +179,18 @@ pub(crate) fn planning(config: &Config) -> PlanningParams {
         proposal_max_age_ms: ms(config.proposal_max_age_ms),
         base_frame: base_frame(config),
         obstacles: Obstacles::default(),
+        cameras: needed(config),
+        max_sight_age_ms: ms(config.max_age_ms),
     }
+}
+
+/// The named cameras, and whether plans need each.
+fn needed(config: &Config) -> Vec<Needed> {
+    let needed = |name: &String| {
+        let own = config.of_camera(&config::CameraName::new(name));
+        Needed { name: name.clone(), is_required: own.camera_required }
+    };
+    config.cameras.iter().map(needed).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The same words for the node (`--ros-args -r`) and for a replay (`--remap`). As in rcl the first rule that fits
 //! counts, a remapped name is not remapped again, and a rule with a node name before it holds for that node only.
 
+use super::camera_name::CameraName;
 use super::ros_names::{NameError, NodeName, check_namespace, check_node_name, check_topic};
 use crate::config::error::near;
 use crate::config::parameters::ImageTransport;
@@ -204,10 +205,11 @@ impl Names {
         self.resolve(&self.input(name))
     }
 
-    /// How pictures travel under these names: an `image` that is renamed to a topic of compressed pictures means those, and
+    /// How a camera's pictures travel under these names: an `image` that is renamed to a topic of compressed pictures means those, and
     /// no others, unless parameter `image_transport` insists.
-    pub fn transport(&self, by: ImageTransport) -> ImageTransport {
-        let names_compressed = self.is_remapped(IMAGE) && image_of_compressed(&self.resolve(IMAGE)).is_some();
+    pub fn transport(&self, camera: &CameraName, by: ImageTransport) -> ImageTransport {
+        let image = camera.input(IMAGE);
+        let names_compressed = self.is_remapped(&image) && image_of_compressed(&self.resolve(&image)).is_some();
         if by == ImageTransport::Auto && names_compressed { ImageTransport::Compressed } else { by }
     }
 

@@ -6,7 +6,9 @@ mod history;
 mod motions;
 mod mountings;
 mod pose_speed;
+mod transforms;
 
 pub(super) use camera_infos::CameraInfoJoin;
 pub(super) use motions::{JoinedMotion, MotionJoin};
 pub(super) use mountings::{JoinedMounting, MountingJoin, OfParameters};
+pub use transforms::Transforms;

@@ -1,9 +1,9 @@
 //! Where the camera is on the robot at an image's stamp: by tf, or by the mounting parameters.
 
+use super::transforms::Transforms;
 use crate::config::MountingBy;
 use crate::pipeline::loss::FrameError;
 use crate::pipeline::remarks::{Remark, Remarks};
-use crate::pipeline::transforms::Transforms;
 use crate::spatial::{LookupError, Readiness, TransformBuffer, When, without_slash};
 use crate::types::{FrameId, Stamp};
 use nalgebra::Isometry3;

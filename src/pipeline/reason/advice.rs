@@ -3,16 +3,17 @@
 use super::inquiry::{Asker, Inquiry};
 use super::job::{Cause, Proposed, ReasonJob};
 use super::snapshot::Snapshot;
-use super::triggers::Triggers;
+use super::triggers::{Trigger, Triggers};
 use super::view::View;
 use crate::config::Config;
 use crate::config::assembly::settings;
+use crate::pipeline::Moment;
 use crate::planning::{Offers, Planner};
 use crate::types::{
-    AnswerForm, Frame, Labels, Motion, Plan, Proposal, ProposalStatus, Question, Sampling, Scene, Stamped, Track,
+    AnswerForm, CameraId, Labels, Plan, Proposal, ProposalStatus, Question, Sampling, Scene, Stamped, Track,
 };
 use crate::wire::vedette_msgs::ProposalRecord;
-use crate::world::Thing;
+use crate::world::{Surroundings, Thing};
 use std::collections::VecDeque;
 
 /// Jobs on their way out, proposals on their way in.
@@ -144,20 +145,19 @@ impl Advice {
     /// proposal that stands; and a job of it, when a trigger is due and none is running.
     pub(in crate::pipeline) fn frame<'a>(
         &'a mut self,
-        frame: &Stamped<Frame<'_>>,
+        moment: &Moment<'_>,
         scene: &Scene,
-        things: &[Thing],
+        around: Surroundings<'_>,
         labels: &Labels,
-        motion: Motion,
         planner: &'a mut Planner,
     ) -> Advised<'a> {
         if let Some(asking) = &mut self.asking {
-            asking.look(frame, &scene.tracks, labels);
+            asking.look(moment, &scene.tracks, around.things, labels);
         }
         self.ruled_on = self.arrived.pop_front();
         let arrived = self.ruled_on.as_ref().and_then(|proposed| proposed.outcome.as_ref().ok());
         let offers = Offers { arrived, held: self.standing.as_ref() };
-        let planned = planner.plan_with(&frame.as_ref().map(|_| scene), things, labels, motion, offers);
+        let planned = planner.plan_with(moment.stamp(), around, labels, moment.motion, offers);
         if planned.held == Some(ProposalStatus::Refused) {
             self.standing = None;
         }
@@ -173,9 +173,14 @@ impl Advice {
 }
 
 impl Asking {
-    fn look(&mut self, frame: &Stamped<Frame<'_>>, tracks: &[Track], labels: &Labels) {
-        let due = self.triggers.due(frame.stamp(), tracks, labels.version());
-        let inquiry = self.inquiry.as_ref();
+    /// Questions of somebody, and those that come by time, are about the first camera's picture.
+    fn look(&mut self, moment: &Moment<'_>, tracks: &[Track], things: &[Thing], labels: &Labels) {
+        let frame = &moment.frame;
+        let is_first = moment.camera == CameraId(0);
+        let classes = things.iter().filter(|thing| thing.track.is_some()).map(|thing| thing.class);
+        let due = self.triggers.due(frame.stamp(), classes, labels.version());
+        let due = due.filter(|trigger| is_first || *trigger != Trigger::Period);
+        let inquiry = self.inquiry.as_ref().filter(|_| is_first);
         let cause = match (inquiry, due) {
             _ if self.is_running => return,
             (Some((_, asker)), _) => Cause::Asked(asker.clone()),

@@ -1,6 +1,6 @@
 //! When a language model is asked for a proposal: by the stamps of the frames and by what is in view, never by a clock.
 
-use crate::types::{ClassId, Stamp, Track};
+use crate::types::{ClassId, Stamp};
 use std::collections::BTreeSet;
 
 /// Why a proposal is wanted.
@@ -12,7 +12,7 @@ pub enum Trigger {
     NewClass(ClassId),
 }
 
-/// The triggers of one camera. A trigger stays until a job was made of it.
+/// The triggers of one node. A trigger stays until a job was made of it.
 #[derive(Debug)]
 pub(in crate::pipeline) struct Triggers {
     /// 0: none by time.
@@ -46,18 +46,23 @@ impl Triggers {
         self.waiting = None;
     }
 
-    /// One frame, with its confirmed tracks and the version of their labels: what is due, if anything is. The first
+    /// One frame, with the classes of the confirmed tracks and the version of their labels: what is due, if anything is. The first
     /// frame is, where proposals come by time.
-    pub(in crate::pipeline) fn due(&mut self, stamp: Stamp, tracks: &[Track], version: u32) -> Option<Trigger> {
+    pub(in crate::pipeline) fn due(
+        &mut self,
+        stamp: Stamp,
+        classes: impl Iterator<Item = ClassId> + Clone,
+        version: u32,
+    ) -> Option<Trigger> {
         if self.version != version {
             // Other prompts: the numbers mean other classes.
             self.classes.clear();
             self.version = version;
         }
-        let new = tracks.iter().map(|track| track.class).find(|class| !self.classes.contains(class));
-        let is_gone = |class: &ClassId| !tracks.iter().any(|track| track.class == *class);
+        let new = classes.clone().find(|class| !self.classes.contains(class));
+        let is_gone = |class: &ClassId| !classes.clone().any(|of| of == *class);
         if new.is_some() || self.classes.iter().any(is_gone) {
-            self.classes = tracks.iter().map(|track| track.class).collect();
+            self.classes = classes.collect();
         }
         if self.on_new_class {
             self.waiting = self.waiting.or(new.map(Trigger::NewClass));
@@ -76,7 +81,6 @@ impl Triggers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{BBox, Place, TrackId};
 
     const PERSON: ClassId = ClassId(0);
     const CAR: ClassId = ClassId(1);
@@ -85,23 +89,9 @@ mod tests {
         Stamp::from_ns(ms * 1_000_000)
     }
 
-    fn tracks(classes: &[ClassId]) -> Vec<Track> {
-        let track = |(id, class): (u64, &ClassId)| Track {
-            id: TrackId(id),
-            bbox: BBox::from_corners(0.0, 0.0, 1.0, 1.0).unwrap(),
-            velocity_px_s: (0.0, 0.0),
-            class: *class,
-            score: 0.9,
-            seen: true,
-            unseen_ns: 0,
-            place: Place::Unknown,
-        };
-        (1..).zip(classes).map(track).collect()
-    }
-
     /// A frame whose trigger is served at once.
     fn served(triggers: &mut Triggers, ms: i64, classes: &[ClassId]) -> Option<Trigger> {
-        let due = triggers.due(at(ms), &tracks(classes), 0);
+        let due = triggers.due(at(ms), classes.iter().copied(), 0);
         if due.is_some() {
             triggers.served(at(ms));
         }
@@ -136,24 +126,24 @@ mod tests {
     fn other_prompts_make_every_class_new() {
         let mut triggers = Triggers::new(0, true);
         assert_eq!(served(&mut triggers, 0, &[PERSON]), Some(Trigger::NewClass(PERSON)));
-        assert_eq!(triggers.due(at(100), &tracks(&[PERSON]), 1), Some(Trigger::NewClass(PERSON)));
+        assert_eq!(triggers.due(at(100), [PERSON].into_iter(), 1), Some(Trigger::NewClass(PERSON)));
     }
 
     #[test]
     fn a_trigger_waits_until_it_is_served() {
         let mut triggers = Triggers::new(0, true);
         for ms in [0, 100, 200] {
-            assert_eq!(triggers.due(at(ms), &tracks(&[CAR]), 0), Some(Trigger::NewClass(CAR)));
+            assert_eq!(triggers.due(at(ms), [CAR].into_iter(), 0), Some(Trigger::NewClass(CAR)));
         }
         triggers.served(at(200));
-        assert_eq!(triggers.due(at(300), &tracks(&[CAR]), 0), None);
+        assert_eq!(triggers.due(at(300), [CAR].into_iter(), 0), None);
     }
 
     #[test]
     fn a_jump_back_forgets_what_was_seen_and_what_waited() {
         let mut triggers = Triggers::new(2_000_000_000, true);
         triggers.served(at(9000));
-        assert_eq!(triggers.due(at(9100), &tracks(&[CAR]), 0), Some(Trigger::NewClass(CAR)));
+        assert_eq!(triggers.due(at(9100), [CAR].into_iter(), 0), Some(Trigger::NewClass(CAR)));
         triggers.reset();
         assert_eq!(served(&mut triggers, 5, &[]), Some(Trigger::Period), "the first frame of a new beginning");
     }

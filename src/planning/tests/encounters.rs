@@ -5,7 +5,7 @@ use super::scenarios::{Head, labels, measured, planner};
 use crate::planning::PlanningParams;
 use crate::spatial::{Mounting, pixel_from_ray, place_of};
 use crate::tracking::{Tracker, TrackingParams};
-use crate::types::{BBox, CameraModel, ClassId, Decision, Detection, FrameId, Scene, Size, Stamp, Stamped};
+use crate::types::{BBox, CameraId, CameraModel, ClassId, Decision, Detection, FrameId, Scene, Size, Stamp, Stamped};
 use nalgebra::Point3;
 
 const WIDTH: f32 = 768.0;
@@ -72,8 +72,8 @@ impl Robot {
         }
         let scene = Stamped::new(stamp, FrameId::new("camera"), &self.scene);
         let motion = measured(self.speed_mps);
-        self.head.world.update(&scene, motion);
-        let plan = self.head.planner.plan(&scene, self.head.world.things(), &labels(), motion);
+        self.head.world.update(CameraId(0), &scene, motion);
+        let plan = self.head.planner.plan(stamp, self.head.world.around(), &labels(), motion);
         let limit_mps = f64::from(plan.value().speed_limit_mps.unwrap());
         let decision = plan.value().decision;
         self.speed_mps = limit_mps.clamp((self.speed_mps - 0.1).max(0.0), self.speed_mps + 0.05);

@@ -4,8 +4,8 @@ use super::scenarios::{CAR, Head, PERSON, at, labels, measured, planner, track};
 use crate::planning::guard::care;
 use crate::planning::{Offers, PlanningParams};
 use crate::types::{
-    ClassId, Decision, FrameId, Motion, Place, Plan, PlanSource, Proposal, ProposalStatus, ProposedStep, Scene,
-    Stamped, Track, TrackId, Twist,
+    CameraId, ClassId, Decision, FrameId, Motion, Place, Plan, PlanSource, Proposal, ProposalStatus, ProposedStep,
+    Scene, Stamped, Track, TrackId, Twist,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -41,8 +41,8 @@ struct Told {
 fn told(head: &mut Head, ms: i64, tracks: &[Track], motion: Motion, offers: Offers<'_>) -> Told {
     let scene = Scene { tracks: tracks.to_vec(), ..Scene::default() };
     let scene = Stamped::new(at(ms), FrameId::new("camera"), &scene);
-    head.world.update(&scene, motion);
-    let planned = head.planner.plan_with(&scene, head.world.things(), &labels(), motion, offers);
+    head.world.update(CameraId(0), &scene, motion);
+    let planned = head.planner.plan_with(at(ms), head.world.around(), &labels(), motion, offers);
     assert_eq!((planned.plan.stamp(), planned.plan.frame_id().as_str()), (at(ms), "base_link"));
     Told {
         plan: (*planned.plan.value()).clone(),

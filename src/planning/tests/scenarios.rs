@@ -2,8 +2,8 @@
 
 use crate::planning::{Obstacles, Planner, PlanningParams};
 use crate::types::{
-    BBox, ClassId, Decision, FrameId, Glimpse, GroundPosition, Labels, Motion, Place, Plan, PlanSource, Scene, Stamp,
-    Stamped, Track, TrackId, Twist,
+    BBox, CameraId, ClassId, Decision, FrameId, Glimpse, GroundPosition, Labels, Motion, Place, Plan, PlanSource,
+    Scene, Stamp, Stamped, Track, TrackId, Twist,
 };
 use crate::world::World;
 use nalgebra::{Matrix2, Point2};
@@ -57,8 +57,8 @@ pub(in crate::planning) fn planned(head: &mut Head, ms: i64, tracks: &[Track], m
 
 fn planned_scene(head: &mut Head, ms: i64, scene: &Scene, motion: Motion) -> Plan {
     let stamped = Stamped::new(at(ms), FrameId::new("camera"), scene);
-    head.world.update(&stamped, motion);
-    let plan = head.planner.plan(&stamped, head.world.things(), &labels(), motion);
+    head.world.update(CameraId(0), &stamped, motion);
+    let plan = head.planner.plan(at(ms), head.world.around(), &labels(), motion);
     assert_eq!((plan.stamp(), plan.frame_id().as_str()), (at(ms), "base_link"));
     (*plan.value()).clone()
 }

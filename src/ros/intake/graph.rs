@@ -2,7 +2,9 @@
 
 use super::qos;
 use crate::pipeline::{Input, video_cure};
+use crate::types::CameraId;
 use r2r::QosProfile;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One subscribed topic, as asked of the graph.
@@ -10,6 +12,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Topic {
     /// What it feeds.
     pub input: Input,
+    /// Whose; the first camera's where it is the robot's.
+    pub camera: CameraId,
+    /// The input as the program calls it: `image`, `front/image`.
+    pub label: String,
     /// The name to subscribe to, which rcl resolves to `name`.
     pub called: String,
     /// The resolved name.
@@ -69,9 +75,10 @@ impl Topics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many publish this input.
-    pub fn publishers(&self, input: Input) -> usize {
-        self.lock().iter().filter(|(topic, _)| topic.input == input).map(|(_, publishing)| publishing.publishers).sum()
+    /// How many publish this input of a camera.
+    pub fn publishers(&self, camera: CameraId, input: Input) -> usize {
+        let is_meant = |topic: &Topic| (topic.camera, topic.input) == (camera, input);
+        self.lock().iter().filter(|(topic, _)| is_meant(topic)).map(|(_, publishing)| publishing.publishers).sum()
     }
 
     /// The topics of the pictures, in words.
@@ -84,9 +91,14 @@ fn unseen(topics: Vec<Topic>) -> Vec<(Topic, Publishing)> {
     topics.into_iter().map(|topic| (topic, Publishing::default())).collect()
 }
 
-/// The names of the topics that pictures may come on: `/image or /image/compressed`.
+/// The names of the topics that pictures may come on: `/image or /image/compressed`, those of several cameras with commas.
 pub fn of_pictures(topics: &[(Topic, Publishing)]) -> String {
-    let names: Vec<&str> =
-        topics.iter().filter(|(topic, _)| topic.input.is_picture()).map(|(topic, _)| topic.name.as_str()).collect();
-    names.join(" or ")
+    let cameras: BTreeSet<CameraId> = topics.iter().map(|(topic, _)| topic.camera).collect();
+    let of_camera = |camera: &CameraId| {
+        let is_meant = |topic: &&Topic| topic.camera == *camera && topic.input.is_picture();
+        let names: Vec<&str> =
+            topics.iter().map(|(topic, _)| topic).filter(is_meant).map(|topic| topic.name.as_str()).collect();
+        names.join(" or ")
+    };
+    cameras.iter().map(of_camera).collect::<Vec<_>>().join(", ")
 }

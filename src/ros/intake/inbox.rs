@@ -1,11 +1,11 @@
-//! The hand-over from the other threads to the lane: one slot for the newest picture, short queues for what is joined
+//! The hand-over from the other threads to the lane: one slot for the newest picture of each camera, short queues for what is joined
 //! with it, and orders, which come first.
 
 use crate::pipeline::Transport;
 use crate::ros::clock::steady_now;
 use crate::ros::order::Order;
 use crate::spatial::LinkKind;
-use crate::types::Stamp;
+use crate::types::{CameraId, Stamp};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -18,6 +18,8 @@ const TF_CAPACITY: usize = 1024;
 /// A picture as it came.
 #[derive(Debug)]
 pub struct Arrival {
+    /// Whose it is.
+    pub camera: CameraId,
     /// How it came.
     pub transport: Transport,
     /// sensor_msgs/Image or sensor_msgs/CompressedImage in CDR.
@@ -31,8 +33,8 @@ pub struct Arrival {
 /// camera_info, odometry and tf that wait to be given to the walk, in CDR, in the order of arrival.
 #[derive(Debug, Default)]
 pub struct Side {
-    /// sensor_msgs/CameraInfo.
-    pub camera_infos: VecDeque<Vec<u8>>,
+    /// sensor_msgs/CameraInfo, by camera.
+    pub camera_infos: Vec<VecDeque<Vec<u8>>>,
     /// nav_msgs/Odometry.
     pub odoms: VecDeque<Vec<u8>>,
     /// tf2_msgs/TFMessage of what moves.
@@ -42,8 +44,9 @@ pub struct Side {
 }
 
 impl Side {
-    fn is_empty(&self) -> bool {
-        [&self.camera_infos, &self.odoms, &self.tfs, &self.static_tfs].iter().all(|queue| queue.is_empty())
+    /// Whether there is something for which a picture may have waited.
+    fn has_awaited(&self) -> bool {
+        self.camera_infos.iter().chain([&self.tfs, &self.static_tfs]).any(|queue| !queue.is_empty())
     }
 
     /// What holds at all times.
@@ -52,7 +55,10 @@ impl Side {
     }
 
     fn move_to(&mut self, other: &mut Side) {
-        other.camera_infos.append(&mut self.camera_infos);
+        other.camera_infos.resize_with(other.camera_infos.len().max(self.camera_infos.len()), VecDeque::new);
+        for (theirs, ours) in other.camera_infos.iter_mut().zip(&mut self.camera_infos) {
+            theirs.append(ours);
+        }
         other.odoms.append(&mut self.odoms);
         other.tfs.append(&mut self.tfs);
         other.static_tfs.append(&mut self.static_tfs);
@@ -65,9 +71,14 @@ pub enum Work {
     Order(Order),
     /// A frame.
     Image(Arrival),
+    /// More has come for the pictures that wait.
+    Side,
+    /// The time has come to which one of them waits.
+    Late,
 }
 
-/// Newest wins: a picture replaces the one that still waits, so that the lane never works on an old one.
+/// Newest wins: a picture replaces the one of its camera that still waits, so that the lane never works on an old one. Of the
+/// cameras that have one the one that has waited longest has its turn, so that none holds the others.
 #[derive(Default)]
 pub struct Inbox {
     state: Mutex<State>,
@@ -77,7 +88,8 @@ pub struct Inbox {
 #[derive(Default)]
 struct State {
     orders: VecDeque<Order>,
-    image: Option<Arrival>,
+    /// By camera.
+    images: Vec<Option<Arrival>>,
     side: Side,
     closed: bool,
 }
@@ -85,14 +97,20 @@ struct State {
 impl Inbox {
     /// Puts a picture into the slot; gives back the one that it replaced.
     pub fn put_image(&self, arrival: Arrival) -> Option<Arrival> {
-        let replaced = self.lock().image.replace(arrival);
+        let mut state = self.lock();
+        let at = arrival.camera.0;
+        let count = state.images.len().max(at + 1);
+        state.images.resize_with(count, || None);
+        let replaced = state.images[at].replace(arrival);
         self.changed.notify_one();
         replaced
     }
 
     /// Queues a camera_info; the oldest goes when nobody takes them.
-    pub fn put_camera_info(&self, cdr: Vec<u8>) {
-        push_bounded(&mut self.lock().side.camera_infos, cdr, SIDE_CAPACITY);
+    pub fn put_camera_info(&self, camera: CameraId, cdr: Vec<u8>) {
+        let queues = &mut self.lock().side.camera_infos;
+        queues.resize_with(queues.len().max(camera.0 + 1), VecDeque::new);
+        push_bounded(&mut queues[camera.0], cdr, SIDE_CAPACITY);
         self.changed.notify_one();
     }
 
@@ -136,12 +154,14 @@ impl Inbox {
     /// Forgets what has come and was not taken.
     pub fn forget(&self) {
         let mut state = self.lock();
-        state.image = None;
+        state.images.clear();
         state.side = state.side.only_static();
     }
 
-    /// Waits for an order or a picture, and moves what was queued until the picture came to `side`. `None` once closed.
-    pub fn next(&self, side: &mut Side) -> Option<Work> {
+    /// Waits for the next thing to do, and moves what was queued until then to `side`. `waits` tells of which cameras a
+    /// picture waits already, for what may come until `until`: no other one of theirs is given before that. `None` once
+    /// closed.
+    pub fn next(&self, side: &mut Side, waits: impl Fn(CameraId) -> bool, until: Option<Instant>) -> Option<Work> {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -150,30 +170,24 @@ impl Inbox {
             if let Some(order) = state.orders.pop_front() {
                 return Some(Work::Order(order));
             }
-            if let Some(arrival) = state.image.take() {
+            if until.is_some() && state.side.has_awaited() {
+                state.side.move_to(side);
+                return Some(Work::Side);
+            }
+            let left = until.map(|until| until.saturating_duration_since(steady_now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Some(Work::Late);
+            }
+            let of_others = state.images.iter_mut().filter(|image| image.as_ref().is_some_and(|of| !waits(of.camera)));
+            let first = of_others.min_by_key(|image| image.as_ref().map(|image| image.taken));
+            if let Some(arrival) = first.and_then(Option::take) {
                 state.side.move_to(side);
                 return Some(Work::Image(arrival));
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Waits until more was queued, and moves it to `side`. `false` when `deadline` passed first or the inbox closed.
-    pub fn more_side(&self, side: &mut Side, deadline: Instant) -> bool {
-        let mut state = self.lock();
-        loop {
-            if state.closed {
-                return false;
-            }
-            if !state.side.is_empty() {
-                state.side.move_to(side);
-                return true;
-            }
-            let left = deadline.saturating_duration_since(steady_now());
-            if left.is_zero() {
-                return false;
-            }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = match left {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
     }
 
@@ -197,13 +211,21 @@ mod tests {
     use std::time::Duration;
 
     fn picture(byte: u8) -> Arrival {
-        Arrival { transport: Transport::Raw, cdr: vec![byte], taken: steady_now(), ros_time: None }
+        of(CameraId(0), byte)
+    }
+
+    fn of(camera: CameraId, byte: u8) -> Arrival {
+        Arrival { camera, transport: Transport::Raw, cdr: vec![byte], taken: steady_now(), ros_time: None }
+    }
+
+    fn next(inbox: &Inbox, side: &mut Side) -> Option<Work> {
+        inbox.next(side, |_| false, None)
     }
 
     fn next_picture(inbox: &Inbox, side: &mut Side) -> Option<Vec<u8>> {
-        match inbox.next(side)? {
+        match next(inbox, side)? {
             Work::Image(arrival) => Some(arrival.cdr),
-            Work::Order(_) => panic!("an order"),
+            _ => panic!("no picture"),
         }
     }
 
@@ -212,7 +234,7 @@ mod tests {
         let inbox = Inbox::default();
         inbox.put_image(picture(1));
         inbox.put_order(Order::Withdraw(7));
-        assert!(matches!(inbox.next(&mut Side::default()), Some(Work::Order(Order::Withdraw(7)))));
+        assert!(matches!(next(&inbox, &mut Side::default()), Some(Work::Order(Order::Withdraw(7)))));
         assert_eq!(next_picture(&inbox, &mut Side::default()).unwrap(), [1]);
     }
 
@@ -222,19 +244,19 @@ mod tests {
         inbox.put_order(Order::Withdraw(1));
         inbox.close();
         inbox.put_order(Order::Withdraw(2));
-        assert!(inbox.lock().orders.is_empty() && inbox.next(&mut Side::default()).is_none());
+        assert!(inbox.lock().orders.is_empty() && next(&inbox, &mut Side::default()).is_none());
     }
 
     #[test]
     fn a_new_lane_finds_nothing_of_what_the_one_before_it_left() {
         let inbox = Inbox::default();
         inbox.put_image(picture(1));
-        inbox.put_camera_info(vec![1]);
+        inbox.put_camera_info(CameraId(0), vec![1]);
         inbox.put_tf(LinkKind::Static, vec![7]);
         inbox.close();
         inbox.reopen();
         inbox.put_image(picture(2));
-        inbox.put_camera_info(vec![2]);
+        inbox.put_camera_info(CameraId(0), vec![2]);
         inbox.put_tf(LinkKind::Moving, vec![8]);
         inbox.forget();
         inbox.put_image(picture(3));
@@ -242,7 +264,7 @@ mod tests {
         assert_eq!(next_picture(&inbox, &mut side).unwrap(), [3]);
         assert_eq!(side.static_tfs, [vec![7]], "told once, and true for ever");
         side.static_tfs.clear();
-        assert!(side.is_empty());
+        assert!(!side.has_awaited() && side.odoms.is_empty());
     }
 
     #[test]
@@ -256,13 +278,13 @@ mod tests {
     #[test]
     fn what_came_before_a_picture_is_handed_over_with_it_in_order() {
         let inbox = Inbox::default();
-        inbox.put_camera_info(vec![1]);
+        inbox.put_camera_info(CameraId(0), vec![1]);
         inbox.put_odom(vec![2]);
-        inbox.put_camera_info(vec![3]);
+        inbox.put_camera_info(CameraId(0), vec![3]);
         inbox.put_image(picture(0));
         let mut side = Side::default();
         next_picture(&inbox, &mut side).unwrap();
-        assert_eq!((side.camera_infos, side.odoms), (vec![vec![1], vec![3]].into(), vec![vec![2]].into()));
+        assert_eq!((&side.camera_infos[0], side.odoms), (&vec![vec![1], vec![3]].into(), vec![vec![2]].into()));
     }
 
     #[test]
@@ -285,11 +307,11 @@ mod tests {
             let inbox = Arc::clone(&inbox);
             move || {
                 let first = next_picture(&inbox, &mut Side::default());
-                (first, inbox.next(&mut Side::default()).is_none())
+                (first, next(&inbox, &mut Side::default()).is_none())
             }
         });
         inbox.put_image(picture(7));
-        while inbox.lock().image.is_some() {
+        while inbox.lock().images[0].is_some() {
             std::thread::yield_now();
         }
         inbox.close();
@@ -300,9 +322,30 @@ mod tests {
     fn a_wait_for_camera_info_ends_with_it_or_at_its_deadline() {
         let inbox = Inbox::default();
         let mut side = Side::default();
-        assert!(!inbox.more_side(&mut side, steady_now() + Duration::from_millis(5)));
-        inbox.put_camera_info(vec![1]);
-        assert!(inbox.more_side(&mut side, steady_now()));
-        assert_eq!(side.camera_infos.len(), 1);
+        let mut next = |wait_ms| inbox.next(&mut side, |_| true, Some(steady_now() + Duration::from_millis(wait_ms)));
+        assert!(matches!(next(5), Some(Work::Late)));
+        inbox.put_odom(vec![2]);
+        inbox.put_image(picture(1));
+        assert!(matches!(next(5), Some(Work::Late)), "nobody waits for odometry, and the camera's next picture waits");
+        inbox.put_camera_info(CameraId(0), vec![1]);
+        assert!(matches!(next(1000), Some(Work::Side)));
+        assert_eq!((side.camera_infos[0].len(), side.odoms.len()), (1, 1));
+    }
+
+    #[test]
+    fn the_camera_that_has_waited_longest_has_its_turn_and_none_waits_for_another() {
+        let inbox = Inbox::default();
+        let (front, rear) = (CameraId(0), CameraId(1));
+        inbox.put_image(of(rear, 1));
+        inbox.put_image(of(front, 2));
+        let mut side = Side::default();
+        assert_eq!(next_picture(&inbox, &mut side).unwrap(), [1]);
+        assert!(inbox.put_image(of(rear, 3)).is_none(), "it replaces none of another camera");
+        assert_eq!(next_picture(&inbox, &mut side).unwrap(), [2]);
+        inbox.put_image(of(front, 4));
+        let until = Some(steady_now() + Duration::from_secs(5));
+        let Some(Work::Image(arrival)) = inbox.next(&mut side, |camera| camera == rear, until) else { panic!() };
+        assert_eq!(arrival.cdr, [4], "the one of the rear waits for its camera_info");
+        assert_eq!(next_picture(&inbox, &mut side).unwrap(), [3]);
     }
 }

@@ -5,4 +5,5 @@ pub(super) mod gaps;
 pub(super) mod graph;
 pub(super) mod inbox;
 pub(super) mod qos;
+pub(super) mod silences;
 pub(super) mod transport;

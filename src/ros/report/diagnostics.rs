@@ -1,58 +1,29 @@
 //! `/diagnostics`, once a second: which provider runs the model and why, what came, what was lost and why, how old
 //! the answers are, and what the plan is.
 
-use super::health::{Counts, Inference, ReasonCounts, Window};
+use super::frames::frames;
+use super::health::{Counts, Inference, ReasonCounts};
+use super::section::Section;
 use super::sessions::{ModelSessions, Sessions};
+use crate::config::CameraName;
 use crate::infer::{Proof, Refusal};
-use crate::pipeline::Input;
 use crate::ros::intake::graph::{Publishing, Topic, of_pictures};
 use crate::ros::lifecycle::{Life, State};
 use crate::ros::watch::Silent;
-use crate::types::{ProposalStatus, Stamp};
+use crate::types::{CameraId, ProposalStatus, Stamp};
 use crate::wire::diagnostic_msgs::{Level, Status, encode_diagnostics};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// The type of the message.
 pub const TYPE_NAME: &str = "diagnostic_msgs/msg/DiagnosticArray";
 
-/// Where to look when pictures are missing between stamps.
-const GAPS_HINT: &str = "pictures are missing between stamps: the camera skips them, or DDS loses them; is the Fast DDS \
-                         profile with the large shared-memory segment (config/fastdds.xml) set where they are sent?";
-
-/// One status before it is encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Section {
-    level: Level,
-    topic: String,
-    message: String,
-    values: Vec<(String, String)>,
-}
-
-impl Section {
-    fn new(topic: impl Into<String>) -> Self {
-        Self { level: Level::Ok, topic: topic.into(), message: String::new(), values: Vec::new() }
-    }
-
-    fn value(&mut self, key: impl Into<String>, value: impl ToString) {
-        self.values.push((key.into(), value.to_string()));
-    }
-
-    /// Raises the level and says why.
-    fn raise(&mut self, level: Level, why: impl AsRef<str>) {
-        self.level = self.level.max(level);
-        if !self.message.is_empty() {
-            self.message.push_str("; ");
-        }
-        self.message.push_str(why.as_ref());
-    }
-}
-
 /// What has been said before: rates and losses are those since then.
 pub struct Diagnostics {
     node: String,
     hardware_id: String,
+    cameras: Vec<CameraName>,
     before: Counts,
     cdr: Vec<u8>,
 }
@@ -82,10 +53,15 @@ pub struct Now<'a> {
 }
 
 impl Diagnostics {
-    /// For the node `node` on the machine `hardware_id`.
-    pub fn new(node: &str, hardware_id: &str) -> Self {
-        let hardware_id = hardware_id.to_owned();
-        Self { node: node.trim_start_matches('/').to_owned(), hardware_id, before: Counts::default(), cdr: Vec::new() }
+    /// For the node `node` with these cameras, on the machine `hardware_id`.
+    pub fn new(node: &str, hardware_id: &str, cameras: Vec<CameraName>) -> Self {
+        Self {
+            node: node.trim_start_matches('/').to_owned(),
+            hardware_id: hardware_id.to_owned(),
+            cameras,
+            before: Counts::default(),
+            cdr: Vec::new(),
+        }
     }
 
     /// A diagnostic_msgs/DiagnosticArray of this moment.
@@ -94,14 +70,19 @@ impl Diagnostics {
         let mut sections = vec![lifecycle(now), inference(detector, now)];
         sections.extend(others("inference", detector));
         sections.extend(others("prompts", prompts));
-        sections.extend([frames(&self.before, now), plan(now), topics(now.topics)]);
+        sections.extend(self.cameras.iter().enumerate().map(|(at, camera)| {
+            let of = |counts: &Counts| counts.frames.get(at).cloned().unwrap_or_default();
+            frames(camera, &of(&self.before), &of(now.counts), now.elapsed, now.steady)
+        }));
+        sections.extend([plan(now), topics(now.topics)]);
         if let Some(model) = reason {
             sections.push(reasoning(model, &self.before.reason, &now.counts.reason));
             sections.extend(others("reasoning", model));
         }
         if now.life.state() != State::Active {
             let why = format!("the node is {}", now.life.state().label());
-            let at_work = sections.iter_mut().filter(|section| OF_WORK.contains(&section.topic.as_str()));
+            let is_of_work = |topic: &str| OF_WORK.contains(&topic.split(' ').next().unwrap_or_default());
+            let at_work = sections.iter_mut().filter(|section| is_of_work(&section.topic));
             at_work.for_each(|section| (section.level, section.message) = (Level::Stale, why.clone()));
         }
         self.before = now.counts.clone();
@@ -244,65 +225,6 @@ fn reasoning(sessions: &ModelSessions, before: &ReasonCounts, now: &ReasonCounts
     section
 }
 
-fn frames(before: &Counts, now: &Now<'_>) -> Section {
-    let counts = now.counts;
-    let seconds = now.elapsed.as_secs_f64().max(1e-3);
-    let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
-    let (rate_in, rate_out) = (rate(counts.received, before.received), rate(counts.processed, before.processed));
-
-    let mut section = Section::new("frames");
-    section.message = format!("{rate_in:.1} Hz in, {rate_out:.1} Hz out");
-    let lost: Vec<String> =
-        counts.faults_since(before).map(|(input, cause, count)| format!("{input} {cause} {count}")).collect();
-    if !lost.is_empty() {
-        section.raise(Level::Warn, format!("lost since the last report: {}", lost.join(", ")));
-    }
-    if let Some(blind) = counts.last_blind
-        && counts.blind != before.blind
-    {
-        section.raise(Level::Warn, format!("the camera shows nothing: {blind}"));
-    }
-    if counts.missing > before.missing {
-        section.raise(Level::Warn, GAPS_HINT);
-    }
-    if let Some(misfit) = counts.misfit {
-        section.raise(Level::Warn, misfit.to_string());
-    }
-    let lost_for_tf = |counts: &Counts| counts.dropped.get(&(Input::Image.name(), "no_transform")).copied();
-    if lost_for_tf(counts) != lost_for_tf(before) {
-        section.raise(Level::Warn, counts.no_transform.clone());
-    }
-    if let Some(is_by_tf) = counts.is_placed_by_tf {
-        section.value("mounting", if is_by_tf { "tf" } else { "parameters" });
-    }
-    section.value("received", counts.received);
-    section.value("processed", counts.processed);
-    section.value("rate_in_hz", format!("{rate_in:.2}"));
-    section.value("rate_out_hz", format!("{rate_out:.2}"));
-    for ((input, cause), count) in &counts.dropped {
-        section.value(format!("dropped {input} {cause}"), count);
-    }
-    for (cause, count) in &counts.passed_over {
-        section.value(format!("passed over {cause}"), count);
-    }
-    for (cause, count) in &counts.blind {
-        section.value(format!("blind {cause}"), count);
-    }
-    section.value("processed without camera_info", counts.without_camera_info);
-    section.value("missing between stamps", counts.missing);
-    percentiles(&mut section, "age_ms", &counts.age_ms);
-    percentiles(&mut section, "latency_ms", &counts.latency_ms);
-    section
-}
-
-fn percentiles(section: &mut Section, name: &str, window: &Window) {
-    if let Some(values) = window.percentiles() {
-        for (percentile, value) in ["p50", "p95", "p99"].into_iter().zip(values) {
-            section.value(format!("{name} {percentile}"), format!("{value:.2}"));
-        }
-    }
-}
-
 /// What a robot is told: the last plan that has left, or the watchdog's stop and why.
 fn plan(now: &Now<'_>) -> Section {
     let mut section = Section::new("plan");
@@ -339,16 +261,19 @@ fn plan(now: &Now<'_>) -> Section {
 fn topics(topics: &[(Topic, Publishing)]) -> Section {
     let mut section = Section::new("topics");
     for (topic, publishing) in topics {
-        let input = topic.input.name();
-        section.value(input, &topic.name);
-        section.value(format!("{input} publishers"), publishing.publishers);
+        section.value(&topic.label, &topic.name);
+        section.value(format!("{} publishers", topic.label), publishing.publishers);
         for problem in &publishing.problems {
             section.raise(Level::Warn, problem);
         }
     }
-    let pictures = || topics.iter().filter(|(topic, _)| topic.input.is_picture());
-    if pictures().all(|(_, publishing)| publishing.publishers == 0 && publishing.problems.is_empty()) {
-        section.raise(Level::Warn, format!("nobody publishes {}", of_pictures(topics)));
+    let cameras: BTreeSet<CameraId> = topics.iter().map(|(topic, _)| topic.camera).collect();
+    for camera in cameras {
+        let of_camera = || topics.iter().filter(move |(topic, _)| topic.camera == camera && topic.input.is_picture());
+        if of_camera().all(|(_, publishing)| publishing.publishers == 0 && publishing.problems.is_empty()) {
+            let own: Vec<_> = of_camera().cloned().collect();
+            section.raise(Level::Warn, format!("nobody publishes {}", of_pictures(&own)));
+        }
     }
     if section.message.is_empty() {
         section.message = "connected".to_owned();
@@ -360,11 +285,10 @@ fn topics(topics: &[(Topic, Publishing)]) -> Section {
 mod tests {
     use super::*;
     use crate::infer::{Agreement, Provider};
-    use crate::pipeline::Misfit;
+    use crate::pipeline::Input;
     use crate::ros::clock::steady_now;
     use crate::ros::lifecycle::{Lifecycle, Outcome};
-    use crate::ros::report::health::{LastFrame, SUPERSEDED};
-    use crate::types::Size;
+    use crate::ros::report::health::LastFrame;
     use r2r::QosProfile;
     use std::sync::LazyLock;
 
@@ -405,10 +329,6 @@ mod tests {
         }
     }
 
-    fn value<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
-        section.values.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
-    }
-
     #[test]
     fn what_the_node_is_at_and_what_has_failed_is_told_and_the_rest_is_stale_meanwhile() {
         let counts = Counts::default();
@@ -426,8 +346,10 @@ mod tests {
         let section = super::lifecycle(&at);
         assert_eq!(section.level, Level::Error);
         assert_eq!(section.message, "unconfigured; the last transition failed: no model \"x\"");
-        let text =
-            String::from_utf8_lossy(Diagnostics::new("/vedette", "robot").report(Stamp::from_ns(0), &at)).into_owned();
+        let text = String::from_utf8_lossy(
+            Diagnostics::new("/vedette", "robot", vec![CameraName::default()]).report(Stamp::from_ns(0), &at),
+        )
+        .into_owned();
         assert!(text.contains("the node is unconfigured") && text.contains("robot"), "{text:?}");
         assert!(!text.contains("no plan yet"), "{text:?}");
     }
@@ -449,17 +371,17 @@ mod tests {
         let section = running("inference", "yolov12n", &proof);
         assert_eq!(section.level, Level::Warn);
         assert_eq!(section.message, "cpu runs yolov12n; a fallback, tensorrt was asked for first");
-        assert_eq!(value(&section, "nodes on CPUExecutionProvider"), Some("372"));
-        assert_eq!(value(&section, "tensorrt refused"), Some("no libnvinfer"));
-        assert_eq!(value(&section, "tensorrt cure"), Some("install it"));
+        assert_eq!(section.get("nodes on CPUExecutionProvider"), Some("372"));
+        assert_eq!(section.get("tensorrt refused"), Some("no libnvinfer"));
+        assert_eq!(section.get("tensorrt cure"), Some("install it"));
 
-        assert_eq!(value(&section, "agreement"), None);
+        assert_eq!(section.get("agreement"), None);
 
         proof.requested.remove(0);
         proof.agreement = Some(Agreement::Numbers { of_largest: 0.001 });
         let section = running("inference", "yolov12n", &proof);
         assert_eq!(section.level, Level::Ok);
-        assert_eq!(value(&section, "agreement"), Some("beside the CPU: outputs within 0.1000 % of their largest"));
+        assert_eq!(section.get("agreement"), Some("beside the CPU: outputs within 0.1000 % of their largest"));
     }
 
     #[test]
@@ -474,49 +396,13 @@ mod tests {
     }
 
     #[test]
-    fn losses_warn_once_and_stay_counted() {
-        let mut counts = Counts { received: 60, processed: 58, ..Counts::default() };
-        counts.drop_message(Input::Image, SUPERSEDED);
-        counts.drop_message(Input::Image, "too_old");
-        let section = frames(&Counts::default(), &now(&counts));
-        assert_eq!(section.level, Level::Warn);
-        assert_eq!(section.message, "30.0 Hz in, 29.0 Hz out; lost since the last report: image too_old 1");
-        assert_eq!(value(&section, "dropped image superseded"), Some("1"));
-
-        let later = frames(&counts, &now(&counts));
-        assert_eq!((later.level, value(&later, "dropped image too_old")), (Level::Ok, Some("1")));
-    }
-
-    #[test]
-    fn a_camera_info_of_another_size_warns_with_both_sizes_for_as_long_as_it_is() {
-        let size = |width_px, height_px| Size { width_px, height_px };
-        let misfit = |image, is_scaled| Some(Misfit { camera: size(1280, 960), image, is_scaled });
-        let mut counts = Counts { misfit: misfit(size(640, 480), true), ..Counts::default() };
-        let told = |counts: &Counts| frames(counts, &now(counts));
-        let section = told(&counts);
-        assert_eq!(section.level, Level::Warn);
-        assert!(section.message.ends_with("camera_info is for 1280x960 px, images have 640x480: it is scaled to them"));
-        counts.misfit = misfit(size(640, 400), false);
-        assert!(told(&counts).message.contains("images have 640x400: the aspect is another one, it is left out"));
-        counts.misfit = None;
-        assert_eq!(told(&counts).level, Level::Ok);
-    }
-
-    #[test]
-    fn gaps_between_stamps_name_the_dds_profile() {
-        let counts = Counts { missing: 3, ..Counts::default() };
-        let section = frames(&Counts::default(), &now(&counts));
-        assert!(section.level == Level::Warn && section.message.contains("config/fastdds.xml"));
-    }
-
-    #[test]
     fn what_came_of_questions_warns_once_where_it_is_a_fault() {
         let smol = sessions("smol");
         let mut now = ReasonCounts { jobs: 3, last: Some((Duration::from_millis(500), 20)), ..ReasonCounts::default() };
         now.finished.insert("cancelled", 1);
         let section = reasoning(&smol, &ReasonCounts::default(), &now);
         assert_eq!((section.level, section.message.as_str()), (Level::Ok, "cpu runs smol"));
-        assert_eq!(value(&section, "tokens_per_s"), Some("40.0"));
+        assert_eq!(section.get("tokens_per_s"), Some("40.0"));
         now.finished.insert("deadline", 1);
         now.proposals.insert("truncated", 2);
         let section = reasoning(&smol, &ReasonCounts::default(), &now);
@@ -537,10 +423,10 @@ mod tests {
         let section = plan(&Now { silent: Some(silent), ..now(&counts) });
         let expected = "stop: no plan from a fresh image for 1.2 s, images are lost: bad_message";
         assert_eq!((section.level, section.message.as_str()), (Level::Error, expected));
-        assert_eq!((value(&section, "source"), value(&section, "decision")), (Some("watchdog"), Some("stop")));
+        assert_eq!((section.get("source"), section.get("decision")), (Some("watchdog"), Some("stop")));
         let section = plan(&Now { has_time: false, ..now(&counts) });
         assert!(section.level == Level::Error && section.message.contains("/clock"));
-        assert_eq!(value(&plan(&now(&counts)), "decision"), Some("proceed"));
+        assert_eq!(plan(&now(&counts)).get("decision"), Some("proceed"));
     }
 
     #[test]
@@ -567,6 +453,8 @@ mod tests {
     fn a_camera_that_nobody_publishes_or_that_does_not_fit_warns() {
         let topic = Topic {
             input: Input::Image,
+            camera: CameraId(0),
+            label: "image".to_owned(),
             called: "image".to_owned(),
             name: "/camera/image".to_owned(),
             qos: QosProfile::sensor_data(),

@@ -2,7 +2,7 @@
 
 use super::sessions::Sessions;
 use crate::pipeline::{Blind, Failure, FrameReport, Input, Misfit, PassedOver};
-use crate::types::{Answer, Plan};
+use crate::types::{Answer, CameraId, Plan};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,23 @@ impl Health {
 /// All counts are since the start.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
+    /// By camera.
+    pub frames: Vec<FrameCounts>,
+    /// Why a picture was lost, the last one since the newest plan.
+    pub last_loss: Option<&'static str>,
+    /// How the model does.
+    pub inference: Inference,
+    /// The last frame whose results have left.
+    pub last: Option<LastFrame>,
+    /// What the language model did.
+    pub reason: ReasonCounts,
+    /// Why there are no more prompts, once their thread has ended.
+    pub prompts_ended: Option<String>,
+}
+
+/// What became of one camera's messages; of the first camera's also the robot's.
+#[derive(Debug, Clone, Default)]
+pub struct FrameCounts {
     /// Pictures taken from DDS.
     pub received: u64,
     /// Pictures that never came, by the gaps between stamps.
@@ -50,22 +67,14 @@ pub struct Counts {
     pub age_ms: Window,
     /// From DDS to results out, on the steady clock.
     pub latency_ms: Window,
-    /// Why a picture was lost, the last one since the newest plan.
-    pub last_loss: Option<&'static str>,
-    /// How the model does.
-    pub inference: Inference,
-    /// The last frame whose results have left.
-    pub last: Option<LastFrame>,
-    /// What the language model did.
-    pub reason: ReasonCounts,
     /// A camera_info that was not of the size of the newest image.
     pub misfit: Option<Misfit>,
     /// Whether tf says where the camera of the newest image is; else the mounting parameters.
     pub is_placed_by_tf: Option<bool>,
     /// Why tf did not say it of an image, the last time.
     pub no_transform: String,
-    /// Why there are no more prompts, once their thread has ended.
-    pub prompts_ended: Option<String>,
+    /// Since when no picture has come, where that is longer than the camera's deadline.
+    pub silent_since: Option<Instant>,
 }
 
 /// How the model does on the newest pictures.
@@ -161,9 +170,16 @@ pub struct LastFrame {
 }
 
 impl Counts {
+    /// Those of one camera.
+    pub fn of(&mut self, camera: CameraId) -> &mut FrameCounts {
+        let count = self.frames.len().max(camera.0 + 1);
+        self.frames.resize_with(count, FrameCounts::default);
+        &mut self.frames[camera.0]
+    }
+
     /// A message was lost.
-    pub fn drop_message(&mut self, input: Input, cause: &'static str) {
-        *self.dropped.entry((input.name(), cause)).or_default() += 1;
+    pub fn drop_message(&mut self, camera: CameraId, input: Input, cause: &'static str) {
+        *self.of(camera).dropped.entry((input.name(), cause)).or_default() += 1;
         if input == Input::Image && cause != SUPERSEDED {
             self.last_loss = Some(cause);
         }
@@ -176,11 +192,6 @@ impl Counts {
         self.reason.ended = None;
     }
 
-    /// A picture was not processed, as the parameters want it.
-    pub fn pass_over(&mut self, passed_over: PassedOver) {
-        *self.passed_over.entry(passed_over.cause()).or_default() += 1;
-    }
-
     /// A frame's results are ready and have not left.
     pub fn withheld(&mut self, report: &FrameReport) {
         // What was ruled on a proposal leaves at any age.
@@ -189,20 +200,15 @@ impl Counts {
         }
     }
 
-    /// A picture, dropped as `blind`, showed nothing.
-    pub fn saw_nothing(&mut self, blind: Blind) {
-        *self.blind.entry(blind.cause()).or_default() += 1;
-        self.last_blind = Some(blind);
-    }
-
     /// A frame's results are out.
-    pub fn processed(&mut self, report: &FrameReport, plan: &Plan, age_ms: f32, latency_ms: f32) {
+    pub fn processed(&mut self, camera: CameraId, report: &FrameReport, plan: &Plan, age_ms: f32, latency_ms: f32) {
         self.withheld(report);
-        self.processed += 1;
         self.last_loss = None;
-        self.without_camera_info += u64::from(!report.located);
-        self.age_ms.push(age_ms);
-        self.latency_ms.push(latency_ms);
+        let frames = self.of(camera);
+        frames.processed += 1;
+        frames.without_camera_info += u64::from(!report.located);
+        frames.age_ms.push(age_ms);
+        frames.latency_ms.push(latency_ms);
         let last = self.last.get_or_insert_default();
         last.decision = report.decision.as_str();
         last.source = plan.source.as_str();
@@ -210,12 +216,25 @@ impl Counts {
         last.reason.push_str(plan.reason());
         (last.detections, last.tracks) = (report.detections, report.tracks);
     }
+}
+
+impl FrameCounts {
+    /// A picture was not processed, as the parameters want it.
+    pub fn pass_over(&mut self, passed_over: PassedOver) {
+        *self.passed_over.entry(passed_over.cause()).or_default() += 1;
+    }
+
+    /// A picture, dropped as `blind`, showed nothing.
+    pub fn saw_nothing(&mut self, blind: Blind) {
+        *self.blind.entry(blind.cause()).or_default() += 1;
+        self.last_blind = Some(blind);
+    }
 
     /// What was lost since `before`, by input and cause; a picture that a newer one replaced is no fault but the
     /// newest-wins rule at work.
     pub fn faults_since<'a>(
         &'a self,
-        before: &'a Counts,
+        before: &'a Self,
     ) -> impl Iterator<Item = (&'static str, &'static str, u64)> + 'a {
         self.dropped.iter().filter_map(|(key, count)| {
             let new = count - before.dropped.get(key).copied().unwrap_or(0);
@@ -292,12 +311,12 @@ mod tests {
 
     #[test]
     fn a_superseded_picture_is_no_fault_and_old_faults_are_not_told_again() {
-        let mut counts = Counts::default();
-        counts.drop_message(Input::Image, "too_old");
+        let (mut counts, camera) = (Counts::default(), CameraId(0));
+        counts.drop_message(camera, Input::Image, "too_old");
         let before = counts.clone();
-        counts.drop_message(Input::Image, SUPERSEDED);
-        counts.drop_message(Input::CameraInfo, "bad_message");
-        let faults: Vec<_> = counts.faults_since(&before).collect();
+        counts.drop_message(camera, Input::Image, SUPERSEDED);
+        counts.drop_message(camera, Input::CameraInfo, "bad_message");
+        let faults: Vec<_> = counts.frames[0].faults_since(&before.frames[0]).collect();
         assert_eq!(faults, [("camera_info", "bad_message", 1)]);
     }
 }

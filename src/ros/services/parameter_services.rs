@@ -56,10 +56,9 @@ impl ParameterServices {
         changes: UnboundedSender<Change>,
         changed: UnboundedReceiver<Vec<(String, ParameterValue)>>,
     ) -> r2r::Result<Self> {
-        let table = |name: &str| Config::parameters().iter().find(|parameter| parameter.name == name);
         let config = shared.config();
         let declared = config.entries().map(|(name, value)| {
-            let descriptor = declare(&name, &value, table(&name));
+            let descriptor = declare(&name, &value, Config::parameter(&name));
             (name, descriptor)
         });
         let declared = declared.collect();

@@ -1,6 +1,6 @@
 //! The transforms of one robot, from the messages of `/tf` and `/tf_static`, shared by the intakes of all its cameras.
 
-use super::loss::FrameError;
+use crate::pipeline::loss::FrameError;
 use crate::spatial::{LinkKind, TransformBuffer};
 use crate::wire::tf2_msgs::decode_tf_message;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
