@@ -9,6 +9,7 @@ mod ask;
 mod check;
 mod check_picture;
 mod ending;
+mod interface;
 mod logging;
 mod models;
 mod node;
@@ -36,6 +37,7 @@ enum Command {
     Replay(replay::Args),
     Ask(ask::Args),
     Check(check::Args),
+    Interface(interface::Args),
     Models(models::Args),
 }
 
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Ask(args) => ask::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Interface(args) => interface::run(&args),
         Command::Models(args) => models::run(&args),
     };
     match result {

@@ -145,13 +145,13 @@ macro_rules! parameters {
         #[derive(Debug, Clone, PartialEq)]
         pub struct Config {
             $($($(#[doc = $doc])+ pub $name: $type,)+)+
-            /// `qos_overrides.<topic>.subscription.*`, by full topic name.
+            /// `qos_overrides.<topic>.subscription.*` and `qos_overrides.<topic>.publisher.*`, by full topic name.
             pub qos_overrides: QosOverrides,
         }
 
         impl Default for Config {
             fn default() -> Self {
-                Self { $($($name: $default,)+)+ qos_overrides: QosOverrides::new() }
+                Self { $($($name: $default,)+)+ qos_overrides: QosOverrides::default() }
             }
         }
 

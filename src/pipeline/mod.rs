@@ -11,6 +11,7 @@
 
 mod events;
 mod intake;
+pub mod interface;
 mod joins;
 mod loss;
 mod max_rate;

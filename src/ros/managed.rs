@@ -468,7 +468,7 @@ fn topics(config: &Config, names: &Names) -> Vec<Topic> {
     };
     let topic = |input: Input| {
         let name = names.resolve_input(input.name());
-        let qos = qos::subscription(input, config.qos_overrides.get(&name));
+        let qos = qos::subscription(input, config.qos_overrides.subscriptions.get(&name));
         Topic { input, called: names.input(input.name()), name, qos }
     };
     Input::ALL.into_iter().filter(|input| !is_left_out(input)).map(topic).collect()

@@ -1,6 +1,7 @@
 //! The walk's messages as publishers: prepared once, fed with CDR from any thread.
 
 use super::intake::qos;
+use crate::config::{Names, QosOverrides};
 use crate::pipeline::Output;
 
 /// Why a message did not leave.
@@ -31,15 +32,16 @@ pub struct Publishers {
 }
 
 impl Publishers {
-    /// Makes one publisher for each output.
+    /// Makes one publisher for each output; `overrides` are by the full names that the outputs have as `names` says.
     ///
     /// # Errors
     /// The output that DDS refused, and why.
-    pub fn new(node: &mut r2r::Node) -> Result<Self, (Output, r2r::Error)> {
+    pub fn new(node: &mut r2r::Node, names: &Names, overrides: &QosOverrides) -> Result<Self, (Output, r2r::Error)> {
         let by_output = Output::ALL
             .into_iter()
             .map(|output| {
-                node.create_publisher_untyped(output.name(), output.type_name(), qos::publisher(output))
+                let qos = qos::publisher(output, overrides.publishers.get(&names.resolve(output.name())));
+                node.create_publisher_untyped(output.name(), output.type_name(), qos)
                     .map(|publisher| (output, publisher))
                     .map_err(|error| (output, error))
             })

@@ -1,8 +1,10 @@
 //! What the node says about itself: counts, diagnostics, log.
 
 pub(super) mod diagnostics;
+mod endpoints;
 pub(super) mod health;
 pub(super) mod log;
 pub(super) mod logger_levels;
 pub(super) mod reporter;
 pub(super) mod sessions;
+pub(super) mod subscribers;
