@@ -22,6 +22,7 @@ mod replay_summary;
 use clap::{Parser, Subcommand};
 use outcome::{Outcome, in_words};
 use std::process::ExitCode;
+use vedette::infer::Runtime;
 
 /// A perception node for ROS 2: camera topics in, detections and plans out.
 #[derive(Debug, Parser)]
@@ -43,6 +44,9 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    if !Runtime::without_telemetry() {
+        tell!("vedette: there are threads already: ONNX Runtime may report to its maker");
+    }
     if let Err(error) = printed::end_with_the_reader() {
         tell!("vedette: cannot listen to SIGPIPE: {error}");
     }

@@ -26,7 +26,7 @@ pub fn policy(interface: &Interface, node: &NodeName) -> String {
     rule("actions", "action", "execute", callables(&interface.actions));
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
-<!-- Printed by `vedette interface --sros2`. -->
+<!-- Printed by `vedette interface` with its option sros2. -->
 <policy version="0.2.0">
   <enclaves>
     <enclave path="{node}">

@@ -71,6 +71,10 @@ impl GraphObserver {
             // Names are as they are to be, and it has nothing to log.
             options.use_global_arguments = false;
             options.enable_rosout = false;
+            // It has no arguments, and rcl wants to have parsed even those.
+            let none = std::ptr::null();
+            let parsed = rcl::rcl_parse_arguments(0, none, options.allocator, &raw mut options.arguments);
+            done(parsed)?;
             let (node, context) = (&raw mut *observer.node, &raw mut *observer.context);
             let code = rcl::rcl_node_init(node, name.as_ptr(), namespace.as_ptr(), context, &raw const options);
             rcl::rcl_node_options_fini(&raw mut options);
