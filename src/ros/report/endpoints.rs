@@ -16,7 +16,7 @@ use std::os::unix::ffi::OsStringExt;
 pub struct Endpoint {
     /// The node that it belongs to, by its full name.
     pub node: String,
-    /// The message type, `package/msg/Type`.
+    /// The message type, as the graph writes it.
     pub type_name: String,
     /// What it offers, or asks for.
     pub qos: QosProfile,
