@@ -46,7 +46,7 @@ image:
 	    $(if $(ROS_DISTRO),--build-arg ROS_DISTRO=$(ROS_DISTRO)) .
 
 test: setup
-	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel packaging
+	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel packaging node
 	@$(ENV); cargo test --release --locked --features ros
 	@$(ENV); cargo build --release --locked --features ros --bin vedette_node --example faulty_node
 	@$(ENV); cargo build --release --locked --bin vedette

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 use vedette::config::assembly::{load_model, load_reason_model};
 use vedette::config::{Config, Names, NodeName, RosArgs, in_words};
+use vedette::infer::Runtime;
 use vedette::pipeline::{Intakes, Reason, Walk, unused_rules};
 use vedette::ros::{Edge, Parts, RosLog};
 
@@ -40,6 +41,9 @@ fn run() -> Result<()> {
             return Ok(());
         }
         _ => {}
+    }
+    if !Runtime::without_telemetry() {
+        eprintln!("vedette: there are threads already: ONNX Runtime may report to its maker");
     }
     // Before anything that takes time: a signal while models load must find its way.
     let edge = Edge::start()?;

@@ -18,6 +18,7 @@ targets that it needs; with no target, all but the optional ones.
     onnx                    the Python package that writes ONNX graphs
     text-encoder            models/minilm-l6-v2, a sentence encoder, its graphs written from its weights
     packaging               optional, by name only: colcon and hadolint, for the tests of what is installed
+    node                    optional, by name only: Node.js and what reads recordings with it, for the tests
     parity                  optional, by name only: torch and transformers, to compare with (5.7 GB)
     footage                 data/vtest.avi
     bag                     data/vtest, the footage as a rosbag2 folder
@@ -43,6 +44,7 @@ import layout
 import ort
 import package_tools
 import parity
+import peer_reader
 import ros
 import system
 import text_encoder
@@ -63,12 +65,13 @@ NEEDS = {
     "onnx": (),
     "text-encoder": ("onnx",),
     "packaging": (),
+    "node": (),
     "parity": (),
     "footage": (),
     "bag": ("ros", "footage"),
 }
 FOR_A_GPU = ("onnxruntime-gpu-wheel", "cuda", "tensorrt")
-OPTIONAL = (*FOR_A_GPU, "onnxruntime-oldest", "packaging", "parity")
+OPTIONAL = (*FOR_A_GPU, "onnxruntime-oldest", "packaging", "node", "parity")
 
 
 def wanted(targets: list[str], gpu: bool) -> list[str]:
@@ -117,6 +120,8 @@ def make_step(name: str, chosen: ros.Ros) -> Step:
         return text_encoder.step()
     if name == "packaging":
         return package_tools.step()
+    if name == "node":
+        return peer_reader.step()
     if name == "parity":
         return parity.step()
     if name == "footage":

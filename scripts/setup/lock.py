@@ -33,6 +33,7 @@ if __name__ == "__main__":
     lock("build.lock", ["build.in"], "--constraints", "ros.lock")
     lock("onnx.lock", ["onnx.in"])
     lock("packaging.lock", ["packaging.in"])
+    lock("node.lock", ["node.in"])
     for name in ("onnxruntime", "onnxruntime-oldest", "onnxruntime-gpu", "tensorrt", "tensorrt-build", "minilm"):
         lock(f"{name}.lock", [f"{name}.in"], "--no-deps", python="3.12")
     lock("cuda.lock", ["cuda.in"], python="3.12")

@@ -9,6 +9,7 @@ mod ask;
 mod check;
 mod check_picture;
 mod ending;
+mod interface;
 mod logging;
 mod models;
 mod node;
@@ -21,6 +22,7 @@ mod replay_summary;
 use clap::{Parser, Subcommand};
 use outcome::{Outcome, in_words};
 use std::process::ExitCode;
+use vedette::infer::Runtime;
 
 /// A perception node for ROS 2: camera topics in, detections and plans out.
 #[derive(Debug, Parser)]
@@ -36,11 +38,15 @@ enum Command {
     Replay(replay::Args),
     Ask(ask::Args),
     Check(check::Args),
+    Interface(interface::Args),
     Models(models::Args),
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    if !Runtime::without_telemetry() {
+        tell!("vedette: there are threads already: ONNX Runtime may report to its maker");
+    }
     if let Err(error) = printed::end_with_the_reader() {
         tell!("vedette: cannot listen to SIGPIPE: {error}");
     }
@@ -54,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Ask(args) => ask::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Interface(args) => interface::run(&args),
         Command::Models(args) => models::run(&args),
     };
     match result {

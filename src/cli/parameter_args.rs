@@ -18,10 +18,15 @@ pub struct ParameterArgs {
 impl ParameterArgs {
     /// Reads and checks them; warnings go to the log.
     pub fn load(&self) -> Result<Config> {
+        self.load_for(&NodeName::default())
+    }
+
+    /// The same, for a node of another name.
+    pub fn load_for(&self, node: &NodeName) -> Result<Config> {
         let files = self.files.iter().cloned().map(ParameterSource::File);
         let overrides = self.overrides.iter().cloned().map(ParameterSource::Override);
         let sources: Vec<ParameterSource> = files.chain(overrides).collect();
-        let loaded = Config::load(&NodeName::default(), &sources).context("parameters")?;
+        let loaded = Config::load(node, &sources).context("parameters")?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }

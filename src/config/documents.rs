@@ -30,6 +30,9 @@ const YAML_TAIL: &str = "
     #       durability: volatile      # volatile or transient_local or system_default
     #       history: keep_last        # keep_last or keep_all or system_default
     #       depth: 10                 # 1 to 10000
+    #   /vedette/plan:
+    #     publisher:
+    #       durability: transient_local
 ";
 
 const TABLE_BEGINS: &str =

@@ -19,7 +19,7 @@
 //! | `parameters` | the table of all keys: the one source of names, types, defaults, ranges, docs |
 //! | `domain`, `field`, `value` | what a parameter may be; Rust's types; ROS's values |
 //! | `camera_overrides`, `of_camera` | `<camera>.<parameter>`, and what then holds for a camera |
-//! | `qos_overrides` | `qos_overrides.<topic>.subscription.*` |
+//! | `qos_overrides` | `qos_overrides.<topic>.subscription.*` and `.publisher.*` |
 //! | `sources` | a file's text; files and overrides; which setting holds for which node |
 //! | `changing` | other values while the node runs |
 //! | `loading`, `consistency`, `error` | from sources to a configuration; pairs that do not go together, with each other or with the camera's rate; what is said |

@@ -148,13 +148,13 @@ macro_rules! parameters {
             $($($(#[doc = $doc])+ pub $name: $type,)+)+
             /// `<camera>.<parameter>`.
             pub camera_overrides: CameraOverrides,
-            /// `qos_overrides.<topic>.subscription.*`, by full topic name.
+            /// `qos_overrides.<topic>.subscription.*` and `qos_overrides.<topic>.publisher.*`, by full topic name.
             pub qos_overrides: QosOverrides,
         }
 
         impl Default for Config {
             fn default() -> Self {
-                let (camera_overrides, qos_overrides) = (CameraOverrides::default(), QosOverrides::new());
+                let (camera_overrides, qos_overrides) = (CameraOverrides::default(), QosOverrides::default());
                 Self { $($($name: $default,)+)+ camera_overrides, qos_overrides }
             }
         }

@@ -1,8 +1,8 @@
-//! The standard `qos_overrides.<topic>.subscription.*` parameters.
+//! The standard `qos_overrides.<topic>.subscription.*` and `qos_overrides.<topic>.publisher.*` parameters.
 //!
 //! As in rclcpp the topic is a full name after remapping (`/camera/image`), and the policies are those that a
-//! camera topic needs: reliability, durability, history, depth. rclcpp's other policies and the overrides of
-//! publishers are known and not applied: they give a warning.
+//! camera topic needs: reliability, durability, history, depth. rclcpp's other policies are known and not applied: they give a
+//! warning.
 
 use super::domain::{Domain, Refusal};
 use super::error::nearest;
@@ -46,7 +46,7 @@ choices! {
     }
 }
 
-/// The overrides of one subscription; what is none keeps the node's own choice (sensor data).
+/// The overrides of one subscription or one publisher; what is none keeps the node's own choice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QosOverride {
     /// Reliability.
@@ -59,8 +59,14 @@ pub struct QosOverride {
     pub depth: Option<usize>,
 }
 
-/// The overrides of all subscriptions, by full topic name.
-pub type QosOverrides = BTreeMap<String, QosOverride>;
+/// All overrides, by full topic name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QosOverrides {
+    /// What subscriptions ask for.
+    pub subscriptions: BTreeMap<String, QosOverride>,
+    /// What publishers offer.
+    pub publishers: BTreeMap<String, QosOverride>,
+}
 
 /// The first part of every such key.
 pub(super) const PREFIX: &str = "qos_overrides.";
@@ -127,21 +133,26 @@ pub(super) fn apply(overrides: &mut QosOverrides, rest: &str, value: &ParameterV
         (Some(policy), Some(entity), Some(topic)) if topic.starts_with('/') => (policy, entity, topic),
         _ => return Outcome::Unknown { nearest: format!("{PREFIX}/<topic>.subscription.reliability") },
     };
-    let subscription = entity == "subscription";
-    let known_entity = subscription || entity == "publisher" || entity.starts_with("subscription_");
-    let known_entity = known_entity || entity.starts_with("publisher_");
+    let of_entity = match entity {
+        "subscription" => Some(&mut overrides.subscriptions),
+        "publisher" => Some(&mut overrides.publishers),
+        _ => None,
+    };
+    // rclcpp's names of entities with an id of their own.
+    let has_id = entity.starts_with("subscription_") || entity.starts_with("publisher_");
+    let known_entity = of_entity.is_some() || has_id;
     let names = POLICIES.iter().map(|policy| policy.name).chain(NOT_APPLIED);
     if !known_entity || !names.clone().any(|name| name == policy) {
         let nearest = nearest(policy, names).unwrap_or("reliability");
         let entity = if known_entity { entity } else { "subscription" };
         return Outcome::Unknown { nearest: format!("{PREFIX}{topic}.{entity}.{nearest}") };
     }
-    match POLICIES.iter().find(|known| subscription && known.name == policy) {
+    match of_entity.zip(POLICIES.iter().find(|known| known.name == policy)) {
         None => Outcome::NotApplied,
-        Some(policy) => match policy.domain.check(value) {
+        Some((of_entity, policy)) => match policy.domain.check(value) {
             Err(refusal) => Outcome::Refused(refusal, policy.domain.expected()),
             Ok(value) => {
-                (policy.set)(overrides.entry(topic.to_owned()).or_default(), &value);
+                (policy.set)(of_entity.entry(topic.to_owned()).or_default(), &value);
                 Outcome::Applied
             }
         },
@@ -150,9 +161,12 @@ pub(super) fn apply(overrides: &mut QosOverrides, rest: &str, value: &ParameterV
 
 /// Every policy that is set, as parameters.
 pub(super) fn entries(overrides: &QosOverrides) -> impl Iterator<Item = (String, ParameterValue)> {
-    overrides.iter().flat_map(|(topic, qos)| {
-        POLICIES.iter().filter_map(move |policy| {
-            Some((format!("{PREFIX}{topic}.subscription.{}", policy.name), (policy.get)(qos)?))
+    let entities = [("subscription", &overrides.subscriptions), ("publisher", &overrides.publishers)];
+    entities.into_iter().flat_map(|(entity, topics)| {
+        topics.iter().flat_map(move |(topic, qos)| {
+            POLICIES.iter().filter_map(move |policy| {
+                Some((format!("{PREFIX}{topic}.{entity}.{}", policy.name), (policy.get)(qos)?))
+            })
         })
     })
 }

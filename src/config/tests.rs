@@ -197,10 +197,14 @@ fn qos_overrides_reach_the_topic_and_show_as_parameters() {
         ["qos_overrides:", "  /cam/image:", "    subscription:", "      reliability: reliable", "      depth: 3"];
     let loaded = own(&lines).unwrap();
     let expected = QosOverride { reliability: Some(Reliability::Reliable), depth: Some(3), ..Default::default() };
-    assert_eq!(loaded.config.qos_overrides["/cam/image"], expected);
+    assert_eq!(loaded.config.qos_overrides.subscriptions["/cam/image"], expected);
     let entries: Vec<_> = loaded.config.entries().skip(Config::parameters().len()).collect();
     assert_eq!(entries[0].0, "qos_overrides./cam/image.subscription.reliability");
     assert_eq!(entries[1], ("qos_overrides./cam/image.subscription.depth".into(), ParameterValue::Integer(3)));
+    let loaded = own(&["qos_overrides./vedette/plan.publisher.durability: transient_local"]).unwrap();
+    let expected = QosOverride { durability: Some(Durability::TransientLocal), ..Default::default() };
+    assert_eq!(loaded.config.qos_overrides.publishers["/vedette/plan"], expected);
+    assert!(loaded.config.entries().any(|(key, _)| key == "qos_overrides./vedette/plan.publisher.durability"));
 }
 
 #[test]
@@ -219,10 +223,11 @@ fn each_bad_qos_override_is_refused_or_warned_about() {
         let found = refusal(&[&line]);
         assert!(found.contains(error), "{found}");
     }
-    for line in [key("/i.subscription.deadline: 1"), key("/i.publisher.depth: 1"), key("/i.subscription_a.depth: 1")] {
+    for line in [key("/i.subscription.deadline: 1"), key("/i.publisher.deadline: 1"), key("/i.subscription_a.depth: 1")]
+    {
         let loaded = own(&[&line]).unwrap();
         assert!(matches!(loaded.warnings.as_slice(), [ConfigWarning::NotApplied { .. }]), "{line}");
-        assert!(loaded.config.qos_overrides.is_empty());
+        assert_eq!(loaded.config.qos_overrides, QosOverrides::default());
     }
 }
 
@@ -293,7 +298,8 @@ proptest! {
         let qos = QosOverride { depth: Some(depth), durability: Some(Durability::Volatile), ..Default::default() };
         let config = Config {
             model, classes, track_low_score: share, max_detections: count, camera_info_wait_ms: wait,
-            use_sim_time: sim, qos_overrides: [("/a/image".to_owned(), qos)].into(), ..Config::default()
+            use_sim_time: sim, qos_overrides: QosOverrides { subscriptions: [("/a/image".to_owned(), qos)].into(),
+            publishers: [("/v/plan".to_owned(), qos)].into() }, ..Config::default()
         };
         let lines: Vec<String> = config.entries().map(|(key, value)| format!("{key}: {value}")).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

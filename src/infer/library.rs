@@ -62,6 +62,25 @@ pub(super) fn load(path: &Path) -> Result<String, LibraryError> {
     Ok(version)
 }
 
+/// Tells ONNX Runtime, by the environment of this process, to report nothing to its maker: version 1.32.0 opens a
+/// data base for that as soon as it has an environment, before it can be told otherwise. What the user has set stays.
+///
+/// Nothing is done where the process has more than one thread, for others may read the environment: false then.
+pub(super) fn without_telemetry() -> bool {
+    if std::env::var_os(NO_TELEMETRY).is_some() {
+        return true;
+    }
+    if std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count) != 1 {
+        return false;
+    }
+    // SAFETY: no other thread could read the environment: this is the only one.
+    unsafe { std::env::set_var(NO_TELEMETRY, "1") };
+    true
+}
+
+/// ONNX Runtime's own variable.
+const NO_TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
+
 /// The minor version: 20 of `1.20.1`; 0 of what is no version 1.
 pub(super) fn minor(version: &str) -> u32 {
     let mut parts = version.split('.');

@@ -21,6 +21,12 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    /// Keeps ONNX Runtime from telling its maker how it is used, and from the files that it would have for that: a
+    /// program's first call, before it has threads. False where it has some already.
+    pub fn without_telemetry() -> bool {
+        library::without_telemetry()
+    }
+
     /// Loads the library: from the environment variable `ORT_DYLIB_PATH` if it is set; else from `path` if one is given;
     /// else from beside this program (its folder, the `lib` next to that, and the `.deps` that `make setup` fills above
     /// it); else from where the system's loader finds it. A process has one runtime: after the first success, every

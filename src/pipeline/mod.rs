@@ -10,12 +10,11 @@
 //! [`Reason`] describes that seam.
 
 mod events;
-mod eye;
 mod intake;
 mod intakes;
+pub mod interface;
 mod joins;
 mod loss;
-mod max_rate;
 mod pace;
 mod perceive;
 mod picture_reader;

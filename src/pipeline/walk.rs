@@ -1,10 +1,9 @@
 //! The walk of all cameras: from complete moments to messages, the same bytes live and replayed.
 
 use super::events::Events;
-use super::eye::Eye;
 use super::intake::Moment;
 use super::loss::FrameError;
-use super::perceive::{Bounds, Perceive};
+use super::perceive::{Bounds, Eye, Perceive};
 use super::reason::advice::Advice;
 use super::reason::{Asker, Inquiry, Proposed, ReasonJob};
 use super::said::{FrameReport, Messages, Said, Wanted};

@@ -478,7 +478,7 @@ fn topics(config: &Config, names: &Names) -> Vec<Topic> {
         let topic = |input: Input| {
             let label = input.name_for(camera);
             let name = names.resolve_input(&label);
-            let qos = qos::subscription(input, config.qos_overrides.get(&name));
+            let qos = qos::subscription(input, config.qos_overrides.subscriptions.get(&name));
             Topic { input, camera: CameraId(at), called: names.input(&label), label, name, qos }
         };
         let of_camera = Input::ALL.into_iter().filter(|input| at == 0 || input.is_of_camera());

@@ -14,8 +14,8 @@
 //! - the **load thread** makes the models, at each `configure`.
 //! - the **reason thread**, where there is a language model, owns it: it takes jobs from the
 //!   `Desk` and gives what came of them back to the lane.
-//! - the **edge thread** is tokio's: signals, parameters, `~/set_prompts`, `~/ask` and diagnostics are tasks there, which
-//!   wait for whatever comes next. No picture passes through it: from DDS to the lane there is one hand-over, of one
+//! - the **edge thread** is tokio's: signals, parameters, `~/set_prompts`, `~/ask`, diagnostics and the look at who
+//!   subscribes to our outputs are tasks there, which wait for whatever comes next. No picture passes through it: from DDS to the lane there is one hand-over, of one
 //!   thread to another, and a runtime between them could only add to it. Nor does the watchdog, which must not wait for
 //!   a task that does not give way.
 //!

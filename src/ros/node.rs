@@ -14,6 +14,7 @@ use super::report::diagnostics::Diagnostics;
 use super::report::health::Health;
 use super::report::log;
 use super::report::reporter::Reporter;
+use super::report::subscribers::{Subscribers, Unreached};
 use super::services::Answers;
 #[cfg(has_logger_services)]
 use super::services::logger_services::LoggerServices;
@@ -119,7 +120,7 @@ impl RunningNode {
         let clock =
             NodeClock::new(&mut node, config.use_sim_time).map_err(NodeError::endpoint("subscribe to", "/clock"))?;
         let cameras = config.camera_names();
-        let publishers = Publishers::new(&mut node, &cameras)
+        let publishers = Publishers::new(&mut node, &cameras, names, &config.qos_overrides)
             .map_err(|(name, source)| NodeError::endpoint("publish", &name)(source))?;
         let shared = Shared {
             inbox: Arc::new(Inbox::default()),
@@ -155,7 +156,9 @@ impl RunningNode {
             id => id.to_owned(),
         };
         let diagnostics = Diagnostics::new(&names.node().to_string(), &hardware_id, cameras);
-        let reporter = Reporter::new(&mut node, diagnostics, shared.clone())?;
+        let unreached = Unreached::default();
+        let subscribers = Subscribers::of(names.node(), unreached.clone());
+        let reporter = Reporter::new(&mut node, diagnostics, shared.clone(), unreached)?;
         let heartbeat = Duration::from_millis(config.bond_heartbeat_period_ms.unsigned_abs());
         let bond = (!heartbeat.is_zero()).then(|| Bond::new(&mut node, names.node().name(), heartbeat)).flatten();
         let (orders, ordered) = mpsc::channel();
@@ -180,7 +183,7 @@ impl RunningNode {
         let answers = handle.spawn(answers.run(is_closing));
         let (ask, asked) = unbounded_channel();
         let lifecycle = Arc::clone(&shared.lifecycle);
-        let endless = vec![
+        let mut endless = vec![
             #[cfg(has_logger_services)]
             tasks.spawn_on(loggers.serve(), handle),
             tasks.spawn_on(states.serve(Arc::clone(&lifecycle), ask), handle),
@@ -188,6 +191,7 @@ impl RunningNode {
             tasks.spawn_on(changes.run(), handle),
             tasks.spawn_on(reporter.run(), handle),
         ];
+        endless.extend(subscribers.map(|subscribers| tasks.spawn_on(subscribers.run(), handle)));
         tasks.spawn_on(prompts.serve(is_ending.clone()), handle);
         tasks.spawn_on(questions.serve(shared.clock.clone(), is_ending.clone()), handle);
         if let Some(bond) = bond {

@@ -1,7 +1,7 @@
 //! The walk's messages as publishers: prepared once, fed with CDR from any thread.
 
 use super::intake::qos;
-use crate::config::CameraName;
+use crate::config::{CameraName, Names, QosOverrides};
 use crate::pipeline::{Outlet, Output};
 use crate::types::CameraId;
 
@@ -32,16 +32,23 @@ pub struct Publishers {
 }
 
 impl Publishers {
-    /// Makes one publisher for each output, one for each camera where it is of a camera.
+    /// Makes one publisher for each output, one for each camera where it is of a camera; `overrides` are by the full names
+    /// that the outputs have as `names` says.
     ///
     /// # Errors
     /// The name that DDS refused, and why.
-    pub fn new(node: &mut r2r::Node, cameras: &[CameraName]) -> Result<Self, (String, r2r::Error)> {
+    pub fn new(
+        node: &mut r2r::Node,
+        cameras: &[CameraName],
+        names: &Names,
+        overrides: &QosOverrides,
+    ) -> Result<Self, (String, r2r::Error)> {
         let by_outlet = Output::outlets(&Output::ALL, cameras.len())
             .into_iter()
             .map(|outlet| {
                 let (name, output) = (outlet.name(cameras), outlet.output);
-                node.create_publisher_untyped(&name, output.type_name(), qos::publisher(output))
+                let qos = qos::publisher(output, overrides.publishers.get(&names.resolve(&name)));
+                node.create_publisher_untyped(&name, output.type_name(), qos)
                     .map(|publisher| (outlet, publisher))
                     .map_err(|error| (name, error))
             })

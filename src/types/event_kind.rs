@@ -10,6 +10,9 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All.
+    pub const ALL: [Self; 2] = [Self::Start, Self::Parameters];
+
     /// The word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -20,6 +23,6 @@ impl EventKind {
 
     /// The event with this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Start, Self::Parameters].into_iter().find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }

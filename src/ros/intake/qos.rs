@@ -8,11 +8,15 @@ use r2r::qos::{DurabilityPolicy, HistoryPolicy, ReliabilityPolicy};
 /// A subscription: best effort, volatile, the newest five, unless an override says otherwise. Those of tf are what tf2's
 /// own listeners ask for: nothing is left out, and what does not move is told to whoever comes late.
 pub fn subscription(input: Input, overrides: Option<&QosOverride>) -> QosProfile {
-    let mut qos = match input {
+    let qos = match input {
         Input::Tf => QosProfile::default().reliable().keep_last(100),
         Input::TfStatic => QosProfile::default().reliable().transient_local().keep_last(100),
         _ => QosProfile::sensor_data(),
     };
+    overridden(qos, overrides)
+}
+
+fn overridden(mut qos: QosProfile, overrides: Option<&QosOverride>) -> QosProfile {
     let Some(QosOverride { reliability, durability, history, depth }) = overrides else { return qos };
     if let Some(reliability) = reliability {
         qos.reliability = match reliability {
@@ -51,13 +55,15 @@ pub fn latched_beside(subscription: &QosProfile) -> Option<QosProfile> {
     (!is_latched).then(|| QosProfile::default().reliable().transient_local().keep_last(1))
 }
 
-/// A publisher: reliable, the newest ten; a latched output keeps its last messages for late subscribers.
-pub fn publisher(output: Output) -> QosProfile {
+/// A publisher: reliable, the newest ten; a latched output keeps its last messages for late subscribers. An override may
+/// say otherwise.
+pub fn publisher(output: Output, overrides: Option<&QosOverride>) -> QosProfile {
     let qos = QosProfile::default();
-    match output.latched() {
+    let qos = match output.latched() {
         0 => qos,
         depth => qos.keep_last(depth).transient_local(),
-    }
+    };
+    overridden(qos, overrides)
 }
 
 /// Why a publisher of this offer and a subscription of this request do not meet, in DDS' rules. `None`: they do.
@@ -103,8 +109,10 @@ mod tests {
 
     #[test]
     fn what_is_announced_once_is_latched() {
-        assert_eq!(publisher(Output::LabelInfo).durability, DurabilityPolicy::TransientLocal);
-        assert_eq!(publisher(Output::Plan), QosProfile::default());
+        assert_eq!(publisher(Output::LabelInfo, None).durability, DurabilityPolicy::TransientLocal);
+        assert_eq!(publisher(Output::Plan, None), QosProfile::default());
+        let for_late = QosOverride { durability: Some(Durability::TransientLocal), ..Default::default() };
+        assert_eq!(publisher(Output::Plan, Some(&for_late)), QosProfile::default().transient_local());
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Now<'a> {
     pub sessions: &'a Sessions,
     /// The inputs and their publishers.
     pub topics: &'a [(Topic, Publishing)],
+    /// Subscribers that get nothing of what the node publishes, and why.
+    pub unreached: &'a [String],
     /// Since the last report.
     pub elapsed: Duration,
     /// The silence in which the watchdog says stop, if there is one.
@@ -74,7 +76,7 @@ impl Diagnostics {
             let of = |counts: &Counts| counts.frames.get(at).cloned().unwrap_or_default();
             frames(camera, &of(&self.before), &of(now.counts), now.elapsed, now.steady)
         }));
-        sections.extend([plan(now), topics(now.topics)]);
+        sections.extend([plan(now), topics(now.topics, now.unreached)]);
         if let Some(model) = reason {
             sections.push(reasoning(model, &self.before.reason, &now.counts.reason));
             sections.extend(others("reasoning", model));
@@ -258,7 +260,7 @@ fn plan(now: &Now<'_>) -> Section {
     section
 }
 
-fn topics(topics: &[(Topic, Publishing)]) -> Section {
+fn topics(topics: &[(Topic, Publishing)], unreached: &[String]) -> Section {
     let mut section = Section::new("topics");
     for (topic, publishing) in topics {
         section.value(&topic.label, &topic.name);
@@ -275,6 +277,10 @@ fn topics(topics: &[(Topic, Publishing)]) -> Section {
             section.raise(Level::Warn, format!("nobody publishes {}", of_pictures(&own)));
         }
     }
+    for problem in unreached {
+        section.raise(Level::Warn, problem);
+    }
+    section.value("unreached subscribers", unreached.len());
     if section.message.is_empty() {
         section.message = "connected".to_owned();
     }
@@ -301,6 +307,7 @@ mod tests {
             counts,
             sessions: &NO_SESSIONS,
             topics: &[],
+            unreached: &[],
             elapsed: Duration::from_secs(2),
             silent: None,
             has_time: true,
@@ -459,11 +466,15 @@ mod tests {
             name: "/camera/image".to_owned(),
             qos: QosProfile::sensor_data(),
         };
-        let nobody = topics(&[(topic.clone(), Publishing::default())]);
+        let nobody = topics(&[(topic.clone(), Publishing::default())], &[]);
         assert_eq!((nobody.level, nobody.message.as_str()), (Level::Warn, "nobody publishes /camera/image"));
         let strange = Publishing { publishers: 0, problems: vec!["it is strange".to_owned()] };
-        assert_eq!(topics(&[(topic.clone(), strange)]).message, "it is strange");
-        let connected = topics(&[(topic, Publishing { publishers: 1, problems: Vec::new() })]);
+        assert_eq!(topics(&[(topic.clone(), strange)], &[]).message, "it is strange");
+        let publishing = [(topic, Publishing { publishers: 1, problems: Vec::new() })];
+        let connected = topics(&publishing, &[]);
         assert_eq!((connected.level, connected.message.as_str()), (Level::Ok, "connected"));
+        let unreached = topics(&publishing, &["/late gets nothing of /vedette/plan".to_owned()]);
+        assert_eq!((unreached.level, unreached.message.as_str()), (Level::Warn, "/late gets nothing of /vedette/plan"));
+        assert_eq!(value(&unreached, "unreached subscribers"), Some("1"));
     }
 }

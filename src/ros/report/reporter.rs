@@ -2,6 +2,7 @@
 
 use super::diagnostics::{self, Diagnostics, Now};
 use super::log::Limiter;
+use super::subscribers::Unreached;
 use crate::ros::clock::{EdgeClock, steady_now};
 use crate::ros::error::NodeError;
 use crate::ros::shared::Shared;
@@ -18,6 +19,7 @@ pub struct Reporter {
     diagnostics: Diagnostics,
     publisher: r2r::PublisherUntyped,
     shared: Shared,
+    unreached: Unreached,
     limiter: Limiter,
 }
 
@@ -26,11 +28,16 @@ impl Reporter {
     ///
     /// # Errors
     /// When DDS refuses it.
-    pub fn new(node: &mut r2r::Node, diagnostics: Diagnostics, shared: Shared) -> Result<Self, NodeError> {
+    pub fn new(
+        node: &mut r2r::Node,
+        diagnostics: Diagnostics,
+        shared: Shared,
+        unreached: Unreached,
+    ) -> Result<Self, NodeError> {
         let publisher = node
             .create_publisher_untyped(TOPIC, diagnostics::TYPE_NAME, QosProfile::default())
             .map_err(NodeError::endpoint("publish", TOPIC))?;
-        Ok(Self { diagnostics, publisher, shared, limiter: Limiter::default() })
+        Ok(Self { diagnostics, publisher, shared, unreached, limiter: Limiter::default() })
     }
 
     /// Reports until the task is ended.
@@ -52,6 +59,7 @@ impl Reporter {
         let counts = self.shared.health.lock().clone();
         let sessions = self.shared.health.sessions().clone();
         let topics = self.shared.topics.lock().clone();
+        let unreached = self.unreached.now();
         let (time, life) = (self.shared.clock.now(), self.shared.lifecycle.now());
         let config = self.shared.config();
         let max_age = Duration::from_millis(config.max_age_ms.unsigned_abs());
@@ -60,6 +68,7 @@ impl Reporter {
             counts: &counts,
             sessions: &sessions,
             topics: &topics,
+            unreached: &unreached,
             elapsed,
             silent: self.shared.gate.silent(),
             has_time: time.is_some(),

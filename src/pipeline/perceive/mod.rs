@@ -1,6 +1,10 @@
 //! The lane that runs on every frame: picture to boxes, boxes to tracks, tracks to places.
 
-use super::eye::Eye;
+mod eye;
+mod max_rate;
+
+pub(super) use eye::Eye;
+
 use crate::spatial::place_of;
 use crate::types::{Detection, Frame, Glimpse, ImageView, Place, Scene, Stamped};
 use crate::zoo::prompt::Matching;

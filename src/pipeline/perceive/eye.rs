@@ -1,9 +1,9 @@
 //! What the walk keeps of one camera from frame to frame.
 
-use super::loss::FrameError;
 use super::max_rate::Rate;
 use crate::config::assembly::settings;
 use crate::config::{CameraName, Config};
+use crate::pipeline::loss::FrameError;
 use crate::spatial::sees_ahead;
 use crate::tracking::Tracker;
 use crate::types::{CameraModel, ImageView, Scene, Stamp};
@@ -11,13 +11,13 @@ use crate::vision::{BlindCheck, Canvas};
 use nalgebra::Isometry3;
 
 /// One camera's part of the walk.
-pub(super) struct Eye {
-    pub(super) tracker: Tracker,
+pub(in crate::pipeline) struct Eye {
+    pub(in crate::pipeline) tracker: Tracker,
     /// Of its last frame.
-    pub(super) scene: Scene,
+    pub(in crate::pipeline) scene: Scene,
     /// The stamp of its last frame that was processed.
-    pub(super) previous: Option<Stamp>,
-    pub(super) canvas: Option<Canvas>,
+    pub(in crate::pipeline) previous: Option<Stamp>,
+    pub(in crate::pipeline) canvas: Option<Canvas>,
     name: CameraName,
     rate: Rate,
     max_rate_hz: f64,
@@ -35,7 +35,7 @@ struct View {
 
 impl Eye {
     /// One for each camera.
-    pub(super) fn of_all(config: &Config) -> Vec<Self> {
+    pub(in crate::pipeline) fn of_all(config: &Config) -> Vec<Self> {
         let names = config.camera_names();
         let step = names.len() as u64;
         let eye = |(first, name): (u64, CameraName)| {
@@ -58,7 +58,7 @@ impl Eye {
     }
 
     /// Other parameters hold from the next frame on; tracks stay.
-    pub(super) fn change(&mut self, config: &Config) {
+    pub(in crate::pipeline) fn change(&mut self, config: &Config) {
         let own = config.of_camera(&self.name);
         self.tracker.set_params(settings::tracking(&own));
         self.blind_check.set_params(settings::blindness(&own));
@@ -69,14 +69,14 @@ impl Eye {
     }
 
     /// Forgets what it has seen. Track ids go on counting.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::pipeline) fn forget(&mut self) {
         self.rate.reset();
         self.blind_check.reset();
         self.tracker.reset();
     }
 
     /// The tracks mean something else from now on.
-    pub(super) fn forget_classes(&mut self) {
+    pub(in crate::pipeline) fn forget_classes(&mut self) {
         self.tracker.reset();
         let Scene { detections, only_tracked, tracks, glimpses, is_full, .. } = &mut self.scene;
         detections.clear();
@@ -87,17 +87,22 @@ impl Eye {
     }
 
     /// Whether the frame with this stamp is to be processed, by parameter `max_rate_hz`.
-    pub(super) fn admits(&mut self, stamp: Stamp) -> bool {
+    pub(in crate::pipeline) fn admits(&mut self, stamp: Stamp) -> bool {
         self.rate.admits(stamp)
     }
 
     /// Whether the picture shows anything.
-    pub(super) fn look(&mut self, stamp: Stamp, image: &ImageView) -> Result<(), FrameError> {
+    pub(in crate::pipeline) fn look(&mut self, stamp: Stamp, image: &ImageView) -> Result<(), FrameError> {
         Ok(self.blind_check.look(stamp, image)?)
     }
 
     /// Whether it looks where the robot goes; reckoned anew only when the camera, its place or the way is another one.
-    pub(super) fn sees_way(&mut self, camera: CameraModel, base_from_camera: &Isometry3<f64>, way_m: f64) -> bool {
+    pub(in crate::pipeline) fn sees_way(
+        &mut self,
+        camera: CameraModel,
+        base_from_camera: &Isometry3<f64>,
+        way_m: f64,
+    ) -> bool {
         match &self.view {
             Some(view)
                 if view.camera == camera && view.base_from_camera == *base_from_camera && view.way_m == way_m =>
