@@ -7,9 +7,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use vedette::bag::{OutFile, Replace};
-use vedette::pipeline::{Moment, Said};
+use vedette::pipeline::{FrameView, Shown};
 use vedette::types::Size;
-use vedette::vision::Canvas;
+use vedette::vision::draw::Caption;
 
 /// The comment by which an earlier picture is known.
 const COMMENT: &[u8] = concat!("vedette/", env!("CARGO_PKG_VERSION")).as_bytes();
@@ -22,7 +22,7 @@ pub struct Pictures {
     jpeg: Vec<u8>,
     frames: u64,
     written: u64,
-    canvas: Option<Canvas>,
+    shown: Shown,
 }
 
 impl Pictures {
@@ -33,21 +33,21 @@ impl Pictures {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let replace = Replace { is_ours: is_picture, any: force };
         let folder = folder.to_owned();
-        Ok(Self { folder, every, replace, jpeg: Vec::new(), frames: 0, written: 0, canvas: None })
+        Ok(Self { folder, every, replace, jpeg: Vec::new(), frames: 0, written: 0, shown: Shown::default() })
     }
 
     /// Draws a frame, if it is its turn. The file is named by the stamp.
-    pub fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> Result<()> {
+    pub fn frame(&mut self, view: &FrameView<'_>) -> Result<()> {
+        self.shown.follow(view);
         let turn = self.frames.is_multiple_of(self.every);
         self.frames += 1;
         if !turn {
             return Ok(());
         }
-        let image = &moment.frame.value().image;
-        let canvas = self.canvas.get_or_insert_with(|| Canvas::new(image));
-        canvas.draw(image, said.scene(), said.labels(), said.plan());
+        let stamp = view.frame.stamp();
+        let canvas = self.shown.draw(view, Caption::Stamp(stamp));
         let Size { width_px, height_px } = canvas.size();
-        let path = self.folder.join(format!("{}.jpg", said.stamp()));
+        let path = self.folder.join(format!("{stamp}.jpg"));
         let mut write = || -> Result<()> {
             self.jpeg.clear();
             JpegEncoder::new_with_quality(&mut self.jpeg, Self::QUALITY).write_image(

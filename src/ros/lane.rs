@@ -15,9 +15,7 @@ use super::shared::Shared;
 use super::watch::gate::{Left, Orders};
 use super::watch::stop::StopPlan;
 use crate::config::Config;
-use crate::pipeline::{
-    Entered, FrameError, Input, Intake, Moment, Output, Pace, PassedOver, Said, Taken, Walk, Wanted,
-};
+use crate::pipeline::{Entered, FrameError, Input, Intake, Moment, Output, Pace, PassedOver, Said, Taken, Walk};
 use crate::spatial::LinkKind;
 use crate::types::Stamp;
 use std::borrow::Cow;
@@ -202,9 +200,7 @@ impl Passage {
     }
 
     fn moment(&mut self, moment: &Moment<'_>, came: Instant) {
-        if !self.lets_in(moment.stamp()) {
-            return;
-        }
+        let Some(age_ns) = self.lets_in(moment.stamp()) else { return };
         let Entered { events, passed_over } = self.walk.enter(moment.stamp(), moment.frame.frame_id());
         for cdr in events {
             if let Err(error) = self.publishers.publish(Output::Events, cdr) {
@@ -214,7 +210,7 @@ impl Passage {
         if let Some(passed_over) = passed_over {
             return self.pass_over(passed_over);
         }
-        let wanted = Wanted { image_annotated: self.publishers.wants(Output::ImageAnnotated) };
+        let wanted = self.publishers.wanted(age_ns);
         let mut counts = self.shared.health.lock();
         counts.misfit = moment.misfit;
         counts.is_placed_by_tf = Some(moment.is_placed_by_tf);
@@ -257,12 +253,15 @@ impl Passage {
         self.shared.health.sessions().detector.see(self.walk.proofs(), Some(self.walk.proof()));
     }
 
-    /// Whether an image of this stamp may enter.
-    fn lets_in(&mut self, stamp: Stamp) -> bool {
-        let Err(not_fresh) = self.freshness.age_ns(stamp, self.shared.clock.now()) else { return true };
+    /// The age of an image of this stamp that may enter.
+    fn lets_in(&mut self, stamp: Stamp) -> Option<i64> {
+        let not_fresh = match self.freshness.age_ns(stamp, self.shared.clock.now()) {
+            Ok(age_ns) => return Some(age_ns),
+            Err(not_fresh) => not_fresh,
+        };
         self.shared.health.lock().drop_message(Input::Image, not_fresh.cause());
         self.limiter.warn(not_fresh.cause(), format_args!("image stamped {stamp} dropped: {not_fresh}"));
-        false
+        None
     }
 
     fn lose(&mut self, input: Input, error: &FrameError) {
@@ -326,7 +325,7 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
             Output::Events | Output::LabelInfo | Output::VisionInfo | Output::Proposal => send(output, cdr),
             Output::Plan => plan = cdr,
             Output::Path => path = cdr,
-            Output::Detections | Output::ImageAnnotated => {}
+            Output::Detections | Output::Markers | Output::ImageAnnotations | Output::ImageAnnotated => {}
         }
     }
     let (stamp, base_frame) = (said.stamp(), said.base_frame());
@@ -349,5 +348,5 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
 
 /// What was seen in the image: it leaves with the plan or not at all.
 const fn is_seen(output: Output) -> bool {
-    matches!(output, Output::Detections | Output::ImageAnnotated)
+    matches!(output, Output::Detections) || output.is_on_demand()
 }

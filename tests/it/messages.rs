@@ -259,7 +259,7 @@ impl Outputs for Heard {
     }
 
     fn wants(&self, output: Output) -> bool {
-        output != Output::ImageAnnotated || self.wants_pictures
+        !output.is_on_demand() || self.wants_pictures
     }
 }
 

@@ -158,7 +158,11 @@ fn a_frame_in_steady_state_allocates_nothing() {
     drive.frames(100);
     let before = drive.discarded.messages;
     assert_eq!(allocations_in(|| drive.frames(500)), 0);
-    assert_eq!(drive.discarded.messages - before, 500 * 4, "boxes, plan, path and picture of each");
+    assert_eq!(
+        drive.discarded.messages - before,
+        500 * 6,
+        "boxes, plan, path, markers, annotations and picture of each"
+    );
     assert_eq!(drive.walk.scene().tracks.len(), 3);
     assert!(drive.walk.scene().tracks.iter().all(|track| track.place.ground().is_some()));
     assert!(!drive.walk.plan().steps.is_empty());
