@@ -1,6 +1,6 @@
 //! The picture of a frame: what the walk came to, drawn on a copy of the image.
 
-use super::ground_lines::{ACROSS, GroundLines};
+use super::ground_lines::{ACROSS, GroundLines, GroundRow};
 use super::lettering::Lettering;
 use super::palette::{DIM, PATH, Rgb, SHADE, WHITE, class_color, decision_color, ink_on};
 use super::surface::{Rect, Shaded, Surface};
@@ -91,7 +91,7 @@ impl Measures {
     pub fn of(size: Size) -> Self {
         let side = size.width_px.min(size.height_px) as f32;
         let em = (side * 0.0235).max(8.0);
-        Self { em, line: (side / 320.0).max(1.0), banner_top: (size.height_px as f32 - em * 2.3).floor() }
+        Self { em, line: (side / 270.0).max(1.0), banner_top: (size.height_px as f32 - em * 2.3).floor() }
     }
 
     fn tag_height(&self) -> f32 {
@@ -167,29 +167,31 @@ impl Canvas {
     /// The strip as a carpet in the decision's color that fades with the distance, with a line each five metres, and the
     /// path on it.
     fn draw_ground(&mut self, ground: &GroundLines, decision: Decision, measures: Measures) {
-        const NEAR: f32 = 0.34;
-        const FAR: f32 = 0.08;
+        const NEAR: f32 = 0.42;
+        const FAR: f32 = 0.16;
         let color = decision_color(decision);
-        let count = ground.rows.len().max(1) as f32;
-        let fade = |row: usize| NEAR + (FAR - NEAR) * (row as f32 / count);
-        for (number, rows) in ground.rows.windows(2).enumerate() {
-            let [near, far] = rows else { continue };
-            for (near, far) in near.across.windows(2).zip(far.across.windows(2)) {
-                if let ([Some(a), Some(b)], [Some(d), Some(c)]) = (near, far) {
-                    self.surface.fill_quad([*a, *b, *c, *d], color, fade(number));
+        let end_m = ground.rows.last().map_or(1.0, |row| row.x_m.max(1e-3));
+        let fade = |row: &GroundRow| NEAR + (FAR - NEAR) * share_of(row.x_m / end_m);
+        for rows in ground.rows.windows(2) {
+            let [before, far] = rows else { continue };
+            for (near, beyond) in before.across.windows(2).zip(far.across.windows(2)) {
+                if let ([Some(a), Some(b)], [Some(d), Some(c)]) = (near, beyond) {
+                    self.surface.fill_quad([*a, *b, *c, *d], color, fade(far));
                 }
             }
         }
         for side in [0, ACROSS - 1] {
-            let edge =
-                ground.rows.iter().enumerate().map(|(number, row)| (row.across[side], 0.25 + 1.8 * fade(number)));
+            let edge = ground.rows.iter().map(|row| (row.across[side], (0.2 + 1.8 * fade(row)).min(1.0)));
             self.draw_line(edge, measures.line, color);
         }
+        let mut told_y = f32::INFINITY;
         for row in ground.rows.iter().filter(|row| row.is_mark) {
             self.draw_line(row.across.iter().map(|point| (*point, 0.7)), measures.line * 0.6, color);
             if let Some([x, y]) = row.across[ACROSS - 1]
                 && y < measures.banner_top
+                && (told_y - y).abs() > measures.em
             {
+                told_y = y;
                 self.words.clear();
                 let _ = write!(self.words, "{:.0} m", row.x_m);
                 let em = measures.em * 0.8;
@@ -364,6 +366,11 @@ impl Canvas {
         }
         self.lettering.draw(&mut self.surface, (block.right + pad, base), em, room, WHITE, plan.reason());
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a share of one, for a color")]
+fn share_of(part: f64) -> f32 {
+    part.clamp(0.0, 1.0) as f32
 }
 
 /// Where letters of this size stand in the middle of a rectangle.

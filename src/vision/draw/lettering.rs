@@ -8,14 +8,12 @@ use std::collections::HashMap;
 const INTER: &[u8] = include_bytes!("font/Inter-SemiBold.ttf");
 /// Stands for what does not fit.
 const ELLIPSIS: char = '…';
-/// Stands for letters that the font does not have.
-const UNKNOWN: char = '\u{fffd}';
 /// Letters begin at so many places within a pixel: that keeps their distances even.
 const PARTS: u8 = 4;
 /// More letters than this are forgotten all at once: labels in a script of thousands.
 const MOST_GLYPHS: usize = 4096;
 
-/// Draws text. Once every letter of every size was there, nothing is allocated.
+/// Draws text; letters that the font does not have are empty boxes. Once every letter of every size was there, nothing is allocated.
 #[derive(Debug)]
 pub struct Lettering {
     font: FontRef<'static>,
@@ -45,12 +43,6 @@ impl Lettering {
         PxScale::from(em * self.font.height_unscaled() / self.font.units_per_em().unwrap_or(2048.0))
     }
 
-    fn glyph(&self, letter: char) -> GlyphId {
-        let of = |letter| self.font.glyph_id(letter);
-        let found = of(letter);
-        if found.0 == 0 { of(UNKNOWN) } else { found }
-    }
-
     /// Above the base line, of capitals and figures, in pixels.
     pub fn cap_height(em: f32) -> f32 {
         // Inter's capitals are 1490 of 2048 units.
@@ -60,7 +52,7 @@ impl Lettering {
     /// How wide a text is.
     pub fn width(&self, em: f32, text: &str) -> f32 {
         let font = self.font.as_scaled(self.scale(em));
-        text.chars().map(|letter| font.h_advance(self.glyph(letter))).sum()
+        text.chars().map(|letter| font.h_advance(self.font.glyph_id(letter))).sum()
     }
 
     /// Draws a text from `(x, base line)` on; what does not fit into `room` pixels ends in `…`, and is left out where even
@@ -98,13 +90,13 @@ impl Lettering {
     /// Takes as much of a text as fits, and says how wide that is.
     fn fit(&mut self, em: f32, room: f32, text: &str) -> f32 {
         let scale = self.scale(em);
-        let ellipsis = self.glyph(ELLIPSIS);
+        let ellipsis = self.font.glyph_id(ELLIPSIS);
         let end = self.font.as_scaled(scale).h_advance(ellipsis);
         self.fitted.clear();
         // As far as a text fits with an ellipsis behind it.
         let (mut width, mut kept, mut kept_width) = (0.0, 0, 0.0);
         for letter in text.chars() {
-            let glyph = self.glyph(letter);
+            let glyph = self.font.glyph_id(letter);
             width += self.font.as_scaled(scale).h_advance(glyph);
             if width > room {
                 self.fitted.truncate(kept);
@@ -210,8 +202,8 @@ mod tests {
         {
             assert!(lettering.font.glyph_id(letter).0 != 0, "{letter}");
         }
-        assert_eq!(lettering.glyph('歩'), lettering.glyph(UNKNOWN));
-        assert_ne!(lettering.glyph('歩').0, 0);
+        let (other, _) = drawn("歩", 16.0, 300.0);
+        assert!(other.pixels().iter().any(|byte| *byte > 128), "an empty box");
     }
 
     #[test]

@@ -44,14 +44,16 @@ pub type Shaded = ([f32; 2], f32);
 pub struct Surface {
     pixels: Vec<u8>,
     size: Size,
-    /// How much of each pixel of a line's surroundings it covers; kept for its memory.
+    /// How much of each pixel of a line's surroundings it covers. All 0 between two lines.
     cover: Vec<u8>,
+    /// In which columns of each row a line has covered anything.
+    covered: Vec<Range<usize>>,
 }
 
 impl Surface {
     /// Without a pixel.
     pub fn new() -> Self {
-        Self { pixels: Vec::new(), size: Size { width_px: 0, height_px: 0 }, cover: Vec::new() }
+        Self { pixels: Vec::new(), size: Size { width_px: 0, height_px: 0 }, cover: Vec::new(), covered: Vec::new() }
     }
 
     /// Takes another size; the caller then writes all pixels.
@@ -192,10 +194,15 @@ impl Surface {
         if columns.is_empty() || rows.is_empty() {
             return;
         }
-        let mut cover = std::mem::take(&mut self.cover);
-        cover.clear();
-        cover.resize(columns.len() * rows.len(), 0);
-        let mut stroke = Stroke { cover: &mut cover, columns: columns.clone(), rows: rows.clone(), half };
+        let (mut cover, mut covered) = (std::mem::take(&mut self.cover), std::mem::take(&mut self.covered));
+        if cover.len() < columns.len() * rows.len() {
+            cover.resize(columns.len() * rows.len(), 0);
+        }
+        covered.clear();
+        covered.resize(rows.len(), columns.end..columns.start);
+        let (first, wide) = (rows.start, columns.len());
+        let (columns_of, rows_of) = (columns.clone(), rows.clone());
+        let mut stroke = Stroke { cover: &mut cover, covered: &mut covered, columns: columns_of, rows: rows_of, half };
         match points {
             [point] if is_near(point) => stroke.segment(point.0, point.0, point.1),
             points => {
@@ -204,15 +211,17 @@ impl Surface {
                 }
             }
         }
-        for (row, cover) in rows.zip(cover.chunks_exact(columns.len())) {
-            let pixels = &mut self.row_mut(row)[columns.clone()];
-            for (pixel, &cover) in pixels.iter_mut().zip(cover) {
-                if cover > 0 {
-                    blend_by(pixel, color, u32::from(cover));
+        for (row, covered) in rows.zip(&covered).filter(|(_, covered)| !covered.is_empty()) {
+            let begin = (row - first) * wide;
+            let cover = &mut cover[begin + covered.start - columns.start..begin + covered.end - columns.start];
+            for (pixel, cover) in self.row_mut(row)[covered.clone()].iter_mut().zip(cover) {
+                if *cover > 0 {
+                    blend_by(pixel, color, u32::from(*cover));
+                    *cover = 0;
                 }
             }
         }
-        self.cover = cover;
+        (self.cover, self.covered) = (cover, covered);
     }
 
     /// Fills a convex area of four corners, each pixel whose centre it holds: areas that share an edge neither overlap
@@ -265,6 +274,7 @@ impl Surface {
 /// A line on its way into the part of the picture around it.
 struct Stroke<'a> {
     cover: &'a mut [u8],
+    covered: &'a mut [Range<usize>],
     columns: Range<usize>,
     rows: Range<usize>,
     half: f32,
@@ -275,6 +285,7 @@ impl Stroke<'_> {
         let reach = self.half + 1.0;
         let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
         let squared = dx * dx + dy * dy;
+        let outer_squared = (self.half + 0.5) * (self.half + 0.5);
         let within = |from: f32, to: f32, range: &Range<usize>| {
             let end = u32::try_from(range.end).unwrap_or(u32::MAX);
             span(from.max(range.start as f32), to.ceil(), end)
@@ -288,12 +299,22 @@ impl Stroke<'_> {
                 (x0, x1) = (at(y - reach), at(y + reach));
             }
             let columns = within(x0.min(x1) - reach, x0.max(x1) + reach, &self.columns);
-            let begin = (row - self.rows.start) * self.columns.len();
+            if columns.is_empty() {
+                continue;
+            }
+            let nth = row - self.rows.start;
+            let begin = nth * self.columns.len();
+            let known = &mut self.covered[nth];
+            *known = known.start.min(columns.start)..known.end.max(columns.end);
             for column in columns {
                 let (px, py) = (column as f32 + 0.5 - from[0], y - from[1]);
                 let along = if squared > 0.0 { ((px * dx + py * dy) / squared).clamp(0.0, 1.0) } else { 0.0 };
-                let off = (px - along * dx).hypot(py - along * dy);
-                let covered = byte(((self.half + 0.5 - off).clamp(0.0, 1.0)) * shade);
+                let (off_x, off_y) = (px - along * dx, py - along * dy);
+                let off_squared = off_x * off_x + off_y * off_y;
+                if off_squared >= outer_squared {
+                    continue;
+                }
+                let covered = byte((self.half + 0.5 - off_squared.sqrt()).min(1.0) * shade);
                 let known = &mut self.cover[begin + column - self.columns.start];
                 *known = covered.max(*known);
             }
@@ -317,7 +338,6 @@ fn outside_of(rect: &Rect, radius: f32, x: f32, y: f32) -> f32 {
     let radius = radius.min(half_x).min(half_y).max(0.0);
     let off_x = (x - (rect.left + half_x)).abs() - half_x + radius;
     let off_y = (y - (rect.top + half_y)).abs() - half_y + radius;
-    // `hypot` is exact and slow; these are pixels.
     let (out_x, out_y) = (off_x.max(0.0), off_y.max(0.0));
     (out_x * out_x + out_y * out_y).sqrt() + off_x.max(off_y).min(0.0) - radius
 }
