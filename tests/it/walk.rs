@@ -82,6 +82,22 @@ fn pictures_are_drawn_only_when_someone_wants_them() {
 }
 
 #[test]
+fn a_replay_draws_the_same_pictures_markers_and_annotations_again() {
+    let shown = || {
+        let (mut walk, mut heard) = (walk(), Heard { wants_pictures: true, ..Heard::default() });
+        for number in 0..5 {
+            process(&mut walk, &mut heard, nth(number));
+        }
+        heard.messages
+    };
+    let (first, second) = (shown(), shown());
+    for output in Output::ALL.into_iter().filter(|output| output.is_on_demand()) {
+        assert_eq!(first.iter().filter(|(known, ..)| *known == output).count(), 5, "{output:?}");
+    }
+    assert_eq!(first, second);
+}
+
+#[test]
 fn the_speed_is_that_of_odometry_while_it_is_fresh() {
     let (mut walk, mut heard) = (walk(), Heard::default());
     process(&mut walk, &mut heard, nth(0));

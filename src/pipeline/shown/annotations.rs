@@ -15,7 +15,9 @@ const SHADE: Color = [0.05, 0.055, 0.07, 0.74];
 /// its reason in the upper left corner.
 pub fn annotate(out: &mut Annotations, view: &FrameView<'_>, trails: &Trails, ground: &GroundLines) {
     out.clear();
-    let measures = Measures::of(view.frame.value().image.size());
+    let size = view.frame.value().image.size();
+    let (width, height) = (f64::from(size.width_px), f64::from(size.height_px));
+    let measures = Measures::of(size);
     let (em, line) = (f64::from(measures.em), f64::from(measures.line));
     add_ground(out, view, ground, line);
     for track in &view.scene.tracks {
@@ -34,7 +36,9 @@ pub fn annotate(out: &mut Annotations, view: &FrameView<'_>, trails: &Trails, gr
         let corners = corners.map(|(x, y)| [f64::from(x), f64::from(y)]);
         out.line(Joined::Loop, corners, width, (rgba(color, opacity), NONE));
         let colors = if is_sure { ([0.05, 0.055, 0.07, 1.0], rgba(color, 0.9)) } else { (rgba(color, 1.0), SHADE) };
-        out.text([f64::from(bbox.x_min()), f64::from(bbox.y_min())], em, colors, words);
+        // Inside the picture, wherever the box begins.
+        let corner = [f64::from(bbox.x_min()).min(width - em).max(0.0), f64::from(bbox.y_min()).min(height).max(em)];
+        out.text(corner, em, colors, words);
     };
     let class_name = |class| view.labels.name(class);
     for track in view.scene.tracks.iter().filter(|track| !track.seen) {

@@ -111,12 +111,18 @@ impl Surface {
         if !rect.is_finite() {
             return;
         }
+        let depth = radius.max(1.0);
         let columns = self.columns(rect.left, rect.right);
         for row in self.rows(rect.top, rect.bottom) {
+            let y = row as f32 + 0.5;
+            let is_level = y > rect.top + depth && y < rect.bottom - depth;
             let pixels = &mut self.row_mut(row)[columns.clone()];
             for (column, pixel) in columns.clone().zip(pixels) {
-                let outside = outside_of(&rect, radius, column as f32 + 0.5, row as f32 + 0.5);
-                blend(pixel, color, (0.5 - outside).clamp(0.0, 1.0) * opacity);
+                let x = column as f32 + 0.5;
+                // Far from the edges all is covered.
+                let is_inner = is_level && x > rect.left + depth && x < rect.right - depth;
+                let share = if is_inner { 1.0 } else { (0.5 - outside_of(&rect, radius, x, y)).clamp(0.0, 1.0) };
+                blend(pixel, color, share * opacity);
             }
         }
     }
