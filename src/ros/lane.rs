@@ -167,7 +167,7 @@ impl Lane {
             return;
         }
         // What is too old already is neither decoded nor waited for.
-        if self.intake.stamp_of(&cdr, ros_time).is_some_and(|stamp| !self.passage.lets_in(stamp)) {
+        if self.intake.stamp_of(&cdr, ros_time).is_some_and(|stamp| self.passage.lets_in(stamp).is_none()) {
             self.intake.passed_over(&cdr, ros_time);
             return;
         }
