@@ -68,11 +68,8 @@ impl<'a> Street<'a> {
             scene.tracks.push(Track { id, bbox, velocity_px_s, class, score: 0.87, seen, unseen_ns: 0, place });
         }
         let mounting = Mounting { z_m: 1.2, pitch_rad: 0.15, ..Mounting::default() };
-        let frame = Frame {
-            image: self.image.clone(),
-            camera: Some(self.camera),
-            base_from_camera: mounting.base_from_camera(),
-        };
+        let frame =
+            Frame { image: self.image, camera: Some(self.camera), base_from_camera: mounting.base_from_camera() };
         let stamp = Stamp::from_ns(self.number * PERIOD_NS);
         let frame = Stamped::new(stamp, FrameId::new("camera"), frame);
         let view = FrameView {

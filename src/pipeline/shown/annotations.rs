@@ -30,11 +30,11 @@ pub fn annotate(out: &mut Annotations, view: &FrameView<'_>, trails: &Trails, gr
     }
     let mut name = |bbox: &BBox<ImagePx>, class: ClassId, is_sure: bool, words: Arguments<'_>| {
         let color = class_color(class);
-        let (opacity, width) = if is_sure { (1.0, line) } else { (0.6, line / 2.0) };
+        let (opacity, stroke) = if is_sure { (1.0, line) } else { (0.6, line / 2.0) };
         let corners = [(bbox.x_min(), bbox.y_min()), (bbox.x_max(), bbox.y_min()), (bbox.x_max(), bbox.y_max())];
         let corners = corners.into_iter().chain([(bbox.x_min(), bbox.y_max())]);
         let corners = corners.map(|(x, y)| [f64::from(x), f64::from(y)]);
-        out.line(Joined::Loop, corners, width, (rgba(color, opacity), NONE));
+        out.line(Joined::Loop, corners, stroke, (rgba(color, opacity), NONE));
         let colors = if is_sure { ([0.05, 0.055, 0.07, 1.0], rgba(color, 0.9)) } else { (rgba(color, 1.0), SHADE) };
         // Inside the picture, wherever the box begins.
         let corner = [f64::from(bbox.x_min()).min(width - em).max(0.0), f64::from(bbox.y_min()).min(height).max(em)];
