@@ -1,7 +1,10 @@
 //! Our side of the stage benches: `stages preprocess FRAME.bin 768x576 [ENCODING]`, `stages jpeg FRAME.jpg`, `stages decode
-//! OUTPUT.bin` and `stages process CONFIG.json FRAME.bin 768x576` print one line of JSON with the median time in milliseconds.
+//! OUTPUT.bin`, `stages draw FRAME.bin 1280x720` and `stages process CONFIG.json FRAME.bin 768x576` print one line of JSON with the median time in milliseconds.
 //! `bench/run.py` and `bench/processors.py` run it in turn with the peers.
 
+mod drawing;
+
+use drawing::Street;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,13 +28,14 @@ fn main() -> ExitCode {
         ["preprocess", file, size, encoding] => preprocess(&read(file), parse_size(size), encoding),
         ["jpeg", file] => jpeg(&read(file)),
         ["decode", file] => decode(&read(file)),
+        ["draw", file, size] => draw(&read(file), parse_size(size)),
         ["process", config, file, size] => process(&read(config), &read(file), parse_size(size)),
         // Run by plain `cargo bench`, without work to do.
         [] => return ExitCode::SUCCESS,
         _ => {
             eprintln!(
                 "usage: stages preprocess FRAME.bin WIDTHxHEIGHT [ENCODING] | stages jpeg FRAME.jpg | stages decode OUTPUT.bin \
-                 | stages process CONFIG.json FRAME.bin WIDTHxHEIGHT, found {args:?}"
+                 | stages draw FRAME.bin WIDTHxHEIGHT | stages process CONFIG.json FRAME.bin WIDTHxHEIGHT, found {args:?}"
             );
             return ExitCode::from(2);
         }
@@ -110,6 +114,15 @@ fn process(config: &[u8], pixels: &[u8], size: Size) -> f64 {
     let mut tensor = vec![0.0; 3 * width_px as usize * height_px as usize];
     median_ms_of(warm_up, iterations, || {
         black_box(processor.run(black_box(&image), &mut TensorMut::F32(&mut tensor)).expect("a fitting tensor"));
+    })
+}
+
+/// The picture for people, from the image on.
+fn draw(pixels: &[u8], size: Size) -> f64 {
+    let mut street = Street::new(pixels, size);
+    // Until trails are as long as they get.
+    median_ms_of(100, ITERATIONS, || {
+        black_box(street.frame());
     })
 }
 

@@ -31,11 +31,13 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy  # n
 from rclpy.serialization import deserialize_message  # noqa: E402
 from rosbags.rosbag2 import StoragePlugin, Writer  # noqa: E402
 from record_bag import jazzy_with  # noqa: E402
+from foxglove_msgs.msg import ImageAnnotations  # noqa: E402
 from nav_msgs.msg import Path as PathMsg  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from vedette_msgs.msg import Plan  # noqa: E402
 from vedette_msgs.srv import SetPrompts  # noqa: E402
 from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
+from visualization_msgs.msg import MarkerArray  # noqa: E402
 
 PICTURE_EVERY = 25
 # From here on people cross the robot's way.
@@ -47,6 +49,8 @@ RECORDED = {
     "/vedette/label_info": LabelInfo,
     "/vedette/plan": Plan,
     "/vedette/path": PathMsg,
+    "/vedette/markers": MarkerArray,
+    "/vedette/image_annotations": ImageAnnotations,
 }
 
 
@@ -198,7 +202,7 @@ def main():
     executor.add_node(node)
     try:
         with Writer(OUT / "recording", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-            monitor = Monitor(node, writer, jazzy_with("vision_msgs", "vedette_msgs"))
+            monitor = Monitor(node, writer, jazzy_with("foxglove_msgs", "vision_msgs", "vedette_msgs"))
             print(f"vedette node runs (log: {OUT / 'node.log'}), the footage plays for {args.seconds:.0f} s", flush=True)
             prompter, begin_s = Prompter(node, args.seconds), None
             while player.poll() is None and node_process.poll() is None:

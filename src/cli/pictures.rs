@@ -8,9 +8,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use vedette::bag::{OutFile, Replace};
 use vedette::config::CameraName;
-use vedette::pipeline::{Moment, Said};
+use vedette::pipeline::{FrameView, Shown};
+use vedette::types::CameraId;
 use vedette::types::Size;
-use vedette::vision::Canvas;
+use vedette::vision::draw::Caption;
 
 /// The comment by which an earlier picture is known.
 const COMMENT: &[u8] = concat!("vedette/", env!("CARGO_PKG_VERSION")).as_bytes();
@@ -22,9 +23,17 @@ pub struct Pictures {
     replace: Replace,
     jpeg: Vec<u8>,
     written: u64,
-    canvas: Option<Canvas>,
-    /// By camera: its part of the names of files, and its frames so far.
-    cameras: Vec<(String, u64)>,
+    /// By camera.
+    cameras: Vec<OfCamera>,
+}
+
+/// What is kept of a camera.
+struct OfCamera {
+    /// Its part of the names of files.
+    before_stamp: String,
+    /// So far.
+    frames: u64,
+    shown: Shown,
 }
 
 impl Pictures {
@@ -35,27 +44,30 @@ impl Pictures {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let replace = Replace { is_ours: is_picture, any: force };
         let folder = folder.to_owned();
-        let before_stamp = |camera: &CameraName| match camera.as_str() {
-            "" => String::new(),
-            name => format!("{name}_"),
+        let of_camera = |camera: &CameraName| {
+            let before_stamp = match camera.as_str() {
+                "" => String::new(),
+                name => format!("{name}_"),
+            };
+            OfCamera { before_stamp, frames: 0, shown: Shown::default() }
         };
-        let cameras = cameras.iter().map(|camera| (before_stamp(camera), 0)).collect();
-        Ok(Self { folder, every, replace, jpeg: Vec::new(), written: 0, canvas: None, cameras })
+        let cameras = cameras.iter().map(of_camera).collect();
+        Ok(Self { folder, every, replace, jpeg: Vec::new(), written: 0, cameras })
     }
 
-    /// Draws a frame, if it is its turn. The file is named by the stamp, behind the camera's name if it has one.
-    pub fn frame(&mut self, moment: &Moment<'_>, said: &Said<'_>) -> Result<()> {
-        let Some((before_stamp, frames)) = self.cameras.get_mut(moment.camera.0) else { return Ok(()) };
+    /// Draws a frame of a camera, if it is its turn. The file is named by the stamp, behind the camera's name if it has one.
+    pub fn frame(&mut self, camera: CameraId, view: &FrameView<'_>) -> Result<()> {
+        let Some(OfCamera { before_stamp, frames, shown }) = self.cameras.get_mut(camera.0) else { return Ok(()) };
+        shown.follow(view);
         let turn = frames.is_multiple_of(self.every);
         *frames += 1;
         if !turn {
             return Ok(());
         }
-        let image = &moment.frame.value().image;
-        let canvas = self.canvas.get_or_insert_with(|| Canvas::new(image));
-        canvas.draw(image, said.scene(), said.labels(), said.plan());
+        let stamp = view.frame.stamp();
+        let canvas = shown.draw(view, Caption::Stamp(stamp));
         let Size { width_px, height_px } = canvas.size();
-        let path = self.folder.join(format!("{before_stamp}{}.jpg", said.stamp()));
+        let path = self.folder.join(format!("{before_stamp}{stamp}.jpg"));
         let mut write = || -> Result<()> {
             self.jpeg.clear();
             JpegEncoder::new_with_quality(&mut self.jpeg, Self::QUALITY).write_image(

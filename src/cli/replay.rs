@@ -65,6 +65,12 @@ pub struct Args {
     /// Record `~/image_annotated` too.
     #[arg(long, conflicts_with = "discard")]
     annotate: bool,
+    /// Record `~/markers` too: what stands around the robot, for 3D views.
+    #[arg(long, conflicts_with = "discard")]
+    markers: bool,
+    /// Record `~/image_annotations` too: what is drawn on the pictures, for viewers that draw it over the image.
+    #[arg(long, conflicts_with = "discard")]
+    image_annotations: bool,
     /// Draw annotated pictures (JPEG, named by stamp) into this folder.
     #[arg(long, value_name = "FOLDER")]
     pictures: Option<PathBuf>,
@@ -315,7 +321,12 @@ enum Recording {
 
 impl Recording {
     fn create(path: &Path, args: &Args, names: &Names, cameras: &[CameraName]) -> Result<Self> {
-        let wanted = |output: &Output| *output != Output::ImageAnnotated || args.annotate;
+        let wanted = |output: &Output| match output {
+            Output::ImageAnnotated => args.annotate,
+            Output::Markers => args.markers,
+            Output::ImageAnnotations => args.image_annotations,
+            _ => true,
+        };
         let outputs: Vec<Output> = Output::ALL.into_iter().filter(wanted).collect();
         let replace = McapSink::replace(args.force);
         let outlets = Output::outlets(&outputs, cameras.len());
@@ -364,7 +375,7 @@ impl Outputs for Recording {
     }
 
     fn wants(&self, outlet: Outlet) -> bool {
-        outlet.output != Output::ImageAnnotated
+        !outlet.output.is_on_demand()
     }
 }
 
@@ -393,7 +404,7 @@ impl ReplayObserver for Watcher {
             self.progress.suspend(|| tracing::warn!("{warning}"));
         }
         if let Some(pictures) = &mut self.pictures {
-            self.failure = pictures.frame(moment, said).err();
+            self.failure = pictures.frame(said.camera(), &said.view()).err();
         }
         self.failure.is_none()
     }

@@ -21,6 +21,7 @@ mod picture_reader;
 pub mod reason;
 mod remarks;
 mod said;
+mod shown;
 mod topics;
 mod walk;
 
@@ -32,5 +33,6 @@ pub use pace::Pace;
 pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason, ReasonJob, Snapshot, Trigger};
 pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
+pub use shown::{FrameView, Shown, Strip, WorldMarkers};
 pub use topics::{Input, Outlet, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
 pub use walk::{Entered, PassedOver, Walk};

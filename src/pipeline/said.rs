@@ -1,7 +1,9 @@
 //! What the walk says of one frame: its messages, handed back to the edge, which checks their age and sends them.
 
+use super::shown::FrameView;
 use super::topics::{Output, OutputError, Outputs};
 use crate::types::{CameraId, Decision, FrameId, Labels, Plan, ProposalStatus, Scene, Stamp};
+use crate::wire::foxglove_msgs::Form;
 
 /// What a processed frame came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,12 +27,24 @@ pub struct FrameReport {
 pub struct Wanted {
     /// [`Output::ImageAnnotated`].
     pub image_annotated: bool,
+    /// [`Output::Markers`].
+    pub markers: bool,
+    /// [`Output::ImageAnnotations`], and in which form those who listen read them.
+    pub image_annotations: Option<Form>,
+    /// How old the image is on its way in, where the edge has a clock: pictures say it in place of their stamp.
+    pub age_ns: Option<i64>,
 }
 
 impl Wanted {
     /// What these outputs ask for of a camera.
     pub fn by(outputs: &dyn Outputs, camera: CameraId) -> Self {
-        Self { image_annotated: outputs.wants(Output::ImageAnnotated.of(camera)) }
+        let wants = |output: Output| outputs.wants(output.of(camera));
+        Self {
+            image_annotated: wants(Output::ImageAnnotated),
+            markers: wants(Output::Markers),
+            image_annotations: wants(Output::ImageAnnotations).then(Form::default),
+            age_ns: None,
+        }
     }
 }
 
@@ -40,10 +54,7 @@ pub struct Said<'a> {
     pub(super) camera: CameraId,
     pub(super) report: FrameReport,
     pub(super) messages: &'a Messages,
-    pub(super) scene: &'a Scene,
-    pub(super) labels: &'a Labels,
-    pub(super) plan: &'a Plan,
-    pub(super) base_frame: &'a FrameId,
+    pub(super) view: FrameView<'a>,
 }
 
 impl<'a> Said<'a> {
@@ -68,24 +79,29 @@ impl<'a> Said<'a> {
         messages.order.iter().map(|&output| (output, messages.buffer(output)))
     }
 
+    /// All that the frame came to, to be shown to people.
+    pub fn view(&self) -> FrameView<'a> {
+        self.view
+    }
+
     /// Boxes and tracks.
     pub fn scene(&self) -> &'a Scene {
-        self.scene
+        self.view.scene
     }
 
     /// The names of their classes.
     pub fn labels(&self) -> &'a Labels {
-        self.labels
+        self.view.labels
     }
 
     /// The plan.
     pub fn plan(&self) -> &'a Plan {
-        self.plan
+        self.view.plan
     }
 
     /// The frame of the plan.
     pub fn base_frame(&self) -> &'a FrameId {
-        self.base_frame
+        self.view.base_frame
     }
 
     /// Hands every message on.

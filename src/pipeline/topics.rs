@@ -132,13 +132,17 @@ pub enum Output {
     Plan,
     /// Where to go.
     Path,
+    /// What stands around the robot and where it is to go, for 3D views; only while someone wants it.
+    Markers,
+    /// What is drawn on the picture, without the picture; only while someone wants it.
+    ImageAnnotations,
     /// The picture with boxes and decision drawn on it; only while someone wants it.
     ImageAnnotated,
 }
 
 impl Output {
     /// All outputs.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Events,
         Self::Detections,
         Self::LabelInfo,
@@ -146,12 +150,14 @@ impl Output {
         Self::Proposal,
         Self::Plan,
         Self::Path,
+        Self::Markers,
+        Self::ImageAnnotations,
         Self::ImageAnnotated,
     ];
 
     /// Whether each camera has its own.
     pub const fn is_of_camera(self) -> bool {
-        matches!(self, Self::Detections | Self::ImageAnnotated)
+        matches!(self, Self::Detections | Self::ImageAnnotated | Self::ImageAnnotations)
     }
 
     /// What leaves when a frame of this camera is processed.
@@ -168,6 +174,11 @@ impl Output {
         outlets.collect()
     }
 
+    /// Whether it is made only while someone wants it.
+    pub const fn is_on_demand(self) -> bool {
+        matches!(self, Self::Markers | Self::ImageAnnotations | Self::ImageAnnotated)
+    }
+
     /// The private name, below the node's own; with the camera's name in it where that has one, see [`Outlet::name`].
     pub const fn name(self) -> &'static str {
         match self {
@@ -178,6 +189,8 @@ impl Output {
             Self::Proposal => "~/proposal",
             Self::Plan => "~/plan",
             Self::Path => "~/path",
+            Self::Markers => "~/markers",
+            Self::ImageAnnotations => "~/image_annotations",
             Self::ImageAnnotated => "~/image_annotated",
         }
     }
@@ -192,6 +205,8 @@ impl Output {
             Self::Proposal => "vedette_msgs/msg/Proposal",
             Self::Plan => "vedette_msgs/msg/Plan",
             Self::Path => "nav_msgs/msg/Path",
+            Self::Markers => "visualization_msgs/msg/MarkerArray",
+            Self::ImageAnnotations => "foxglove_msgs/msg/ImageAnnotations",
             Self::ImageAnnotated => "sensor_msgs/msg/Image",
         }
     }

@@ -7,6 +7,7 @@ use super::perceive::{Bounds, Eye, Perceive};
 use super::reason::advice::Advice;
 use super::reason::{Asker, Inquiry, Proposed, ReasonJob};
 use super::said::{FrameReport, Messages, Said, Wanted};
+use super::shown::{FrameView, Strip, WorldMarkers};
 use super::topics::Output;
 use crate::config::Config;
 use crate::config::assembly::class_choice::{ChosenClasses, ClassChoice, ClassError};
@@ -14,11 +15,14 @@ use crate::config::assembly::{PromptsRefused, settings};
 use crate::infer::Proof;
 use crate::planning::{Planner, PlanningParams};
 use crate::types::{CameraId, Detection, FrameId, ImageView, Labels, Plan, Scene, Stamp};
-use crate::vision::Canvas;
+use crate::vision::draw::Caption;
 use crate::wire::{self, HeaderRef, WireError};
 use crate::world::World;
 use crate::zoo::{Detector, EncodedPrompts, Thresholds, ZooError};
 use std::sync::Arc;
+
+/// How much longer than a fresh frame its markers live: a node that went silent shows nothing any more.
+const MARKERS_OUTLIVE_NS: i64 = 500_000_000;
 
 /// The walk of a node's cameras: one model, one world, one plan. Owned by one thread; asks no clock and no ROS.
 pub struct Walk {
@@ -40,6 +44,7 @@ pub struct Walk {
     model: Arc<str>,
     announced: Option<u32>,
     messages: Messages,
+    markers: WorldMarkers,
 }
 
 /// Why a frame is not processed, and is no loss.
@@ -126,6 +131,7 @@ impl Walk {
             model,
             announced: None,
             messages: Messages::default(),
+            markers: WorldMarkers::default(),
             config: config.clone(),
         }
     }
@@ -251,7 +257,7 @@ impl Walk {
         let labels = self.perceive.detector().labels();
         self.world.update(camera, &frame.as_ref().map(|_| &eye.scene), *motion);
         self.world.name(camera, &mut eye.scene);
-        let Eye { scene, canvas, .. } = eye;
+        let Eye { scene, shown, .. } = eye;
         let scene = &*scene;
         let advised = self.advice.frame(moment, scene, self.world.around(), labels, &mut self.planner);
         let plan = advised.plan;
@@ -279,22 +285,36 @@ impl Walk {
         messages.say(Output::Path, |cdr| {
             wire::nav_msgs::encode_path(cdr, &plan.as_ref().map(|plan| plan.path.as_slice()));
         });
+        let (strip, plan) = (Strip::of(&self.config), plan.value());
+        let view = FrameView { frame, scene, labels, things: self.world.things(), plan, base_frame, strip };
+        if wanted.markers {
+            let lifetime_ns = settings::ns_from_ms(self.config.max_age_ms).saturating_add(MARKERS_OUTLIVE_NS);
+            messages.say(Output::Markers, |cdr| self.markers.encode(cdr, &view, lifetime_ns));
+        } else {
+            self.markers.forget();
+        }
+        if wanted.image_annotated || wanted.image_annotations.is_some() {
+            shown.follow(&view);
+        } else {
+            shown.forget();
+        }
+        if let Some(form) = wanted.image_annotations {
+            messages.say(Output::ImageAnnotations, |cdr| shown.annotate(cdr, &view, form));
+        }
         if wanted.image_annotated {
-            let image = &frame.value().image;
-            let canvas = canvas.get_or_insert_with(|| Canvas::new(image));
-            canvas.draw(image, scene, labels, plan.value());
-            let view = canvas.view().map_err(WireError::from)?;
-            messages.say(Output::ImageAnnotated, |cdr| wire::sensor_msgs::encode_image(cdr, header, &view));
+            let caption = wanted.age_ns.map_or(Caption::Stamp(stamp), Caption::Age);
+            let picture = shown.draw(&view, caption).view().map_err(WireError::from)?;
+            messages.say(Output::ImageAnnotated, |cdr| wire::sensor_msgs::encode_image(cdr, header, &picture));
         }
         let report = FrameReport {
             stamp,
             detections: scene.detections.len(),
             tracks: scene.tracks.len(),
-            decision: plan.value().decision,
+            decision: plan.decision,
             located: frame.value().camera.is_some(),
             proposal: advised.proposal.map(|record| record.status),
         };
-        Ok(Said { camera, report, messages, scene, labels, plan: plan.value(), base_frame })
+        Ok(Said { camera, report, messages, view })
     }
 
     /// What a language model is to look at, if a trigger was due at one of the last images and parameter `reason_model`

@@ -16,7 +16,7 @@ use super::watch::gate::{Left, Orders};
 use super::watch::stop::StopPlan;
 use crate::config::{CameraName, Config};
 use crate::pipeline::{
-    Entered, FrameError, Input, Intake, Intakes, Moment, Output, Pace, PassedOver, Said, Taken, Walk, Wanted,
+    Entered, FrameError, Input, Intake, Intakes, Moment, Output, Pace, PassedOver, Said, Taken, Walk,
 };
 use crate::spatial::LinkKind;
 use crate::types::{CameraId, Stamp};
@@ -215,7 +215,7 @@ impl Lane {
         }
         let intake = self.intakes.of(camera);
         // What is too old already is neither decoded nor waited for.
-        if intake.stamp_of(&cdr, ros_time).is_some_and(|stamp| !self.passage.lets_in(camera, stamp)) {
+        if intake.stamp_of(&cdr, ros_time).is_some_and(|stamp| self.passage.lets_in(camera, stamp).is_none()) {
             intake.passed_over(&cdr, ros_time);
             return;
         }
@@ -274,9 +274,7 @@ impl Passage {
 
     fn moment(&mut self, moment: &Moment<'_>, came: Instant) {
         let camera = moment.camera;
-        if !self.lets_in(camera, moment.stamp()) {
-            return;
-        }
+        let Some(age_ns) = self.lets_in(camera, moment.stamp()) else { return };
         let Entered { events, passed_over } = self.walk.enter(camera, moment.stamp(), moment.frame.frame_id());
         for cdr in events {
             if let Err(error) = self.publishers.send(Output::Events.of(camera), cdr) {
@@ -286,7 +284,7 @@ impl Passage {
         if let Some(passed_over) = passed_over {
             return self.pass_over(camera, passed_over);
         }
-        let wanted = Wanted { image_annotated: self.publishers.wants(Output::ImageAnnotated.of(camera)) };
+        let wanted = self.publishers.wanted(camera, age_ns);
         let mut counts = self.shared.health.lock();
         let frames = counts.of(camera);
         frames.misfit = moment.misfit;
@@ -330,13 +328,16 @@ impl Passage {
         self.shared.health.sessions().detector.see(self.walk.proofs(), Some(self.walk.proof()));
     }
 
-    /// Whether an image of this stamp may enter.
-    fn lets_in(&mut self, camera: CameraId, stamp: Stamp) -> bool {
-        let Err(not_fresh) = self.freshness.age_ns(stamp, self.shared.clock.now()) else { return true };
+    /// The age of an image of this stamp that may enter.
+    fn lets_in(&mut self, camera: CameraId, stamp: Stamp) -> Option<i64> {
+        let not_fresh = match self.freshness.age_ns(stamp, self.shared.clock.now()) {
+            Ok(age_ns) => return Some(age_ns),
+            Err(not_fresh) => not_fresh,
+        };
         self.shared.health.lock().drop_message(camera, Input::Image, not_fresh.cause());
         self.limiter
             .warn(not_fresh.cause(), format_args!("{} stamped {stamp} dropped: {not_fresh}", self.image_of(camera)));
-        false
+        None
     }
 
     /// `image`, or `front/image`.
@@ -412,7 +413,7 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
             Output::Events | Output::LabelInfo | Output::VisionInfo | Output::Proposal => send(output, cdr),
             Output::Plan => plan = cdr,
             Output::Path => path = cdr,
-            Output::Detections | Output::ImageAnnotated => {}
+            Output::Detections | Output::Markers | Output::ImageAnnotations | Output::ImageAnnotated => {}
         }
     }
     let (stamp, base_frame) = (said.stamp(), said.base_frame());
@@ -435,5 +436,5 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
 
 /// What was seen in the image: it leaves with the plan or not at all.
 const fn is_seen(output: Output) -> bool {
-    matches!(output, Output::Detections | Output::ImageAnnotated)
+    matches!(output, Output::Detections) || output.is_on_demand()
 }

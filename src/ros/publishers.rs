@@ -2,8 +2,10 @@
 
 use super::intake::qos;
 use crate::config::{CameraName, Names, QosOverrides};
-use crate::pipeline::{Outlet, Output};
+use crate::pipeline::{Outlet, Output, Wanted};
 use crate::types::CameraId;
+use crate::wire::foxglove_msgs::Form;
+use r2r::WrappedTypesupport;
 
 /// Why a message did not leave.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,7 @@ pub trait Publish: Send {
 #[derive(Clone)]
 pub struct Publishers {
     by_outlet: Vec<(Outlet, r2r::PublisherUntyped)>,
+    annotations_form: Form,
 }
 
 impl Publishers {
@@ -53,7 +56,7 @@ impl Publishers {
                     .map_err(|error| (name, error))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { by_outlet })
+        Ok(Self { by_outlet, annotations_form: annotations_form() })
     }
 
     /// Hands on one message; `cdr` is valid until the call returns.
@@ -65,15 +68,35 @@ impl Publishers {
         publisher.publish_raw(cdr).map_err(|source| NotPublished { output: outlet.output, source })
     }
 
-    /// Whether anyone gets this output. Pictures are drawn only while someone subscribes; all else is always published.
-    pub fn wants(&self, outlet: Outlet) -> bool {
-        outlet.output != Output::ImageAnnotated
+    /// What is to be made of a camera's frame of this age, for those who subscribe now.
+    pub fn wanted(&self, camera: CameraId, age_ns: i64) -> Wanted {
+        let wants = |output: Output| self.wants(output.of(camera));
+        Wanted {
+            image_annotated: wants(Output::ImageAnnotated),
+            markers: wants(Output::Markers),
+            image_annotations: wants(Output::ImageAnnotations).then_some(self.annotations_form),
+            age_ns: Some(age_ns),
+        }
+    }
+
+    /// Whether anyone gets this output. What is for people is made only while someone subscribes; all else is always
+    /// published.
+    fn wants(&self, outlet: Outlet) -> bool {
+        !outlet.output.is_on_demand()
             || self.get(outlet).and_then(|publisher| publisher.get_inter_process_subscription_count().ok()) > Some(0)
     }
 
     fn get(&self, outlet: Outlet) -> Option<&r2r::PublisherUntyped> {
         self.by_outlet.iter().find(|(known, _)| *known == outlet).map(|(_, publisher)| publisher)
     }
+}
+
+/// The form of the package foxglove_msgs with which the node is built: what the others in its installation read.
+fn annotations_form() -> Form {
+    /// The header and the counts of three empty sequences.
+    const PLAIN_BYTES: usize = 4 + 3 * 4;
+    let empty = r2r::foxglove_msgs::msg::ImageAnnotations::default().to_serialized_bytes();
+    if empty.is_ok_and(|bytes| bytes.len() <= PLAIN_BYTES) { Form::Plain } else { Form::WithMetadata }
 }
 
 impl Publish for Publishers {

@@ -10,12 +10,14 @@
 mod ground;
 mod lens;
 mod mounting;
+mod on_picture;
 mod projection;
 mod transforms;
 mod way_in_sight;
 
 pub use ground::{MAX_DISTANCE_M, place_of};
 pub use mounting::Mounting;
+pub use on_picture::OnPicture;
 pub use projection::{pixel_from_ray, ray_from_pixel};
 pub use transforms::{
     LinkKind, LookupError, LookupKind, Miss, Readiness, TransformBuffer, TransformRefused, When, without_slash,

@@ -3,12 +3,11 @@
 //! Enters: an [`ImageView`](crate::types::ImageView) of any size and
 //! [`PixelFormat`](crate::types::PixelFormat). Leaves: a model's input tensor and the [`Letterbox`] that places its
 //! pixels in the image ([`Preprocessor`]), or what a checkpoint's own configuration says ([`ImageProcessor`],
-//! [`TileProcessor`]) with its [`NormalizedGeometry`]; non-overlapping boxes ([`suppress`]); a picture for people ([`Canvas`]);
+//! [`TileProcessor`]) with its [`NormalizedGeometry`]; non-overlapping boxes ([`suppress`]); a picture for people ([`draw`]);
 //! and before all of them, the picture in a compressed one ([`PictureDecoder`]) and whether it shows anything at all
 //! ([`BlindCheck`]).
 //! Which names a model's tensors have and how its output is decoded is left to `zoo`.
 
-mod annotate;
 mod blindness;
 mod codec;
 mod jpeg_file;
@@ -21,7 +20,8 @@ mod processor;
 mod row_reader;
 mod tensor_form;
 
-pub use annotate::Canvas;
+pub mod draw;
+
 pub use blindness::{Blind, BlindCheck, BlindParams, Sight};
 pub use codec::{Codec, CodecError, Decoded, PictureDecoder};
 pub use jpeg_file::end_of_lone_jpeg;

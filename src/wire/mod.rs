@@ -16,7 +16,7 @@
 //! Which topic a message belongs to, and when it came, is left to others.
 //!
 //! Source: OMG DDS-RTPS 2.5 section 10 (encapsulation), OMG CDR (alignment); layouts are those of ROS 2 Jazzy's
-//! common_interfaces, of tf2_msgs, of vision_msgs 4 and of this project's vedette_msgs. [`schema`] holds them as text.
+//! common_interfaces, of tf2_msgs, of vision_msgs 4, of foxglove_msgs and of this project's vedette_msgs. [`schema`] holds them as text.
 
 mod builtin_interfaces;
 mod cdr;
@@ -27,6 +27,7 @@ mod std_msgs;
 
 pub mod bond;
 pub mod diagnostic_msgs;
+pub mod foxglove_msgs;
 pub mod nav_msgs;
 pub mod rosgraph_msgs;
 pub mod schema;
@@ -34,6 +35,7 @@ pub mod sensor_msgs;
 pub mod tf2_msgs;
 pub mod vedette_msgs;
 pub mod vision_msgs;
+pub mod visualization_msgs;
 
 #[cfg(test)]
 mod bad_bytes;

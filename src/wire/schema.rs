@@ -26,6 +26,13 @@ static DEFINITIONS: &[Definition] = &definitions![
     "diagnostic_msgs/DiagnosticArray",
     "diagnostic_msgs/DiagnosticStatus",
     "diagnostic_msgs/KeyValue",
+    "foxglove_msgs/CircleAnnotation",
+    "foxglove_msgs/Color",
+    "foxglove_msgs/ImageAnnotations",
+    "foxglove_msgs/KeyValuePair",
+    "foxglove_msgs/Point2",
+    "foxglove_msgs/PointsAnnotation",
+    "foxglove_msgs/TextAnnotation",
     "geometry_msgs/Point",
     "geometry_msgs/Pose",
     "geometry_msgs/PoseStamped",
@@ -45,6 +52,7 @@ static DEFINITIONS: &[Definition] = &definitions![
     "sensor_msgs/CompressedImage",
     "sensor_msgs/Image",
     "sensor_msgs/RegionOfInterest",
+    "std_msgs/ColorRGBA",
     "std_msgs/Header",
     "tf2_msgs/TFMessage",
     "vedette_msgs/Event",
@@ -62,6 +70,10 @@ static DEFINITIONS: &[Definition] = &definitions![
     "vision_msgs/Pose2D",
     "vision_msgs/VisionClass",
     "vision_msgs/VisionInfo",
+    "visualization_msgs/Marker",
+    "visualization_msgs/MarkerArray",
+    "visualization_msgs/MeshFile",
+    "visualization_msgs/UVCoordinate",
 ];
 
 /// The text of a type (`vision_msgs/msg/Detection2DArray`) and, behind it, of every type that it is made of, each
@@ -111,7 +123,10 @@ pub(super) fn fields_of(name: &str) -> Option<impl Iterator<Item = (&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{diagnostic_msgs, nav_msgs, rosgraph_msgs, sensor_msgs, tf2_msgs, vedette_msgs, vision_msgs};
+    use crate::wire::{
+        diagnostic_msgs, foxglove_msgs, nav_msgs, rosgraph_msgs, sensor_msgs, tf2_msgs, vedette_msgs, vision_msgs,
+        visualization_msgs,
+    };
 
     #[test]
     fn vedette_msgs_have_the_fields_of_their_ros_package() {
@@ -134,6 +149,7 @@ mod tests {
     fn every_type_that_is_read_or_written_has_a_definition() {
         for name in [
             diagnostic_msgs::DIAGNOSTIC_ARRAY,
+            foxglove_msgs::IMAGE_ANNOTATIONS,
             nav_msgs::ODOMETRY,
             nav_msgs::PATH,
             rosgraph_msgs::CLOCK,
@@ -147,6 +163,7 @@ mod tests {
             vision_msgs::DETECTION_2D_ARRAY,
             vision_msgs::LABEL_INFO,
             vision_msgs::VISION_INFO,
+            visualization_msgs::MARKER_ARRAY,
         ] {
             assert!(message_definition(name).is_some(), "{name}");
         }

@@ -91,6 +91,16 @@ def test_annotate_records_pictures_and_pictures_are_drawn_every_so_often(report,
     assert all((folder / name).read_bytes().startswith(b"\xff\xd8\xff") for name in files(folder))
 
 
+def test_what_viewers_draw_is_recorded_on_request_with_its_definitions(report, ten_frames, tmp_path):
+    topics = {"--markers": "/vedette/markers", "--image-annotations": "/vedette/image_annotations"}
+    for flag, topic in topics.items():
+        out = tmp_path / f"{flag}.mcap"
+        report(ten_frames, "--out", out, flag)
+        assert {name: messages_of(out, name) for name in topics.values()} == {
+            name: 10 if name == topic else 0 for name in topics.values()
+        }
+
+
 def test_a_pictures_folder_that_cannot_be_made_leaves_nothing(replay, ten_frames, tmp_path):
     (tmp_path / "file").write_text("in the way")
     told = replay(ten_frames, "--out", tmp_path / "out.mcap", "--pictures", tmp_path / "file/pictures", code=1).stderr

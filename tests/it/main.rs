@@ -34,5 +34,6 @@ mod standing_person;
 mod tape;
 mod tf;
 mod tf_table;
+mod viewers;
 mod walk;
 mod zoo;

@@ -266,7 +266,7 @@ impl Outputs for Heard {
     }
 
     fn wants(&self, outlet: Outlet) -> bool {
-        outlet.output != Output::ImageAnnotated || self.wants_pictures
+        !outlet.output.is_on_demand() || self.wants_pictures
     }
 }
 

@@ -20,9 +20,11 @@ fn config(overrides: &[&str]) -> Config {
     Config::load(&NodeName::default(), &sources).unwrap().config
 }
 
+type Messages = Vec<(Stamp, Vec<u8>)>;
+
 /// What is said, by outlet.
 #[derive(Default, Debug, PartialEq)]
-struct Said(BTreeMap<(&'static str, usize), Vec<(Stamp, Vec<u8>)>>);
+struct Said(BTreeMap<(&'static str, usize), Messages>);
 
 impl Outputs for Said {
     fn put(&mut self, outlet: Outlet, stamp: Stamp, cdr: &[u8]) -> Result<(), OutputError> {
@@ -32,7 +34,7 @@ impl Outputs for Said {
     }
 
     fn wants(&self, outlet: Outlet) -> bool {
-        outlet.output != Output::ImageAnnotated
+        !outlet.output.is_on_demand()
     }
 }
 

@@ -82,6 +82,22 @@ fn pictures_are_drawn_only_when_someone_wants_them() {
 }
 
 #[test]
+fn a_replay_draws_the_same_pictures_markers_and_annotations_again() {
+    let shown = || {
+        let (mut walk, mut heard) = (walk(), Heard { wants_pictures: true, ..Heard::default() });
+        for number in 0..5 {
+            process(&mut walk, &mut heard, nth(number));
+        }
+        heard.messages
+    };
+    let (first, second) = (shown(), shown());
+    for output in Output::ALL.into_iter().filter(|output| output.is_on_demand()) {
+        assert_eq!(first.iter().filter(|(known, ..)| *known == output).count(), 5, "{output:?}");
+    }
+    assert_eq!(first, second);
+}
+
+#[test]
 fn the_speed_is_that_of_odometry_while_it_is_fresh() {
     let (mut walk, mut heard) = (walk(), Heard::default());
     process(&mut walk, &mut heard, nth(0));
@@ -158,7 +174,11 @@ fn a_frame_in_steady_state_allocates_nothing() {
     drive.frames(100);
     let before = drive.discarded.messages;
     assert_eq!(allocations_in(|| drive.frames(500)), 0);
-    assert_eq!(drive.discarded.messages - before, 500 * 4, "boxes, plan, path and picture of each");
+    assert_eq!(
+        drive.discarded.messages - before,
+        500 * 6,
+        "boxes, plan, path, markers, annotations and picture of each"
+    );
     assert_eq!(drive.walk.scene().tracks.len(), 3);
     assert!(drive.walk.scene().tracks.iter().all(|track| track.place.ground().is_some()));
     assert!(!drive.walk.plan().steps.is_empty());

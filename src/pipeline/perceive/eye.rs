@@ -4,10 +4,11 @@ use super::max_rate::Rate;
 use crate::config::assembly::settings;
 use crate::config::{CameraName, Config};
 use crate::pipeline::loss::FrameError;
+use crate::pipeline::shown::Shown;
 use crate::spatial::sees_ahead;
 use crate::tracking::Tracker;
 use crate::types::{CameraModel, ImageView, Scene, Stamp};
-use crate::vision::{BlindCheck, Canvas};
+use crate::vision::BlindCheck;
 use nalgebra::Isometry3;
 
 /// One camera's part of the walk.
@@ -17,7 +18,8 @@ pub(in crate::pipeline) struct Eye {
     pub(in crate::pipeline) scene: Scene,
     /// The stamp of its last frame that was processed.
     pub(in crate::pipeline) previous: Option<Stamp>,
-    pub(in crate::pipeline) canvas: Option<Canvas>,
+    /// What is drawn of it, while somebody looks.
+    pub(in crate::pipeline) shown: Shown,
     name: CameraName,
     rate: Rate,
     max_rate_hz: f64,
@@ -46,7 +48,7 @@ impl Eye {
                 tracker: Tracker::numbering(settings::tracking(&own), first, step),
                 scene: Scene::default(),
                 previous: None,
-                canvas: None,
+                shown: Shown::default(),
                 name,
                 rate,
                 max_rate_hz: own.max_rate_hz,

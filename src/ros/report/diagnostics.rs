@@ -475,6 +475,6 @@ mod tests {
         assert_eq!((connected.level, connected.message.as_str()), (Level::Ok, "connected"));
         let unreached = topics(&publishing, &["/late gets nothing of /vedette/plan".to_owned()]);
         assert_eq!((unreached.level, unreached.message.as_str()), (Level::Warn, "/late gets nothing of /vedette/plan"));
-        assert_eq!(value(&unreached, "unreached subscribers"), Some("1"));
+        assert_eq!(unreached.get("unreached subscribers"), Some("1"));
     }
 }

@@ -4,7 +4,7 @@ use super::resize::{Resizer, Resizing};
 use super::window::{Source, Window};
 use super::*;
 use crate::types::{BBox, Element, ImageView, PixelFormat, Size, TensorMut};
-use crate::vision::Canvas;
+use crate::vision::draw::Canvas;
 use crate::vision::kernels::{Kernel, Resample};
 use crate::vision::preprocess::tests::bytes_of;
 use half::f16;

@@ -18,7 +18,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 HERE = Path(__file__).parent
 DEFINITIONS = HERE.parents[2] / "src/wire/definitions"
 
-# The fields of vision_msgs 4 as published, and of vedette_msgs as this project's interface lists them. Everything
+# The fields of vision_msgs 4 and of foxglove_msgs 3.2.5 as published, and of vedette_msgs as this project's interface lists them. Everything
 # else comes from rosbags' own tables for Jazzy.
 INTERFACES = {
     "vision_msgs/msg/ObjectHypothesis": "string class_id\nfloat64 score",
@@ -33,6 +33,20 @@ INTERFACES = {
     "vision_msgs/msg/LabelInfo": "std_msgs/Header header\nVisionClass[] class_map\nfloat32 threshold",
     "vision_msgs/msg/VisionInfo": "std_msgs/Header header\nstring method\nstring database_location\n"
     "int32 database_version",
+    "foxglove_msgs/msg/Color": "float64 r\nfloat64 g\nfloat64 b\nfloat64 a",
+    "foxglove_msgs/msg/Point2": "float64 x\nfloat64 y",
+    "foxglove_msgs/msg/KeyValuePair": "string key\nstring value",
+    "foxglove_msgs/msg/CircleAnnotation": "builtin_interfaces/Time timestamp\nPoint2 position\nfloat64 diameter\n"
+    "float64 thickness\nColor fill_color\nColor outline_color\nKeyValuePair[] metadata",
+    "foxglove_msgs/msg/PointsAnnotation": "builtin_interfaces/Time timestamp\nuint8 UNKNOWN=0\nuint8 POINTS=1\n"
+    "uint8 LINE_LOOP=2\nuint8 LINE_STRIP=3\nuint8 LINE_LIST=4\nuint8 type\nPoint2[] points\nColor outline_color\n"
+    "Color[] outline_colors\nColor fill_color\nfloat64 thickness\nKeyValuePair[] metadata",
+    "foxglove_msgs/msg/TextAnnotation": "builtin_interfaces/Time timestamp\nPoint2 position\nstring text\n"
+    "float64 font_size\nColor text_color\nColor background_color\nKeyValuePair[] metadata",
+    "foxglove_msgs/msg/ImageAnnotations": "builtin_interfaces/Time timestamp\nCircleAnnotation[] circles\n"
+    "PointsAnnotation[] points\nTextAnnotation[] texts\nKeyValuePair[] metadata",
+    "vedette_msgs/msg/Event": 'string START = "start"\nstring PARAMETERS = "parameters"\nstd_msgs/Header header\n'
+    "uint32 version\nstring kind\nrcl_interfaces/Parameter[] parameters",
     "vedette_msgs/msg/PlanStep": "string action\nstring track_id\nstring class_id\ngeometry_msgs/PoseStamped pose\n"
     "string reason",
     "vedette_msgs/msg/Plan": "std_msgs/Header header\nuint64 sequence\nstring decision\nfloat32 speed_limit_mps\n"
@@ -46,6 +60,7 @@ INTERFACES = {
 
 PUBLISHED = [
     "diagnostic_msgs/msg/DiagnosticArray",
+    "foxglove_msgs/msg/ImageAnnotations",
     "nav_msgs/msg/Odometry",
     "nav_msgs/msg/Path",
     "rosgraph_msgs/msg/Clock",
@@ -53,11 +68,13 @@ PUBLISHED = [
     "sensor_msgs/msg/CompressedImage",
     "sensor_msgs/msg/Image",
     "tf2_msgs/msg/TFMessage",
+    "vedette_msgs/msg/Event",
     "vedette_msgs/msg/Plan",
     "vedette_msgs/msg/Proposal",
     "vision_msgs/msg/Detection2DArray",
     "vision_msgs/msg/LabelInfo",
     "vision_msgs/msg/VisionInfo",
+    "visualization_msgs/msg/MarkerArray",
 ]
 
 store = get_typestore(Stores.ROS2_JAZZY)
@@ -65,6 +82,14 @@ interfaces = {}
 for name, text in INTERFACES.items():
     interfaces.update(get_types_from_msg(text, name))
 store.register(interfaces)
+# foxglove_msgs before 3.2.5: the array has no stamp, and nothing has metadata.
+plain_store = get_typestore(Stores.ROS2_JAZZY)
+for name, text in INTERFACES.items():
+    if name.startswith("foxglove_msgs/"):
+        text = text.replace("\nKeyValuePair[] metadata", "")
+        if name.endswith("ImageAnnotations"):
+            text = text.removeprefix("builtin_interfaces/Time timestamp\n")
+        plain_store.register(get_types_from_msg(text, name))
 
 
 def full_text(name):
@@ -270,6 +295,64 @@ def diagnostics():
     )
 
 
+def marker(namespace, number, **fields):
+    zero = {"x": 0.0, "y": 0.0, "z": 0.0}
+    nothing = dict(
+        type=0, action=0, scale=make("Vector3", **zero), color=make("ColorRGBA", r=0.0, g=0.0, b=0.0, a=0.0),
+        pose=make("Pose", position=make("Point", **zero), orientation=quaternion(0.0)),
+        lifetime=make("Duration", sec=0, nanosec=0), points=[], text="",
+    )
+    no_header = make("Header", stamp=make("Time", sec=0, nanosec=0), frame_id="")
+    no_data = np.array([], dtype=np.uint8)
+    return make(
+        "Marker", header=header("base_link"), ns=namespace, id=number, frame_locked=False, colors=[],
+        texture_resource="", texture=make("CompressedImage", header=no_header, format="", data=no_data),
+        uv_coordinates=[], mesh_resource="", mesh_file=make("MeshFile", filename="", data=no_data),
+        mesh_use_embedded_materials=False, **(nothing | fields),
+    )
+
+
+def markers():
+    shown = dict(
+        color=make("ColorRGBA", r=0.25, g=0.5, b=0.75, a=1.0), lifetime=make("Duration", sec=1, nanosec=500_000_000)
+    )
+    place = make("Pose", position=make("Point", x=3.5, y=-0.25, z=0.9), orientation=quaternion(0.0))
+    points = [make("Point", x=0.0, y=0.0, z=0.0), make("Point", x=1.5, y=0.25, z=0.0)]
+    return make(
+        "MarkerArray",
+        markers=[
+            marker("things", 12, type=3, pose=place, scale=make("Vector3", x=0.6, y=0.6, z=1.8), **shown),
+            marker("path", 0, type=4, scale=make("Vector3", x=0.1, y=0.0, z=0.0), points=points, text="person #12", **shown),
+            marker("things", 7, action=2),
+        ],
+    )
+
+
+def image_annotations(types, more):
+    """In the form of `types`; `more` is what every part has there besides."""
+    of = {name.rsplit("/", 1)[1]: kind for name, kind in types.items() if name.startswith("foxglove_msgs/")}
+    none, red = of["Color"](r=0.0, g=0.0, b=0.0, a=0.0), of["Color"](r=1.0, g=0.25, b=0.0, a=1.0)
+
+    def line(kind, points, width):
+        points = [of["Point2"](x=x, y=y) for x, y in points]
+        return of["PointsAnnotation"](
+            timestamp=STAMP, type=kind, points=points, outline_color=red, outline_colors=[], fill_color=none,
+            thickness=width, **more,
+        )
+
+    circle = of["CircleAnnotation"](
+        timestamp=STAMP, position=of["Point2"](x=70.5, y=130.0), diameter=6.0, thickness=1.0, fill_color=red,
+        outline_color=red, **more,
+    )
+    text = of["TextAnnotation"](
+        timestamp=STAMP, position=of["Point2"](x=40.0, y=48.0), text="person #12", font_size=14.0, text_color=none,
+        background_color=red, **more,
+    )
+    lines = [line(2, [(40.0, 50.0), (100.0, 50.0), (100.0, 130.0)], 2.0), line(3, [(1.0, 2.0), (3.0, 4.0)], 1.5)]
+    stamped = {"timestamp": STAMP} if more else {}
+    return of["ImageAnnotations"](circles=[circle], points=lines, texts=[text], **stamped, **more)
+
+
 def main():
     check_definitions()
     for name in ("vision_msgs/msg/Detection2DArray", "vedette_msgs/msg/Plan", "vedette_msgs/msg/Proposal"):
@@ -292,6 +375,10 @@ def main():
     write("proposal", proposal_changed())
     write("proposal_truncated", proposal_truncated(), big_endian=False)
     write("diagnostics", diagnostics(), big_endian=False)
+    write("markers", markers(), big_endian=False)
+    write("image_annotations", image_annotations(store.types, {"metadata": []}), big_endian=False)
+    plain = image_annotations(plain_store.types, {})
+    (HERE / "image_annotations_plain.le.cdr").write_bytes(plain_store.serialize_cdr(plain, plain.__msgtype__))
     print(f"{len(list(HERE.glob('*.cdr')))} messages written, {len(PUBLISHED)} published types checked")
 
 
