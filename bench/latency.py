@@ -2,6 +2,9 @@
 
     python3 bench/latency.py --size 768x576 --hz 30 --seconds 10 --image /bench/image --detections /vedette/detections
 
+With several cameras the topics are those of each: `--cameras front,rear` publishes to /front/image and /rear/image, all by one
+publisher's process, one picture after the other, and waits for /vedette/front/detections and so on.
+
 Prints one line of JSON. The clock starts before `publish()`, so the Python publisher's own time is in every figure,
 the same for every node that is measured.
 """
@@ -36,29 +39,38 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--image", default="/bench/image")
     parser.add_argument("--detections", default="/vedette/detections")
+    parser.add_argument("--cameras", type=lambda text: text.split(","), default=[])
     args = parser.parse_args()
+    images = [f"/{camera}/image" for camera in args.cameras] or [args.image]
+    detections = [f"/vedette/{camera}/detections" for camera in args.cameras] or [args.detections]
     width, height = map(int, args.size.split("x"))
 
     rclpy.init()
     node = rclpy.create_node("vedette_bench_camera")
-    publisher = node.create_publisher(Image, args.image, qos_profile_sensor_data)
+    publishers = [node.create_publisher(Image, image, qos_profile_sensor_data) for image in images]
     arrived_ns = {}
 
-    def received(message):
-        stamp = message.header.stamp
-        arrived_ns.setdefault((stamp.sec, stamp.nanosec), time.perf_counter_ns())
+    def received_of(camera):
+        def received(message):
+            stamp = message.header.stamp
+            arrived_ns.setdefault((camera, stamp.sec, stamp.nanosec), time.perf_counter_ns())
+
+        return received
 
     reliable = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.RELIABLE)
-    node.create_subscription(Detection2DArray, args.detections, received, reliable)
+    for camera, topic in enumerate(detections):
+        node.create_subscription(Detection2DArray, topic, received_of(camera), reliable)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     receiver = threading.Thread(target=executor.spin)
     receiver.start()
 
     deadline = time.monotonic() + PATIENCE_S
-    while publisher.get_subscription_count() == 0 or node.count_publishers(args.detections) == 0:
+    while any(publisher.get_subscription_count() == 0 for publisher in publishers) or any(
+        node.count_publishers(topic) == 0 for topic in detections
+    ):
         if time.monotonic() > deadline:
-            print(f"no node takes {args.image} and gives {args.detections}", file=sys.stderr)
+            print(f"no node takes {', '.join(images)} and gives {', '.join(detections)}", file=sys.stderr)
             executor.shutdown()
             receiver.join()
             return 1
@@ -80,11 +92,12 @@ def main():
         time.sleep(max(0.0, begin + index / args.hz - time.perf_counter()))
         # No two pictures in a row are the same, as from a sensor.
         message.data[:top] = array("B", [index % 256]) * top
-        message.header.stamp = node.get_clock().now().to_msg()
-        key = (message.header.stamp.sec, message.header.stamp.nanosec)
-        if index >= WARM_UP_S * args.hz:
-            sent_ns[key] = time.perf_counter_ns()
-        publisher.publish(message)
+        for camera, publisher in enumerate(publishers):
+            message.header.stamp = node.get_clock().now().to_msg()
+            key = (camera, message.header.stamp.sec, message.header.stamp.nanosec)
+            if index >= WARM_UP_S * args.hz:
+                sent_ns[key] = time.perf_counter_ns()
+            publisher.publish(message)
     time.sleep(1.0)
     latencies_ms = sorted((arrived_ns[key] - at) / 1e6 for key, at in sent_ns.items() if key in arrived_ns)
     executor.shutdown()

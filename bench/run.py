@@ -180,12 +180,12 @@ def bench_generation(table, generation, folder, rounds, tokens):
     table.row("generation under a grammar; without", sides["grammar"], ours, "at least 0.95", lambda r: r >= 0.95, "/s")
 
 
-def live_latency(command, size, detections, seconds):
-    """Starts a node, measures it, stops it."""
+def live_latency(command, size, detections, seconds, *others):
+    """Starts a node, measures it, stops it; `others` are more arguments of the measurement."""
     node = subprocess.Popen([str(part) for part in command], cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         return output_of(
-            sys.executable, BENCH / "latency.py", "--size", size, "--seconds", seconds, "--detections", detections
+            sys.executable, BENCH / "latency.py", "--size", size, "--seconds", seconds, "--detections", detections, *others
         )
     finally:
         node.send_signal(signal.SIGINT)
@@ -215,6 +215,20 @@ def bench_live(table, live_node, rounds, seconds):
         print(f"{'':<4}frames lost: ours {lost}, peer {lost_peer} of {sum(r['sent'] for r in ours)} each")
 
 
+def bench_cameras(table, live_node, rounds, seconds):
+    """Four cameras beside one, 15 pictures a second of each, by one publisher."""
+    cameras, one, four = ["front", "rear", "left", "right"], [], []
+    for _ in range(rounds):
+        for count, figures in ((1, one), (4, four)):
+            names = cameras[:count]
+            command = [live_node, "--ros-args", "-p", f"cameras:=[{', '.join(names)}]"]
+            of = ("--hz", 15, "--cameras", ",".join(names))
+            figures.append(live_latency(command, "648x480", "", seconds, *of))
+    median = [[r["median_ms"] for r in figures] for figures in (four, one)]
+    table.row("live, four cameras 648x480, 15 Hz, median; one camera", *median, "at most 2", lambda r: r <= 2)
+    print(f"{'':<4}frames lost: of four {sum(r['lost'] for r in four)}, of one {sum(r['lost'] for r in one)}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -238,6 +252,7 @@ def main():
             bench_generation(table, binaries["generation"], Path(folder), args.rounds, args.tokens)
     if args.only in (None, "live"):
         bench_live(table, binaries["live_node"], args.live_rounds, args.live_seconds)
+        bench_cameras(table, binaries["live_node"], args.live_rounds, args.live_seconds)
     target = ROOT / "out/bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(table.rows, indent=2) + "\n")

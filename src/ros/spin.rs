@@ -236,15 +236,14 @@ impl Spin {
             *config = in_force;
         }
         silences.look(now, |camera, silence| {
-            let mut counts = self.shared.health.lock();
-            let silent_since = &mut counts.of(CameraId(camera)).silent_since;
+            let mark = |since| self.shared.health.lock().of(CameraId(camera)).silent_since = since;
             match silence {
                 Silence::Begins { since, words } => {
-                    *silent_since = Some(since);
+                    mark(Some(since));
                     tracing::warn!("{words}");
                 }
                 Silence::Ends { words } => {
-                    *silent_since = None;
+                    mark(None);
                     tracing::info!("{words}");
                 }
             }

@@ -58,7 +58,7 @@ def same(ours, theirs):
 
 def test_a_recording_of_all_outputs_is_read_by_libraries_of_others(replay, ten_frames, tmp_path, read_by_peer):
     out = tmp_path / "all.mcap"
-    replay(ten_frames, "--annotate", "--out", out)
+    replay(ten_frames, "--annotate", "--markers", "--image-annotations", "--out", out)
     found = read_by_peer(out)
     with out.open("rb") as file:
         decoded = list(make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages())
@@ -69,4 +69,5 @@ def test_a_recording_of_all_outputs_is_read_by_libraries_of_others(replay, ten_f
         assert (line["topic"], line["type"], int(line["log_time"])) == (channel.topic, schema.name, message.log_time)
         assert same(plain(value), line["message"]), f"{channel.topic} at {message.log_time}"
     topics = {line["topic"] for line in found}
-    assert {"/vedette/detections", "/vedette/plan", "/vedette/image_annotated", "/vedette/events"} <= topics
+    for_people = {"/vedette/image_annotated", "/vedette/markers", "/vedette/image_annotations"}
+    assert {"/vedette/detections", "/vedette/plan", "/vedette/events"} | for_people <= topics

@@ -437,7 +437,7 @@ fn a_recording_of_results_reads_back_in_order_under_the_images_stamps() {
     let mut recording = drive(20);
     let topics = ReplayTopics::choose(&recording.topics, &Names::default()).unwrap();
     replay_all(&mut recording, &topics, &mut heard, &mut ()).unwrap();
-    assert_eq!(heard.messages.len(), 3 + 20 * 4);
+    assert_eq!(heard.messages.len(), 3 + 20 * 6);
     for (index, (output, stamp, cdr)) in heard.messages.iter().enumerate() {
         let topic = node.expand(output.name());
         let message = bag.next_message().unwrap().unwrap();
