@@ -41,6 +41,8 @@ impl Summary<'_> {
                     })
                 })
                 .collect();
+            // The first camera's under the names that those of an only one have.
+            let first = topics.cameras.first();
             let cameras = topics.cameras.iter();
             let cameras: Vec<_> =
                 cameras.map(|camera| json!({ "image": camera.image, "camera_info": camera.camera_info })).collect();
@@ -59,7 +61,7 @@ impl Summary<'_> {
                 "proposals": report.proposals,
                 "first_stamp_ns": report.span.map(|(first, _)| first.as_ns()),
                 "last_stamp_ns": report.span.map(|(_, last)| last.as_ns()),
-                "topics": { "cameras": cameras, "odom": topics.odom, "tf": topics.tf, "tf_static": topics.tf_static, "proposal": topics.proposal, "events": topics.events },
+                "topics": { "image": first.map(|camera| &camera.image), "camera_info": first.map(|camera| &camera.camera_info), "cameras": cameras, "odom": topics.odom, "tf": topics.tf, "tf_static": topics.tf_static, "proposal": topics.proposal, "events": topics.events },
                 "taken": taken,
                 "proof": proof,
                 "results": results,

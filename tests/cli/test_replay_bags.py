@@ -93,7 +93,8 @@ def test_several_image_topics_are_listed_and_remap_chooses_one(replay, report, t
     rear = report(bag, "--remap", "image:=/rear/image")
     assert rear["processed"] == 2
     no_others = {"odom": None, "tf": None, "tf_static": None, "proposal": None, "events": None}
-    assert rear["topics"] == {"image": "/rear/image", "camera_info": "/rear/camera_info", **no_others}
+    camera = {"image": "/rear/image", "camera_info": "/rear/camera_info"}
+    assert rear["topics"] == camera | {"cameras": [camera]} | no_others
     assert report(bag, "-r", "image:=/front/image")["processed"] == 3
 
 

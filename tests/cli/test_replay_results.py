@@ -48,7 +48,8 @@ def test_json_is_one_document_with_every_key(replay, ten_frames):
     assert (found["lost"], found["source_losses"], found["results"], found["pictures"]) == ({}, [], None, None)
     assert sum(found["decisions"].values()) == 10
     assert found["last_stamp_ns"] - found["first_stamp_ns"] == 900_000_000
-    topics = {"image": "/camera/image", "camera_info": "/camera/camera_info", "odom": None, "tf": None, "tf_static": None, "proposal": None, "events": None}
+    cameras = [{"image": "/camera/image", "camera_info": "/camera/camera_info"}]
+    topics = {"image": "/camera/image", "camera_info": "/camera/camera_info", "cameras": cameras, "odom": None, "tf": None, "tf_static": None, "proposal": None, "events": None}
     assert found["topics"] == topics and found["proposals"] == {}
     assert found["interrupted"] is False
     assert found["proof"].startswith("cpu runs the model (CPUExecutionProvider ")
