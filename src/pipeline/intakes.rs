@@ -50,21 +50,6 @@ impl Intakes {
         Self { by_camera, transforms: transforms.clone(), ..self }
     }
 
-    /// How many cameras there are.
-    pub fn len(&self) -> usize {
-        self.by_camera.len()
-    }
-
-    /// Never: there is one camera at least.
-    pub fn is_empty(&self) -> bool {
-        self.by_camera.is_empty()
-    }
-
-    /// The names of the cameras.
-    pub fn names(&self) -> &[CameraName] {
-        &self.names
-    }
-
     /// That of one camera; the last one's for a number that no camera has.
     pub fn of(&mut self, camera: CameraId) -> &mut Intake {
         let at = camera.0.min(self.by_camera.len() - 1);

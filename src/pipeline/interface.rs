@@ -3,7 +3,7 @@
 //! The walk's own topics come from [`Input`] and [`Output`]; the tables here hold what the edge has beside them. A
 //! running node is held to all of it by `tests/ros/test_graph.py`.
 
-use super::topics::{Input, Output, Transport};
+use super::topics::{Input, Output, inputs};
 use crate::config::{Config, Durability, Names, QosOverride, Reliability};
 
 /// A topic.
@@ -84,15 +84,8 @@ impl Interface {
     /// Of a node with these parameters and names.
     pub fn of(config: &Config, names: &Names) -> Self {
         let cameras = config.camera_names();
-        let of_walk = cameras.iter().enumerate().flat_map(|(at, camera)| {
-            let transport = names.transport(camera, config.of_camera(camera).image_transport);
-            let is_left_out =
-                move |input: Input| Transport::ALL.iter().any(|one| one.input() == input && !one.is_allowed(transport));
-            let own = Input::ALL.into_iter().filter(move |input| at == 0 || input.is_of_camera());
-            own.filter(move |input| !is_left_out(*input)).map(move |input| (camera, input))
-        });
-        let of_walk = of_walk.map(|(camera, input)| {
-            let called = input.name_for(camera);
+        let of_walk = inputs(config, names).into_iter().map(|(_, camera, input)| {
+            let called = input.name_for(&camera);
             let name = names.resolve_input(&called);
             let first = subscription(input).overridden(config.qos_overrides.subscriptions.get(&name));
             let beside = (input == Input::CameraInfo).then_some(LATCHED).filter(|latched| *latched != first);

@@ -34,5 +34,7 @@ pub use reason::{Asker, Cause, Failure, Inquiry, InquiryError, Proposed, Reason,
 pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
 pub use shown::{FrameView, Shown, Strip, WorldMarkers};
-pub use topics::{Input, Outlet, Output, OutputError, Outputs, Transport, unused_rules, video_cure};
+pub use topics::{
+    Input, Outlet, Output, OutputError, Outputs, Transport, inputs, transport_of, unused_rules, video_cure,
+};
 pub use walk::{Entered, PassedOver, Walk};

@@ -1,6 +1,6 @@
 //! The topics of the walk by their ROS names, and the one door through which results leave it.
 
-use crate::config::{CameraName, ImageTransport, Names, RemapRule, UnusedRule};
+use crate::config::{CameraName, Config, ImageTransport, Names, RemapRule, UnusedRule};
 use crate::types::{CameraId, Stamp};
 
 /// What the walk takes.
@@ -93,6 +93,24 @@ impl Transport {
             ImageTransport::Auto => true,
         }
     }
+}
+
+/// How the pictures of a camera travel, by parameter `image_transport` and the remapping.
+pub fn transport_of(config: &Config, names: &Names, camera: &CameraName) -> ImageTransport {
+    names.transport(camera, config.of_camera(camera).image_transport)
+}
+
+/// What a node listens to, camera by camera; what is one for all stands with the first. Of the pictures those transports
+/// that may be taken.
+pub fn inputs(config: &Config, names: &Names) -> Vec<(CameraId, CameraName, Input)> {
+    let mut inputs = Vec::new();
+    for (at, camera) in config.camera_names().into_iter().enumerate() {
+        let by = transport_of(config, names, &camera);
+        let is_left_out = |input: &Input| Transport::ALL.iter().any(|one| one.input() == *input && !one.is_allowed(by));
+        let own = Input::ALL.into_iter().filter(|input| at == 0 || input.is_of_camera());
+        inputs.extend(own.filter(|input| !is_left_out(input)).map(|input| (CameraId(at), camera.clone(), input)));
+    }
+    inputs
 }
 
 /// What to do about a topic of this type, whose pictures cannot be decoded one by one: none for other types.

@@ -101,7 +101,7 @@ impl Lane {
         let mut side = Side::default();
         let inbox = Arc::clone(&self.passage.shared.inbox);
         loop {
-            let until = self.waiting.iter().map(|waiting| self.deadline(waiting)).min();
+            let until = self.waiting.iter().map(|waiting| waiting.deadline(&self.waits)).min();
             let waits = |camera| self.waiting.iter().any(|waiting| waiting.camera == camera);
             let Some(work) = inbox.next(&mut side, waits, until) else { return };
             match work {
@@ -240,10 +240,6 @@ impl Lane {
                 false
             }
         });
-    }
-
-    fn deadline(&self, waiting: &Waiting) -> Instant {
-        waiting.deadline(&self.waits)
     }
 }
 

@@ -25,8 +25,8 @@ use super::spin::SpinOrder;
 use super::threads::{Duty, Ended, Threads, words_of};
 use super::watch::stop::StopPlan;
 use crate::config::assembly::Prompter;
-use crate::config::{CameraName, Config, ImageTransport, Names, in_words};
-use crate::pipeline::{Input, Intakes, Reason, Transport, Walk};
+use crate::config::{CameraName, Config, Names, in_words};
+use crate::pipeline::{Input, Intakes, Reason, Walk, inputs, transport_of};
 use crate::types::CameraId;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -332,7 +332,7 @@ impl Managed {
         self.shared.inbox.put_order(Order::Begin);
         let (reply, listens) = mpsc::channel();
         let cameras = config.camera_names();
-        let transports = cameras.iter().map(|camera| transport(&config, &self.names, camera)).collect();
+        let transports = cameras.iter().map(|camera| transport_of(&config, &self.names, camera)).collect();
         let _ = self.ways.spin.send(SpinOrder::Listen { transports, reply });
         // The spin thread takes it within some milliseconds; where it has ended, the node ends too.
         match listens.recv() {
@@ -463,26 +463,13 @@ impl Drop for Managed {
     }
 }
 
-/// How the pictures of a camera travel.
-fn transport(config: &Config, names: &Names, camera: &CameraName) -> ImageTransport {
-    names.transport(camera, config.of_camera(camera).image_transport)
-}
-
 /// The inputs by their names, with what is asked of those who publish them.
 fn topics(config: &Config, names: &Names) -> Vec<Topic> {
-    let mut topics = Vec::new();
-    for (at, camera) in config.camera_names().iter().enumerate() {
-        let by = transport(config, names, camera);
-        let is_left_out =
-            |input: &Input| Transport::ALL.into_iter().any(|one| one.input() == *input && !one.is_allowed(by));
-        let topic = |input: Input| {
-            let label = input.name_for(camera);
-            let name = names.resolve_input(&label);
-            let qos = qos::subscription(input, config.qos_overrides.subscriptions.get(&name));
-            Topic { input, camera: CameraId(at), called: names.input(&label), label, name, qos }
-        };
-        let of_camera = Input::ALL.into_iter().filter(|input| at == 0 || input.is_of_camera());
-        topics.extend(of_camera.filter(|input| !is_left_out(input)).map(topic));
-    }
-    topics
+    let topic = |(camera, camera_name, input): (CameraId, CameraName, Input)| {
+        let label = input.name_for(&camera_name);
+        let name = names.resolve_input(&label);
+        let qos = qos::subscription(input, config.qos_overrides.subscriptions.get(&name));
+        Topic { input, camera, called: names.input(&label), label, name, qos }
+    };
+    inputs(config, names).into_iter().map(topic).collect()
 }

@@ -1,6 +1,6 @@
 //! Who publishes our inputs, and whether DDS will ever connect them with us.
 
-use super::qos;
+use super::qos::{self, Mismatch};
 use crate::pipeline::{Input, video_cure};
 use crate::types::CameraId;
 use r2r::QosProfile;
@@ -45,8 +45,10 @@ impl Topic {
             if publisher.topic_type != wanted_type {
                 let cure = video_cure(&publisher.topic_type).map(|cure| format!(": {cure}")).unwrap_or_default();
                 found.problems.push(format!("{who} publishes {}, expected {wanted_type}{cure}", publisher.topic_type));
-            } else if let Some(reason) = qos::mismatch(&publisher.qos_profile, &self.qos) {
-                found.problems.push(format!("{who} does not meet our quality of service: {reason}"));
+            } else if let Some(Mismatch { offered, asked, .. }) = qos::mismatch(&publisher.qos_profile, &self.qos) {
+                found.problems.push(format!(
+                    "{who} does not meet our quality of service: it offers {offered}, we ask for {asked}"
+                ));
             } else {
                 found.publishers += 1;
             }

@@ -3,7 +3,8 @@
 use crate::config::{Durability, History, QosOverride, Reliability};
 use crate::pipeline::{Input, Output};
 use r2r::QosProfile;
-use r2r::qos::{DurabilityPolicy, HistoryPolicy, ReliabilityPolicy};
+use r2r::qos::{DurabilityPolicy, HistoryPolicy, LivelinessPolicy, ReliabilityPolicy};
+use std::time::Duration;
 
 /// A subscription: best effort, volatile, the newest five, unless an override says otherwise. Those of tf are what tf2's
 /// own listeners ask for: nothing is left out, and what does not move is told to whoever comes late.
@@ -66,17 +67,49 @@ pub fn publisher(output: Output, overrides: Option<&QosOverride>) -> QosProfile 
     overridden(qos, overrides)
 }
 
-/// Why a publisher of this offer and a subscription of this request do not meet, in DDS' rules. `None`: they do.
-pub fn mismatch(offered: &QosProfile, requested: &QosProfile) -> Option<&'static str> {
-    let best_effort = offered.reliability == ReliabilityPolicy::BestEffort;
-    let volatile = offered.durability == DurabilityPolicy::Volatile;
-    if best_effort && requested.reliability == ReliabilityPolicy::Reliable {
-        Some("it offers best_effort, we ask for reliable")
-    } else if volatile && requested.durability == DurabilityPolicy::TransientLocal {
-        Some("it offers volatile, we ask for transient_local")
+/// A policy in which less is offered than is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Its name, as that of a parameter `qos_overrides`.
+    pub policy: &'static str,
+    pub offered: String,
+    pub asked: String,
+}
+
+/// Why a publisher of this offer and a subscription that asks for this do not meet: the first such policy, by DDS's rules.
+/// `None`: they do.
+pub fn mismatch(offered: &QosProfile, asked: &QosProfile) -> Option<Mismatch> {
+    let of = |policy, offered: String, asked: String| Some(Mismatch { policy, offered, asked });
+    let named = |policy, offered: &str, asked: &str| of(policy, offered.to_owned(), asked.to_owned());
+    let is_best_effort = offered.reliability == ReliabilityPolicy::BestEffort;
+    let is_volatile = offered.durability == DurabilityPolicy::Volatile;
+    let is_automatic = offered.liveliness == LivelinessPolicy::Automatic;
+    if is_best_effort && asked.reliability == ReliabilityPolicy::Reliable {
+        named("reliability", "best_effort", "reliable")
+    } else if is_volatile && asked.durability == DurabilityPolicy::TransientLocal {
+        named("durability", "volatile", "transient_local")
+    } else if is_automatic && asked.liveliness == LivelinessPolicy::ManualByTopic {
+        named("liveliness", "automatic", "manual_by_topic")
+    } else if period(offered.deadline) > period(asked.deadline) {
+        of("deadline", in_words(offered.deadline), in_words(asked.deadline))
+    } else if period(offered.liveliness_lease_duration) > period(asked.liveliness_lease_duration) {
+        let [offered, asked] = [offered, asked].map(|qos| in_words(qos.liveliness_lease_duration));
+        of("liveliness_lease_duration", offered, asked)
     } else {
         None
     }
+}
+
+/// A period that is not set is without end.
+fn period(period: Duration) -> Duration {
+    if period.is_zero() { WITHOUT_END } else { period.min(WITHOUT_END) }
+}
+
+/// rmw's own longest time, which stands for none.
+const WITHOUT_END: Duration = Duration::from_secs(9_223_372_036);
+
+fn in_words(of: Duration) -> String {
+    if period(of) >= WITHOUT_END { "infinite".to_owned() } else { format!("{} ms", of.as_millis()) }
 }
 
 #[cfg(test)]

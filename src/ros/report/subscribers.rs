@@ -6,8 +6,7 @@
 
 use super::endpoints::{Endpoint, GraphObserver};
 use crate::config::NodeName;
-use r2r::QosProfile;
-use r2r::qos::{DurabilityPolicy, LivelinessPolicy, ReliabilityPolicy};
+use crate::ros::intake::qos::{Mismatch, mismatch};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -89,7 +88,7 @@ fn unmet(topic: &str, offered: &Endpoint, asked: &Endpoint) -> Option<String> {
     if *type_name != offered.type_name {
         return Some(format!("{node} subscribes to {topic} as {type_name}, it is {}", offered.type_name));
     }
-    let Misfit { policy, offered, asked } = misfit(&offered.qos, &asked.qos)?;
+    let Mismatch { policy, offered, asked } = mismatch(&offered.qos, &asked.qos)?;
     let parameter = |end: &str, value: &str| format!("qos_overrides.{topic}.{end}.{policy}:={value}");
     let cure = format!("let it ask for {offered}, as by its parameter {}", parameter("subscription", &offered));
     let ours = match policy {
@@ -99,52 +98,10 @@ fn unmet(topic: &str, offered: &Endpoint, asked: &Endpoint) -> Option<String> {
     Some(format!("{node} gets nothing of {topic}: it asks for {policy} {asked}, we offer {offered}; {cure}{ours}"))
 }
 
-/// A policy in which less is offered than is asked for.
-#[derive(Debug, PartialEq, Eq)]
-struct Misfit {
-    policy: &'static str,
-    offered: String,
-    asked: String,
-}
-
-/// The first such policy, by DDS's rules for what is offered and what is requested.
-fn misfit(offered: &QosProfile, asked: &QosProfile) -> Option<Misfit> {
-    let of = |policy, offered: String, asked: String| Some(Misfit { policy, offered, asked });
-    let named = |policy, offered: &str, asked: &str| of(policy, offered.to_owned(), asked.to_owned());
-    let is_best_effort = offered.reliability == ReliabilityPolicy::BestEffort;
-    let is_volatile = offered.durability == DurabilityPolicy::Volatile;
-    let is_automatic = offered.liveliness == LivelinessPolicy::Automatic;
-    if is_best_effort && asked.reliability == ReliabilityPolicy::Reliable {
-        named("reliability", "best_effort", "reliable")
-    } else if is_volatile && asked.durability == DurabilityPolicy::TransientLocal {
-        named("durability", "volatile", "transient_local")
-    } else if is_automatic && asked.liveliness == LivelinessPolicy::ManualByTopic {
-        named("liveliness", "automatic", "manual_by_topic")
-    } else if period(offered.deadline) > period(asked.deadline) {
-        of("deadline", in_words(offered.deadline), in_words(asked.deadline))
-    } else if period(offered.liveliness_lease_duration) > period(asked.liveliness_lease_duration) {
-        let [offered, asked] = [offered, asked].map(|qos| in_words(qos.liveliness_lease_duration));
-        of("liveliness_lease_duration", offered, asked)
-    } else {
-        None
-    }
-}
-
-/// A period that is not set is without end.
-fn period(period: Duration) -> Duration {
-    if period.is_zero() { WITHOUT_END } else { period.min(WITHOUT_END) }
-}
-
-/// rmw's own longest time, which stands for none.
-const WITHOUT_END: Duration = Duration::from_secs(9_223_372_036);
-
-fn in_words(of: Duration) -> String {
-    if period(of) >= WITHOUT_END { "infinite".to_owned() } else { format!("{} ms", of.as_millis()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use r2r::QosProfile;
 
     fn end(node: &str, qos: QosProfile) -> Endpoint {
         Endpoint { node: node.to_owned(), type_name: "vedette_msgs/msg/Plan".to_owned(), qos }

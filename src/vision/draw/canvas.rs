@@ -3,7 +3,8 @@
 use super::ground_lines::{ACROSS, GroundLines, GroundRow};
 use super::lettering::Lettering;
 use super::palette::{DIM, PATH, Rgb, SHADE, WHITE, class_color, decision_color, ink_on};
-use super::surface::{Rect, Shaded, Surface};
+use super::strokes::{Pen, Shaded};
+use super::surface::{Rect, Surface};
 use super::trails::Trails;
 use crate::types::{
     BBox, ClassId, Decision, ImageError, ImagePx, ImageView, Labels, PixelFormat, Plan, Scene, Size, Stamp,
@@ -182,11 +183,12 @@ impl Canvas {
         }
         for side in [0, ACROSS - 1] {
             let edge = ground.rows.iter().map(|row| (row.across[side], (0.2 + 1.8 * fade(row)).min(1.0)));
-            self.draw_line(edge, measures.line, color);
+            self.draw_line(edge, [Pen { width: measures.line, color, share: 1.0 }]);
         }
         let mut told_y = f32::INFINITY;
         for row in ground.rows.iter().filter(|row| row.is_mark) {
-            self.draw_line(row.across.iter().map(|point| (*point, 0.7)), measures.line * 0.6, color);
+            let pen = Pen { width: measures.line * 0.6, color, share: 0.7 };
+            self.draw_line(row.across.iter().map(|point| (*point, 1.0)), [pen]);
             if let Some([x, y]) = row.across[ACROSS - 1]
                 && y < measures.banner_top
                 && (told_y - y).abs() > measures.em
@@ -202,37 +204,44 @@ impl Canvas {
                 }
             }
         }
-        for (width, color, share) in [(measures.line * 2.6, SHADE, 0.45), (measures.line * 1.5, PATH, 0.95)] {
-            self.draw_line(ground.path.iter().map(|point| (*point, share)), width, color);
-        }
+        let path = ground.path.iter().map(|point| (*point, 1.0));
+        let shade = Pen { width: measures.line * 2.6, color: SHADE, share: 0.45 };
+        self.draw_line(path, [shade, Pen { width: measures.line * 1.5, color: PATH, share: 0.95 }]);
     }
 
     /// A line through points, with gaps where there are none.
-    fn draw_line(&mut self, points: impl Iterator<Item = (Option<[f32; 2]>, f32)>, width: f32, color: Rgb) {
+    fn draw_line<const PENS: usize>(
+        &mut self,
+        points: impl Iterator<Item = (Option<[f32; 2]>, f32)>,
+        pens: [Pen; PENS],
+    ) {
         self.points.clear();
         for (point, share) in points {
             match point {
                 Some(point) => self.points.push((point, share)),
                 None => {
-                    self.surface.line(&self.points, width, color);
+                    self.surface.line(&self.points, pens);
                     self.points.clear();
                 }
             }
         }
-        self.surface.line(&self.points, width, color);
+        self.surface.line(&self.points, pens);
     }
 
     fn draw_trails(&mut self, drawing: &Drawing<'_>, measures: Measures) {
         for track in &drawing.scene.tracks {
             let color = class_color(track.class);
-            let trail = || drawing.trails.of(track.id).map(|(place, age)| (Some(place), 0.85 * (1.0 - age)));
-            self.draw_line(trail().map(|(place, share)| (place, 0.5 * share)), measures.line * 2.4, SHADE);
-            self.draw_line(trail(), measures.line * 1.2, color);
+            // In a shade that lifts it off the picture.
+            let pens = |width: f32, wider: f32, shade: f32, share: f32| {
+                let shade = Pen { width: measures.line * wider, color: SHADE, share: shade };
+                [shade, Pen { width: measures.line * width, color, share }]
+            };
+            let trail = drawing.trails.of(track.id).map(|(place, age)| (Some(place), 1.0 - age));
+            self.draw_line(trail, pens(1.2, 2.4, 0.425, 0.85));
             if track.seen
                 && let Some((place, _)) = drawing.trails.of(track.id).last()
             {
-                self.surface.line(&[(place, 0.6)], measures.line * 4.2, SHADE);
-                self.surface.line(&[(place, 1.0)], measures.line * 2.8, color);
+                self.surface.line(&[(place, 1.0)], pens(2.8, 4.2, 0.6, 1.0));
             }
         }
     }

@@ -6,10 +6,12 @@
 //!
 //! Lines are smooth and letters those of Inter (`font/`).
 
+mod blend;
 mod canvas;
 mod ground_lines;
 mod lettering;
 mod palette;
+mod strokes;
 mod surface;
 mod trails;
 

@@ -4,12 +4,11 @@
 //! is reckoned from the distance of the pixel's centre. Numbers that are none, and shapes outside, draw nothing. Shapes
 //! of any size cost what they cover of the picture.
 
+use super::blend::{Wash, byte, over};
 use super::palette::Rgb;
+use super::strokes::{FAR_PX, Pen, Shaded, Strokes};
 use crate::types::Size;
 use std::ops::Range;
-
-/// Beyond this nothing is exact any more, and nothing is drawn.
-const FAR_PX: f32 = 1e6;
 
 /// A rectangle by its edges.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,24 +35,21 @@ impl Rect {
     }
 }
 
-/// A point of a line and how much of its color lies there, `0..=1`.
-pub type Shaded = ([f32; 2], f32);
-
 /// An rgb8 picture that owns its pixels.
 #[derive(Debug)]
 pub struct Surface {
     pixels: Vec<u8>,
     size: Size,
-    /// How much of each pixel of a line's surroundings it covers. All 0 between two lines.
-    cover: Vec<u8>,
-    /// In which columns of each row a line has covered anything.
-    covered: Vec<Range<usize>>,
+    strokes: Strokes,
+    /// Of a ring's upright sides: how much shade and how much color each column gets.
+    sides: Vec<(usize, u8, u8)>,
 }
 
 impl Surface {
     /// Without a pixel.
     pub fn new() -> Self {
-        Self { pixels: Vec::new(), size: Size { width_px: 0, height_px: 0 }, cover: Vec::new(), covered: Vec::new() }
+        let size = Size { width_px: 0, height_px: 0 };
+        Self { pixels: Vec::new(), size, strokes: Strokes::default(), sides: Vec::new() }
     }
 
     /// Takes another size; the caller then writes all pixels.
@@ -84,11 +80,11 @@ impl Surface {
     }
 
     fn columns(&self, from: f32, to: f32) -> Range<usize> {
-        span(from, to.ceil(), self.size.width_px)
+        span(from, to.ceil(), self.size.width_px as f32)
     }
 
     fn rows(&self, from: f32, to: f32) -> Range<usize> {
-        span(from, to.ceil(), self.size.height_px)
+        span(from, to.ceil(), self.size.height_px as f32)
     }
 
     /// Fills a rectangle.
@@ -99,9 +95,13 @@ impl Surface {
         let columns = self.columns(rect.left, rect.right);
         for row in self.rows(rect.top, rect.bottom) {
             let down = overlap(row as f32, rect.top, rect.bottom) * opacity;
-            let pixels = &mut self.row_mut(row)[columns.clone()];
-            for (column, pixel) in columns.clone().zip(pixels) {
-                blend(pixel, color, down * overlap(column as f32, rect.left, rect.right));
+            let share = |column: usize| byte(down * overlap(column as f32, rect.left, rect.right));
+            if let [first, inner @ .., last] = &mut self.row_mut(row)[columns.clone()] {
+                over(first, color, share(columns.start));
+                Wash::new(color, down).over(inner);
+                over(last, color, share(columns.end - 1));
+            } else if let [only] = &mut self.row_mut(row)[columns.clone()] {
+                over(only, color, share(columns.start));
             }
         }
     }
@@ -113,16 +113,22 @@ impl Surface {
         }
         let depth = radius.max(1.0);
         let columns = self.columns(rect.left, rect.right);
+        // Far from the edges all is covered.
+        let inner = self.columns(rect.left + depth, (rect.right - depth).floor());
+        let inner = inner.start.max(columns.start)..inner.end.min(columns.end);
+        let wash = Wash::new(color, opacity);
         for row in self.rows(rect.top, rect.bottom) {
             let y = row as f32 + 0.5;
-            let is_level = y > rect.top + depth && y < rect.bottom - depth;
-            let pixels = &mut self.row_mut(row)[columns.clone()];
-            for (column, pixel) in columns.clone().zip(pixels) {
-                let x = column as f32 + 0.5;
-                // Far from the edges all is covered.
-                let is_inner = is_level && x > rect.left + depth && x < rect.right - depth;
-                let share = if is_inner { 1.0 } else { (0.5 - outside_of(&rect, radius, x, y)).clamp(0.0, 1.0) };
-                blend(pixel, color, share * opacity);
+            let is_level = y > rect.top + depth && y < rect.bottom - depth && !inner.is_empty();
+            let edges =
+                if is_level { [columns.start..inner.start, inner.end..columns.end] } else { [columns.clone(), 0..0] };
+            let pixels = self.row_mut(row);
+            for column in edges.into_iter().flatten() {
+                let share = (0.5 - outside_of(&rect, radius, column as f32 + 0.5, y)).clamp(0.0, 1.0);
+                over(&mut pixels[column], color, byte(share * opacity));
+            }
+            if is_level {
+                wash.over(&mut pixels[inner.clone()]);
             }
         }
     }
@@ -133,28 +139,48 @@ impl Surface {
             return;
         }
         let half = line / 2.0;
+        let shares = |off: f32| {
+            let below = (half + 1.0 - off.abs() + 0.5).clamp(0.0, 1.0) * shade.1;
+            (below, (half - off.abs() + 0.5).clamp(0.0, 1.0))
+        };
+        let bytes = |(below, above)| (byte(below), byte(above));
         let reach = half + 1.0;
         let outer = rect.grown(reach);
         let depth = reach + radius + 1.0;
         let columns = self.columns(outer.left, outer.right);
-        // Only the frame: the inside of a large box costs nothing.
-        let (left_end, right_begin) = (rect.left + depth, rect.right - depth);
+        // Between the corners a row, or a column, is the same all along.
+        let between = self.columns(rect.left + depth, (rect.right - depth).floor());
+        let ends = if between.is_empty() {
+            [columns, 0..0]
+        } else {
+            [columns.start..between.start, between.end.max(columns.start)..columns.end]
+        };
+        let mut sides = std::mem::take(&mut self.sides);
+        let middle = f32::midpoint(rect.top, rect.bottom);
+        for column in ends.iter().flat_map(Range::clone) {
+            let (below, above) = bytes(shares(outside_of(&rect, radius, column as f32 + 0.5, middle)));
+            sides.push((column, below, above));
+        }
         for row in self.rows(outer.top, outer.bottom) {
             let y = row as f32 + 0.5;
-            let is_edge = y < rect.top + depth || y > rect.bottom - depth || left_end >= right_begin;
-            let parts = if is_edge {
-                [columns.clone(), 0..0]
-            } else {
-                [self.columns(outer.left, left_end), self.columns(right_begin, outer.right)]
-            };
-            for part in parts {
-                for (column, pixel) in part.clone().zip(&mut self.row_mut(row)[part]) {
-                    let off = outside_of(&rect, radius, column as f32 + 0.5, y).abs();
-                    blend(pixel, shade.0, (half + 1.0 - off + 0.5).clamp(0.0, 1.0) * shade.1);
-                    blend(pixel, color, (half - off + 0.5).clamp(0.0, 1.0));
-                }
+            let is_edge = y < rect.top + depth || y > rect.bottom - depth;
+            let pixels = self.row_mut(row);
+            for &(column, below, above) in &sides {
+                let (below, above) = match is_edge {
+                    true => bytes(shares(outside_of(&rect, radius, column as f32 + 0.5, y))),
+                    false => (below, above),
+                };
+                over(&mut pixels[column], shade.0, below);
+                over(&mut pixels[column], color, above);
+            }
+            if is_edge && !between.is_empty() {
+                let (below, above) = shares((y - middle).abs() - (rect.bottom - rect.top) / 2.0);
+                Wash::new(shade.0, below).over(&mut pixels[between.clone()]);
+                Wash::new(color, above).over(&mut pixels[between.clone()]);
             }
         }
+        sides.clear();
+        self.sides = sides;
     }
 
     /// Draws the outline of a rectangle in dashes, which stay where they are when the picture's edge cuts it.
@@ -178,56 +204,21 @@ impl Surface {
         }
     }
 
-    /// Draws a line through points, with round ends; where it crosses itself it is no darker. The shade of a segment is
-    /// that of its end.
-    pub fn line(&mut self, points: &[Shaded], width: f32, color: Rgb) {
-        let half = width / 2.0;
-        let is_near = |([x, y], shade): &Shaded| {
-            x.abs() < FAR_PX && y.abs() < FAR_PX && shade.is_finite() && x.is_finite() && y.is_finite()
-        };
-        let mut around: Option<Rect> = None;
-        for ([x, y], _) in points.iter().filter(|point| is_near(point)) {
-            let known = around.unwrap_or(Rect { left: *x, top: *y, right: *x, bottom: *y });
-            around = Some(Rect {
-                left: known.left.min(*x),
-                top: known.top.min(*y),
-                right: known.right.max(*x),
-                bottom: known.bottom.max(*y),
-            });
-        }
-        let Some(around) = around.map(|rect| rect.grown(half + 1.0)) else { return };
-        let (columns, rows) = (self.columns(around.left, around.right), self.rows(around.top, around.bottom));
-        if columns.is_empty() || rows.is_empty() {
-            return;
-        }
-        let (mut cover, mut covered) = (std::mem::take(&mut self.cover), std::mem::take(&mut self.covered));
-        if cover.len() < columns.len() * rows.len() {
-            cover.resize(columns.len() * rows.len(), 0);
-        }
-        covered.clear();
-        covered.resize(rows.len(), columns.end..columns.start);
-        let (first, wide) = (rows.start, columns.len());
-        let (columns_of, rows_of) = (columns.clone(), rows.clone());
-        let mut stroke = Stroke { cover: &mut cover, covered: &mut covered, columns: columns_of, rows: rows_of, half };
-        match points {
-            [point] if is_near(point) => stroke.segment(point.0, point.0, point.1),
-            points => {
-                for pair in points.windows(2).filter(|pair| pair.iter().all(is_near)) {
-                    stroke.segment(pair[0].0, pair[1].0, pair[1].1);
+    /// Draws a line through points with several pens, one over the other, the first below. It has round ends; where it
+    /// crosses itself it is no darker. The shade of a segment is that of its end.
+    pub fn line<const PENS: usize>(&mut self, points: &[Shaded], pens: [Pen; PENS]) {
+        let (picture, width) = (self.rect(), self.size.width_px as usize);
+        let (pixels, _) = self.pixels.as_chunks_mut();
+        self.strokes.line(points, &pens, picture, |row, column, cells| {
+            let pixels = &mut pixels[row * width + column..(row + 1) * width];
+            for (pixels, cell) in pixels.chunks_mut(cells[0][0].len()).zip(cells) {
+                for (pen, cover) in pens.iter().zip(cell) {
+                    for (pixel, &share) in pixels.iter_mut().zip(cover).filter(|(_, share)| **share > 0.0) {
+                        over(pixel, pen.color, byte(share));
+                    }
                 }
             }
-        }
-        for (row, covered) in rows.zip(&covered).filter(|(_, covered)| !covered.is_empty()) {
-            let begin = (row - first) * wide;
-            let cover = &mut cover[begin + covered.start - columns.start..begin + covered.end - columns.start];
-            for (pixel, cover) in self.row_mut(row)[covered.clone()].iter_mut().zip(cover) {
-                if *cover > 0 {
-                    blend_by(pixel, color, u32::from(*cover));
-                    *cover = 0;
-                }
-            }
-        }
-        (self.cover, self.covered) = (cover, covered);
+        });
     }
 
     /// Fills a convex area of four corners, each pixel whose centre it holds: areas that share an edge neither overlap
@@ -237,6 +228,7 @@ impl Surface {
             return;
         }
         let ys = corners.map(|[_, y]| y);
+        let wash = Wash::new(color, opacity);
         let (top, bottom) = ys.iter().fold((f32::MAX, f32::MIN), |(top, bottom), &y| (top.min(y), bottom.max(y)));
         for row in self.rows(top - 0.5, bottom + 0.5) {
             let y = row as f32 + 0.5;
@@ -250,10 +242,8 @@ impl Surface {
                     (left, right) = (left.min(x), right.max(x));
                 }
             }
-            let columns = span((left - 0.5).ceil(), (right - 0.5).ceil(), self.size.width_px);
-            if !columns.is_empty() {
-                self.row_mut(row)[columns].iter_mut().for_each(|pixel| blend(pixel, color, opacity));
-            }
+            let columns = span((left - 0.5).ceil(), (right - 0.5).ceil(), self.size.width_px as f32);
+            wash.over(&mut self.row_mut(row)[columns]);
         }
     }
 
@@ -269,60 +259,9 @@ impl Surface {
             let pixels = self.row_mut(row);
             for (column, &cover) in (left..).zip(cover) {
                 let Ok(column) = usize::try_from(column) else { continue };
-                if let Some(pixel) = pixels.get_mut(column).filter(|_| cover > 0) {
-                    blend_by(pixel, color, u32::from(cover));
+                if let Some(pixel) = pixels.get_mut(column) {
+                    over(pixel, color, cover);
                 }
-            }
-        }
-    }
-}
-
-/// A line on its way into the part of the picture around it.
-struct Stroke<'a> {
-    cover: &'a mut [u8],
-    covered: &'a mut [Range<usize>],
-    columns: Range<usize>,
-    rows: Range<usize>,
-    half: f32,
-}
-
-impl Stroke<'_> {
-    fn segment(&mut self, from: [f32; 2], to: [f32; 2], shade: f32) {
-        let reach = self.half + 1.0;
-        let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
-        let squared = dx * dx + dy * dy;
-        let outer_squared = (self.half + 0.5) * (self.half + 0.5);
-        let within = |from: f32, to: f32, range: &Range<usize>| {
-            let end = u32::try_from(range.end).unwrap_or(u32::MAX);
-            span(from.max(range.start as f32), to.ceil(), end)
-        };
-        for row in within(from[1].min(to[1]) - reach, from[1].max(to[1]) + reach, &self.rows) {
-            let y = row as f32 + 0.5;
-            // The part of the segment that comes near this row.
-            let (mut x0, mut x1) = (from[0], to[0]);
-            if dy.abs() > 1e-3 {
-                let at = |y: f32| from[0] + ((y - from[1]) / dy).clamp(0.0, 1.0) * dx;
-                (x0, x1) = (at(y - reach), at(y + reach));
-            }
-            let columns = within(x0.min(x1) - reach, x0.max(x1) + reach, &self.columns);
-            if columns.is_empty() {
-                continue;
-            }
-            let nth = row - self.rows.start;
-            let begin = nth * self.columns.len();
-            let known = &mut self.covered[nth];
-            *known = known.start.min(columns.start)..known.end.max(columns.end);
-            for column in columns {
-                let (px, py) = (column as f32 + 0.5 - from[0], y - from[1]);
-                let along = if squared > 0.0 { ((px * dx + py * dy) / squared).clamp(0.0, 1.0) } else { 0.0 };
-                let (off_x, off_y) = (px - along * dx, py - along * dy);
-                let off_squared = off_x * off_x + off_y * off_y;
-                if off_squared >= outer_squared {
-                    continue;
-                }
-                let covered = byte((self.half + 0.5 - off_squared.sqrt()).min(1.0) * shade);
-                let known = &mut self.cover[begin + column - self.columns.start];
-                *known = covered.max(*known);
             }
         }
     }
@@ -334,7 +273,7 @@ fn dashes(from: f32, to: f32, period: f32, begin: f32, end: f32) -> impl Iterato
     let first = from + skipped * period;
     let last = to.min(end);
     // Far out, adding a period may change nothing: never more than the picture has room for.
-    let most = inside((end - begin) / period + 2.0, u32::MAX);
+    let most = inside((end - begin) / period + 2.0, FAR_PX);
     (0..most).map(move |nth| first + nth as f32 * period).take_while(move |at| *at < last)
 }
 
@@ -353,37 +292,16 @@ fn overlap(at: f32, from: f32, to: f32) -> f32 {
     (to.min(at + 1.0) - from.max(at)).clamp(0.0, 1.0)
 }
 
-/// The pixels from the one in which `from` lies to the one before that of `to`.
-fn span(from: f32, to: f32, side: u32) -> Range<usize> {
+/// The pixels of a picture's side from the one in which `from` lies to the one before that of `to`.
+pub fn span(from: f32, to: f32, side: f32) -> Range<usize> {
     let begin = inside(from, side);
     begin..inside(to, side).max(begin)
 }
 
 /// The pixel in which `px` lies, at most `side`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held to 0..=side; `as` makes 0 of NaN")]
-fn inside(px: f32, side: u32) -> usize {
-    px.clamp(0.0, side as f32) as usize
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates to 0..=255")]
-fn byte(share: f32) -> u8 {
-    (share * 255.0 + 0.5) as u8
-}
-
-fn blend(pixel: &mut Rgb, color: Rgb, share: f32) {
-    let share = byte(share);
-    if share > 0 {
-        blend_by(pixel, color, u32::from(share));
-    }
-}
-
-/// `share` in 255ths.
-fn blend_by(pixel: &mut Rgb, color: Rgb, share: u32) {
-    for (below, above) in pixel.iter_mut().zip(color) {
-        let mixed = (u32::from(*below) * (255 - share) + u32::from(above) * share + 127) / 255;
-        // A mean of two bytes is a byte.
-        *below = u8::try_from(mixed).unwrap_or(u8::MAX);
-    }
+fn inside(px: f32, side: f32) -> usize {
+    px.clamp(0.0, side) as usize
 }
 
 #[cfg(test)]
@@ -424,7 +342,7 @@ mod tests {
     fn a_line_is_smooth_and_no_darker_where_it_crosses_itself() {
         let mut surface = black(SIZE);
         let points = [[5.0, 5.0], [25.0, 25.0], [25.0, 5.0], [5.0, 25.0]].map(|point| (point, 0.5));
-        surface.line(&points, 3.0, RED);
+        surface.line(&points, [Pen { width: 3.0, color: RED, share: 1.0 }]);
         assert_eq!(surface.pixels().iter().max(), Some(&128));
         assert_eq!(red(&mut surface, 15, 15), 128);
         let smooth = surface.pixels().iter().filter(|byte| (1..128).contains(*byte)).count();
@@ -470,8 +388,9 @@ mod tests {
             surface.fill_round(rect, e, RED, opacity);
             surface.ring(rect, line, line, RED, (RED, opacity));
             surface.dashed(rect, line, line, RED, opacity);
-            surface.line(&[([a, b], opacity), ([c, d], g), ([e, f], h)], line, RED);
-            surface.line(&[([a, b], opacity)], line, RED);
+            let pen = |width| Pen { width, color: RED, share: 0.5 };
+            surface.line(&[([a, b], opacity), ([c, d], g), ([e, f], h)], [pen(line), pen(2.0)]);
+            surface.line(&[([a, b], opacity)], [pen(line)]);
             surface.fill_quad([[a, b], [c, d], [e, f], [g, h]], RED, opacity);
             prop_assert_eq!(surface.pixels().len(), (width_px * height_px * 3) as usize);
         }
