@@ -3,7 +3,8 @@
     python3 bench/latency.py --size 768x576 --hz 30 --seconds 10 --image /bench/image --detections /vedette/detections
 
 With several cameras the topics are those of each: `--cameras front,rear` publishes to /front/image and /rear/image, all by one
-publisher's process, one picture after the other, and waits for /vedette/front/detections and so on.
+publisher's process, one picture after the other, and waits for /vedette/front/detections and so on. `--stops rear` leaves that
+camera out in the second half, and the medians of the others before and after are told too.
 
 Prints one line of JSON. The clock starts before `publish()`, so the Python publisher's own time is in every figure,
 the same for every node that is measured.
@@ -40,7 +41,9 @@ def main():
     parser.add_argument("--image", default="/bench/image")
     parser.add_argument("--detections", default="/vedette/detections")
     parser.add_argument("--cameras", type=lambda text: text.split(","), default=[])
+    parser.add_argument("--stops", help="one of the cameras")
     args = parser.parse_args()
+    stops = args.cameras.index(args.stops) if args.stops else None
     images = [f"/{camera}/image" for camera in args.cameras] or [args.image]
     detections = [f"/vedette/{camera}/detections" for camera in args.cameras] or [args.detections]
     width, height = map(int, args.size.split("x"))
@@ -85,21 +88,30 @@ def main():
     message.data.frombytes(fields.repeat(side, axis=0).repeat(side, axis=1).tobytes())
     assert len(message.data) == 3 * width * height, f"sides are multiples of {side}"
     top = side * 3 * width
-    sent_ns = {}
+    sent_ns, halves = {}, ([], [])
     frames = int((WARM_UP_S + args.seconds) * args.hz)
     begin = time.perf_counter()
     for index in range(frames):
         time.sleep(max(0.0, begin + index / args.hz - time.perf_counter()))
         # No two pictures in a row are the same, as from a sensor.
         message.data[:top] = array("B", [index % 256]) * top
+        is_later = index >= (WARM_UP_S + args.seconds / 2) * args.hz
         for camera, publisher in enumerate(publishers):
+            if is_later and camera == stops:
+                continue
             message.header.stamp = node.get_clock().now().to_msg()
             key = (camera, message.header.stamp.sec, message.header.stamp.nanosec)
             if index >= WARM_UP_S * args.hz:
                 sent_ns[key] = time.perf_counter_ns()
+                if camera != stops:
+                    halves[is_later].append(key)
             publisher.publish(message)
     time.sleep(1.0)
-    latencies_ms = sorted((arrived_ns[key] - at) / 1e6 for key, at in sent_ns.items() if key in arrived_ns)
+
+    def latencies_of(keys):
+        return sorted((arrived_ns[key] - sent_ns[key]) / 1e6 for key in keys if key in arrived_ns)
+
+    latencies_ms = latencies_of(sent_ns)
     executor.shutdown()
     receiver.join()
     node.destroy_node()
@@ -114,6 +126,7 @@ def main():
                 "lost": len(sent_ns) - len(latencies_ms),
                 "median_ms": percentile(latencies_ms, 0.5),
                 "p99_ms": percentile(latencies_ms, 0.99),
+                "halves_ms": [percentile(latencies_of(half), 0.5) for half in halves],
             }
         )
     )

@@ -216,16 +216,21 @@ def bench_live(table, live_node, rounds, seconds):
 
 
 def bench_cameras(table, live_node, rounds, seconds):
-    """Four cameras beside one, 15 pictures a second of each, by one publisher."""
-    cameras, one, four = ["front", "rear", "left", "right"], [], []
+    """Four cameras beside one, 15 pictures a second of each, by one publisher; then two, of which one stops."""
+    cameras, one, four, stopping = ["front", "rear", "left", "right"], [], [], []
     for _ in range(rounds):
         for count, figures in ((1, one), (4, four)):
             names = cameras[:count]
             command = [live_node, "--ros-args", "-p", f"cameras:=[{', '.join(names)}]"]
             of = ("--hz", 15, "--cameras", ",".join(names))
             figures.append(live_latency(command, "648x480", "", seconds, *of))
+        command = [live_node, "--ros-args", "-p", "cameras:=[front, rear]"]
+        of = ("--hz", 15, "--cameras", "front,rear", "--stops", "rear")
+        stopping.append(live_latency(command, "648x480", "", 2 * seconds, *of)["halves_ms"])
     median = [[r["median_ms"] for r in figures] for figures in (four, one)]
     table.row("live, four cameras 648x480, 15 Hz, median; one camera", *median, "at most 2", lambda r: r <= 2)
+    before, after = ([halves[at] for halves in stopping] for at in (0, 1))
+    table.row("live, one of two cameras after the other stopped; before", after, before, "at most 1.1", lambda r: r <= 1.1)
     print(f"{'':<4}frames lost: of four {sum(r['lost'] for r in four)}, of one {sum(r['lost'] for r in one)}")
 
 

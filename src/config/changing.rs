@@ -31,7 +31,8 @@ pub enum ChangeError {
 impl Config {
     /// These parameters with others in the place of some, in the order given; `is_active` is the node's state.
     ///
-    /// `plan_valid_for_ms` follows `max_age_ms` down where the two were equal and only that one is given.
+    /// `plan_valid_for_ms` follows `max_age_ms` down where the two were equal and only that one is given. Where a camera goes,
+    /// what was set for it alone goes too.
     ///
     /// # Errors
     /// [`ChangeError`], naming the parameter, its value and what was expected; nothing then changes.
@@ -56,6 +57,9 @@ impl Config {
             settings.insert(key.clone(), setting);
         }
         let is_given = |key: &str| changes.iter().any(|(given, _)| given == key);
+        // With a camera its own parameters go.
+        let of_others: Vec<String> = config.camera_overrides.of_others(&config.cameras).collect();
+        of_others.iter().filter(|key| !is_given(key)).for_each(|key| config.camera_overrides.remove(key));
         if self.plan_valid_for_ms == self.max_age_ms && !is_given("plan_valid_for_ms") {
             config.plan_valid_for_ms = config.plan_valid_for_ms.min(config.max_age_ms);
         }

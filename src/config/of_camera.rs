@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cameras_rate_changes_while_the_node_runs_and_its_mounting_does_not() {
+    fn a_cameras_rate_changes_while_the_node_runs_and_its_mounting_and_the_cameras_do_not() {
         let config = loaded(&["cameras:=[front, rear]"]).unwrap();
         let changed = |key: &str, value| config.changed(&[(key.to_owned(), ParameterValue::Double(value))], true);
         let slower = changed("rear.max_rate_hz", 5.0).unwrap();
@@ -155,6 +155,17 @@ mod tests {
         assert!(changed("rear.mount_x_m", 1.0).unwrap_err().to_string().contains("deactivate it first"));
         assert!(changed("rear.mount_x_m", 0.0).is_ok(), "what it is already");
         assert!(changed("left.max_rate_hz", 5.0).unwrap_err().to_string().contains("one of cameras"));
+        let cameras = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            ("cameras".to_owned(), ParameterValue::StringArray(names))
+        };
+        let double = |key: &str, value| (key.to_owned(), ParameterValue::Double(value));
+        assert!(config.changed(&[cameras(&["front"])], true).unwrap_err().to_string().contains("deactivate it first"));
+        let own = config.changed(&[double("rear.mount_x_m", 1.0)], false).unwrap();
+        let front = own.changed(&[cameras(&["front"])], false).unwrap();
+        assert!(front.value("rear.mount_x_m").is_none() && !own.loads_as(&front));
+        let again = front.changed(&[double("rear.mount_x_m", 2.0), cameras(&["front", "rear"])], false).unwrap();
+        assert_eq!(again.value("rear.mount_x_m"), Some(ParameterValue::Double(2.0)), "in either order");
         let moved = config.changed(&[("rear.mount_x_m".to_owned(), ParameterValue::Double(1.0))], false).unwrap();
         assert!(!config.loads_as(&moved));
     }

@@ -302,7 +302,7 @@ parameters! {
         /// the topics of one camera: `front/image`, `front/camera_info`, `~/front/detections`; all cameras have one model and
         /// one plan. What is about a camera can be set for one alone, with its name before it, as in `front.mount_x_m`: see
         /// docs/cameras.md for which parameters that are.
-        cameras: Vec<String> = Vec::new(), Domain::Names, START;
+        cameras: Vec<String> = Vec::new(), Domain::Names, INACTIVE;
         /// Whether a plan needs this camera, where there are several: while it has no image younger than `max_age_ms`, the plan
         /// is `stop` and says so. False: plans go on without it, and nothing is known of what it would see.
         camera_required: bool = true, Domain::Flag, LIVE;

@@ -221,6 +221,15 @@ impl Managed {
         self.loaded_with.as_ref().is_some_and(|loaded| !loaded.loads_as(&config))
     }
 
+    /// Loads again where the node is active with what holds no longer: such a parameter is refused from an activation on, but
+    /// one that was taken just before may come into force after it.
+    pub fn keep_up(&mut self) {
+        if self.shared.lifecycle.state() == State::Active && self.is_outdated() {
+            self.by_itself("deactivate");
+            self.by_itself("activate");
+        }
+    }
+
     fn start_loading(&mut self) {
         let Some(mut load) = self.load.take() else { return };
         self.set_stage(Stage::Loading);
@@ -265,6 +274,7 @@ impl Managed {
     /// Gives the parts to the threads that work with them.
     fn install(&mut self, config: Arc<Config>, parts: Parts) -> Result<(), NodeError> {
         let Parts { intakes, walk, prompter, mut reason } = parts;
+        self.advertise(&config)?;
         let shared = &self.shared;
         shared.topics.replace(topics(&config, &self.names));
         shared.inbox.reopen();
@@ -285,7 +295,7 @@ impl Managed {
             sessions.reason = Some(of_reason);
         }
         *shared.health.sessions() = sessions;
-        shared.health.lock().renew();
+        shared.health.lock().renew(config.camera_names());
 
         let version = walk.labels().version();
         let (thread, to_thread) = ChangeThread::new(prompter, shared, version);
@@ -323,6 +333,25 @@ impl Managed {
         };
         self.threads.start(Duty::Perceive, || lane.run())?;
         self.loaded_with = Some(config);
+        Ok(())
+    }
+
+    /// Publishes for the cameras as they are by these parameters, where they are other ones than before.
+    fn advertise(&mut self, config: &Config) -> Result<(), NodeError> {
+        let cameras = config.camera_names();
+        if self.shared.health.lock().cameras == cameras {
+            return Ok(());
+        }
+        let (reply, advertised) = mpsc::channel();
+        let (before, names, overrides) = (self.publishers.clone(), self.names.clone(), config.qos_overrides.clone());
+        let work = move |node: &mut r2r::Node| {
+            let _ = reply.send(before.for_cameras(node, &cameras, &names, &overrides));
+        };
+        let _ = self.ways.spin.send(SpinOrder::Do(Box::new(work)));
+        // Where the spin thread has ended, the node ends too.
+        if let Ok(publishers) = advertised.recv() {
+            self.publishers = publishers.map_err(|(name, source)| NodeError::endpoint("publish", &name)(source))?;
+        }
         Ok(())
     }
 
@@ -410,11 +439,11 @@ impl Managed {
         }
         if self.is_starting {
             if transition.to == State::Configuring && way.to == State::Inactive {
-                self.by_itself("activate");
-            } else {
-                self.is_starting = false;
+                return self.by_itself("activate");
             }
+            self.is_starting = false;
         }
+        self.keep_up();
     }
 
     /// A thread has ended that the node can do without, or was told to.

@@ -18,7 +18,7 @@ use super::report::subscribers::{Subscribers, Unreached};
 use super::services::Answers;
 #[cfg(has_logger_services)]
 use super::services::logger_services::LoggerServices;
-use super::services::parameter_changes::Changes;
+use super::services::parameter_changes::{Changes, InForce};
 use super::services::parameter_services::ParameterServices;
 use super::services::requests::Reception;
 use super::services::set_prompts::{self, PromptService};
@@ -97,6 +97,8 @@ struct RunningNode {
     asked: UnboundedReceiver<Asked>,
     /// What came of loading.
     loaded: UnboundedReceiver<LoadEnd>,
+    /// Other parameters are in force.
+    in_force: UnboundedReceiver<InForce>,
     /// Services, and the report.
     tasks: JoinSet<()>,
     /// Those of them that wait for nobody and never end by themselves.
@@ -125,7 +127,7 @@ impl RunningNode {
         let shared = Shared {
             inbox: Arc::new(Inbox::default()),
             gate: Arc::new(Gate::new(publishers.clone(), clock.clone())),
-            health: Arc::new(Health::default()),
+            health: Arc::new(Health::of(cameras)),
             topics: Arc::new(Topics::new(Vec::new())),
             clock,
             transforms: Transforms::new(settings::ns_from_ms(config.stamp_reset_ms)),
@@ -147,7 +149,8 @@ impl RunningNode {
         let prompts = PromptService::new(&mut node, &mut reception, change)
             .map_err(NodeError::endpoint("serve", set_prompts::NAME))?;
         let (changers, loaded_now) = unbounded_channel();
-        let changes = Changes::new(shared.clone(), sought, loaded_now, tell_changed);
+        let (tell_managed, in_force) = unbounded_channel();
+        let changes = Changes::new(shared.clone(), sought, loaded_now, [tell_changed, tell_managed]);
         let (posts, manned) = unbounded_channel();
         let questions = Questions::new(&mut node, &mut reception, names.node(), shared.clone(), manned)
             .map_err(NodeError::endpoint("serve", ask::NAME))?;
@@ -155,7 +158,7 @@ impl RunningNode {
             "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
             id => id.to_owned(),
         };
-        let diagnostics = Diagnostics::new(&names.node().to_string(), &hardware_id, cameras);
+        let diagnostics = Diagnostics::new(&names.node().to_string(), &hardware_id);
         let unreached = Unreached::default();
         let subscribers = Subscribers::of(names.node(), unreached.clone());
         let reporter = Reporter::new(&mut node, diagnostics, shared.clone(), unreached)?;
@@ -200,7 +203,7 @@ impl RunningNode {
         let (tell, loaded) = unbounded_channel();
         let ways = Ways { spin: orders, changers, posts, loaded: tell };
         let managed = Managed::new(shared, threads, names.clone(), publishers, announcer, ways, load);
-        Ok(Self { managed, asked, loaded, tasks, endless, answers, closing, ending, is_spun, spun })
+        Ok(Self { managed, asked, loaded, in_force, tasks, endless, answers, closing, ending, is_spun, spun })
     }
 
     /// Waits for a reason to end, changes the state meanwhile, and ends. Returns the faults, the first one first, and
@@ -221,6 +224,7 @@ impl RunningNode {
                 }
                 Some(asked) = self.asked.recv() => self.managed.asked(asked),
                 Some(end) = self.loaded.recv() => self.managed.loaded(end),
+                Some(_) = self.in_force.recv() => self.managed.keep_up(),
                 Some(end) = self.tasks.join_next() => {
                     if let Err(error) = end {
                         break vec![of_task(error)];

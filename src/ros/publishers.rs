@@ -30,8 +30,16 @@ pub trait Publish: Send {
 /// any of them.
 #[derive(Clone)]
 pub struct Publishers {
-    by_outlet: Vec<(Outlet, r2r::PublisherUntyped)>,
+    by_outlet: Vec<Publisher>,
     annotations_form: Form,
+}
+
+/// One of them, by the name under which it was made.
+#[derive(Clone)]
+struct Publisher {
+    outlet: Outlet,
+    name: String,
+    handle: r2r::PublisherUntyped,
 }
 
 impl Publishers {
@@ -46,17 +54,39 @@ impl Publishers {
         names: &Names,
         overrides: &QosOverrides,
     ) -> Result<Self, (String, r2r::Error)> {
-        let by_outlet = Output::outlets(&Output::ALL, cameras.len())
-            .into_iter()
-            .map(|outlet| {
-                let (name, output) = (outlet.name(cameras), outlet.output);
-                let qos = qos::publisher(output, overrides.publishers.get(&names.resolve(&name)));
-                node.create_publisher_untyped(&name, output.type_name(), qos)
-                    .map(|publisher| (outlet, publisher))
-                    .map_err(|error| (name, error))
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { by_outlet, annotations_form: annotations_form() })
+        let none = Self { by_outlet: Vec::new(), annotations_form: annotations_form() };
+        none.for_cameras(node, cameras, names, overrides)
+    }
+
+    /// Those of other cameras: the publishers that serve them too stay, those of cameras that are none any more end.
+    ///
+    /// # Errors
+    /// As [`Publishers::new`].
+    pub fn for_cameras(
+        &self,
+        node: &mut r2r::Node,
+        cameras: &[CameraName],
+        names: &Names,
+        overrides: &QosOverrides,
+    ) -> Result<Self, (String, r2r::Error)> {
+        let publisher = |outlet: Outlet| {
+            let (name, output) = (outlet.name(cameras), outlet.output);
+            let handle = match self.by_outlet.iter().find(|known| known.name == name) {
+                Some(known) => known.handle.clone(),
+                None => {
+                    let qos = qos::publisher(output, overrides.publishers.get(&names.resolve(&name)));
+                    let made = node.create_publisher_untyped(&name, output.type_name(), qos);
+                    made.map_err(|error| (name.clone(), error))?
+                }
+            };
+            Ok(Publisher { outlet, name, handle })
+        };
+        let outlets = Output::outlets(&Output::ALL, cameras.len()).into_iter();
+        let by_outlet: Vec<Publisher> = outlets.map(publisher).collect::<Result<_, _>>()?;
+        for gone in self.by_outlet.iter().filter(|known| by_outlet.iter().all(|one| one.name != known.name)) {
+            node.destroy_publisher_untyped(gone.handle.clone());
+        }
+        Ok(Self { by_outlet, annotations_form: self.annotations_form })
     }
 
     /// Hands on one message; `cdr` is valid until the call returns.
@@ -87,7 +117,7 @@ impl Publishers {
     }
 
     fn get(&self, outlet: Outlet) -> Option<&r2r::PublisherUntyped> {
-        self.by_outlet.iter().find(|(known, _)| *known == outlet).map(|(_, publisher)| publisher)
+        self.by_outlet.iter().find(|publisher| publisher.outlet == outlet).map(|publisher| &publisher.handle)
     }
 }
 

@@ -41,6 +41,8 @@ pub enum SpinOrder {
     },
     /// Listen to nothing any more.
     Leave,
+    /// Do this with the node, which no other thread has.
+    Do(Box<dyn FnOnce(&mut r2r::Node) + Send>),
 }
 
 /// All that the spin thread owns.
@@ -105,6 +107,7 @@ impl Spin {
                         let _ = reply.send(self.listen(&transports));
                     }
                     SpinOrder::Leave => self.leave(),
+                    SpinOrder::Do(work) => work(&mut self.node),
                 }
             }
             let now = steady_now();

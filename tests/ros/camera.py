@@ -57,8 +57,9 @@ def ns(stamp):
 class Camera:
     """Publishes to /image and /camera_info, or to those of a named camera."""
 
-    def __init__(self, ros, name, camera=""):
+    def __init__(self, ros, name, camera="", frame_id=FRAME_ID):
         self.node = ros.create_node(name)
+        self.frame_id = frame_id
         self.of = f"/{camera}" if camera else ""
         self.images = self.node.create_publisher(Image, f"{self.of}/image", qos_profile_sensor_data)
         self.infos = None
@@ -78,7 +79,7 @@ class Camera:
         return time.time_ns()
 
     def header(self, stamp_ns):
-        header = Header(frame_id=FRAME_ID)
+        header = Header(frame_id=self.frame_id)
         header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, NS_PER_S)
         return header
 

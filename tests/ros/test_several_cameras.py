@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from camera import Camera, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import GetParameters, SetParameters
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Parameter, ParameterEvent, ParameterType, ParameterValue
+from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from vedette_msgs.msg import Plan
 from vision_msgs.msg import Detection2DArray
 
@@ -143,6 +144,81 @@ def test_parameters_of_one_camera_are_declared_and_change_alone(start, drivers, 
         time.sleep(3)
         front_more, rear_more = (len(listener[topic]) - before for topic, before in zip((FRONT, REAR), counts))
     assert front_more > 30 and 8 <= rear_more <= 16, (front_more, rear_more)
+
+
+def cameras_request(names):
+    value = ParameterValue(type=ParameterType.PARAMETER_STRING_ARRAY, string_array_value=list(names))
+    return SetParameters.Request(parameters=[Parameter(name="cameras", value=value)])
+
+
+def set_cameras(listener, *names):
+    [result] = listener.call(SetParameters, "/vedette/set_parameters", cameras_request(names)).results
+    return result
+
+
+def published_by(listener):
+    """The topics of single cameras that the node publishes."""
+    topics = dict(listener.node.get_publisher_names_and_types_by_node("vedette", "/"))
+    return {name for name in topics if name.endswith("/detections")}
+
+
+def test_the_cameras_are_others_after_the_node_was_inactive(start, drivers, listen, camera):
+    node = start("-p", "mount_x_m:=0.1")
+    listener = listen({"/vedette/detections": Detection2DArray, **TOPICS, "/parameter_events": ParameterEvent})
+    camera.connect()
+    with camera.streaming(15):
+        wait_until(lambda: len(listener["/vedette/detections"]) > 5, "detections of the only camera")
+        refused = set_cameras(listener, "front", "rear")
+        assert not refused.successful and "deactivate it first" in refused.reason
+        assert listener.change("deactivate")
+        wait_until(lambda: published_by(listener) == {"/vedette/detections"}, "the graph")
+        assert set_cameras(listener, "front", "rear").successful
+        event = listener["/parameter_events"][-1]
+        assert [parameter.name for parameter in event.changed_parameters] == ["cameras"]
+        new = {parameter.name: parameter.value.double_value for parameter in event.new_parameters}
+        assert new["rear.mount_x_m"] == 0.1 and not event.deleted_parameters
+        listed = listener.call(ListParameters, "/vedette/list_parameters", ListParameters.Request(prefixes=["rear"])).result
+        assert "rear.mount_x_m" in listed.names
+        assert listener.change("activate", patience_s=30)
+        front, rear = drivers("front", "rear")
+        with front.streaming(15), rear.streaming(15):
+            wait_until(lambda: len(listener[FRONT]) > 5 and len(listener[REAR]) > 5, "detections of both cameras")
+            wait_until(lambda: proceeds(listener), "plans that rest on both")
+            wait_until(lambda: published_by(listener) == {FRONT, REAR}, "the topics of both and no others")
+            wait_until(lambda: listener.status("frames rear")[2].get("received", "0") != "0", "diagnostics of the rear")
+        assert listener.change("deactivate") and set_cameras(listener).successful
+        gone = {parameter.name for parameter in listener["/parameter_events"][-1].deleted_parameters}
+        assert {"front.mount_x_m", "rear.mount_x_m"} <= gone
+        listener["/vedette/detections"].clear()
+        assert listener.change("activate", patience_s=30)
+        wait_until(lambda: len(listener["/vedette/detections"]) > 5, "detections of the only camera again")
+        wait_until(lambda: published_by(listener) == {"/vedette/detections"}, "its topic alone")
+    assert node.is_running()
+
+
+def test_cameras_that_are_set_while_the_node_is_activated_are_those_that_it_then_has(start, listen):
+    node = start()
+    listener = listen({"/vedette/detections": Detection2DArray})
+    listener.connect()
+    set_client = listener.node.create_client(SetParameters, "/vedette/set_parameters")
+    change_client = listener.node.create_client(ChangeState, "/vedette/change_state")
+    assert set_client.wait_for_service(5) and change_client.wait_for_service(5)
+    names, taken = ["front", "rear"], 0
+    for turn in range(20):
+        assert listener.change("deactivate")
+        wanted = [f"{name}{turn}" for name in names]
+        activate = ChangeState.Request()
+        activate.transition.label = "activate"
+        # Now the one, now the other is there first.
+        calls = [(set_client, cameras_request(wanted)), (change_client, activate)]
+        futures = [client.call_async(request) for client, request in (calls if turn % 2 else reversed(calls))]
+        wait_until(lambda: all(future.done() for future in futures) and listener.state() == "active", "the answers", 30)
+        value = listener.call(GetParameters, "/vedette/get_parameters", GetParameters.Request(names=["cameras"])).values[0]
+        cameras = list(value.string_array_value)
+        taken += cameras == wanted
+        expected = {f"/vedette/{camera}/detections" for camera in cameras} or {"/vedette/detections"}
+        wait_until(lambda: published_by(listener) == expected, f"the topics of {cameras}", 30)
+    assert taken > 0 and node.is_running(), "none was in time"
 
 
 def test_a_name_that_is_none_and_a_camera_that_is_none_are_refused(run, binary, model):

@@ -173,14 +173,14 @@ impl Advice {
 }
 
 impl Asking {
-    /// Questions of somebody, and those that come by time, are about the first camera's picture.
+    /// Questions of somebody are about the picture of the camera that they name, those that come by time about the first's.
     fn look(&mut self, moment: &Moment<'_>, tracks: &[Track], things: &[Thing], labels: &Labels) {
         let frame = &moment.frame;
         let is_first = moment.camera == CameraId(0);
         let classes = things.iter().filter(|thing| thing.track.is_some()).map(|thing| thing.class);
         let due = self.triggers.due(frame.stamp(), classes, labels.version());
         let due = due.filter(|trigger| is_first || *trigger != Trigger::Period);
-        let inquiry = self.inquiry.as_ref().filter(|_| is_first);
+        let inquiry = self.inquiry.as_ref().filter(|(inquiry, _)| inquiry.camera() == moment.camera);
         let cause = match (inquiry, due) {
             _ if self.is_running => return,
             (Some((_, asker)), _) => Cause::Asked(asker.clone()),

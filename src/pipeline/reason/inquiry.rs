@@ -1,6 +1,6 @@
 //! A question of somebody's own about the next image, in words that are fit for a model.
 
-use crate::types::Cancel;
+use crate::types::{CameraId, Cancel};
 
 /// Who asked. Travels with the job, so that its answer finds its way back.
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ pub struct Inquiry {
     text: String,
     wants_proposal: bool,
     max_tokens: Option<usize>,
+    camera: CameraId,
 }
 
 /// Why a question is refused.
@@ -60,7 +61,19 @@ impl Inquiry {
         if let Some(found) = text.chars().find(|char| char.is_control()) {
             return Err(InquiryError::Control { found });
         }
-        Ok(Self { text: text.to_owned(), wants_proposal, max_tokens: (max_tokens > 0).then_some(max_tokens as usize) })
+        let max_tokens = (max_tokens > 0).then_some(max_tokens as usize);
+        Ok(Self { text: text.to_owned(), wants_proposal, max_tokens, camera: CameraId(0) })
+    }
+
+    /// It is about the picture of this camera; else about that of the first.
+    #[must_use]
+    pub fn about(self, camera: CameraId) -> Self {
+        Self { camera, ..self }
+    }
+
+    /// Whose picture it is about.
+    pub(in crate::pipeline) fn camera(&self) -> CameraId {
+        self.camera
     }
 
     /// In words. `None`: the parameter's.

@@ -16,7 +16,7 @@ use crate::ros::order::Order;
 use crate::ros::report::log::{Limiter, Short};
 use crate::ros::services::requests::Reception;
 use crate::ros::shared::{Ending, Shared};
-use crate::types::{Cancel, CancelReason, Stamp};
+use crate::types::{CameraId, Cancel, CancelReason, Stamp};
 use r2r::std_msgs::msg::Header;
 use r2r::vedette_msgs::action::Ask;
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ const FAREWELL: Duration = Duration::from_millis(200);
 /// Questions, from goal to result.
 pub struct Questions {
     server: ActionServer,
-    /// What a goal may call this camera.
+    /// What a goal may call a camera without a name.
     names: [String; 2],
     /// `None`: there is no language model, or not any more, and every goal is rejected.
     reason: Option<ReasonLane>,
@@ -199,28 +199,42 @@ impl Questions {
     }
 
     fn take(&mut self, request: GoalRequest, now: Stamp) {
-        let camera = &request.goal.camera;
-        let refusal = if let Some(why) = &self.nobody {
-            Some(why.clone())
-        } else if !camera.is_empty() && !self.names.contains(camera) {
-            Some(format!("no camera {} here, expected {:?} or none", Short(camera), self.names[0]))
+        let camera = if let Some(why) = &self.nobody {
+            Err(why.clone())
         } else if self.waiting.len() == MAX_WAITING {
-            Some(format!("busy: {MAX_WAITING} questions wait already"))
+            Err(format!("busy: {MAX_WAITING} questions wait already"))
         } else {
-            None
+            self.camera(&request.goal.camera)
         };
-        if let Some(refusal) = refusal {
-            self.limiter.warn("rejected", format_args!("a question is rejected: {refusal}"));
-            return self.server.reject(request, &words(&refusal));
-        }
+        let camera = match camera {
+            Ok(camera) => camera,
+            Err(refusal) => {
+                self.limiter.warn("rejected", format_args!("a question is rejected: {refusal}"));
+                return self.server.reject(request, &words(&refusal));
+            }
+        };
         let Ask::Goal { question, want_proposal, max_tokens, .. } = &request.goal;
         let inquiry = Inquiry::new(question, *want_proposal, *max_tokens);
         let id = request.id;
         self.server.accept(request, now);
         match inquiry {
-            Ok(inquiry) => self.waiting.push_back((id, inquiry)),
+            Ok(inquiry) => self.waiting.push_back((id, inquiry.about(camera))),
             Err(error) => self.server.end(id, State::Aborted, unanswered("failed", &error.to_string(), None, "")),
         }
+    }
+
+    /// The camera that a goal names: the first one where it names none. A camera without a name is called as the node is.
+    fn camera(&self, called: &str) -> Result<CameraId, String> {
+        let cameras = &self.shared.config().cameras;
+        if called.is_empty() || cameras.is_empty() && self.names.iter().any(|name| name == called) {
+            return Ok(CameraId(0));
+        }
+        let at = cameras.iter().position(|name| name == called);
+        at.map(CameraId).ok_or_else(|| {
+            let of_node = [self.names[0].clone()];
+            let expected = if cameras.is_empty() { &of_node[..] } else { cameras };
+            format!("no camera {} here, expected {} or none", Short(called), expected.join(", "))
+        })
     }
 
     fn cancel(&mut self, goal: GoalId) {

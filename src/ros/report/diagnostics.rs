@@ -5,7 +5,6 @@ use super::frames::frames;
 use super::health::{Counts, Inference, ReasonCounts};
 use super::section::Section;
 use super::sessions::{ModelSessions, Sessions};
-use crate::config::CameraName;
 use crate::infer::{Proof, Refusal};
 use crate::ros::intake::graph::{Publishing, Topic, of_pictures};
 use crate::ros::lifecycle::{Life, State};
@@ -23,7 +22,6 @@ pub const TYPE_NAME: &str = "diagnostic_msgs/msg/DiagnosticArray";
 pub struct Diagnostics {
     node: String,
     hardware_id: String,
-    cameras: Vec<CameraName>,
     before: Counts,
     cdr: Vec<u8>,
 }
@@ -55,12 +53,11 @@ pub struct Now<'a> {
 }
 
 impl Diagnostics {
-    /// For the node `node` with these cameras, on the machine `hardware_id`.
-    pub fn new(node: &str, hardware_id: &str, cameras: Vec<CameraName>) -> Self {
+    /// For the node `node` on the machine `hardware_id`.
+    pub fn new(node: &str, hardware_id: &str) -> Self {
         Self {
             node: node.trim_start_matches('/').to_owned(),
             hardware_id: hardware_id.to_owned(),
-            cameras,
             before: Counts::default(),
             cdr: Vec::new(),
         }
@@ -72,7 +69,10 @@ impl Diagnostics {
         let mut sections = vec![lifecycle(now), inference(detector, now)];
         sections.extend(others("inference", detector));
         sections.extend(others("prompts", prompts));
-        sections.extend(self.cameras.iter().enumerate().map(|(at, camera)| {
+        if self.before.cameras != now.counts.cameras {
+            self.before.frames.clear();
+        }
+        sections.extend(now.counts.cameras.iter().enumerate().map(|(at, camera)| {
             let of = |counts: &Counts| counts.frames.get(at).cloned().unwrap_or_default();
             frames(camera, &of(&self.before), &of(now.counts), now.elapsed, now.steady)
         }));
@@ -353,10 +353,8 @@ mod tests {
         let section = super::lifecycle(&at);
         assert_eq!(section.level, Level::Error);
         assert_eq!(section.message, "unconfigured; the last transition failed: no model \"x\"");
-        let text = String::from_utf8_lossy(
-            Diagnostics::new("/vedette", "robot", vec![CameraName::default()]).report(Stamp::from_ns(0), &at),
-        )
-        .into_owned();
+        let text =
+            String::from_utf8_lossy(Diagnostics::new("/vedette", "robot").report(Stamp::from_ns(0), &at)).into_owned();
         assert!(text.contains("the node is unconfigured") && text.contains("robot"), "{text:?}");
         assert!(!text.contains("no plan yet"), "{text:?}");
     }

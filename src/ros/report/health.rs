@@ -1,6 +1,7 @@
 //! What the node counts and measures about itself, for diagnostics. Written by its threads, read once a second.
 
 use super::sessions::Sessions;
+use crate::config::CameraName;
 use crate::pipeline::{Blind, Failure, FrameReport, Input, Misfit, PassedOver};
 use crate::types::{Answer, CameraId, Plan};
 use std::collections::BTreeMap;
@@ -16,6 +17,12 @@ pub struct Health {
 }
 
 impl Health {
+    /// Of a node with these cameras, of which nothing has been seen.
+    pub fn of(cameras: Vec<CameraName>) -> Self {
+        let counts = Counts { cameras, ..Counts::default() };
+        Self { counts: Mutex::new(counts), sessions: Mutex::default() }
+    }
+
     /// Locks the counters.
     pub fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
@@ -30,6 +37,8 @@ impl Health {
 /// All counts are since the start.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
+    /// The cameras of the models that are loaded, or were last.
+    pub cameras: Vec<CameraName>,
     /// By camera.
     pub frames: Vec<FrameCounts>,
     /// Why a picture was lost, the last one since the newest plan.
@@ -185,8 +194,13 @@ impl Counts {
         }
     }
 
-    /// Models and threads are new: what was wrong with those before them is over. Counts go on.
-    pub fn renew(&mut self) {
+    /// Models and threads are new: what was wrong with those before them is over. Counts go on, but for those of other
+    /// cameras.
+    pub fn renew(&mut self, cameras: Vec<CameraName>) {
+        if self.cameras != cameras {
+            self.frames.clear();
+            self.cameras = cameras;
+        }
         self.inference = Inference::default();
         self.prompts_ended = None;
         self.reason.ended = None;

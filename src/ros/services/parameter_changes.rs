@@ -40,6 +40,14 @@ pub enum Sought {
     NoPrompts(PromptError),
 }
 
+/// Other parameters are in force.
+pub struct InForce {
+    /// Those that were.
+    pub before: Arc<Config>,
+    /// Those that are.
+    pub now: Arc<Config>,
+}
+
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
@@ -85,8 +93,8 @@ pub struct Changes {
     changes: UnboundedReceiver<Change>,
     loaded: UnboundedReceiver<Loaded>,
     thread: Option<ToThread>,
-    /// Is told what has changed.
-    tell: UnboundedSender<Vec<(String, ParameterValue)>>,
+    /// Are told what has changed.
+    tell: [UnboundedSender<InForce>; 2],
     prompt_version: u32,
 }
 
@@ -96,7 +104,7 @@ impl Changes {
         shared: Shared,
         changes: UnboundedReceiver<Change>,
         loaded: UnboundedReceiver<Loaded>,
-        tell: UnboundedSender<Vec<(String, ParameterValue)>>,
+        tell: [UnboundedSender<InForce>; 2],
     ) -> Self {
         Self { shared, changes, loaded, thread: None, tell, prompt_version: 0 }
     }
@@ -152,12 +160,14 @@ impl Changes {
             jobs.send(job).map_err(|_| NO_THREAD.to_owned())?;
             self.prompt_version = done.await.map_err(|_| NO_THREAD.to_owned())??;
         }
-        *self.shared.parameters.write().unwrap_or_else(PoisonError::into_inner) = config;
+        *self.shared.parameters.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&config);
         let named = |(name, value): &(String, ParameterValue)| format!("{name} {}", cut(&value.to_string()));
         if !difference.is_empty() {
             tracing::info!("parameters changed: {}", difference.iter().map(named).collect::<Vec<_>>().join(", "));
             // Nobody listens once the node ends.
-            let _ = self.tell.send(difference);
+            for tell in &self.tell {
+                let _ = tell.send(InForce { before: Arc::clone(&before), now: Arc::clone(&config) });
+            }
         }
         Ok(())
     }

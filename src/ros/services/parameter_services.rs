@@ -4,7 +4,7 @@
 //! What is set is checked and put in force elsewhere (`parameter_changes`). Made from plain services, since r2r's own parameter
 //! handler takes any value for any name.
 
-use super::parameter_changes::{Change, Changed, Sought, is_read_only};
+use super::parameter_changes::{Change, Changed, InForce, Sought, is_read_only};
 use super::requests::{Reception, Requests};
 use crate::config::{Config, Domain, Parameter, ParameterValue};
 use crate::ros::clock::wall_now;
@@ -32,10 +32,9 @@ type Table = BTreeMap<String, msg::ParameterDescriptor>;
 pub struct ParameterServices {
     node: String,
     shared: Shared,
-    declared: Table,
     events: Events,
     changes: UnboundedSender<Change>,
-    changed: UnboundedReceiver<Vec<(String, ParameterValue)>>,
+    changed: UnboundedReceiver<InForce>,
     list: Requests<ListParameters::Service>,
     get: Requests<GetParameters::Service>,
     get_types: Requests<GetParameterTypes::Service>,
@@ -54,18 +53,11 @@ impl ParameterServices {
         reception: &mut Reception,
         shared: Shared,
         changes: UnboundedSender<Change>,
-        changed: UnboundedReceiver<Vec<(String, ParameterValue)>>,
+        changed: UnboundedReceiver<InForce>,
     ) -> r2r::Result<Self> {
-        let config = shared.config();
-        let declared = config.entries().map(|(name, value)| {
-            let descriptor = declare(&name, &value, Config::parameter(&name));
-            (name, descriptor)
-        });
-        let declared = declared.collect();
         Ok(Self {
             node: node.fully_qualified_name()?,
             shared,
-            declared,
             // rcl's own for this topic.
             events: Events(Mutex::new(node.create_publisher(EVENTS, QosProfile::default().keep_last(1000))?)),
             changes,
@@ -87,18 +79,18 @@ impl ParameterServices {
 
     /// Answers whoever asks, until the task is ended.
     pub async fn serve(self) {
-        let Self { node, shared, declared, events, changes, mut changed, list, get, get_types, describe, .. } = self;
+        let Self { node, shared, events, changes, mut changed, list, get, get_types, describe, .. } = self;
         let (mut set, mut set_atomically) = (self.set, self.set_atomically);
-        let declared = &declared;
+        // The parameters of cameras come and go with these.
+        let declared = || declared(&shared.config());
         events.publish(&node, |event| event.new_parameters = shared.config().entries().map(parameter).collect());
         let values = |names: &[String]| -> Vec<msg::ParameterValue> {
             let config = shared.config();
             names.iter().map(|name| config.value(name).map(ros_value).unwrap_or_default()).collect()
         };
         let keep = async {
-            while let Some(difference) = changed.recv().await {
-                let changed = difference.into_iter().map(parameter).collect();
-                events.publish(&node, |event| event.changed_parameters = changed);
+            while let Some(in_force) = changed.recv().await {
+                events.publish(&node, |event| fill(event, &in_force));
             }
         };
         // Each request is whole before the next one, as with rclcpp.
@@ -121,14 +113,13 @@ impl ParameterServices {
             keep,
             sets,
             sets_atomically,
-            list.answer(|request| ListParameters::Response { result: listed(declared, request) }),
+            list.answer(|request| ListParameters::Response { result: listed(&declared(), request) }),
             get.answer(|request| GetParameters::Response { values: values(&request.names) }),
             get_types.answer(|request| GetParameterTypes::Response {
                 types: values(&request.names).into_iter().map(|value| value.type_).collect(),
             }),
-            describe.answer(|request| DescribeParameters::Response {
-                descriptors: request.names.iter().map(|name| described(declared, name)).collect(),
-            }),
+            describe
+                .answer(|request| DescribeParameters::Response { descriptors: described(&declared(), &request.names) }),
         );
     }
 }
@@ -171,6 +162,24 @@ impl Events {
             tracing::debug!("parameter event not published: {error}");
         }
     }
+}
+
+/// What has changed, come and gone.
+fn fill(event: &mut msg::ParameterEvent, InForce { before, now }: &InForce) {
+    let is_known = |(name, _): &(String, ParameterValue)| before.value(name).is_some();
+    let (changed, new) = before.difference(now).into_iter().partition::<Vec<_>, _>(is_known);
+    event.changed_parameters = changed.into_iter().map(parameter).collect();
+    event.new_parameters = new.into_iter().map(parameter).collect();
+    let is_gone = |(name, _): &(String, ParameterValue)| now.value(name).is_none();
+    event.deleted_parameters = before.entries().filter(is_gone).map(parameter).collect();
+}
+
+fn declared(config: &Config) -> Table {
+    let declared = config.entries().map(|(name, value)| {
+        let descriptor = declare(&name, &value, Config::parameter(&name));
+        (name, descriptor)
+    });
+    declared.collect()
 }
 
 /// `row` is none for `qos_overrides`.
@@ -258,11 +267,9 @@ fn names_below<'a>(names: impl Iterator<Item = &'a String>, prefixes: &[String],
     names.filter(|name| wanted(name)).cloned().collect()
 }
 
-fn described(declared: &Table, name: &str) -> msg::ParameterDescriptor {
-    match declared.get(name) {
-        Some(found) => found.clone(),
-        None => msg::ParameterDescriptor { name: name.to_owned(), ..Default::default() },
-    }
+fn described(declared: &Table, names: &[String]) -> Vec<msg::ParameterDescriptor> {
+    let unknown = |name: &String| msg::ParameterDescriptor { name: name.clone(), ..Default::default() };
+    names.iter().map(|name| declared.get(name).cloned().unwrap_or_else(|| unknown(name))).collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use super::ground_lines::{ACROSS, GroundLines, GroundRow};
 use super::lettering::Lettering;
 use super::palette::{DIM, PATH, Rgb, SHADE, WHITE, class_color, decision_color, ink_on};
+use super::rect::Rect;
 use super::strokes::{Pen, Shaded};
-use super::surface::{Rect, Surface};
+use super::surface::Surface;
 use super::trails::Trails;
 use crate::types::{
     BBox, ClassId, Decision, ImageError, ImagePx, ImageView, Labels, PixelFormat, Plan, Scene, Size, Stamp,

@@ -11,6 +11,7 @@ mod canvas;
 mod ground_lines;
 mod lettering;
 mod palette;
+mod rect;
 mod strokes;
 mod surface;
 mod trails;

@@ -1,7 +1,7 @@
 //! How much of each pixel a line through points covers.
 
 use super::palette::Rgb;
-use super::surface::{Rect, span};
+use super::rect::{FAR_PX, Rect, span};
 use std::ops::Range;
 
 /// A point of a line and how much of its color lies there, `0..=1`.
@@ -22,9 +22,6 @@ impl Pen {
         self.width / 2.0
     }
 }
-
-/// Beyond this nothing is exact any more, and nothing is drawn.
-pub const FAR_PX: f32 = 1e6;
 
 /// So many pixels of a row are reckoned at a time.
 const LANES: usize = 8;
