@@ -64,7 +64,6 @@ fn parts(color: Rgb, share: u8) -> [u16; 3] {
 }
 
 /// `(below * rest + part) / 255`, where `part` is at most `(255 - rest) * 255 + 127`.
-#[expect(clippy::cast_possible_truncation, reason = "a mean of two bytes is a byte")]
 fn mixed(below: u8, rest: u16, part: u16) -> u8 {
     let sum = u16::from(below) * rest + part;
     ((sum + 1 + (sum >> 8)) >> 8) as u8
