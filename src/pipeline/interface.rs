@@ -173,8 +173,17 @@ const CLOCK: EdgeTopic =
 
 const BOND: &str = "bond";
 
+/// Whether the robot is not to move, by its private name.
+pub const STOP: &str = "~/stop";
+
 /// What the edge publishes beside the walk.
-const EDGE_OUTPUTS: [EdgeTopic; 5] = [
+const EDGE_OUTPUTS: [EdgeTopic; 6] = [
+    (
+        STOP,
+        "std_msgs/msg/Bool",
+        RELIABLE,
+        "with each plan, and every 50 ms while the node is active: whether the robot is not to move",
+    ),
     ("~/transition_event", "lifecycle_msgs/msg/TransitionEvent", RELIABLE, "at each change of state"),
     (
         BOND,

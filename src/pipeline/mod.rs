@@ -27,6 +27,7 @@ mod walk;
 
 pub use intake::{Intake, Moment, Taken};
 pub use intakes::Intakes;
+pub use interface::STOP;
 pub use joins::Transforms;
 pub use loss::{Blind, FrameError};
 pub use pace::Pace;

@@ -1,5 +1,6 @@
 //! The topics of the walk by their ROS names, and the one door through which results leave it.
 
+use super::interface::STOP;
 use crate::config::{CameraName, Config, ImageTransport, Names, RemapRule, UnusedRule};
 use crate::types::{CameraId, Stamp};
 
@@ -267,7 +268,8 @@ pub fn unused_rules(names: &Names, rules: &[RemapRule], cameras: &[CameraName]) 
         inputs.extend(own.map(|input| input.name_for(camera)));
     }
     let outlets = Output::outlets(&Output::ALL, cameras.len());
-    let outputs: Vec<String> = outlets.into_iter().map(|outlet| outlet.name(cameras)).collect();
+    let mut outputs: Vec<String> = outlets.into_iter().map(|outlet| outlet.name(cameras)).collect();
+    outputs.push(STOP.to_owned());
     names.unused(rules, &as_strs(&inputs), &as_strs(&outputs))
 }
 

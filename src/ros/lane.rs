@@ -413,7 +413,8 @@ fn publish(said: &Said<'_>, shared: &Shared, publishers: &Publishers, limiter: &
         }
     }
     let (stamp, base_frame) = (said.stamp(), said.base_frame());
-    let orders = Orders { stamp, sequence: said.plan().sequence, base_frame, plan, path };
+    let orders =
+        Orders { stamp, sequence: said.plan().sequence, is_stop: said.plan().is_stop(), base_frame, plan, path };
     let left = match shared.gate.pass(&orders) {
         Ok(left) => left,
         Err(withheld) => {

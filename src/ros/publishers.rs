@@ -2,17 +2,18 @@
 
 use super::intake::qos;
 use crate::config::{CameraName, Names, QosOverrides};
-use crate::pipeline::{Outlet, Output, Wanted};
+use crate::pipeline::{Outlet, Output, STOP, Wanted};
 use crate::types::CameraId;
+use crate::wire;
 use crate::wire::foxglove_msgs::Form;
 use r2r::WrappedTypesupport;
 
 /// Why a message did not leave.
 #[derive(Debug, thiserror::Error)]
-#[error("DDS does not take a message for {}: {source}", output.name())]
+#[error("DDS does not take a message for {topic}: {source}")]
 pub struct NotPublished {
-    /// Which output.
-    pub output: Output,
+    /// By its private name.
+    pub topic: &'static str,
     /// Why.
     pub source: r2r::Error,
 }
@@ -24,6 +25,12 @@ pub trait Publish: Send {
     /// # Errors
     /// When DDS does not take it.
     fn publish(&self, output: Output, cdr: &[u8]) -> Result<(), NotPublished>;
+
+    /// Says whether the robot is not to move.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    fn publish_stop(&self, is_stop: bool) -> Result<(), NotPublished>;
 }
 
 /// The node's publishers. Cheap to clone, one clone for each thread; r2r's publishers are handles that may be used from
@@ -31,6 +38,7 @@ pub trait Publish: Send {
 #[derive(Clone)]
 pub struct Publishers {
     by_outlet: Vec<Publisher>,
+    stop: r2r::PublisherUntyped,
     annotations_form: Form,
 }
 
@@ -54,7 +62,9 @@ impl Publishers {
         names: &Names,
         overrides: &QosOverrides,
     ) -> Result<Self, (String, r2r::Error)> {
-        let none = Self { by_outlet: Vec::new(), annotations_form: annotations_form() };
+        let qos = qos::edge_publisher(overrides.publishers.get(&names.resolve(STOP)));
+        let stop = node.create_publisher_untyped(STOP, wire::BOOL, qos).map_err(|error| (STOP.to_owned(), error))?;
+        let none = Self { by_outlet: Vec::new(), stop, annotations_form: annotations_form() };
         none.for_cameras(node, cameras, names, overrides)
     }
 
@@ -86,7 +96,7 @@ impl Publishers {
         for gone in self.by_outlet.iter().filter(|known| by_outlet.iter().all(|one| one.name != known.name)) {
             node.destroy_publisher_untyped(gone.handle.clone());
         }
-        Ok(Self { by_outlet, annotations_form: self.annotations_form })
+        Ok(Self { by_outlet, stop: self.stop.clone(), annotations_form: self.annotations_form })
     }
 
     /// Hands on one message; `cdr` is valid until the call returns.
@@ -95,7 +105,7 @@ impl Publishers {
     /// When DDS does not take it.
     pub fn send(&self, outlet: Outlet, cdr: &[u8]) -> Result<(), NotPublished> {
         let Some(publisher) = self.get(outlet) else { return Ok(()) };
-        publisher.publish_raw(cdr).map_err(|source| NotPublished { output: outlet.output, source })
+        publisher.publish_raw(cdr).map_err(|source| NotPublished { topic: outlet.output.name(), source })
     }
 
     /// What is to be made of a camera's frame of this age, for those who subscribe now.
@@ -132,5 +142,10 @@ fn annotations_form() -> Form {
 impl Publish for Publishers {
     fn publish(&self, output: Output, cdr: &[u8]) -> Result<(), NotPublished> {
         self.send(output.of(CameraId(0)), cdr)
+    }
+
+    fn publish_stop(&self, is_stop: bool) -> Result<(), NotPublished> {
+        let published = self.stop.publish_raw(&wire::bool_message(is_stop));
+        published.map_err(|source| NotPublished { topic: STOP, source })
     }
 }

@@ -118,6 +118,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether the robot is not to move at all.
+    pub fn is_stop(&self) -> bool {
+        self.decision == Decision::Stop || self.speed_limit_mps.is_some_and(|limit| limit <= 0.0)
+    }
+
     /// The reason of the first step, or where there is none the verdict: one line for a person.
     pub fn reason(&self) -> &str {
         self.steps.first().map_or(&self.verdict, |step| &step.reason)

@@ -43,4 +43,4 @@ mod bad_bytes;
 mod big_endian;
 
 pub use error::{Place, WireError};
-pub use std_msgs::{Header, HeaderRef, peek_frame_id, peek_stamp};
+pub use std_msgs::{BOOL, Header, HeaderRef, bool_message, peek_frame_id, peek_stamp};

@@ -5,6 +5,15 @@ use super::cdr::{Reader, Writer};
 use super::error::WireError;
 use crate::types::{FrameId, Stamp, Stamped};
 
+/// The type name of [`bool_message`].
+pub const BOOL: &str = "std_msgs/msg/Bool";
+
+/// A std_msgs/msg/Bool.
+pub const fn bool_message(data: bool) -> [u8; 5] {
+    // The encapsulation of little endian CDR, and the byte.
+    [0, 1, 0, 0, data as u8]
+}
+
 /// A header, its frame name borrowed from the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderRef<'a> {

@@ -67,6 +67,11 @@ pub fn publisher(output: Output, overrides: Option<&QosOverride>) -> QosProfile 
     overridden(qos, overrides)
 }
 
+/// As [`publisher`], for what the edge says itself.
+pub fn edge_publisher(overrides: Option<&QosOverride>) -> QosProfile {
+    overridden(QosProfile::default(), overrides)
+}
+
 /// A policy in which less is offered than is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {

@@ -1,11 +1,12 @@
 //! The gate through which plans leave, the walk's and the edge's own: one at a time, none that is too old, and nothing
 //! after a last stop.
 //!
-//! Plan and path of a frame leave together, under a lock that nobody holds for longer than these two small messages
+//! Plan and path of a frame, and the lock, leave together, under a lock that nobody holds for longer than these two small messages
 //! take. So an age that was checked is the age with which they leave, a stop never comes between the two, and what
 //! counts for the watchdog is what has left. It is open while the node is active. Any thread may close it for good; that
 //! is the last stop.
 
+use super::lock::{self, Lock};
 use super::silence::{Silence, Silent, Watch};
 use super::stop::StopPlan;
 use crate::pipeline::Output;
@@ -30,6 +31,7 @@ struct State {
     clock: Box<dyn EdgeClock>,
     /// While it is open.
     post: Option<Post>,
+    lock: Lock,
     /// That of the newest plan that has left.
     sequence: u64,
     /// For good.
@@ -57,6 +59,8 @@ pub struct Orders<'a> {
     pub stamp: Stamp,
     /// The plan's.
     pub sequence: u64,
+    /// Whether it tells the robot not to move.
+    pub is_stop: bool,
     /// The frame that they are in.
     pub base_frame: &'a FrameId,
     /// vedette_msgs/Plan.
@@ -121,6 +125,7 @@ impl Gate {
             publishers: Box::new(publishers),
             clock: Box::new(clock),
             post: None,
+            lock: Lock::new(),
             sequence: 0,
             is_closed: false,
             is_opened: false,
@@ -146,7 +151,9 @@ impl Gate {
     /// When DDS did not take that stop; the watchdog says it again.
     pub fn change(&self, freshness: Freshness, stop: StopPlan, is_paused: bool) -> Result<(), NotPublished> {
         let mut state = self.lock();
-        let State { publishers, clock, post: Some(post), sequence, is_opened, .. } = &mut *state else { return Ok(()) };
+        let State { publishers, clock, post: Some(post), lock, sequence, is_opened, .. } = &mut *state else {
+            return Ok(());
+        };
         (post.freshness, post.stop) = (freshness, stop);
         if let Some(silence) = &mut post.silence {
             silence.allow(freshness.max_age_ns);
@@ -155,7 +162,11 @@ impl Gate {
         self.changed.notify_all();
         let begins = is_paused && !post.is_paused;
         post.is_paused = is_paused;
-        if begins { post.say_stop(&**publishers, clock.now(), *sequence, PAUSED.to_owned()) } else { Ok(()) }
+        if !begins {
+            return Ok(());
+        }
+        let locked = lock.set(&**publishers, true);
+        post.say_stop(&**publishers, clock.now(), *sequence, PAUSED.to_owned()).and(locked)
     }
 
     /// Lets a frame's orders leave, if they are young enough now and the gate is open.
@@ -164,7 +175,7 @@ impl Gate {
     /// Why not; the frame's other messages are then to stay back too.
     pub fn pass(&self, orders: &Orders<'_>) -> Result<Left, Withheld> {
         let mut state = self.lock();
-        let State { publishers, clock, post, sequence, .. } = &mut *state;
+        let State { publishers, clock, post, lock, sequence, .. } = &mut *state;
         let post = post.as_mut().ok_or(Withheld::Closed)?;
         let age_ns = post.freshness.age_ns(orders.stamp, clock.now()).map_err(Withheld::NotFresh)?;
         // One of them may be out when the other fails: for the watchdog, that is no plan.
@@ -172,6 +183,7 @@ impl Gate {
         *sequence = orders.sequence;
         post.stop.set_base_frame(orders.base_frame);
         publishers.publish(Output::Path, orders.path)?;
+        lock.set(&**publishers, orders.is_stop)?;
         let now_ns = clock.watch_ns().ok_or(Withheld::NotFresh(NotFresh::NoClock))?;
         let replaced_ns = post.silence(now_ns).plan_left(now_ns, age_ns);
         Ok(Left { age_ns, replaced_ns })
@@ -181,20 +193,23 @@ impl Gate {
     pub fn look(&self) -> Looked {
         let mut state = self.lock();
         state.is_opened = false;
-        let nothing = Looked { watch: None, not_published: None, wait: Self::MAX_WAIT };
-        let State { publishers, clock, post, sequence, .. } = &mut *state;
-        let (Some(post), Some(now_ns)) = (post, clock.watch_ns()) else { return nothing };
+        let State { publishers, clock, post, lock, sequence, .. } = &mut *state;
+        let Some(post) = post else { return Looked { watch: None, not_published: None, wait: Self::MAX_WAIT } };
+        let Some(now_ns) = clock.watch_ns() else {
+            return Looked { watch: None, not_published: lock.beat(&**publishers).err(), wait: lock::PERIOD };
+        };
         let silence = post.silence(now_ns);
         let watch = silence.check(now_ns);
-        let wait = Duration::from_nanos(silence.wait_ns().unsigned_abs()).min(Self::MAX_WAIT);
-        let not_published = match watch {
+        let wait = Duration::from_nanos(silence.wait_ns().unsigned_abs()).min(lock::PERIOD);
+        let said = match watch {
             Watch::Stop(silent) => {
+                let locked = lock.set(&**publishers, true);
                 let verdict = post.verdict(silent);
-                post.say_stop(&**publishers, clock.now(), *sequence, verdict).err()
+                post.say_stop(&**publishers, clock.now(), *sequence, verdict).and(locked)
             }
-            _ => None,
+            Watch::Fresh | Watch::Silent(_) => lock.beat(&**publishers),
         };
-        Looked { watch: Some(watch), not_published, wait }
+        Looked { watch: Some(watch), not_published: said.err(), wait }
     }
 
     /// How long there has been no plan that is still true, where that is too long.
@@ -246,7 +261,8 @@ impl Gate {
 impl State {
     fn shut(&mut self, why: &str) -> Result<(), NotPublished> {
         let Some(mut post) = self.post.take() else { return Ok(()) };
-        post.say_stop(&*self.publishers, self.clock.now(), self.sequence, why.to_owned())
+        let locked = self.lock.set(&*self.publishers, true);
+        post.say_stop(&*self.publishers, self.clock.now(), self.sequence, why.to_owned()).and(locked)
     }
 }
 
@@ -310,15 +326,24 @@ pub(in crate::ros) mod tests {
     #[derive(Clone, Default)]
     struct Sent {
         messages: Arc<Mutex<Vec<Message>>>,
+        locks: Arc<Mutex<Vec<bool>>>,
         is_broken: Arc<AtomicBool>,
     }
 
     impl Publish for Sent {
         fn publish(&self, output: Output, cdr: &[u8]) -> Result<(), NotPublished> {
             if self.is_broken.load(Ordering::Relaxed) {
-                return Err(NotPublished { output, source: r2r::Error::RCL_RET_ERROR });
+                return Err(NotPublished { topic: output.name(), source: r2r::Error::RCL_RET_ERROR });
             }
             self.messages.lock().unwrap().push((output, cdr.to_vec()));
+            Ok(())
+        }
+
+        fn publish_stop(&self, is_stop: bool) -> Result<(), NotPublished> {
+            if self.is_broken.load(Ordering::Relaxed) {
+                return Err(NotPublished { topic: "~/stop", source: r2r::Error::RCL_RET_ERROR });
+            }
+            self.locks.lock().unwrap().push(is_stop);
             Ok(())
         }
     }
@@ -350,6 +375,7 @@ pub(in crate::ros) mod tests {
             self.gate.pass(&Orders {
                 stamp,
                 sequence,
+                is_stop: false,
                 base_frame: &FrameId::new("base_footprint"),
                 plan: b"plan",
                 path: b"path",
@@ -394,7 +420,7 @@ pub(in crate::ros) mod tests {
         let bench = bench(1000);
         bench.at(1100).pass(1050, 7).unwrap();
         let looked = bench.at(1110).gate.look();
-        assert_eq!((looked.watch, looked.wait), (Some(Watch::Fresh), Duration::from_nanos(140_000_001)));
+        assert_eq!((looked.watch, looked.wait), (Some(Watch::Fresh), lock::PERIOD));
         assert!(bench.gate.silent().is_none());
         bench.left();
         bench.at(1251).gate.look();
@@ -402,6 +428,29 @@ pub(in crate::ros) mod tests {
         assert!(bench.gate.silent().is_some());
         bench.at(1260).pass(1200, 8).unwrap();
         assert!(bench.gate.silent().is_none());
+    }
+
+    #[test]
+    fn the_lock_is_said_with_every_plan_and_stop_and_again_while_nothing_comes() {
+        let bench = bench(1000);
+        let said = || std::mem::take(&mut *bench.sent.locks.lock().unwrap());
+        bench.gate.look();
+        assert_eq!(said(), [true], "locked before the first plan");
+        bench.at(1010).pass(1000, 1).unwrap();
+        assert_eq!(said(), [false]);
+        bench.gate.look();
+        assert_eq!(said(), [false; 0], "it was said just now");
+        std::thread::sleep(lock::PERIOD);
+        bench.at(1060).gate.look();
+        assert_eq!(said(), [false], "the plan is still true");
+        bench.at(1300).gate.look();
+        assert_eq!(said(), [true], "it is no longer");
+        bench.at(1310).pass(1305, 2).unwrap();
+        bench.gate.shut("the node is deactivated").unwrap();
+        assert_eq!(said(), [false, true]);
+        std::thread::sleep(lock::PERIOD);
+        bench.gate.look();
+        assert_eq!(said(), [false; 0], "silence is a lock too");
     }
 
     #[test]
@@ -494,6 +543,10 @@ pub(in crate::ros) mod tests {
         struct Panics;
         impl Publish for Panics {
             fn publish(&self, _: Output, _: &[u8]) -> Result<(), NotPublished> {
+                panic!("by order of the test")
+            }
+
+            fn publish_stop(&self, _: bool) -> Result<(), NotPublished> {
                 panic!("by order of the test")
             }
         }

@@ -2,6 +2,7 @@
 //! the signals that end the node.
 
 pub(super) mod gate;
+mod lock;
 pub(super) mod signals;
 mod silence;
 pub(super) mod stop;
