@@ -3,7 +3,7 @@
 //! The walk's own topics come from [`Input`] and [`Output`]; the tables here hold what the edge has beside them. A
 //! running node is held to all of it by `tests/ros/test_graph.py`.
 
-use super::topics::{Input, Output, inputs};
+use super::topics::{Input, Output, STOP, inputs};
 use crate::config::{Config, Durability, Names, QosOverride, Reliability};
 
 /// A topic.
@@ -172,9 +172,6 @@ const CLOCK: EdgeTopic =
     ("/clock", "rosgraph_msgs/msg/Clock", Qos::new(false, false, 1), "with `use_sim_time`: the time");
 
 const BOND: &str = "bond";
-
-/// Whether the robot is not to move, by its private name.
-pub const STOP: &str = "~/stop";
 
 /// What the edge publishes beside the walk.
 const EDGE_OUTPUTS: [EdgeTopic; 6] = [

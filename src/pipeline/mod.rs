@@ -27,7 +27,6 @@ mod walk;
 
 pub use intake::{Intake, Moment, Taken};
 pub use intakes::Intakes;
-pub use interface::STOP;
 pub use joins::Transforms;
 pub use loss::{Blind, FrameError};
 pub use pace::Pace;
@@ -36,6 +35,6 @@ pub use remarks::{Misfit, Moved, Number, Remark};
 pub use said::{FrameReport, Said, Wanted};
 pub use shown::{FrameView, Shown, Strip, WorldMarkers};
 pub use topics::{
-    Input, Outlet, Output, OutputError, Outputs, Transport, inputs, transport_of, unused_rules, video_cure,
+    Input, Outlet, Output, OutputError, Outputs, STOP, Transport, inputs, transport_of, unused_rules, video_cure,
 };
 pub use walk::{Entered, PassedOver, Walk};

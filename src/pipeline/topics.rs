@@ -1,6 +1,5 @@
 //! The topics of the walk by their ROS names, and the one door through which results leave it.
 
-use super::interface::STOP;
 use crate::config::{CameraName, Config, ImageTransport, Names, RemapRule, UnusedRule};
 use crate::types::{CameraId, Stamp};
 
@@ -259,6 +258,9 @@ impl Outlet {
         }
     }
 }
+
+/// What the edge itself says of whether the robot is not to move, by its private name.
+pub const STOP: &str = "~/stop";
 
 /// The remap rules that were meant for this node and rename none of its topics.
 pub fn unused_rules(names: &Names, rules: &[RemapRule], cameras: &[CameraName]) -> Vec<UnusedRule> {
