@@ -5,8 +5,8 @@ use std::sync::Arc;
 use vedette::pipeline::{FrameView, Shown, Strip};
 use vedette::spatial::Mounting;
 use vedette::types::{
-    BBox, CameraModel, ClassId, Decision, Detection, Frame, FrameId, ImageView, Labels, PixelFormat, Place, Plan,
-    PlanSource, PlanStep, Pose2, Scene, Size, Stamp, Stamped, Track, TrackId,
+    BBox, CameraModel, Cause, ClassId, Decision, Detection, Frame, FrameId, ImageView, Labels, PixelFormat, Place,
+    Plan, PlanSource, PlanStep, Pose2, Scene, Size, Stamp, Stamped, Track, TrackId,
 };
 use vedette::vision::draw::{Canvas, Caption};
 
@@ -37,7 +37,14 @@ impl<'a> Street<'a> {
             sequence: 1,
             decision: Decision::Slow,
             speed_limit_mps: Some(0.8),
-            steps: vec![PlanStep { action: Decision::Slow, track: None, class: None, pose: pose(4.2), reason }],
+            steps: vec![PlanStep {
+                action: Decision::Slow,
+                track: None,
+                class: None,
+                pose: pose(4.2),
+                cause: Cause::default(),
+                reason,
+            }],
             path: (0..16).map(|step| pose(0.25 * f64::from(step))).collect(),
             valid_for_ns: 0,
             source: PlanSource::Rules,

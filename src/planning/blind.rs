@@ -1,7 +1,7 @@
 //! Where a plan rests on nothing that was seen.
 
 use super::params::Needed;
-use crate::types::{CameraId, Motion};
+use crate::types::{CameraId, Cause, Motion, Rule, Until};
 
 /// Drifting slower than this is standing.
 const MIN_MPS: f64 = 0.1;
@@ -39,6 +39,19 @@ impl Blind {
     /// Whether a plan that rests on it may let the robot move at all.
     pub(super) fn is_stop(self) -> bool {
         matches!(self, Self::Lost { .. })
+    }
+
+    /// For programs, where the robot may creep at `creep_mps` at the most.
+    pub(super) fn cause(self, creep_mps: f64) -> Cause {
+        let (rule, until) = match self {
+            Self::Backwards { .. } => (Rule::Backwards, Until::Ahead),
+            Self::Sideways { .. } => (Rule::Sideways, Until::Ahead),
+            Self::Full => (Rule::Full, Until::Clear),
+            Self::TurnedAway => (Rule::TurnedAway, Until::Sight),
+            Self::Lost { .. } => (Rule::CameraLost, Until::Sight),
+        };
+        let limit_mps = Some(if self.is_stop() { 0.0 } else { creep_mps });
+        Cause { rule, limit_mps, until, ..Cause::default() }
     }
 
     /// Of the cameras that are missing, those that are needed.

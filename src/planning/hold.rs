@@ -5,7 +5,7 @@
 //! Both are monotone: whoever sees more in every frame is never told less.
 
 use super::care::{Care, Word};
-use crate::types::Stamp;
+use crate::types::{Cause, Rule, Stamp, Until};
 use std::collections::VecDeque;
 
 /// Room for two seconds of limits that rise from frame to frame at 30 Hz; more make it grow.
@@ -28,6 +28,19 @@ pub(super) enum Held {
 }
 
 impl Held {
+    /// For programs: a word that is held with this limit, to be asked for by nothing for `clear_after_ns`.
+    pub(super) fn cause(self, limit_mps: f64, clear_after_ns: i64) -> Cause {
+        let until = match self {
+            Self::No | Self::Limit => Until::Clear,
+            Self::Close => Until::Room,
+            Self::Clearing { clear_ns } => {
+                let left = Stamp::from_ns(clear_after_ns.saturating_sub(clear_ns).max(0));
+                Until::Time { left_s: left.seconds_since(Stamp::from_ns(0)) }
+            }
+        };
+        Cause { rule: Rule::Held, limit_mps: Some(limit_mps), until, ..Cause::default() }
+    }
+
     /// Whether the word itself is held.
     pub(super) fn is_word(self) -> bool {
         matches!(self, Self::Clearing { .. } | Self::Close)

@@ -10,8 +10,8 @@ use super::params::PlanningParams;
 use super::proposals::{self, Offers, Planned, Ruling};
 use super::words::{self, Grounds};
 use crate::types::{
-    ClassId, Decision, FrameId, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Stamp, Stamped,
-    TrackId,
+    Cause, ClassId, Decision, FrameId, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Rule, Stamp,
+    Stamped, TrackId, Until,
 };
 use crate::world::{Surroundings, Thing};
 use std::sync::Arc;
@@ -55,6 +55,25 @@ struct Found {
     /// `None` where it has no place.
     in_the_way: Option<InTheWay>,
     care: Care,
+}
+
+impl Found {
+    /// For programs, with the robot at this speed.
+    fn cause(&self, speed_mps: f64) -> Cause {
+        let limit_mps = Some(self.care.limit_mps);
+        let Some(InTheWay { gap_m, approach_mps, is_entering }) = self.in_the_way else {
+            return Cause { rule: Rule::Unplaced, limit_mps, until: Until::Sight, ..Cause::default() };
+        };
+        let closing_mps = speed_mps + approach_mps;
+        Cause {
+            rule: if is_entering { Rule::Entering } else { Rule::InTheWay },
+            gap_m: Some(gap_m),
+            approach_mps: Some(approach_mps),
+            time_to_contact_s: (closing_mps > 0.0).then(|| gap_m / closing_mps),
+            limit_mps,
+            until: if self.care.word == Word::Proceed { Until::Now } else { Until::Clear },
+        }
+    }
 }
 
 /// What a frame asks for.
@@ -301,7 +320,8 @@ impl Planner {
             debug_assert!(written.is_ok(), "a String takes all text");
             let (track, class) = self.cause.unzip();
             let action = care.word.decision();
-            steps.push(PlanStep { action, track: track.flatten(), class, pose: HERE, reason });
+            let cause = grounds.held.cause(care.limit_mps, grounds.clear_after_ns);
+            steps.push(PlanStep { action, track: track.flatten(), class, pose: HERE, cause, reason });
         }
         let creep = if grounds.unplaced_mps >= MIN_MOVING_MPS { Decision::Slow } else { Decision::Stop };
         for blind in grounds.blind.iter().flatten() {
@@ -309,25 +329,22 @@ impl Planner {
             let written = words::write_blind(&mut reason, *blind, &self.params);
             debug_assert!(written.is_ok(), "a String takes all text");
             let action = if blind.is_stop() { Decision::Stop } else { creep };
-            steps.push(PlanStep { action, track: None, class: None, pose: HERE, reason });
+            let cause = blind.cause(grounds.unplaced_mps);
+            steps.push(PlanStep { action, track: None, class: None, pose: HERE, cause, reason });
         }
         let nearest = self.found.first().filter(|found| found.in_the_way.is_some() && found.care.word == Word::Proceed);
         let room = MAX_STEPS - steps.len() - usize::from(nearest.is_some());
         let careful = self.found.iter().filter(|found| found.care.word > Word::Proceed).take(room);
         for found in careful.chain(nearest) {
             let thing = &things[found.thing];
-            let mut reason = reason();
-            let (pose, written) = match (found.in_the_way, thing.place.ground()) {
-                (Some(in_the_way), Some(ground)) => {
-                    let pose = Pose2 { x_m: ground.position_m.x, y_m: ground.position_m.y, yaw_rad: 0.0 };
-                    let (care, stop_m) = (found.care, grounds.stop_m);
-                    (pose, words::write_in_the_way(&mut reason, labels, thing, in_the_way, care, stop_m))
-                }
-                _ => (HERE, words::write_unplaced(&mut reason, labels, thing)),
-            };
+            let (mut reason, cause) = (reason(), found.cause(grounds.speed_mps));
+            let written = words::write_thing(&mut reason, labels, thing, &cause, found.care.word, grounds.stop_m);
             debug_assert!(written.is_ok(), "a String takes all text");
+            let place = thing.place.ground().filter(|_| found.in_the_way.is_some());
+            let pose =
+                place.map_or(HERE, |ground| Pose2 { x_m: ground.position_m.x, y_m: ground.position_m.y, yaw_rad: 0.0 });
             let action = found.care.word.decision();
-            steps.push(PlanStep { action, track: thing.track, class: Some(thing.class), pose, reason });
+            steps.push(PlanStep { action, track: thing.track, class: Some(thing.class), pose, cause, reason });
         }
     }
 

@@ -6,7 +6,8 @@
 
 use super::guard::{self, Bounded, Present, Refusal};
 use crate::types::{
-    Decision, Labels, Plan, PlanSource, PlanStep, Pose2, Proposal, ProposalStatus, ProposedStep, Stamped,
+    Cause, Decision, Labels, Plan, PlanSource, PlanStep, Pose2, Proposal, ProposalStatus, ProposedStep, Rule, Stamped,
+    Until,
 };
 use crate::world::Thing;
 use std::fmt::{self, Write};
@@ -128,6 +129,7 @@ fn apply(
             track: step.track,
             class: track.map(|track| track.class),
             pose: track.map_or(HERE, place),
+            cause: cause(None),
             reason: reason_of(proposal, &step.reason, spare),
         });
     }
@@ -135,10 +137,17 @@ fn apply(
         // What decides comes first; a second opinion comes behind the rules' reasons.
         let at = if is_decisive { 0 } else { rules_steps };
         let reason = reason_of(proposal, &proposal.reason, spare);
-        let step = PlanStep { action: bounded.decision, track: None, class: None, pose: HERE, reason };
+        let cause = cause(bounded.limit_mps);
+        let step = PlanStep { action: bounded.decision, track: None, class: None, pose: HERE, cause, reason };
         plan.steps.insert(at, step);
     }
     changes
+}
+
+/// A language model said so.
+fn cause(limit_mps: Option<f32>) -> Cause {
+    let limit_mps = limit_mps.map(f64::from);
+    Cause { rule: Rule::Proposed, limit_mps, until: Until::Proposal, ..Cause::default() }
 }
 
 /// The proposed action, or that of the rules about the same track where it is more careful.

@@ -1,11 +1,10 @@
 //! Why, in words a person reads: the reasons of steps and the verdict of a plan.
 
 use super::blind::{BLIND, Blind};
-use super::care::{Care, Word};
-use super::corridor::InTheWay;
+use super::care::Word;
 use super::hold::Held;
 use super::params::PlanningParams;
-use crate::types::{Labels, Motion};
+use crate::types::{Cause, Labels, Motion, Rule};
 use crate::world::Thing;
 use std::fmt::{self, Write};
 
@@ -36,19 +35,23 @@ pub(super) struct Grounds {
     pub(super) room_m: f64,
 }
 
-/// A thing that is in the way: which, where, how it moves, what follows. Writing to a `String` cannot fail; the result
-/// is there for `?`.
-pub(super) fn write_in_the_way(
+/// A thing that makes the plan careful, or is the nearest in the way: which, where, how it moves, what follows. Writing to a
+/// `String` cannot fail; the result is there for `?`.
+pub(super) fn write_thing(
     out: &mut String,
     labels: &Labels,
     thing: &Thing,
-    found: InTheWay,
-    care: Care,
+    cause: &Cause,
+    word: Word,
     stop_m: f64,
 ) -> fmt::Result {
     write_name(out, labels, thing)?;
-    if found.gap_m > 0.0 {
-        write!(out, ": nearest edge {:.2} m ahead", found.gap_m)?;
+    let Some(gap_m) = cause.gap_m else {
+        write!(out, ": in view, without a place on the ground")?;
+        return write_unseen(out, thing);
+    };
+    if gap_m > 0.0 {
+        write!(out, ": nearest edge {gap_m:.2} m ahead")?;
     } else {
         write!(out, ": nearest edge at the robot")?;
     }
@@ -56,25 +59,18 @@ pub(super) fn write_in_the_way(
         let left_m = ground.position_m.y;
         write!(out, ", {:.2} m {}", left_m.abs(), if left_m < 0.0 { "right" } else { "left" })?;
     }
-    if found.is_entering {
+    if cause.rule == Rule::Entering {
         write!(out, ", moving into the corridor")?;
     }
-    if found.approach_mps > 0.0 {
-        write!(out, ", coming nearer at {:.1} m/s", found.approach_mps)?;
+    if let Some(approach_mps) = cause.approach_mps.filter(|mps| *mps > 0.0) {
+        write!(out, ", coming nearer at {approach_mps:.1} m/s")?;
     }
     write_unseen(out, thing)?;
-    match care.word {
+    match word {
         Word::Proceed => write!(out, "; far enough for full speed"),
-        Word::Slow => write!(out, "; up to {:.2} m/s can be stopped gently", care.limit_mps),
+        Word::Slow => write!(out, "; up to {:.2} m/s can be stopped gently", cause.limit_mps.unwrap_or_default()),
         Word::Stop => write!(out, "; a stop takes {stop_m:.2} m"),
     }
-}
-
-/// A thing that has no place on the ground.
-pub(super) fn write_unplaced(out: &mut String, labels: &Labels, thing: &Thing) -> fmt::Result {
-    write_name(out, labels, thing)?;
-    write!(out, ": in view, without a place on the ground")?;
-    write_unseen(out, thing)
 }
 
 /// What nobody has looked at.

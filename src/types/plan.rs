@@ -1,6 +1,6 @@
 //! What the robot should do, and why.
 
-use super::{ClassId, TrackId};
+use super::{Cause, ClassId, TrackId};
 use std::sync::Arc;
 
 /// The word of a plan. Ordered from free to careful within the ground robot's part: proceed, slow, stop.
@@ -88,7 +88,9 @@ pub struct PlanStep {
     pub class: Option<ClassId>,
     /// Where, in the planning frame: the thing's ground position, the origin where that is not known.
     pub pose: Pose2,
-    /// Why, in words a person reads.
+    /// Why, for programs.
+    pub cause: Cause,
+    /// Why, in words a person reads, made from the cause.
     pub reason: String,
 }
 

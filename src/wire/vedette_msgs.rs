@@ -13,13 +13,14 @@ use super::error::WireError;
 use super::geometry_msgs::{POSE_STAMPED_LEAST_BYTES, read_pose_stamped, write_pose_stamped};
 use super::nav_msgs::{read_path, write_path};
 use super::std_msgs::{Header, HeaderRef, read_header, write_header};
-use crate::types::{Decision, Labels, Plan, PlanSource, PlanStep, Pose2, Stamped, TrackId};
+use crate::types::{Cause, Decision, Labels, Plan, PlanSource, PlanStep, Pose2, Rule, Stamped, TrackId, Until};
 
 /// The type name of [`encode_plan`] and [`decode_plan`].
 pub const PLAN: &str = "vedette_msgs/msg/Plan";
 
 /// Bytes of a PlanStep at the least: strings empty.
-const STEP_LEAST_BYTES: usize = 3 * 4 + POSE_STAMPED_LEAST_BYTES + 4;
+const STEP_LEAST_BYTES: usize = 3 * 4 + POSE_STAMPED_LEAST_BYTES + CAUSE_LEAST_BYTES + 4;
+const CAUSE_LEAST_BYTES: usize = 2 * 4 + 5 * 4;
 
 const EXPECTED_DECISIONS: &str = "proceed, slow, stop, avoid, yield, hover, land or return";
 const SOURCES: [PlanSource; 3] = [PlanSource::Rules, PlanSource::Model, PlanSource::Watchdog];
@@ -50,7 +51,24 @@ fn write_step(writer: &mut Writer<'_>, header: HeaderRef<'_>, step: &PlanStep, l
     write_track(writer, step.track);
     writer.str(step.class.map_or("", |class| labels.name(class)));
     write_pose_stamped(writer, header, &step.pose);
+    write_cause(writer, &step.cause);
     writer.str(&step.reason);
+}
+
+fn write_cause(writer: &mut Writer<'_>, cause: &Cause) {
+    let Cause { rule, gap_m, approach_mps, time_to_contact_s, limit_mps, until } = *cause;
+    writer.str(rule.as_str());
+    for number in [gap_m, approach_mps, time_to_contact_s, limit_mps] {
+        writer.f32(shortened(number));
+    }
+    writer.str(until.as_str());
+    writer.f32(shortened(until.left_s()));
+}
+
+/// NaN for what is not there.
+#[expect(clippy::cast_possible_truncation, reason = "the loss of digits is less than any measure's")]
+fn shortened(number: Option<f64>) -> f32 {
+    number.map_or(f32::NAN, |number| number as f32)
 }
 
 fn write_track(writer: &mut Writer<'_>, track: Option<TrackId>) {
@@ -98,6 +116,8 @@ pub struct PlanStepMessage {
     pub class_id: String,
     /// Where, in the planning frame.
     pub pose: Pose2,
+    /// Why, for programs, as exact as the message has it.
+    pub cause: Cause,
     /// Why.
     pub reason: String,
 }
@@ -139,8 +159,23 @@ fn read_step(reader: &mut Reader<'_>) -> Result<PlanStepMessage, WireError> {
         track: read_track(reader)?,
         class_id: reader.str("class_id")?.to_owned(),
         pose: read_pose_stamped(reader).map_err(|error| error.inside("pose"))?,
+        cause: read_cause(reader)?,
         reason: reader.str("reason")?.to_owned(),
     })
+}
+
+fn read_cause(reader: &mut Reader<'_>) -> Result<Cause, WireError> {
+    let word = reader.str("rule")?;
+    let rule = Rule::ALL.into_iter().find(|rule| rule.as_str() == word);
+    let rule = rule.ok_or_else(|| reader.refuse("rule", word, "one of PlanStep's rules"))?;
+    let mut number = |field| reader.f32(field).map(|number| Some(f64::from(number)).filter(|number| !number.is_nan()));
+    let (gap_m, approach_mps) = (number("gap_m")?, number("approach_mps")?);
+    let (time_to_contact_s, limit_mps) = (number("time_to_contact_s")?, number("limit_mps")?);
+    let word = reader.str("goes_on_when")?;
+    let left_s = f64::from(reader.f32("goes_on_after_s")?);
+    let until = Until::from_words(word, left_s);
+    let until = until.ok_or_else(|| reader.refuse("goes_on_when", word, "one of PlanStep's words"))?;
+    Ok(Cause { rule, gap_m, approach_mps, time_to_contact_s, limit_mps, until })
 }
 
 fn read_decision(reader: &mut Reader<'_>, field: &str) -> Result<Decision, WireError> {
@@ -198,6 +233,14 @@ mod tests {
                     track: Some(TrackId(7)),
                     class: Some(ClassId(2)),
                     pose: Pose2 { x_m: 4.5, y_m: -0.5, yaw_rad: 0.0 },
+                    cause: Cause {
+                        rule: Rule::InTheWay,
+                        gap_m: Some(4.25),
+                        approach_mps: Some(0.5),
+                        time_to_contact_s: Some(2.5),
+                        limit_mps: Some(0.75),
+                        until: Until::Clear,
+                    },
                     reason: "car 4.5 m ahead".to_owned(),
                 },
                 PlanStep {
@@ -205,6 +248,12 @@ mod tests {
                     track: None,
                     class: None,
                     pose: Pose2 { x_m: 3.0, y_m: 0.0, yaw_rad: 0.5 },
+                    cause: Cause {
+                        rule: Rule::Held,
+                        limit_mps: Some(0.0),
+                        until: Until::Time { left_s: 0.25 },
+                        ..Cause::default()
+                    },
                     reason: "halt here".to_owned(),
                 },
             ],
@@ -239,6 +288,7 @@ mod tests {
             track: step.track,
             class_id: step.class.map_or(String::new(), |class| labels.name(class).to_owned()),
             pose: step.pose,
+            cause: step.cause,
             reason: step.reason.clone(),
         };
         PlanMessage {
@@ -295,16 +345,35 @@ mod tests {
         assert!(error.ends_with(&expected), "{error}");
     }
 
+    /// Numbers that an `f32` holds.
+    fn any_cause() -> impl Strategy<Value = Cause> {
+        let number = || prop::option::of((-1e3f32..1e3).prop_map(f64::from));
+        let until = prop_oneof![
+            Just(Until::Now),
+            Just(Until::Clear),
+            Just(Until::Room),
+            (0f32..9.0).prop_map(|left_s| Until::Time { left_s: left_s.into() }),
+            Just(Until::Sight),
+            Just(Until::Ahead),
+            Just(Until::Proposal),
+        ];
+        (0usize..Rule::ALL.len(), [number(), number(), number(), number()], until).prop_map(|(rule, numbers, until)| {
+            let [gap_m, approach_mps, time_to_contact_s, limit_mps] = numbers;
+            Cause { rule: Rule::ALL[rule], gap_m, approach_mps, time_to_contact_s, limit_mps, until }
+        })
+    }
+
     fn any_step() -> impl Strategy<Value = PlanStep> {
-        (0usize..8, any::<Option<u64>>(), prop::option::of(0u16..5), (-1e3..1e3, -1e3..1e3), ".{0,9}").prop_map(
-            |(action, track, class, (x_m, y_m), reason)| PlanStep {
-                action: Decision::ALL[action],
-                track: track.map(TrackId),
-                class: class.map(ClassId),
-                pose: Pose2 { x_m, y_m, yaw_rad: 0.0 },
-                reason,
-            },
-        )
+        let place = (-1e3..1e3, -1e3..1e3);
+        let fields = (0usize..8, any::<Option<u64>>(), prop::option::of(0u16..5), place, any_cause(), ".{0,9}");
+        fields.prop_map(|(action, track, class, (x_m, y_m), cause, reason)| PlanStep {
+            action: Decision::ALL[action],
+            track: track.map(TrackId),
+            class: class.map(ClassId),
+            pose: Pose2 { x_m, y_m, yaw_rad: 0.0 },
+            cause,
+            reason,
+        })
     }
 
     proptest! {

@@ -4,8 +4,8 @@ use super::lettering::Lettering;
 use super::palette::{Rgb, WHITE, class_color, decision_color};
 use super::{Canvas, Caption, Drawing, GroundLines, GroundRow, Trails};
 use crate::types::{
-    BBox, ClassId, Decision, Detection, ImageView, Labels, PixelFormat, Place, Plan, PlanSource, PlanStep, Pose2,
-    Scene, Size, Stamp, Track, TrackId,
+    BBox, Cause, ClassId, Decision, Detection, ImageView, Labels, PixelFormat, Place, Plan, PlanSource, PlanStep,
+    Pose2, Scene, Size, Stamp, Track, TrackId,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -33,7 +33,8 @@ fn track(x: f32, y: f32, w: f32, h: f32, seen: bool) -> Track {
 
 fn plan(decision: Decision, reason: &str) -> Plan {
     let pose = Pose2 { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
-    let step = PlanStep { action: decision, track: None, class: None, pose, reason: reason.to_owned() };
+    let (reason, cause) = (reason.to_owned(), Cause::default());
+    let step = PlanStep { action: decision, track: None, class: None, pose, cause, reason };
     Plan {
         sequence: 1,
         decision,

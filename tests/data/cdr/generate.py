@@ -48,7 +48,8 @@ INTERFACES = {
     "vedette_msgs/msg/Event": 'string START = "start"\nstring PARAMETERS = "parameters"\nstd_msgs/Header header\n'
     "uint32 version\nstring kind\nrcl_interfaces/Parameter[] parameters",
     "vedette_msgs/msg/PlanStep": "string action\nstring track_id\nstring class_id\ngeometry_msgs/PoseStamped pose\n"
-    "string reason",
+    "string rule\nfloat32 gap_m\nfloat32 approach_mps\nfloat32 time_to_contact_s\nfloat32 limit_mps\n"
+    "string goes_on_when\nfloat32 goes_on_after_s\nstring reason",
     "vedette_msgs/msg/Plan": "std_msgs/Header header\nuint64 sequence\nstring decision\nfloat32 speed_limit_mps\n"
     "PlanStep[] steps\nnav_msgs/Path path\nbuiltin_interfaces/Duration valid_for\nstring source\nstring model\n"
     "uint32 prompt_version\nstring verdict",
@@ -225,9 +226,12 @@ def vision_info():
     )
 
 
-def step(action, track_id, class_id, pose, reason):
+def step(action, track_id, class_id, pose, cause, reason):
+    rule, gap_m, approach_mps, time_to_contact_s, limit_mps, goes_on_when, goes_on_after_s = cause
     return make(
-        "PlanStep", action=action, track_id=track_id, class_id=class_id, pose=pose_stamped(*pose), reason=reason
+        "PlanStep", action=action, track_id=track_id, class_id=class_id, pose=pose_stamped(*pose), rule=rule,
+        gap_m=gap_m, approach_mps=approach_mps, time_to_contact_s=time_to_contact_s, limit_mps=limit_mps,
+        goes_on_when=goes_on_when, goes_on_after_s=goes_on_after_s, reason=reason,
     )
 
 
@@ -239,8 +243,13 @@ def plan_slow():
     return plan(
         sequence=42, decision="slow", speed_limit_mps=0.75,
         steps=[
-            step("slow", "7", "car", (4.5, -0.5, 0.0), "car 4.5 m ahead"),
-            step("stop", "", "", (3.0, 0.0, 0.5), "halt here"),
+            step(
+                "slow", "7", "car", (4.5, -0.5, 0.0), ("in_the_way", 4.25, 0.5, 2.5, 0.75, "clear", math.nan),
+                "car 4.5 m ahead",
+            ),
+            step(
+                "stop", "", "", (3.0, 0.0, 0.5), ("held", math.nan, math.nan, math.nan, 0.0, "time", 0.25), "halt here"
+            ),
         ],
         path=path([(0.0, 0.0, 0.0), (1.5, 0.25, 0.5)]), valid_for=make("Duration", sec=1, nanosec=500_000_000),
         source="rules", model="yolov12n", prompt_version=3, verdict="speed 1.2 m/s from odom",
