@@ -29,7 +29,7 @@ setup:
 
 # Two programs: the node, which is linked with ROS, and all else, which runs where there is none.
 build: setup
-	@$(ENV); cargo build --release --locked --features ros --bin vedette_node
+	@$(ENV); scripts/cargo build --release --locked --features ros --bin vedette_node
 	@$(ENV); cargo build --release --locked --bin vedette
 
 without-ros:
@@ -47,8 +47,8 @@ image:
 
 test: setup
 	@$(PYTHON) scripts/setup onnxruntime-oldest onnxruntime-gpu-wheel packaging node
-	@$(ENV); cargo test --release --locked --features ros
-	@$(ENV); cargo build --release --locked --features ros --bin vedette_node --example faulty_node
+	@$(ENV); scripts/cargo test --release --locked --features ros
+	@$(ENV); scripts/cargo build --release --locked --features ros --bin vedette_node --example faulty_node
 	@$(ENV); cargo build --release --locked --bin vedette
 	@$(ENV); python3 -m pytest -q tests/setup tests/packaging tests/ros tests/reference tests/cli tests/docs
 
@@ -56,7 +56,7 @@ lint: setup
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-	@$(ENV); cargo clippy --locked --all-targets --features ros,tensorrt,cuda -- -D warnings
+	@$(ENV); scripts/cargo clippy --locked --all-targets --features ros,tensorrt,cuda -- -D warnings
 
 demo: build
 	@$(ENV); python3 scripts/demo.py

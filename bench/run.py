@@ -44,7 +44,7 @@ def output_of(*command, env=None):
 
 def bench_binaries(*which):
     """Builds the bench programs, as cargo's options choose them, and returns their paths by name."""
-    command = ["cargo", "bench", "--locked", *which, "--no-run", "--message-format=json"]
+    command = [ROOT / "scripts/cargo", "bench", "--locked", *which, "--no-run", "--message-format=json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     built = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return {b["target"]["name"]: b["executable"] for b in built if b.get("executable") and b["target"]["kind"] == ["bench"]}

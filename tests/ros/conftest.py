@@ -35,7 +35,7 @@ def faulty_binary():
     """The node whose model has a fault: see faulty_node.rs."""
     path = Path(os.environ.get("VEDETTE_FAULTY_BIN", ROOT / "target/release/examples/faulty_node")).absolute()
     if not path.exists():
-        pytest.skip(f"{path} is not built: cargo build --release --features ros --example faulty_node")
+        pytest.skip(f"{path} is not built: scripts/cargo build --release --features ros --example faulty_node")
     return path
 
 

@@ -1,6 +1,8 @@
 """How the set-up decides what to do, and what it says when it cannot."""
 
 import importlib.util
+import os
+import subprocess
 from pathlib import Path
 
 import checksum
@@ -140,11 +142,23 @@ def test_the_distortion_given_to_ros_inverts_the_published_one_within_a_twentiet
 
 
 def test_a_sourced_distribution_that_is_not_known_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/kilted")
-    monkeypatch.setenv("ROS_DISTRO", "kilted")
-    with pytest.raises(SetupError, match="ROS 2 kilted is sourced, expected jazzy or humble"):
+    monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/iron")
+    monkeypatch.setenv("ROS_DISTRO", "iron")
+    with pytest.raises(SetupError, match="ROS 2 iron is sourced, expected jazzy or kilted or humble"):
         ros.choose()
-    monkeypatch.setenv("ROS_DISTRO", "humble")
-    assert ros.choose().sourced
+    for known in ros.USABLE_DISTROS:
+        monkeypatch.setenv("ROS_DISTRO", known)
+        assert (ros.choose().distro, ros.choose().sourced) == (known, True)
     monkeypatch.delenv("AMENT_PREFIX_PATH")
     assert not ros.choose().sourced
+
+
+@pytest.mark.parametrize(("sourced", "told"), [("kilted", "jazzy"), ("humble", "humble"), ("", "")])
+def test_cargo_is_told_a_distribution_that_r2r_knows(tmp_path: Path, sourced: str, told: str) -> None:
+    cargo = tmp_path / "cargo"
+    cargo.write_text('#!/bin/sh\necho "$ROS_DISTRO: $*"\n')
+    cargo.chmod(0o755)
+    environment = {**os.environ, "ROS_DISTRO": sourced, "CARGO": str(cargo)}
+    command = [layout.ROOT / "scripts/cargo", "build", "--bin", "a b"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{told}: build --bin a b\n"
