@@ -43,7 +43,7 @@ fn run() -> Result<()> {
         _ => {}
     }
     if !Runtime::without_telemetry() {
-        eprintln!("vedette: there are threads already: ONNX Runtime may report to its maker");
+        eprintln!("vedette: cannot begin again without telemetry: ONNX Runtime may report to its maker");
     }
     // Before anything that takes time: a signal while models load must find its way.
     let edge = Edge::start()?;

@@ -45,7 +45,7 @@ enum Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     if !Runtime::without_telemetry() {
-        tell!("vedette: there are threads already: ONNX Runtime may report to its maker");
+        tell!("vedette: cannot begin again without telemetry: ONNX Runtime may report to its maker");
     }
     if let Err(error) = printed::end_with_the_reader() {
         tell!("vedette: cannot listen to SIGPIPE: {error}");

@@ -43,6 +43,8 @@ pub enum Domain {
     SomeOf(&'static [&'static str]),
 }
 
+/// A name is a part of topics, which have an end.
+const LONGEST_NAME: usize = 64;
 /// A robot has no more cameras.
 const MOST_NAMES: usize = 16;
 
@@ -82,6 +84,7 @@ impl Domain {
             (Self::Names, V::StringArray(items)) => {
                 let items: &[String] = if matches!(items.as_slice(), [only] if only.is_empty()) { &[] } else { items };
                 let are_names = items.iter().all(|item| check_node_name(item).is_ok() && !item.contains("__"));
+                let are_names = are_names && items.iter().all(|item| item.len() <= LONGEST_NAME);
                 (V::StringArray(items.to_vec()), are_names && are_once(items) && items.len() <= MOST_NAMES)
             }
             (Self::SomeOf(names), V::StringArray(items)) => {
@@ -116,7 +119,8 @@ impl Domain {
             Self::Texts { may_be_empty: true } => "a list of strings, none of them empty".to_owned(),
             Self::Texts { may_be_empty: false } => "a list of at least one string, none of them empty".to_owned(),
             Self::Names => format!(
-                "a list of at most {MOST_NAMES} names of letters, digits and single _, no digit first, each at most once"
+                "a list of at most {MOST_NAMES} names of letters, digits and single _, no digit first, at most {LONGEST_NAME} long, \
+                 each at most once"
             ),
             Self::OneOf(names) => format!("one of {}", names.join(", ")),
             Self::SomeOf(names) => format!("a list of at least one of {}, each at most once", names.join(", ")),

@@ -11,7 +11,9 @@ use ort_sys::{OrtApi, OrtApiBase};
 use std::error::Error as _;
 use std::ffi::CStr;
 use std::mem::{forget, offset_of};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 /// The oldest version that will do: the minor one is the version of its table too.
 pub(super) const OLDEST_MINOR: u32 = 20;
@@ -65,12 +67,19 @@ pub(super) fn load(path: &Path) -> Result<String, LibraryError> {
 /// Tells ONNX Runtime, by the environment of this process, to report nothing to its maker: version 1.32.0 opens a
 /// data base for that as soon as it has an environment, before it can be told otherwise. What the user has set stays.
 ///
-/// Nothing is done where the process has more than one thread, for others may read the environment: false then.
+/// Where the process has more than one thread, others may read the environment: it then begins again with the same arguments and
+/// number. (A library that ROS is traced with starts threads before the program.) False where the system refuses that.
 pub(super) fn without_telemetry() -> bool {
     if std::env::var_os(NO_TELEMETRY).is_some() {
         return true;
     }
     if std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count) != 1 {
+        let mut arguments = std::env::args_os();
+        let Ok(program) = std::env::current_exe() else { return false };
+        let mut again = Command::new(&program);
+        again.arg0(arguments.next().unwrap_or_else(|| program.into_os_string())).args(arguments);
+        // Comes back only where it fails.
+        let _ = again.env(NO_TELEMETRY, "1").exec();
         return false;
     }
     // SAFETY: no other thread could read the environment: this is the only one.

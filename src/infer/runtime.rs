@@ -22,7 +22,8 @@ pub struct Runtime {
 
 impl Runtime {
     /// Keeps ONNX Runtime from telling its maker how it is used, and from the files that it would have for that: a
-    /// program's first call, before it has threads. False where it has some already.
+    /// program's first call. Where a library has started threads before it, the program begins again, in the same process.
+    /// False where the system refuses that.
     pub fn without_telemetry() -> bool {
         library::without_telemetry()
     }

@@ -255,10 +255,14 @@ impl Managed {
         self.load = Some(load);
         let is_configuring = self.shared.lifecycle.state() == State::Configuring;
         match result {
-            Ok(parts) => match self.install(config, parts) {
-                Ok(()) if is_configuring => self.end(Outcome::Success, None),
-                Ok(()) => self.activate(),
-                Err(error) => self.fault = Some(error),
+            Ok(parts) => match self.advertise(&config) {
+                // DDS refuses a name that is too long behind that of the node.
+                Err(error) => self.end(Outcome::Error, Some(in_words(&error))),
+                Ok(()) => match self.install(config, parts) {
+                    Ok(()) if is_configuring => self.end(Outcome::Success, None),
+                    Ok(()) => self.activate(),
+                    Err(error) => self.fault = Some(error),
+                },
             },
             Err(NotLoaded::Failed(error)) => {
                 // Where models were there before, they are gone.
@@ -274,7 +278,6 @@ impl Managed {
     /// Gives the parts to the threads that work with them.
     fn install(&mut self, config: Arc<Config>, parts: Parts) -> Result<(), NodeError> {
         let Parts { intakes, walk, prompter, mut reason } = parts;
-        self.advertise(&config)?;
         let shared = &self.shared;
         shared.topics.replace(topics(&config, &self.names));
         shared.inbox.reopen();

@@ -10,12 +10,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class NodeProcess:
-    """`vedette node` with ROS arguments. `ends_with` is the exit code that is expected of it."""
+    """`vedette node` with ROS arguments, or without the word as launch files start it. `ends_with` is the exit code that is
+    expected of it."""
 
-    def __init__(self, binary, ros_args, log, fault="", ends_with=0):
+    def __init__(self, binary, ros_args, log, fault="", ends_with=0, word=("node",)):
         self.log_path, self.ends_with = log, ends_with
         with log.open("w") as file:
-            command = [binary, "node", "--ros-args", *map(str, ros_args)]
+            command = [binary, *word, "--ros-args", *map(str, ros_args)]
             environment = {**os.environ, "VEDETTE_FAULT": fault}
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=file)
 

@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 from camera import wait_until
 from vedette_msgs.msg import Plan
 
@@ -43,8 +44,12 @@ def is_below(path, folders):
     return any(Path(path).is_relative_to(folder) for folder in folders)
 
 
-def test_a_node_at_work_has_no_file_and_no_socket_beyond_what_it_needs(start, camera, listen, model):
-    node = start()
+@pytest.mark.parametrize(("program", "word"), [("vedette", ["node"]), ("vedette_node", [])])
+def test_a_node_at_work_has_no_file_and_no_socket_beyond_what_it_needs(
+    run, binary, camera, listen, model, program, word
+):
+    node = run(binary.with_name(program), "-p", f"model:={model}", "-p", "intra_op_threads:=1", word=word)
+    assert "may report" not in node.log
     listener = listen({"/vedette/plan": Plan})
     listener.connect()
     camera.connect(with_info=True)

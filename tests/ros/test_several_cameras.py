@@ -221,6 +221,21 @@ def test_cameras_that_are_set_while_the_node_is_activated_are_those_that_it_then
     assert taken > 0 and node.is_running(), "none was in time"
 
 
+def test_a_camera_whose_topics_are_too_long_behind_the_nodes_name_fails_the_activation_alone(start, listen):
+    deep = "/" + "/".join(["deep" * 10] * 4)
+    node = start("-r", f"__ns:={deep}", name=f"{deep}/vedette")
+    listener = listen({})
+    assert listener.change("deactivate", f"{deep}/vedette")
+    request = cameras_request(["x" * 64])
+    [result] = listener.call(SetParameters, f"{deep}/vedette/set_parameters", request).results
+    assert result.successful
+    assert not listener.change("activate", f"{deep}/vedette", 30)
+    assert node.is_running() and "cannot publish" in node.log
+    assert listener.state(f"{deep}/vedette") == "unconfigured"
+    [result] = listener.call(SetParameters, f"{deep}/vedette/set_parameters", cameras_request(["x" * 65])).results
+    assert not result.successful and "at most 64 long" in result.reason
+
+
 def test_a_name_that_is_none_and_a_camera_that_is_none_are_refused(run, binary, model):
     for arguments, words in [
         (["-p", "cameras:=[front, front]"], "expected a list of at most 16 names"),
