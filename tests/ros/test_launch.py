@@ -188,6 +188,8 @@ def test_what_the_command_line_does_not_say_leaves_the_file_as_it_is(launch, mod
     launched = launch("vedette.launch.py", f"params_file:={params}")
     listener = listen({})
     wait_until(lambda: listener.node.count_subscribers("/clock") >= 1, "a subscriber to /clock", 20)
+    # A signal while the launch is still busy with the start ends it otherwise.
+    launched.says("listens to")
     assert launched.interrupt() == 0
 
 
