@@ -83,8 +83,9 @@ impl Domain {
             }
             (Self::Names, V::StringArray(items)) => {
                 let items: &[String] = if matches!(items.as_slice(), [only] if only.is_empty()) { &[] } else { items };
-                let are_names = items.iter().all(|item| check_node_name(item).is_ok() && !item.contains("__"));
-                let are_names = are_names && items.iter().all(|item| item.len() <= LONGEST_NAME);
+                let is_name =
+                    |item: &String| check_node_name(item).is_ok() && !item.contains("__") && item.len() <= LONGEST_NAME;
+                let are_names = items.iter().all(is_name);
                 (V::StringArray(items.to_vec()), are_names && are_once(items) && items.len() <= MOST_NAMES)
             }
             (Self::SomeOf(names), V::StringArray(items)) => {

@@ -179,7 +179,7 @@ const EDGE_OUTPUTS: [EdgeTopic; 6] = [
         STOP,
         "std_msgs/msg/Bool",
         RELIABLE,
-        "with each plan, and every 50 ms while the node is active: whether the robot is not to move",
+        "with each plan, and ten times a second or more while the node is active: whether the robot is not to move",
     ),
     ("~/transition_event", "lifecycle_msgs/msg/TransitionEvent", RELIABLE, "at each change of state"),
     (

@@ -41,8 +41,8 @@ impl Blind {
         matches!(self, Self::Lost { .. })
     }
 
-    /// For programs, where the robot may creep at `creep_mps` at the most.
-    pub(super) fn cause(self, creep_mps: f64) -> Cause {
+    /// For programs, with the limit that follows from it.
+    pub(super) fn cause(self, limit_mps: f64) -> Cause {
         let (rule, until) = match self {
             Self::Backwards { .. } => (Rule::Backwards, Until::Ahead),
             Self::Sideways { .. } => (Rule::Sideways, Until::Ahead),
@@ -50,8 +50,7 @@ impl Blind {
             Self::TurnedAway => (Rule::TurnedAway, Until::Sight),
             Self::Lost { .. } => (Rule::CameraLost, Until::Sight),
         };
-        let limit_mps = Some(if self.is_stop() { 0.0 } else { creep_mps });
-        Cause { rule, limit_mps, until, ..Cause::default() }
+        Cause { rule, limit_mps: Some(limit_mps), until, ..Cause::default() }
     }
 
     /// Of the cameras that are missing, those that are needed.

@@ -1,5 +1,6 @@
 //! How careful a plan is: a word and a limit, and how two of them combine.
 
+use super::blind::Blind;
 use super::braking::Braking;
 use crate::types::Decision;
 
@@ -76,6 +77,11 @@ impl Rules {
         let is_limited = limit_mps < self.cruise_mps.max(self.speed_mps);
         let word = if is_limited { Word::Slow } else { Word::Proceed };
         self.about_nothing().and(Care { word, limit_mps })
+    }
+
+    /// Where the plan rests on nothing that was seen.
+    pub(super) fn about_blind(&self, blind: Blind, creep_mps: f64) -> Care {
+        if blind.is_stop() { Care::STOP } else { self.about_unknown(creep_mps) }
     }
 
     /// What nobody can place or see: at most `creep_mps`, and never `proceed`, however fast that is.

@@ -2,12 +2,12 @@
 
 use super::blind::{BLIND, Blind};
 use super::braking::Braking;
-use super::care::{Care, MIN_MOVING_MPS, Rules, Word};
+use super::care::{Care, Rules, Word};
 use super::corridor::{COASTING_DRIFT_MPS, Corridor, InTheWay};
 use super::guard::Present;
 use super::hold::{Held, Hold};
 use super::params::PlanningParams;
-use super::proposals::{self, Offers, Planned, Ruling};
+use super::proposals::{self, HERE, Offers, Planned, Ruling, place};
 use super::words::{self, Grounds};
 use crate::types::{
     Cause, ClassId, Decision, FrameId, Labels, Motion, Plan, PlanSource, PlanStep, Pose2, ProposalStatus, Rule, Stamp,
@@ -24,8 +24,6 @@ const MAX_POSES: u32 = 10_000;
 const EXPECTED_THINGS: usize = 64;
 /// Room for a reason, so that strings stop growing early.
 const REASON_CAPACITY: usize = 192;
-/// The robot's own place.
-const HERE: Pose2 = Pose2 { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
 
 /// Makes one plan per frame. Same scenes, things, labels, motions and stamps in, same plans out; after the first frames nothing
 /// is allocated.
@@ -222,7 +220,7 @@ impl Planner {
             clear_after_ns: i64::from(self.params.clear_after_ms) * 1_000_000,
             room_m: self.params.distance_hysteresis_m,
         };
-        self.write_steps(things, labels, care, &grounds);
+        self.write_steps(things, labels, &rules, care, &grounds);
         self.write_path(care);
         self.plan.sequence += 1;
         self.plan.decision = care.word.decision();
@@ -254,7 +252,7 @@ impl Planner {
         };
         let free = rules.about_nothing();
         let unknown = rules.about_unknown(self.params.unplaced_speed_mps);
-        let about = |blind: Blind| if blind.is_stop() { Care::STOP } else { unknown };
+        let about = |blind| rules.about_blind(blind, self.params.unplaced_speed_mps);
         let seen = blind.into_iter().flatten().fold(free, |care, blind| care.and(about(blind)));
         let (mut now, mut with_room) = (seen, seen);
         let (mut considered, mut unplaced, mut passed_over) = (0, 0, 0);
@@ -305,7 +303,7 @@ impl Planner {
 
     /// What is waited for, what nobody sees, what makes the plan careful, nearest first; and behind all that the nearest
     /// thing in the way where it asks for nothing.
-    fn write_steps(&mut self, things: &[Thing], labels: &Labels, care: Care, grounds: &Grounds) {
+    fn write_steps(&mut self, things: &[Thing], labels: &Labels, rules: &Rules, care: Care, grounds: &Grounds) {
         self.spare.extend(self.plan.steps.drain(..).map(|step| step.reason));
         let spare = &mut self.spare;
         let mut reason = || {
@@ -323,13 +321,12 @@ impl Planner {
             let cause = grounds.held.cause(care.limit_mps, grounds.clear_after_ns);
             steps.push(PlanStep { action, track: track.flatten(), class, pose: HERE, cause, reason });
         }
-        let creep = if grounds.unplaced_mps >= MIN_MOVING_MPS { Decision::Slow } else { Decision::Stop };
         for blind in grounds.blind.iter().flatten() {
             let mut reason = reason();
             let written = words::write_blind(&mut reason, *blind, &self.params);
             debug_assert!(written.is_ok(), "a String takes all text");
-            let action = if blind.is_stop() { Decision::Stop } else { creep };
-            let cause = blind.cause(grounds.unplaced_mps);
+            let care = rules.about_blind(*blind, grounds.unplaced_mps);
+            let (action, cause) = (care.word.decision(), blind.cause(care.limit_mps));
             steps.push(PlanStep { action, track: None, class: None, pose: HERE, cause, reason });
         }
         let nearest = self.found.first().filter(|found| found.in_the_way.is_some() && found.care.word == Word::Proceed);
@@ -340,11 +337,9 @@ impl Planner {
             let (mut reason, cause) = (reason(), found.cause(grounds.speed_mps));
             let written = words::write_thing(&mut reason, labels, thing, &cause, found.care.word, grounds.stop_m);
             debug_assert!(written.is_ok(), "a String takes all text");
-            let place = thing.place.ground().filter(|_| found.in_the_way.is_some());
-            let pose =
-                place.map_or(HERE, |ground| Pose2 { x_m: ground.position_m.x, y_m: ground.position_m.y, yaw_rad: 0.0 });
             let action = found.care.word.decision();
-            steps.push(PlanStep { action, track: thing.track, class: Some(thing.class), pose, cause, reason });
+            let (track, class, pose) = (thing.track, Some(thing.class), place(thing));
+            steps.push(PlanStep { action, track, class, pose, cause, reason });
         }
     }
 

@@ -19,8 +19,8 @@ const MAX_STEPS: usize = 8;
 const MAX_REASON_CHARS: usize = 200;
 /// And its name, where a sentence names it.
 const MAX_NAME_CHARS: usize = 64;
-/// A step that is about no place.
-const HERE: Pose2 = Pose2 { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
+/// Where a step is that is about no place: the robot's own.
+pub(super) const HERE: Pose2 = Pose2 { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
 
 /// The proposals that a plan may follow.
 #[derive(Debug, Clone, Copy, Default)]
@@ -159,7 +159,8 @@ fn safe_action(step: &ProposedStep, of_rules: &[PlanStep]) -> Decision {
         .fold(proposed, |most, action| if guard::care(action) > guard::care(most) { action } else { most })
 }
 
-fn place(thing: &Thing) -> Pose2 {
+/// Where a step about a thing is: at the robot where the thing has no place on the ground.
+pub(super) fn place(thing: &Thing) -> Pose2 {
     let usable = thing.place.ground().filter(|ground| ground.is_usable());
     usable.map_or(HERE, |ground| Pose2 { x_m: ground.position_m.x, y_m: ground.position_m.y, yaw_rad: 0.0 })
 }

@@ -125,6 +125,23 @@ def camera(ros):
 
 
 @pytest.fixture
+def drivers(ros):
+    """The drivers of named cameras, each with a frame of its own: `drivers("front", "rear")`."""
+    made = []
+
+    def make(*names):
+        for name in names:
+            made.append(Camera(ros, f"{name}_driver", name, f"{name}_optical_frame"))
+        for driver in made:
+            driver.connect(with_info=True)
+        return made
+
+    yield make
+    for driver in made:
+        driver.close()
+
+
+@pytest.fixture
 def listen(ros):
     """Listens to topics: `listen({"/vedette/plan": Plan})`."""
     listeners = []

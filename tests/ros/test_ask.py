@@ -10,7 +10,7 @@ import time
 import pytest
 from action_msgs.msg import GoalStatus
 from asking import Asker
-from camera import FRAME_ID, Camera, RELIABLE, ns, wait_until
+from camera import FRAME_ID, RELIABLE, ns, wait_until
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
@@ -144,22 +144,17 @@ def test_a_goal_for_another_camera_is_rejected(start, reason_model, asker):
     wait_until(lambda: 'no camera "rear"' in node.log, "the reason in the log")
 
 
-def test_a_question_is_about_the_camera_that_it_names(ros, start, reason_model, asker):
+def test_a_question_is_about_the_camera_that_it_names(start, reason_model, asker, drivers):
     start("-p", f"reason_model:={reason_model}", "-p", "cameras:=[front, rear]", *QUIET)
-    frames = {"front": "front_optical_frame", "rear": "rear_optical_frame"}
-    drivers = [Camera(ros, f"{name}_driver", name, frame) for name, frame in frames.items()]
-    for driver in drivers:
-        driver.connect()
+    front, rear = drivers("front", "rear")
     asker = asker()
-    with drivers[0].streaming(15), drivers[1].streaming(15):
+    with front.streaming(15), rear.streaming(15):
         for camera, of in (("rear", "rear"), ("front", "front"), ("", "front")):
             state, result = asker.ask("What is that?", camera=camera, max_tokens=3).end()
-            assert (state, result.header.frame_id) == ("succeeded", frames[of])
+            assert (state, result.header.frame_id) == ("succeeded", f"{of}_optical_frame")
         asked = asker.ask("What is that?", camera="left")
         assert not asked.accepted
         wait_until(lambda: 'no camera "left" here, expected front, rear or none' in asked.said, "the reason as feedback")
-    for driver in drivers:
-        driver.close()
 
 
 def test_of_two_hundred_goals_at_once_some_have_a_result_and_the_others_a_reason(start, reason_model, asker, stream):

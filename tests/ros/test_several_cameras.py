@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from camera import Camera, wait_until
+from camera import wait_until
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter, ParameterEvent, ParameterType, ParameterValue
@@ -18,23 +18,6 @@ PLAN, DIAGNOSTICS = "/vedette/plan", "/diagnostics"
 TOPICS = {FRONT: Detection2DArray, REAR: Detection2DArray, PLAN: Plan, DIAGNOSTICS: DiagnosticArray}
 NAMES = ("-p", "cameras:=[front, rear]")
 ERROR = 2
-
-
-@pytest.fixture
-def drivers(ros):
-    """The drivers of cameras: `drivers("front", "rear")`."""
-    made = []
-
-    def make(*names):
-        for name in names:
-            made.append(Camera(ros, f"{name}_driver", name))
-        for driver in made:
-            driver.connect(with_info=True)
-        return made
-
-    yield make
-    for driver in made:
-        driver.close()
 
 
 @pytest.fixture

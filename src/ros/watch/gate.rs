@@ -1,9 +1,9 @@
 //! The gate through which plans leave, the walk's and the edge's own: one at a time, none that is too old, and nothing
 //! after a last stop.
 //!
-//! Plan and path of a frame, and the lock, leave together, under a lock that nobody holds for longer than these two small messages
-//! take. So an age that was checked is the age with which they leave, a stop never comes between the two, and what
-//! counts for the watchdog is what has left. It is open while the node is active. Any thread may close it for good; that
+//! Plan and path of a frame leave together, and the robot's lock with them, under a mutex that nobody holds for longer than
+//! these small messages take. So an age that was checked is the age with which they leave, a stop never comes between them,
+//! and what counts for the watchdog is what has left. It is open while the node is active. Any thread may close it for good; that
 //! is the last stop.
 
 use super::lock::{self, Lock};
@@ -31,7 +31,6 @@ struct State {
     clock: Box<dyn EdgeClock>,
     /// While it is open.
     post: Option<Post>,
-    lock: Lock,
     /// That of the newest plan that has left.
     sequence: u64,
     /// For good.
@@ -44,6 +43,7 @@ struct State {
 struct Post {
     freshness: Freshness,
     stop: StopPlan,
+    lock: Lock,
     /// From the moment at which ROS time begins.
     silence: Option<Silence>,
     is_paused: bool,
@@ -125,7 +125,6 @@ impl Gate {
             publishers: Box::new(publishers),
             clock: Box::new(clock),
             post: None,
-            lock: Lock::new(),
             sequence: 0,
             is_closed: false,
             is_opened: false,
@@ -140,7 +139,7 @@ impl Gate {
             return;
         }
         let silence = state.clock.watch_ns().map(|now_ns| Silence::new(freshness.max_age_ns, now_ns));
-        state.post = Some(Post { freshness, stop, silence, is_paused });
+        state.post = Some(Post { freshness, stop, lock: Lock::new(), silence, is_paused });
         state.is_opened = true;
         self.changed.notify_all();
     }
@@ -151,9 +150,7 @@ impl Gate {
     /// When DDS did not take that stop; the watchdog says it again.
     pub fn change(&self, freshness: Freshness, stop: StopPlan, is_paused: bool) -> Result<(), NotPublished> {
         let mut state = self.lock();
-        let State { publishers, clock, post: Some(post), lock, sequence, is_opened, .. } = &mut *state else {
-            return Ok(());
-        };
+        let State { publishers, clock, post: Some(post), sequence, is_opened, .. } = &mut *state else { return Ok(()) };
         (post.freshness, post.stop) = (freshness, stop);
         if let Some(silence) = &mut post.silence {
             silence.allow(freshness.max_age_ns);
@@ -162,11 +159,7 @@ impl Gate {
         self.changed.notify_all();
         let begins = is_paused && !post.is_paused;
         post.is_paused = is_paused;
-        if !begins {
-            return Ok(());
-        }
-        let locked = lock.set(&**publishers, true);
-        post.say_stop(&**publishers, clock.now(), *sequence, PAUSED.to_owned()).and(locked)
+        if begins { post.say_stop(&**publishers, clock.now(), *sequence, PAUSED.to_owned()) } else { Ok(()) }
     }
 
     /// Lets a frame's orders leave, if they are young enough now and the gate is open.
@@ -175,7 +168,7 @@ impl Gate {
     /// Why not; the frame's other messages are then to stay back too.
     pub fn pass(&self, orders: &Orders<'_>) -> Result<Left, Withheld> {
         let mut state = self.lock();
-        let State { publishers, clock, post, lock, sequence, .. } = &mut *state;
+        let State { publishers, clock, post, sequence, .. } = &mut *state;
         let post = post.as_mut().ok_or(Withheld::Closed)?;
         let age_ns = post.freshness.age_ns(orders.stamp, clock.now()).map_err(Withheld::NotFresh)?;
         // One of them may be out when the other fails: for the watchdog, that is no plan.
@@ -183,7 +176,7 @@ impl Gate {
         *sequence = orders.sequence;
         post.stop.set_base_frame(orders.base_frame);
         publishers.publish(Output::Path, orders.path)?;
-        lock.set(&**publishers, orders.is_stop)?;
+        post.lock.set(&**publishers, orders.is_stop)?;
         let now_ns = clock.watch_ns().ok_or(Withheld::NotFresh(NotFresh::NoClock))?;
         let replaced_ns = post.silence(now_ns).plan_left(now_ns, age_ns);
         Ok(Left { age_ns, replaced_ns })
@@ -193,21 +186,20 @@ impl Gate {
     pub fn look(&self) -> Looked {
         let mut state = self.lock();
         state.is_opened = false;
-        let State { publishers, clock, post, lock, sequence, .. } = &mut *state;
+        let State { publishers, clock, post, sequence, .. } = &mut *state;
         let Some(post) = post else { return Looked { watch: None, not_published: None, wait: Self::MAX_WAIT } };
         let Some(now_ns) = clock.watch_ns() else {
-            return Looked { watch: None, not_published: lock.beat(&**publishers).err(), wait: lock::PERIOD };
+            return Looked { watch: None, not_published: post.lock.beat(&**publishers).err(), wait: lock::PERIOD };
         };
         let silence = post.silence(now_ns);
         let watch = silence.check(now_ns);
         let wait = Duration::from_nanos(silence.wait_ns().unsigned_abs()).min(lock::PERIOD);
         let said = match watch {
             Watch::Stop(silent) => {
-                let locked = lock.set(&**publishers, true);
                 let verdict = post.verdict(silent);
-                post.say_stop(&**publishers, clock.now(), *sequence, verdict).and(locked)
+                post.say_stop(&**publishers, clock.now(), *sequence, verdict)
             }
-            Watch::Fresh | Watch::Silent(_) => lock.beat(&**publishers),
+            Watch::Fresh | Watch::Silent(_) => post.lock.beat(&**publishers),
         };
         Looked { watch: Some(watch), not_published: said.err(), wait }
     }
@@ -261,8 +253,7 @@ impl Gate {
 impl State {
     fn shut(&mut self, why: &str) -> Result<(), NotPublished> {
         let Some(mut post) = self.post.take() else { return Ok(()) };
-        let locked = self.lock.set(&*self.publishers, true);
-        post.say_stop(&*self.publishers, self.clock.now(), self.sequence, why.to_owned()).and(locked)
+        post.say_stop(&*self.publishers, self.clock.now(), self.sequence, why.to_owned())
     }
 }
 
@@ -272,6 +263,7 @@ impl Post {
         self.silence.get_or_insert_with(|| Silence::new(max_age_ns, now_ns))
     }
 
+    /// Locks, and says the stop plan where there is a time to stamp it with.
     fn say_stop(
         &mut self,
         to: &dyn Publish,
@@ -279,8 +271,9 @@ impl Post {
         sequence: u64,
         verdict: String,
     ) -> Result<(), NotPublished> {
-        let Some(now) = now else { return Ok(()) };
-        self.stop.say(to, now, sequence, verdict)
+        let locked = self.lock.set(to, true);
+        let Some(now) = now else { return locked };
+        self.stop.say(to, now, sequence, verdict).and(locked)
     }
 
     fn verdict(&self, silent: Silent) -> String {

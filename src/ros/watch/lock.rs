@@ -5,7 +5,7 @@ use crate::ros::clock::steady_now;
 use crate::ros::publishers::{NotPublished, Publish};
 use std::time::{Duration, Instant};
 
-/// Between two times that it is said, at the most: less than half of the shortest time after which anyone should miss it.
+/// It is said again once this has passed, and looked at as often: at the latest after twice as long.
 pub const PERIOD: Duration = Duration::from_millis(50);
 
 /// What the lock says, and when it last did.
